@@ -1,0 +1,285 @@
+"""The tape: nodes, and the backward pass over them.
+
+A node is one op that was applied. Its *edges* say, for each operand, where the gradient goes on: `(node, k)` is output k of another node,
+`(leaf, -1)` a leaf tensor, None nowhere. Nodes know nothing of tensors: a leaf is anything with the methods of `Leaf`.
+
+The pass takes the newest node whose gradient has arrived, again and again: whatever consumes a node is newer than it, so this is a topological
+order by construction, and nothing recurses.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..base import dtypes
+from ..base.errors import GradError
+from ..base.lines import Place, describe
+from ..base.modes import modes
+from ..ops import add, cast, full, sum, view
+from ..ops.record import Op
+
+__all__ = ["Edge", "Leaf", "Node", "OpNode", "backward_pass", "unbroadcast"]
+
+BF16 = dtypes.BF16_BITS
+
+
+class Leaf(Protocol):
+    """What the pass asks of a leaf tensor."""
+
+    def meta(self) -> tuple[tuple[int, ...], Any]:
+        """Shape and stored dtype."""
+
+
+Edge = tuple[Any, int]
+Wrap = Callable[..., Any]
+_order = itertools.count()
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum a gradient over the axes along which its operand was broadcast."""
+    extra = g.ndim - len(shape)
+    axes = tuple([k for k in range(g.ndim) if k < extra or (shape[k - extra] == 1 and g.shape[k] != 1)])
+    if axes:
+        g = sum(g, dim=axes, keepdim=False)
+    return g if g.shape == shape else view(g, shape=shape)
+
+
+def accumulate(a: Any, b: Any) -> Any:
+    """The sum of two gradients of one value."""
+    return add(a, b) if a.dtype is BF16 else a + b
+
+
+class Node:
+    """One step of the tape. Subclasses say how gradients are pulled back through it."""
+
+    __slots__ = ("__weakref__", "edges", "hooks", "metas", "order", "place")
+
+    def __init__(self, edges: Sequence[Edge | None], metas: tuple, place: Place | None):
+        self.edges, self.metas, self.place = edges, metas, place  # metas: (shape, stored dtype) of each output
+        self.hooks: dict[int, list] | None = None
+        self.order = next(_order)
+
+    @property
+    def name(self) -> str:
+        """The op's name, as in a tensor's repr."""
+        raise NotImplementedError
+
+    def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
+        """The gradient for each edge, from those that arrived at the outputs (None where none did)."""
+        raise NotImplementedError
+
+    def release(self) -> None:
+        """Forget saved values after the pass."""
+
+    def zeros(self, k: int) -> Any:
+        """A gradient of output k that did not arrive."""
+        shape, dtype = self.metas[k]
+        return full(shape=shape, value=0.0, dtype=dtypes.stored(dtype))
+
+    def __repr__(self) -> str:
+        return f"<{self.name} node at {describe(self.place)}>"
+
+
+class OpNode(Node):
+    """An op of the table, with what its rules need."""
+
+    __slots__ = ("attrs", "op", "saved", "stamps")
+
+    def __init__(self, op: Op, attrs: dict, edges: Sequence[Edge | None], saved: Sequence, stamps: Sequence, metas: tuple, place: Place | None):
+        self.op, self.attrs, self.saved, self.stamps = op, attrs, saved, stamps
+        self.edges, self.metas, self.place, self.hooks = edges, metas, place, None
+        self.order = next(_order)
+
+    @property
+    def name(self) -> str:
+        return self.op.name
+
+    def release(self) -> None:
+        self.saved = None  # type: ignore[assignment]
+        self.stamps = ()
+
+    def _refuse_freed(self) -> None:
+        raise GradError(
+            f"the graph behind {self.op.name} ({describe(self.place)}) was freed by an earlier backward pass\n"
+            "  hint: pass retain_graph=True to the earlier one"
+        )
+
+    def _refuse_overwritten(self, storage: Any) -> None:
+        raise GradError(
+            f"a value that the derivative of {self.op.name} needs was overwritten in place\n"
+            f"  needed since  {describe(self.place)}\n"
+            f"  overwritten   {describe(storage.written)}\n"
+            "  hint: write to a clone, or use the form of the op without the trailing underscore"
+        )
+
+    def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
+        op, saved = self.op, self.saved
+        if saved is None:
+            self._refuse_freed()
+        for storage, version in self.stamps:
+            if storage.version != version:
+                self._refuse_overwritten(storage)
+        if create:
+            if op.through_definition:
+                return self._through_definition(grads, wrap)
+            saved = self._wrapped(wrap)
+        if len(grads) > 1:
+            grads = [self.zeros(k) if g is None else g for k, g in enumerate(grads)]
+        context = [*grads, *saved]
+        if context[0].dtype is BF16:  # rules compute half floats in float32, as bodies do
+            context = [cast(v, dtype=dtypes.float32) if getattr(v, "dtype", None) == BF16 else v for v in context]
+        if op.joint is not None:
+            needs = tuple([e is not None for e in self.edges])
+            out = op.joint.function(*[needs if v is NEEDS else v for v in [context[i] for i in op.joint.picks]])
+        else:
+            out = []
+            for edge, rule in zip(self.edges, op.rule_at, strict=False):
+                if edge is None or rule is None:
+                    out.append(None)
+                else:
+                    out.append(rule.function(*rule.pick(context)))
+            if op.variadic and len(self.edges) > len(out):
+                rule = op.rules.get(op.variadic)
+                out.extend(rule.function(*rule.pick(context)) if rule else [None] * (len(self.edges) - len(out)))
+        return out
+
+    def _wrapped(self, wrap: Wrap) -> tuple:
+        """Saved values as tensors that know where they come from, so that what is computed from them has a derivative."""
+        out = []
+        for (source, k), v in zip(self.op.keep, self.saved, strict=True):
+            if source == "operand":
+                v = wrap(v, self.edges[k])
+            elif source == "operands":
+                v = tuple([wrap(x, e) for x, e in zip(v, self.edges[k:], strict=True)])
+            elif source == "output":
+                v = wrap(v, (self, k) if k < len(self.op.outputs) else None)
+            out.append(v)
+        return tuple(out)
+
+    def _through_definition(self, grads: list, wrap: Wrap) -> Sequence:
+        """A derivative that can be differentiated again: the composite's definition is run on the operands and pulled back."""
+        values = dict(zip(self.op.keep, self.saved, strict=True))
+        operands = [values["operand", k] for k in range(len(self.op.operands))]
+        inputs = [wrap(v, e, alias=True) for v, e in zip(operands, self.edges, strict=True)]
+        before, modes.grad = modes.grad, True
+        try:
+            out = self.op.visible(self.op.body(*inputs, **self.attrs))
+        finally:
+            modes.grad = before
+        outs = (out,) if len(self.op.outputs) == 1 else out
+        roots = [(o.edge, g) for o, g in zip(outs, grads, strict=True) if g is not None and o.edge is not None]
+        asked = [x.edge if e is not None else None for x, e in zip(inputs, self.edges, strict=True)]
+        found = backward_pass(roots, asked=[e for e in asked if e is not None], create=True, retain=True, wrap=wrap)
+        return [None if e is None else found.get(e) for e in asked]
+
+
+NEEDS = object()  # stands in the saved values for the `needs` of a joint rule
+
+
+def reachable(roots: Iterable[Edge], oldest: int = 0) -> list[Node]:
+    """All nodes behind some edges, oldest first, leaving out those made before a given one."""
+    stack = [target for target, k in roots if k >= 0]
+    seen = set(stack)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge[1] >= 0:
+                node = edge[0]
+                if node not in seen and node.order >= oldest:
+                    seen.add(node)
+                    stack.append(node)
+    return sorted(seen, key=operator.attrgetter("order"))
+
+
+def _leading_to(asked: list[Edge], roots: list[Edge]) -> set[Node]:
+    """The nodes behind the roots from which an asked edge can be reached."""
+    oldest = min([target.order if k >= 0 else 0 for target, k in asked], default=0)  # no older node leads there
+    wanted = set(asked)
+    found: set[Node] = set()
+    for node in reachable(roots, oldest):
+        for edge in node.edges:
+            if edge is not None and (edge in wanted or edge[0] in found):
+                found.add(node)
+                break
+    return found
+
+
+def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, create: bool, retain: bool, wrap: Wrap) -> dict[Edge, Any]:
+    """Pull gradients back from the roots.
+
+    Args:
+        roots: pairs of an edge and the gradient that starts there.
+        asked: the edges whose gradients are wanted (leaves or outputs of nodes); None for all leaves.
+        create: gradients are tensors and the pass itself is recorded.
+        retain: keep saved values, so that another pass may follow.
+        wrap: makes a tensor of (value, edge), used with `create`.
+    Returns:
+        The gradients by edge.
+    """
+    pending: dict[Node, list] = {}  # the gradients that have arrived so far, one slot for each output of a node
+    queue: list[tuple[int, Node]] = []  # the nodes of `pending`, newest on top
+    found: dict[Edge, Any] = {}
+    wanted = None if asked is None else set(asked)
+    run = None if asked is None else _leading_to(asked, [edge for edge, _ in roots])
+
+    def arrive(target: Any, k: int, g: Any) -> None:
+        if k < 0:
+            if wanted is None or (target, k) in wanted:
+                old = found.get((target, k))
+                found[target, k] = g if old is None else accumulate(old, g)
+            return
+        slots = pending.get(target)
+        if slots is None:
+            slots = pending[target] = [None] * len(target.metas)
+            heapq.heappush(queue, (-target.order, target))
+        slots[k] = g if slots[k] is None else accumulate(slots[k], g)
+
+    for (target, k), g in roots:
+        arrive(target, k, g)
+    grad_mode, modes.grad = modes.grad, create
+    try:
+        with np.errstate(all="ignore"):
+            while queue:
+                _, node = heapq.heappop(queue)
+                grads = pending.pop(node)
+                if node.hooks is not None:
+                    _run_hooks(node, grads)
+                if run is not None:
+                    for k, g in enumerate(grads):
+                        if g is not None and (node, k) in wanted:  # type: ignore[operator]
+                            found[node, k] = g
+                    if node not in run:
+                        continue
+                for edge, g in zip(node.edges, node.pull(grads, create, wrap), strict=True):
+                    if edge is None or g is None:
+                        continue
+                    target, k = edge
+                    shape, dtype = target.metas[k] if k >= 0 else target.meta()
+                    if g.shape != shape:
+                        g = unbroadcast(g, shape)
+                    if g.dtype is not dtype and _stored(g) != dtype:
+                        g = cast(g, dtype=dtypes.stored(dtype))
+                    arrive(target, k, g)
+                if not retain:
+                    node.release()
+    finally:
+        modes.grad = grad_mode
+    return found
+
+
+def _stored(g: Any) -> Any:
+    """How a gradient is stored: raw values have NumPy dtypes, tensors a DType."""
+    return g.dtype if g.dtype.__class__ is not dtypes.DType else g.dtype.numpy
+
+
+def _run_hooks(node: Node, grads: list) -> None:
+    """Hooks of the tensors that are this node's outputs; one that returns a tensor replaces the gradient."""
+    for k, hooks in node.hooks.items():  # type: ignore[union-attr]
+        for hook in list(hooks):
+            if grads[k] is not None:
+                grads[k] = hook(grads[k])

@@ -1,0 +1,61 @@
+"""Every error a user can be given, each a subclass of the builtin a person would expect.
+
+A message says, in this order: the call, the law in words, each operand with shape and dtype, the offending number, a hint.
+"""
+
+__all__ = [
+    "ChainruleError",
+    "DTypeError",
+    "DeviceError",
+    "FormatError",
+    "GradError",
+    "RangeError",
+    "ShapeError",
+    "StateDictError",
+    "TraceError",
+]
+
+
+class ChainruleError(Exception):
+    """Base of all errors that chainrule raises on purpose."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Shapes, dimensions or sizes that an op's law refuses.
+
+    >>> import chainrule as cr
+    >>> cr.matmul(cr.ones(2, 3), cr.ones(5, 7))
+    Traceback (most recent call last):
+        ...
+    chainrule.base.errors.ShapeError: matmul(a, b): the last axis of a must equal the ...
+      a  (m=2, k=3)  float32
+      b  (k=5, n=7)  float32      k is 3 in a but 5 in b
+    """
+
+
+class RangeError(ChainruleError, IndexError):
+    """An index or a dimension outside of what there is."""
+
+
+class DTypeError(ChainruleError, TypeError):
+    """A dtype, or a type of argument, that an op does not take."""
+
+
+class DeviceError(ChainruleError, RuntimeError):
+    """A device that this machine or this version does not have."""
+
+
+class GradError(ChainruleError, RuntimeError):
+    """A derivative that cannot be taken: a freed graph, an overwritten value, no path, an in-place write on a leaf."""
+
+
+class TraceError(ChainruleError, RuntimeError):
+    """Something a traced program cannot contain, with the line that asked for it and what to do instead."""
+
+
+class FormatError(ChainruleError, ValueError):
+    """A file or record that is not what its format says: path, offset or key, what was found, what was expected."""
+
+
+class StateDictError(ChainruleError, RuntimeError):
+    """A state dict that does not fit: every missing, unexpected and mismatched key is named."""

@@ -1,0 +1,83 @@
+"""How a run shows that it moves: a bar on a terminal, a line now and then elsewhere, nothing when
+only JSON is wanted.
+
+The bar is drawn on stderr, so that stdout holds results only. rich is imported when there is a
+terminal to draw on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from ..train.events import EpochFinished, Event, StepFinished, Subscriber, TrainingStarted
+
+__all__ = ["show"]
+
+
+@contextlib.contextmanager
+def show(quiet: bool) -> Iterator[Subscriber]:
+    """A subscriber for the time of a run. `quiet`: print no lines (a bar on a terminal is drawn all
+    the same).
+    """
+    if sys.stderr.isatty():
+        with _bar() as subscriber:
+            yield subscriber
+    elif quiet:
+        yield lambda event: None
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    """Prints about ten of the epochs, the first and the last among them."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, TrainingStarted):
+            self.epochs = event.epochs
+        if isinstance(event, EpochFinished) and self._shown(event.epoch):
+            print(
+                f"epoch {event.epoch:>{len(str(self.epochs))}}/{self.epochs}   loss {event.train_loss:.4f}   "
+                f"validation {100 * event.validation_accuracy:.1f} %   {event.seconds:.2f} s",
+                flush=True,
+            )
+
+    def _shown(self, epoch: int) -> bool:
+        return epoch in (1, self.epochs) or epoch % max(1, self.epochs // 10) == 0
+
+
+@contextlib.contextmanager
+def _bar() -> Iterator[Subscriber]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    progress = Progress(
+        TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+        BarColumn(bar_width=None),
+        TextColumn("loss {task.fields[loss]}"),
+        TextColumn("validation [bold]{task.fields[validation]}[/]"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    task = progress.add_task("train", total=None, epoch=0, epochs=0, loss="–", validation="–")
+
+    def on_event(event: Event) -> None:
+        match event:
+            case TrainingStarted():
+                total = event.epochs * event.steps_per_epoch
+                progress.update(
+                    task, total=total, completed=event.step, epoch=event.epoch, epochs=event.epochs
+                )
+            case StepFinished():
+                progress.update(
+                    task, completed=event.step, epoch=event.epoch, loss=f"{event.loss:.3f}"
+                )
+            case EpochFinished():
+                progress.update(task, validation=f"{100 * event.validation_accuracy:.1f} %")
+
+    with progress:
+        yield on_event

@@ -1,0 +1,115 @@
+"""Train a recipe, and leave a folder with its checkpoint, metrics, pictures and model card."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from ..train.recipes import RECIPES, ConfigError, find, options, override
+
+__all__ = ["add_arguments", "run"]
+
+INTERRUPTED = 130  # as a shell reports a process that SIGINT ended: 128 + 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `chainrule train`."""
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="what to train, see below")
+    parser.add_argument("--seed", metavar="N", help="short for --set seed=N")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="KEY=VALUE",
+        help="change the recipe, see below",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the run's folder, new or empty (default: runs/RECIPE-001, -002, …)",
+    )
+    parser.add_argument(
+        "--resume", type=Path, metavar="DIR", help="go on with the interrupted run in this folder"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    parser.epilog = "\n\n".join(_describe(name) for name in RECIPES)
+
+
+def _describe(name: str) -> str:
+    recipe = RECIPES[name]
+    lines = [f"recipe {name}: {recipe.about}. Its keys:"]
+    for key, value, about in options(recipe.config):
+        shown = (
+            ",".join(map(str, value))
+            if isinstance(value, tuple)
+            else repr(value)
+            if value == ""
+            else str(value)
+        )
+        lines.append(f"  {key + '=' + shown:<24} {about}")
+    return "\n".join(lines)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `chainrule train`."""
+    from ..train import run as runs
+    from .progress import show
+
+    if arguments.resume is not None:
+        if arguments.recipe or arguments.seed or arguments.settings or arguments.out:
+            raise ConfigError(
+                "--resume goes on with a run as it was begun: no RECIPE, --seed, --set or --out with it"
+            )
+        with show(quiet=arguments.json) as progress:
+            result = runs.resume(arguments.resume, [progress])
+    else:
+        if arguments.recipe is None:
+            raise ConfigError(f"train needs a RECIPE; known are {', '.join(RECIPES)}")
+        recipe = find(arguments.recipe)
+        seed = [] if arguments.seed is None else [f"seed={arguments.seed}"]
+        config = override(recipe.config, [*arguments.settings, *seed])
+        if arguments.out is not None:
+            _check_free(arguments.out)
+        if not arguments.json:
+            print(f"{recipe.name}: {recipe.about}, seed {config.seed}", flush=True)
+
+        def make_folder() -> Path:
+            if arguments.out is None:
+                return runs.new_folder(Path("runs"), recipe.name)
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            return arguments.out
+
+        with show(quiet=arguments.json) as progress:
+            result = runs.train(recipe, config, make_folder, [progress])
+
+    if arguments.json:
+        print(json.dumps(asdict(result)))
+    elif result.finished:
+        memory = (
+            "" if result.peak_memory_mb is None else f", peak memory {result.peak_memory_mb:.0f} MB"
+        )
+        print(
+            f"{result.test_mistakes} test samples misread; trained in {result.seconds:.1f} s{memory}"
+        )
+        print(f"model card, pictures, checkpoint and metrics are in {result.run}")
+        print(f"test accuracy {100 * result.test_accuracy:.1f} %")
+    if not result.finished:
+        print(
+            f"chainrule: interrupted after step {result.steps}; go on with: chainrule train --resume {result.run}",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    return 0
+
+
+def _check_free(folder: Path) -> None:
+    """Refuse a folder that holds something: a run never overwrites another."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"--out {folder} exists and is not an empty folder; a run never overwrites another"
+        )

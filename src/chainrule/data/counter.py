@@ -1,0 +1,76 @@
+"""Random numbers by counting: each is a pure function of (seed, stream, epoch, index), and of
+nothing else.
+
+There is no state to save, to advance or to share: a shuffle or a shift can be drawn again at any
+time, in any order, by any number of workers, and comes out the same on every machine and with every
+version of NumPy. Splits, shuffles and augmentation use it. It is the Philox generator of the ops
+(`randn`, `dropout`), read in regions that no program reaches by drawing: a stream starts at word
+2⁶⁰ · stream, an epoch at every 2³³ words of it.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from ..backends import xp
+
+__all__ = ["SHIFT", "SHUFFLE", "SPLIT", "permutation", "word", "words"]
+
+SPLIT, SHUFFLE, SHIFT = 1, 2, 3  # streams: what a number is for, so that no two uses share theirs
+EPOCH_WORDS = 1 << 33
+EPOCHS = (1 << 60) // EPOCH_WORDS
+BLOCK = 1024  # words that `word` computes at once, because one costs as much
+
+
+def words(seed: int, stream: int, epoch: int, first: int, count: int) -> np.ndarray:
+    """The random words `first`, `first` + 1, … of one epoch of one stream.
+
+    Args:
+        seed: its lowest 64 bits count.
+        stream: what the numbers are for: `SPLIT`, `SHUFFLE` or `SHIFT`.
+        epoch: how often the data have been gone through before, below 2²⁷.
+        first, count: which words, below 2³³ in all.
+
+    Returns:
+        uint32, shape (count,).
+
+    >>> words(0, SHUFFLE, epoch=0, first=0, count=3).tolist()
+    [2579844480, 327140687, 2060847092]
+    """
+    if not (0 <= epoch < EPOCHS and 0 <= first and first + count <= EPOCH_WORDS):
+        raise ValueError(
+            f"an epoch is from 0 to {EPOCHS - 1} and has {EPOCH_WORDS} random words, "
+            f"found words {first} to {first + count} of epoch {epoch}"
+        )
+    offset = (stream * EPOCHS + epoch) * EPOCH_WORDS + first
+    return xp.philox(seed & 0xFFFFFFFFFFFFFFFF, offset, count)
+
+
+@functools.lru_cache(maxsize=1024)
+def _block(seed: int, stream: int, epoch: int, block: int) -> list[int]:
+    return words(seed, stream, epoch, block * BLOCK, BLOCK).tolist()
+
+
+def word(seed: int, stream: int, epoch: int, index: int) -> int:
+    """The one random word of this index, 0 to 2³² − 1.
+
+    >>> word(0, SHUFFLE, epoch=0, index=2) == words(0, SHUFFLE, epoch=0, first=0, count=3)[2]
+    True
+    """
+    return _block(seed, stream, epoch, index // BLOCK)[index % BLOCK]
+
+
+def permutation(count: int, seed: int, stream: int, epoch: int = 0) -> np.ndarray:
+    """The numbers 0 to `count` − 1 in random order: sorted by 64 random bits of each.
+
+    Returns:
+        int64, shape (count,).
+
+    >>> permutation(5, seed=0, stream=SHUFFLE).tolist()
+    [4, 1, 0, 3, 2]
+    """
+    pairs = words(seed, stream, epoch, 0, 2 * count).reshape(count, 2).astype(np.uint64)
+    bits = (pairs[:, 0] << np.uint64(32)) | pairs[:, 1]
+    return np.argsort(bits, kind="stable")

@@ -1,0 +1,531 @@
+"""Activations as modules: each calls the function of the same name in ``nn.functional``, where the formula is explained.
+
+With ``inplace=True`` the result is written over the input, which must not be needed elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensor import Tensor, full
+from . import functional as F
+from .module import Module
+from .parameter import Parameter
+
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "LeakyReLU",
+    "LogSigmoid",
+    "LogSoftmax",
+    "Mish",
+    "PReLU",
+    "ReLU",
+    "ReLU6",
+    "SELU",
+    "Sigmoid",
+    "SiLU",
+    "Softmax",
+    "Softmin",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+]
+
+
+class _InplaceActivation(Module):
+    """An activation whose only setting is ``inplace``."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        """``inplace=True`` if so."""
+        return "inplace=True" if self.inplace else ""
+
+
+class ReLU(_InplaceActivation):
+    """Rectified linear unit,  y = max(x, 0).
+
+    Example:
+        >>> nn.ReLU()(tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """max(x, 0)."""
+        return F.relu(input, self.inplace)
+
+
+class SELU(_InplaceActivation):
+    """Self-normalising unit,  y = scale · (max(x, 0) + min(0, α (eˣ − 1))).
+
+    Example:
+        >>> nn.SELU()(tensor([0.0]))
+        tensor([0.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The scaled exponential linear unit."""
+        return F.selu(input, self.inplace)
+
+
+class SiLU(_InplaceActivation):
+    """Sigmoid-weighted unit ("swish"),  y = x · σ(x).
+
+    Example:
+        >>> nn.SiLU()(tensor([0.0]))
+        tensor([0.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x · σ(x)."""
+        return F.silu(input, self.inplace)
+
+
+class Mish(_InplaceActivation):
+    """y = x · tanh(ln(1 + eˣ)).
+
+    Example:
+        >>> nn.Mish()(tensor([0.0]))
+        tensor([0.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x · tanh(softplus(x))."""
+        return F.mish(input, self.inplace)
+
+
+class Hardsigmoid(_InplaceActivation):
+    """Piecewise linear sigmoid,  y = clamp(x / 6 + 1/2, 0, 1).
+
+    Example:
+        >>> nn.Hardsigmoid()(tensor([-4.0, 0.0]))
+        tensor([0.0000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """clamp(x / 6 + 1/2, 0, 1)."""
+        return F.hardsigmoid(input, self.inplace)
+
+
+class Hardswish(_InplaceActivation):
+    """y = x · hardsigmoid(x).
+
+    Example:
+        >>> nn.Hardswish()(tensor([-4.0, 4.0]))
+        tensor([-0.,  4.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x · hardsigmoid(x)."""
+        return F.hardswish(input, self.inplace)
+
+
+class _PlainActivation(Module):
+    """An activation without settings."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Sigmoid(_PlainActivation):
+    """y = 1 / (1 + e⁻ˣ).
+
+    Example:
+        >>> nn.Sigmoid()(tensor([0.0]))
+        tensor([0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """σ(x)."""
+        return F.sigmoid(input)
+
+
+class Tanh(_PlainActivation):
+    """Hyperbolic tangent.
+
+    Example:
+        >>> nn.Tanh()(tensor([0.0]))
+        tensor([0.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """tanh(x)."""
+        return F.tanh(input)
+
+
+class LogSigmoid(_PlainActivation):
+    """y = ln σ(x).
+
+    Example:
+        >>> nn.LogSigmoid()(tensor([0.0]))
+        tensor([-0.6931])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """ln σ(x)."""
+        return F.logsigmoid(input)
+
+
+class Softsign(_PlainActivation):
+    """y = x / (1 + |x|).
+
+    Example:
+        >>> nn.Softsign()(tensor([-1.0, 1.0]))
+        tensor([-0.5000,  0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x / (1 + |x|)."""
+        return F.softsign(input)
+
+
+class Tanhshrink(_PlainActivation):
+    """y = x − tanh(x).
+
+    Example:
+        >>> nn.Tanhshrink()(tensor([0.0]))
+        tensor([0.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x − tanh(x)."""
+        return F.tanhshrink(input)
+
+
+class LeakyReLU(Module):
+    """y = x if x > 0 else negative_slope · x.
+
+    Example:
+        >>> nn.LeakyReLU(0.5)(tensor([-1.0, 2.0]))
+        tensor([-0.5000,  2.0000])
+    """
+
+    def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
+        super().__init__()
+        self.negative_slope = negative_slope
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The leaky unit of the input."""
+        return F.leaky_relu(input, self.negative_slope, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The slope."""
+        return f"negative_slope={self.negative_slope}{_inplace(self)}"
+
+
+class ELU(Module):
+    """y = x if x > 0 else α (eˣ − 1).
+
+    Example:
+        >>> nn.ELU()(tensor([0.0, 2.0]))
+        tensor([0., 2.])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The exponential linear unit of the input."""
+        return F.elu(input, self.alpha, self.inplace)
+
+    def extra_repr(self) -> str:
+        """α."""
+        return f"alpha={self.alpha}{_inplace(self)}"
+
+
+class CELU(Module):
+    """y = max(x, 0) + min(0, α (e^(x/α) − 1)).
+
+    Example:
+        >>> nn.CELU()(tensor([0.0, 2.0]))
+        tensor([0., 2.])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The continuously differentiable unit of the input."""
+        return F.celu(input, self.alpha, self.inplace)
+
+    def extra_repr(self) -> str:
+        """α."""
+        return f"alpha={self.alpha}{_inplace(self)}"
+
+
+class Hardtanh(Module):
+    """y = clamp(x, min_val, max_val).
+
+    Raises:
+        ValueError: ``max_val`` is not above ``min_val``.
+
+    Example:
+        >>> nn.Hardtanh()(tensor([-2.0, 0.5]))
+        tensor([-1.0000,  0.5000])
+    """
+
+    def __init__(
+        self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+    ) -> None:
+        super().__init__()
+        if max_val <= min_val:
+            raise ValueError(f"max_val ({max_val}) must be larger than min_val ({min_val})")
+        self.min_val = min_val
+        self.max_val = max_val
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The clamped input."""
+        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The bounds."""
+        return f"min_val={self.min_val}, max_val={self.max_val}{_inplace(self)}"
+
+
+class ReLU6(Hardtanh):
+    """y = clamp(x, 0, 6).
+
+    Example:
+        >>> nn.ReLU6()(tensor([-1.0, 7.0]))
+        tensor([0., 6.])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        """``inplace=True`` if so."""
+        return "inplace=True" if self.inplace else ""
+
+
+class Threshold(Module):
+    """y = x if x > threshold else value.
+
+    Example:
+        >>> nn.Threshold(1.0, 9.0)(tensor([0.5, 2.0]))
+        tensor([9., 2.])
+    """
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold = threshold
+        self.value = value
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input where it is above the threshold."""
+        return F.threshold(input, self.threshold, self.value, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The threshold, and what stands below it."""
+        return f"threshold={self.threshold}, value={self.value}{_inplace(self)}"
+
+
+class GELU(Module):
+    """y = x · Φ(x), Φ the distribution function of the normal law; ``approximate="tanh"`` takes its tanh form.
+
+    Example:
+        >>> nn.GELU()(tensor([0.0]))
+        tensor([0.])
+    """
+
+    def __init__(self, approximate: str = "none") -> None:
+        super().__init__()
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        """x · Φ(x)."""
+        return F.gelu(input, approximate=self.approximate)
+
+    def extra_repr(self) -> str:
+        """Which form."""
+        return f"approximate={self.approximate!r}"
+
+
+class Softplus(Module):
+    """y = ln(1 + e^(βx)) / β; the identity where βx is above ``threshold``.
+
+    Example:
+        >>> nn.Softplus()(tensor([0.0]))
+        tensor([0.6931])
+    """
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        super().__init__()
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        """ln(1 + e^(βx)) / β."""
+        return F.softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        """β and the threshold."""
+        return f"beta={self.beta}, threshold={self.threshold}"
+
+
+class Softshrink(Module):
+    """y = sign(x) · max(|x| − λ, 0).
+
+    Example:
+        >>> nn.Softshrink()(tensor([-2.0, 0.1]))
+        tensor([-1.5000,  0.0000])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input moved towards zero by λ."""
+        return F.softshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        """λ."""
+        return str(self.lambd)
+
+
+class Hardshrink(Module):
+    """y = x if |x| > λ else 0.
+
+    Example:
+        >>> nn.Hardshrink()(tensor([-2.0, 0.1]))
+        tensor([-2.,  0.])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input where it is larger than λ."""
+        return F.hardshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        """λ."""
+        return f"{self.lambd}"
+
+
+class GLU(Module):
+    """Gated linear unit,  y = a · σ(b), where a and b are the halves of the axis ``dim``.
+
+    Example:
+        >>> nn.GLU()(zeros(3, 4)).shape
+        Size([3, 2])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """a · σ(b)."""
+        return F.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"dim={self.dim}"
+
+
+class _AlongAxis(Module):
+    """An activation along one axis; name it, None is refused when the module is called."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"dim={self.dim}"
+
+
+class Softmax(_AlongAxis):
+    """y = eˣ / Σ eˣ along the axis ``dim``.
+
+    Example:
+        >>> nn.Softmax(dim=0)(zeros(2))
+        tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Shares that sum to one."""
+        return F.softmax(input, self.dim)
+
+
+class LogSoftmax(_AlongAxis):
+    """y = x − ln Σ eˣ along the axis ``dim``.
+
+    Example:
+        >>> nn.LogSoftmax(dim=0)(zeros(2))
+        tensor([-0.6931, -0.6931])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The logarithms of shares that sum to one."""
+        return F.log_softmax(input, self.dim)
+
+
+class Softmin(_AlongAxis):
+    """y = softmax(−x) along the axis ``dim``.
+
+    Example:
+        >>> nn.Softmin(dim=0)(zeros(2))
+        tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Shares that sum to one, the smallest input having the largest."""
+        return F.softmin(input, self.dim)
+
+
+class PReLU(Module):
+    """y = x if x > 0 else weight · x, the slopes being learned.   Source: He et al. 2015, eq. 1.
+
+    Args:
+        num_parameters: 1, or one slope per channel (axis 1).
+        init: what the slopes begin with.
+        device: where the slopes live; only the CPU.
+        dtype: of the slopes; the default dtype if None.
+
+    Example:
+        >>> nn.PReLU()(tensor([-1.0])).detach()
+        tensor([-0.2500])
+    """
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__()
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input, its negative part times the slope."""
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        """The number of slopes."""
+        return f"num_parameters={self.num_parameters}"
+
+
+def _inplace(module: Any) -> str:
+    return ", inplace=True" if module.inplace else ""

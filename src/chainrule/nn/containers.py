@@ -1,0 +1,491 @@
+"""Modules and parameters in sequences and dictionaries.
+
+A plain list or dict hides what it holds from ``parameters()``; these file every item under its index or key:
+
+    Sequential      a list of modules, and their composition as forward
+    ModuleList      a list of modules
+    ModuleDict      a dictionary of modules
+    ParameterList   a list of parameters (and other values)
+    ParameterDict   a dictionary of parameters (and other values)
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, KeysView, Mapping
+from typing import Any, Self
+
+from ..tensor import Tensor
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
+
+class _ModuleSequence(Module):
+    """What Sequential and ModuleList share: children in order, filed under "0", "1", … unless they were given names."""
+
+    def _key(self, index: int) -> str:
+        """The name under which item ``index`` is filed."""
+        index = operator.index(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} is out of range for {len(self)} modules")
+        return list(self._modules)[index]
+
+    def _renumber(self) -> None:
+        modules = list(self._modules.values())
+        self._modules.clear()
+        self._modules.update((str(i), module) for i, module in enumerate(modules))
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        setattr(self, self._key(index), module)
+
+    def __delitem__(self, index: int | slice) -> None:
+        keys = list(self._modules)[index] if isinstance(index, slice) else [self._key(index)]
+        for key in keys:
+            delattr(self, key)
+        self._renumber()
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+    def append(self, module: Module) -> Self:
+        """Add ``module`` at the end; returns the container."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add every module of an iterable at the end; returns the container.
+
+        Raises:
+            TypeError: ``modules`` is not an iterable.
+        """
+        if not isinstance(modules, Iterable):
+            raise TypeError(
+                f"{type(self).__name__}.extend should be called with an iterable, "
+                f"but got {type(modules).__name__}"
+            )
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Add ``module`` before item ``index``; returns the container.
+
+        Raises:
+            TypeError: ``module`` is not a Module.
+            IndexError: ``index`` lies outside the container.
+        """
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+        count = len(self)
+        if not -count <= index <= count:
+            raise IndexError(f"index {index} is out of range for {count} modules")
+        modules = list(self)
+        modules.insert(index, module)
+        self._modules.clear()
+        self._modules.update((str(i), m) for i, m in enumerate(modules))
+        return self
+
+    def pop(self, index: int | slice = -1) -> Any:
+        """Take item ``index`` out and return it."""
+        module = self[index]
+        del self[index]
+        return module
+
+
+class Sequential(_ModuleSequence):
+    """Modules one after the other: each is given what the one before it returned.
+
+    Args:
+        args: the modules, or one OrderedDict of modules with their names.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
+        >>> net(zeros(7, 3)).shape
+        Size([7, 2])
+        >>> net[:2]
+        Sequential(
+          (0): Linear(in_features=3, out_features=5, bias=True)
+          (1): ReLU()
+        )
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
+            for name, module in args[0].items():
+                self.add_module(name, module)
+        else:
+            for index, module in enumerate(args):
+                self.add_module(str(index), module)
+
+    def forward(self, input: Any) -> Any:
+        """The last module's result."""
+        for module in self._modules.values():
+            input = module(input)
+        return input
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(OrderedDict(list(self._modules.items())[index]))
+        return self._modules[self._key(index)]
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            return NotImplemented
+        return Sequential(*self, *other)
+
+    def __mul__(self, times: int) -> Sequential:
+        """The same modules ``times`` times over (sharing their parameters)."""
+        if not isinstance(times, int):
+            return NotImplemented
+        if times <= 0:
+            raise ValueError(f"a Sequential can be repeated 1 or more times, not {times}")
+        return Sequential(*(list(self) * times))
+
+    __rmul__ = __mul__
+
+    def __imul__(self, times: int) -> Self:
+        repeated = self * times
+        if repeated is NotImplemented:
+            return NotImplemented
+        return self.extend(list(repeated)[len(self) :])
+
+
+class ModuleList(_ModuleSequence):
+    """A list of modules that files each under its index. It has no forward: the owner loops over it.
+
+    Args:
+        modules: an iterable of modules.
+
+    Example:
+        >>> layers = nn.ModuleList(nn.Linear(3, 3) for _ in range(2))
+        >>> [name for name, _ in layers.named_parameters()]
+        ['0.weight', '0.bias', '1.weight', '1.bias']
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.extend(modules)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(list(self._modules.values())[index])
+        return self._modules[self._key(index)]
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __repr__(self) -> str:
+        """As every module, but a run of children that print alike is printed once: ``(0-5): 6 x Block(…)``."""
+        if len(self) == 0:
+            return f"{self._get_name()}()"
+        runs: list[list] = []  # [first, last, text]
+        for index, module in enumerate(self):
+            text = repr(module)
+            if runs and runs[-1][2] == text:
+                runs[-1][1] = index
+            else:
+                runs.append([index, index, text])
+        lines = []
+        for first, last, text in runs:
+            name = f"({first})" if first == last else f"({first}-{last})"
+            times = "" if first == last else f"{last - first + 1} x "
+            lines.append("  " + f"{name}: {times}{text}".replace("\n", "\n  "))
+        return f"{self._get_name()}(\n" + "\n".join(lines) + "\n)"
+
+
+class ModuleDict(Module):
+    """A dictionary of modules, in the order they were added.
+
+    Args:
+        modules: a mapping from name to module, or an iterable of pairs.
+
+    Example:
+        >>> heads = nn.ModuleDict({"left": nn.Linear(3, 2), "right": nn.Linear(3, 5)})
+        >>> heads["right"](zeros(3)).shape
+        Size([5])
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._modules
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The modules."""
+        return self._modules.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Pairs of name and module."""
+        return self._modules.items()
+
+    def clear(self) -> None:
+        """Take everything out."""
+        self._modules.clear()
+
+    def pop(self, key: str) -> Module:
+        """Take the module named ``key`` out and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def update(self, modules: Mapping[str, Module] | Iterable) -> None:
+        """Add or replace the modules of a mapping or of an iterable of pairs.
+
+        Raises:
+            TypeError: ``modules`` is not an iterable.
+            ValueError: an item is not a pair.
+        """
+        for key, module in _pairs(self, modules):
+            self[key] = module
+
+
+class ParameterList(Module):
+    """A list of parameters. A Tensor put into it becomes a Parameter; other values are kept as they are.
+
+    Args:
+        values: an iterable.
+
+    Example:
+        >>> gains = nn.ParameterList([zeros(3), zeros(2)])
+        >>> [tuple(p.shape) for p in gains.parameters()]
+        [(3,), (2,)]
+    """
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self._size = 0
+        if values is not None:
+            self.extend(values)
+
+    def _key(self, index: int) -> str:
+        index = operator.index(index)
+        if not -self._size <= index < self._size:
+            raise IndexError(f"index {index} is out of range for {self._size} values")
+        return str(index % self._size)
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return type(self)(self[i] for i in range(*index.indices(self._size)))
+        return getattr(self, self._key(index))
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        setattr(self, self._key(index), _as_parameter(value))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(self._size)])
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:
+        return self.extend(values)
+
+    def append(self, value: Any) -> Self:
+        """Add ``value`` at the end; returns the list."""
+        self._size += 1
+        self[self._size - 1] = value
+        return self
+
+    def extend(self, values: Iterable[Any]) -> Self:
+        """Add every value of an iterable at the end; returns the list.
+
+        Raises:
+            TypeError: ``values`` is not an iterable, or is a Tensor (whose rows are not parameters).
+        """
+        if not isinstance(values, Iterable) or isinstance(values, Tensor):
+            raise TypeError(
+                "ParameterList.extend should be called with an iterable, "
+                f"but got {type(values).__name__}"
+            )
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def extra_repr(self) -> str:
+        """One line per value."""
+        return "\n".join(f"  ({i}): {_describe(value)}" for i, value in enumerate(self))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: a list of parameters computes nothing."""
+        raise RuntimeError("ParameterList should not be called.")
+
+
+class ParameterDict(Module):
+    """A dictionary of parameters. A Tensor put into it becomes a Parameter; other values are kept as they are.
+
+    Args:
+        parameters: a mapping from name to value, or an iterable of pairs.
+
+    Example:
+        >>> nn.ParameterDict({"scale": zeros(3)})["scale"].requires_grad
+        True
+    """
+
+    def __init__(self, parameters: Mapping[str, Any] | Iterable | None = None) -> None:
+        super().__init__()
+        self._keys: dict[str, None] = {}
+        if parameters is not None:
+            self.update(parameters)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._keys:
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"the keys of a ParameterDict are strings, got {type(key).__name__}")
+        setattr(self, key, _as_parameter(value))
+        self._keys[key] = None
+
+    def __delitem__(self, key: str) -> None:
+        del self._keys[key]
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._keys)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._keys.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The values."""
+        return [self[key] for key in self._keys]
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """Pairs of name and value."""
+        return [(key, self[key]) for key in self._keys]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value named ``key``, or ``default``."""
+        return self[key] if key in self else default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The value named ``key``, which is set to ``default`` if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: str) -> Any:
+        """Take the value named ``key`` out and return it."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take out the pair added last and return it."""
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
+
+    def clear(self) -> None:
+        """Take everything out."""
+        for key in list(self._keys):
+            del self[key]
+
+    def copy(self) -> ParameterDict:
+        """A new dictionary of the same parameters."""
+        return ParameterDict(OrderedDict(self.items()))
+
+    def update(self, parameters: Mapping[str, Any] | Iterable) -> None:
+        """Add or replace the values of a mapping (a plain one in the order of its sorted keys) or of an iterable of pairs.
+
+        Raises:
+            TypeError: ``parameters`` is not an iterable.
+            ValueError: an item is not a pair.
+        """
+        pairs = _pairs(self, parameters)
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            pairs = sorted(pairs, key=operator.itemgetter(0))
+        for key, value in pairs:
+            self[key] = value
+
+    def extra_repr(self) -> str:
+        """One line per value."""
+        return "\n".join(f"  ({key}): {_describe(value)}" for key, value in self.items())
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: a dictionary of parameters computes nothing."""
+        raise RuntimeError("ParameterDict should not be called.")
+
+
+def _pairs(owner: Module, items: Any) -> list[tuple[str, Any]]:
+    """The (key, value) pairs of a mapping, a Module-or ParameterDict, or an iterable of pairs."""
+    if isinstance(items, (Mapping, ModuleDict, ParameterDict)):
+        return list(items.items())
+    if not isinstance(items, Iterable):
+        raise TypeError(
+            f"{type(owner).__name__}.update should be called with an iterable of key/value pairs, "
+            f"but got {type(items).__name__}"
+        )
+    pairs = []
+    for place, item in enumerate(items):
+        if not isinstance(item, Iterable) or isinstance(item, str):
+            raise TypeError(
+                f"{type(owner).__name__} update sequence element #{place} should be a pair; "
+                f"is {type(item).__name__}"
+            )
+        pair = tuple(item)
+        if len(pair) != 2:
+            raise ValueError(
+                f"{type(owner).__name__} update sequence element #{place} has length {len(pair)}; "
+                "2 is required"
+            )
+        pairs.append(pair)
+    return pairs
+
+
+def _as_parameter(value: Any) -> Any:
+    plain_tensor = isinstance(value, Tensor) and not isinstance(value, Parameter)
+    return Parameter(value) if plain_tensor else value
+
+
+def _describe(value: Any) -> str:
+    """How a parameter list or dict prints one of its values."""
+    if not isinstance(value, Tensor):
+        return f"Object of type: {type(value).__name__}"
+    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    size = "x".join(str(n) for n in value.shape)
+    return f"{kind} containing: [{value.dtype} of size {size}]"

@@ -1,0 +1,80 @@
+"""Dropout: in training, zero elements (or channels) at random and scale the others up, so that the mean stays.
+
+Source: Srivastava et al. 2014; scaled in training ("inverted"), so that evaluation is the identity.
+"""
+
+from __future__ import annotations
+
+from ..tensor import Tensor
+from . import functional as F
+from .module import Module
+
+__all__ = ["Dropout", "Dropout1d", "Dropout2d"]
+
+
+class _Dropout(Module):
+    def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        super().__init__()
+        if p < 0 or p > 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        self.p = p
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout(_Dropout):
+    """Zero each element with probability p, multiply the others by 1 / (1 − p). In evaluation mode, the identity.
+
+    Args:
+        p: probability of zero.
+        inplace: whether the input itself is changed.
+
+    Example:
+        >>> nn.Dropout(0.3).eval()(ones(3))
+        tensor([1., 1., 1.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with holes."""
+        return F.dropout(input, self.p, self.training, self.inplace)
+
+
+class Dropout1d(_Dropout):
+    """Zero whole channels of a sequence with probability p.   Source: Tompson et al. 2014.
+
+    Args:
+        p: probability of zero.
+        inplace: whether the input itself is changed.
+
+    Shapes: (B, C, L) or (C, L).
+
+    Example:
+        >>> nn.Dropout1d().eval()(ones(1, 1, 2))
+        tensor([[[1., 1.]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with channels zeroed."""
+        return F.dropout1d(input, self.p, self.training, self.inplace)
+
+
+class Dropout2d(_Dropout):
+    """Zero whole channels of an image with probability p.   Source: Tompson et al. 2014.
+
+    Args:
+        p: probability of zero.
+        inplace: whether the input itself is changed.
+
+    Shapes: (B, C, H, W) or (C, H, W).
+
+    Example:
+        >>> nn.Dropout2d().eval()(ones(1, 1, 1, 2))
+        tensor([[[[1., 1.]]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with channels zeroed."""
+        return F.dropout2d(input, self.p, self.training, self.inplace)

@@ -1,0 +1,139 @@
+"""Embedding: a table of vectors, looked up by integer."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from ..autograd.modes import no_grad
+from ..base.errors import ShapeError
+from ..tensor import Tensor, empty
+from . import functional as F
+from . import init
+from .module import Module
+from .parameter import Parameter
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Module):
+    """A table with one row per symbol,  y[…] = weight[x[…]].
+
+    ``weight`` (num_embeddings, embedding_dim) begins normal, N(0, 1). Its gradient is dense, and the same bits every time.
+
+    Args:
+        num_embeddings: number of rows V.
+        embedding_dim: size of a row.
+        padding_idx: a row that begins at zero and receives no gradient; negative counts from the end.
+        max_norm: before each look-up, rows used that are longer than this are shortened to it, in place.
+        norm_type: the p of the norm for ``max_norm``.
+        scale_grad_by_freq: refused when true.
+        sparse: refused when true.
+        device: where the table lives; only the CPU.
+        dtype: of the table; the default dtype if None.
+
+    Shapes: x (*) integers in [0, V), y (*, embedding_dim).
+
+    Raises:
+        NotImplementedError: ``sparse`` or ``scale_grad_by_freq``.
+        ValueError: ``padding_idx`` lies outside the table.
+
+    Example:
+        >>> nn.Embedding(11, 3)(tensor([[0, 10], [5, 5]])).shape
+        Size([2, 2, 3])
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        F.refuse_sparse_embedding(scale_grad_by_freq, sparse)
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(
+                    f"padding_idx must be within num_embeddings: {padding_idx} is not in "
+                    f"[{-num_embeddings}, {num_embeddings})"
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = padding_idx
+        self.max_norm = max_norm
+        self.norm_type = norm_type
+        if _weight is None:
+            table = empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
+            self.weight = Parameter(table, requires_grad=not _freeze)
+            self.reset_parameters()
+        else:
+            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
+                raise ShapeError(
+                    f"Embedding: the table has shape {tuple(_weight.shape)}, not "
+                    f"({num_embeddings}, {embedding_dim})"
+                )
+            self.weight = Parameter(_weight, requires_grad=not _freeze)
+
+    def reset_parameters(self) -> None:
+        """Draw the table anew; the padding row is zero."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> Self:
+        """An embedding with the given table (V, embedding_dim); frozen unless ``freeze`` is false.
+
+        Raises:
+            ShapeError: the table has not two dimensions.
+        """
+        if embeddings.ndim != 2:
+            raise ShapeError(
+                "Embedding.from_pretrained: the table must be 2-dimensional, "
+                f"got shape {tuple(embeddings.shape)}"
+            )
+        rows, columns = embeddings.shape
+        return cls(
+            rows,
+            columns,
+            padding_idx,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            sparse,
+            _weight=embeddings,
+            _freeze=freeze,
+        )
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The rows of the table."""
+        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
+
+    def extra_repr(self) -> str:
+        """The sizes, and what differs from the defaults."""
+        parts = [f"{self.num_embeddings}, {self.embedding_dim}"]
+        if self.padding_idx is not None:
+            parts.append(f"padding_idx={self.padding_idx}")
+        if self.max_norm is not None:
+            parts.append(f"max_norm={self.max_norm}")
+        if self.norm_type != 2:
+            parts.append(f"norm_type={self.norm_type}")
+        return ", ".join(parts)

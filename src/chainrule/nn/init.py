@@ -1,0 +1,319 @@
+"""Initial values of weights: every function fills its tensor in place, outside the graph, and returns it.
+
+What most of them keep constant is the variance of the activations from layer to layer. For ``y = W x`` with ``fan_in``
+independent inputs, ``Var y = fan_in · Var W · Var x``: so ``Var W = gain² / fan_in``, with a gain that makes up for what
+the nonlinearity takes away. For a convolution the fans count every element of the window.
+
+    fan_in    inputs that feed one output    weight.shape[1] · window
+    fan_out   outputs that one input feeds   weight.shape[0] · window
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from ..autograd.modes import no_grad
+from ..tensor import (
+    Generator,
+    Tensor,
+    as_tensor,
+    empty_like,
+    eye,
+    float64,
+    randn,
+    randperm,
+    where,
+)
+
+__all__ = [
+    "calculate_gain",
+    "constant_",
+    "dirac_",
+    "eye_",
+    "kaiming_normal_",
+    "kaiming_uniform_",
+    "normal_",
+    "ones_",
+    "orthogonal_",
+    "sparse_",
+    "trunc_normal_",
+    "uniform_",
+    "xavier_normal_",
+    "xavier_uniform_",
+    "zeros_",
+]
+
+_GAIN_ONE = (
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "sigmoid",
+)
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor by which weights before ``nonlinearity`` are widened to keep the variance.
+
+    1 for linear, convolutions and sigmoid; 5/3 for tanh; √2 for relu; √(2 / (1 + slope²)) for leaky_relu; 3/4 for selu.
+
+    Args:
+        nonlinearity: the name of the function in ``nn.functional``.
+        param: the negative slope of leaky_relu (0.01 by default); not used by the others.
+
+    Raises:
+        ValueError: the name is unknown, or the slope is no number.
+
+    Example:
+        >>> calculate_gain("leaky_relu", 1.0)
+        1.0
+    """
+    if nonlinearity in _GAIN_ONE:
+        return 1
+    if nonlinearity == "tanh":
+        return 5.0 / 3
+    if nonlinearity == "relu":
+        return math.sqrt(2.0)
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else param
+        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
+            raise ValueError(f"negative_slope {param} not a valid number")
+        return math.sqrt(2.0 / (1 + slope**2))
+    if nonlinearity == "selu":
+        return 3.0 / 4
+    raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+
+
+def uniform_(
+    tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with draws from the uniform distribution on [a, b)."""
+    with no_grad():
+        return tensor.uniform_(a, b, generator=generator)
+
+
+def normal_(
+    tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill with draws from the normal distribution N(mean, std²)."""
+    with no_grad():
+        return tensor.normal_(mean, std, generator=generator)
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill with draws from N(mean, std²) restricted to [a, b].
+
+    What falls outside is drawn again. Where little of the normal lies inside (less than 30 %), candidates are drawn
+    uniformly from [a, b] instead, and each kept with the probability  exp(−½ ((x − mean)/std)²) / its maximum there.
+    """
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn(
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
+            "The distribution of values may be incorrect.",
+            stacklevel=2,
+        )
+    inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
+    with no_grad():
+        if inside > 0.3:
+            drawn = empty_like(tensor).normal_(mean, std, generator=generator)
+            while (rejected := (drawn < a) | (drawn > b)).any():
+                again = empty_like(tensor).normal_(mean, std, generator=generator)
+                drawn = where(rejected, again, drawn)
+        else:
+            peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+            drawn, rejected = None, None
+            while rejected is None or rejected.any():
+                candidate = empty_like(tensor).uniform_(a, b, generator=generator)
+                log_density = -0.5 * ((candidate - mean) / std) ** 2 - peak
+                unlucky = empty_like(tensor).uniform_(generator=generator).log() > log_density
+                drawn = candidate if drawn is None else where(rejected, candidate, drawn)
+                rejected = unlucky if rejected is None else rejected & unlucky
+        return tensor.copy_(drawn)
+
+
+def _normal_cdf(x: float) -> float:
+    return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """Fill with ``val``."""
+    with no_grad():
+        return tensor.fill_(val)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """Fill with ones."""
+    return constant_(tensor, 1.0)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """Fill with zeros."""
+    with no_grad():
+        return tensor.zero_()
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """Fill a matrix with ones on its diagonal, zeros elsewhere.
+
+    Raises:
+        ValueError: the tensor has not two dimensions.
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    with no_grad():
+        return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype))
+
+
+def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
+    """Fill the weight of a convolution (out, in, *window) so that it passes as many channels on unchanged as it can.
+
+    Args:
+        tensor: of 3, 4 or 5 dimensions.
+        groups: groups of the convolution; each passes its own channels on.
+
+    Raises:
+        ValueError: another number of dimensions, or out is not a multiple of groups.
+    """
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups != 0:
+        raise ValueError("dim 0 must be divisible by groups")
+    per_group = tensor.shape[0] // groups
+    centre = tuple(size // 2 for size in tensor.shape[2:])
+    with no_grad():
+        tensor.zero_()
+        for group in range(groups):
+            for channel in range(min(per_group, tensor.shape[1])):
+                tensor[(group * per_group + channel, channel, *centre)] = 1
+    return tensor
+
+
+def _fans(tensor: Tensor) -> tuple[int, int]:
+    if tensor.ndim < 2:
+        raise ValueError(
+            "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
+        )
+    window = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * window, tensor.shape[0] * window
+
+
+def _fan(tensor: Tensor, mode: str) -> int:
+    modes = ["fan_in", "fan_out"]
+    if mode.lower() not in modes:
+        raise ValueError(f"Mode {mode} not supported, please use one of {modes}")
+    return _fans(tensor)[modes.index(mode.lower())]
+
+
+def xavier_uniform_(
+    tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
+) -> Tensor:
+    """Fill from U(−a, a) with  a = gain · √(6 / (fan_in + fan_out)).   Source: Glorot & Bengio 2010, eq. 16."""
+    fan_in, fan_out = _fans(tensor)
+    a = gain * math.sqrt(6.0 / (fan_in + fan_out))
+    return uniform_(tensor, -a, a, generator)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
+    """Fill from N(0, std²) with  std = gain · √(2 / (fan_in + fan_out)).   Source: Glorot & Bengio 2010, eq. 12."""
+    fan_in, fan_out = _fans(tensor)
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill from U(−bound, bound) with  bound = gain · √(3 / fan).   Source: He et al. 2015, eq. 10.
+
+    Args:
+        tensor: a weight (out, in, *window).
+        a: the slope of the leaky_relu that follows.
+        mode: ``"fan_in"`` keeps the variance of the forward pass, ``"fan_out"`` that of the backward pass.
+        nonlinearity: what follows, for ``calculate_gain``.
+        generator: the source of random bits.
+
+    Raises:
+        ValueError: unknown mode or nonlinearity, or fewer than two dimensions.
+    """
+    if _is_empty(tensor):
+        return tensor
+    bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator | None = None,
+) -> Tensor:
+    """Fill from N(0, std²) with  std = gain / √fan; arguments as ``kaiming_uniform_``.   Source: He et al. 2015, eq. 10."""
+    if _is_empty(tensor):
+        return tensor
+    std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
+    return normal_(tensor, 0, std, generator)
+
+
+def _is_empty(tensor: Tensor) -> bool:
+    if 0 in tensor.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        return True
+    return False
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
+    """Fill with a matrix whose rows (or columns, if there are fewer) are orthonormal, times ``gain``.
+
+    The Q of the QR decomposition of a normal matrix, its columns signed so that every orthogonal matrix is equally likely.
+    Dimensions after the first are taken together.   Source: Saxe et al. 2013; signs: Mezzadri 2007, section 5.
+
+    Raises:
+        ValueError: fewer than two dimensions.
+    """
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if tensor.numel() == 0:
+        return tensor
+    rows = tensor.shape[0]
+    columns = tensor.numel() // rows
+    with no_grad():
+        drawn = randn(rows, columns, generator=generator, dtype=float64).numpy()
+        q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
+        q = q * np.sign(np.diagonal(r)) * gain
+        return tensor.copy_(as_tensor(q.T if rows < columns else q).reshape(tensor.shape))
+
+
+def sparse_(
+    tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
+) -> Tensor:
+    """Fill a matrix from N(0, std²), then set the fraction ``sparsity`` of each column to zero.   Source: Martens 2010.
+
+    Raises:
+        ValueError: the tensor has not two dimensions.
+    """
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    zeros = math.ceil(sparsity * rows)
+    with no_grad():
+        tensor.normal_(0, std, generator=generator)
+        for column in range(columns):
+            tensor[randperm(rows, generator=generator)[:zeros], column] = 0
+    return tensor

@@ -1,0 +1,126 @@
+"""The methods that write: `x.add_(y)` is `x + y` written into x's memory, gradient and all. Attached to Tensor here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import ops
+from ..base.errors import DTypeError, ShapeError
+from . import functions
+from .creation import rand, randint, randn
+from .generator import Generator
+from .tensor import Tensor
+
+__all__: list[str] = []
+
+
+def _written(f: Callable, name: str) -> Callable:
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return self._assign(f(self, *args, **kwargs))
+
+    method.__name__, method.__qualname__ = name, f"Tensor.{name}"
+    method.__doc__ = f"`{name[:-1]}`, written into this tensor; returns it."
+    return method
+
+
+_FORMS: dict[str, Callable] = {
+    **{n: getattr(ops, n) for n in (
+        "abs ceil clamp cos erf exp expm1 floor floor_divide log log1p mul neg pow reciprocal remainder round rsqrt sigmoid sign sin sqrt square "
+        "sub tanh trunc eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor").split()},
+    **{n: getattr(functions, n) for n in "add sub div clamp masked_fill scatter scatter_add tril triu cumsum".split()},
+}  # fmt: skip
+for _name, _f in _FORMS.items():
+    setattr(Tensor, f"{_name}_", _written(_f, f"{_name}_"))
+for _symbol, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "pow": "pow",
+                       "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():  # fmt: skip
+    setattr(Tensor, f"__i{_symbol}__", getattr(Tensor, f"{_name}_"))
+
+
+def _method(f: Callable) -> Callable:
+    setattr(Tensor, f.__name__, f)
+    return f
+
+
+@_method
+def relu_(self: Tensor) -> Tensor:
+    """max(x, 0), written into this tensor."""
+    return self._assign(ops.where(self > 0, self, ops.where(ops.isnan(self), self, 0.0)))
+
+
+@_method
+def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
+    """x + weight · (end − x), written into this tensor."""
+    return self._assign(self + weight * (end - self))
+
+
+@_method
+def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """x + value · tensor1 · tensor2, written into this tensor."""
+    return self._assign(self + value * (tensor1 * tensor2))
+
+
+@_method
+def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    """x + value · tensor1 / tensor2, written into this tensor."""
+    return self._assign(self + value * (tensor1 / tensor2))
+
+
+@_method
+def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
+    """Write the slices of source at the positions of an index of one axis."""
+    self[(slice(None),) * (dim % self.ndim) + (index,)] = source
+    return self
+
+
+@_method
+def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+    """Add the slices of source at the positions of an index of one axis."""
+    if source.dtype is not self.dtype:
+        raise DTypeError(f"index_add_: source must have the dtype of the tensor, {self.dtype.name}, found {source.dtype.name}")
+    moved = functions.movedim(source if alpha == 1 else source * alpha, dim, 0)
+    y = ops.index_put(functions.movedim(self, dim, 0), moved, index, dims=(0,), accumulate=True)
+    return self._assign(functions.movedim(y, 0, dim))
+
+
+@_method
+def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
+    """Write one value at the positions of an index of one axis."""
+    self[(slice(None),) * (dim % self.ndim) + (index,)] = value
+    return self
+
+
+@_method
+def fill_diagonal_(self: Tensor, fill_value: float) -> Tensor:
+    """Write one value on the main diagonal."""
+    self.diagonal()[...] = fill_value
+    return self
+
+
+@_method
+def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Write uniform numbers in [a, b)."""
+    if b < a:
+        raise ShapeError(f"uniform_: the upper bound {b} is below the lower {a}")
+    return self._assign(rand(tuple(self.shape), generator=generator, dtype=self.dtype) * (b - a) + a)
+
+
+@_method
+def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """Write normal numbers."""
+    if std < 0:
+        raise ShapeError(f"normal_: the standard deviation {std} is negative")
+    return self._assign(randn(tuple(self.shape), generator=generator, dtype=self.dtype) * std + mean)
+
+
+@_method
+def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
+    """Write 1 with probability p, else 0."""
+    return self._assign((rand(tuple(self.shape), generator=generator) < p).to(self.dtype))
+
+
+@_method
+def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None) -> Tensor:
+    """Write integers from low up to, not including, high (2³¹ unless given); random_(high) starts at 0."""
+    low, high = (low, high) if high is not None else (0, low or 2**31)
+    return self._assign(randint(low, high, tuple(self.shape), generator=generator).to(self.dtype))

@@ -1,0 +1,1078 @@
+"""The Tensor: a value with a shape, a dtype, and a memory of where it came from.
+
+What lies under a tensor is its storage's value seen through its *path*, the view ops that lead there (see `storage`). Three things follow:
+
+- a write goes through the path into the storage, so every tensor on that storage sees it;
+- a tensor whose storage was written since its own history was noted rebuilds that history from its base (`_sync`);
+- it makes no difference whether arrays or Tracers lie below, which is all that tracing needs.
+
+`_record` is the reading of an op call that has a Tensor among its operands. Everything the user calls ends there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..autograd.modes import modes
+from ..autograd.tape import NEEDS, Edge, OpNode, backward_pass
+from ..base import dtypes, shapes
+from ..base.dtypes import DType
+from ..base.errors import DeviceError, DTypeError, GradError, ShapeError, TraceError
+from ..base.lines import describe, here
+from ..ops.record import READERS, Op, Spec
+from . import functions
+from .device import Device, device_of
+from .indexing import assign_index, read_index
+from .storage import Size, Storage
+
+__all__ = ["Tensor", "grad", "wrap"]
+
+ndarray = np.ndarray
+
+
+class Tensor:
+    """A multi-dimensional array with a gradient.
+
+    Args:
+        data: a number, a nested list, a NumPy array or a Tensor. Floats from Python become the default dtype; arrays keep theirs.
+        dtype: convert to this dtype.
+        requires_grad: record what is done with it, so that `backward()` fills its `.grad`.
+
+    >>> x = Tensor([3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([6.])
+    """
+
+    _storage: Storage
+    _value: Any  # the raw array seen through the path (a Tracer if made inside a trace)
+    _path: tuple = ()  # view ops from the storage's value to this tensor
+    _base: Tensor | None = None  # the tensor this is a differentiable view of
+    _edge: Edge | None = None  # (node, k): it is output k of that node
+    _stamp = 0  # storage version for which _edge is right (views)
+    _leaf = False  # a leaf that requires a gradient
+    _grad: Tensor | None = None
+    _hooks: list | None = None
+    _retains = False
+    _cut = False  # a view taken while gradients were off
+    __array_priority__ = 1000
+    __array_ufunc__ = None  # numpy_array * tensor asks the tensor
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        READERS[cls] = _record  # a subclass takes part in dispatch as a Tensor does
+
+    def __init__(self, data: Any = (), dtype: Any = None, device: Any = None, requires_grad: bool = False):
+        device_of(device)
+        self._value = array_from(data, dtype)
+        self._storage = Storage(self._value)
+        if requires_grad:
+            self.requires_grad_()
+
+    # ------------------------------------------------------------------------------------------ what lies beneath
+
+    def read(self) -> Any:
+        """The raw array below, or inside a trace the Tracer that stands for it. Do not write to it; see `write`."""
+        trace = modes.trace
+        if trace is not None:
+            return trace.read(self)
+        if self._value.__class__ is not ndarray:
+            raise TraceError(
+                "this tensor was made inside a traced function that has ended; it has no value\n"
+                f"  made at  {describe(getattr(self._value, 'place', None))}\n"
+                "  hint: return it from the function"
+            )
+        return self._value
+
+    def write(self, value: Any) -> None:
+        """Replace what lies below by raw values of this shape (broadcast to it), with no history. Every view sees it."""
+        storage = self._storage
+        if modes.trace is not None:
+            modes.trace.write(self, value)
+        else:
+            target = self._value
+            if not target.flags.writeable:
+                raise ShapeError(
+                    f"this tensor {tuple(self.shape)} cannot be written: several of its elements share one place in memory, or it is read-only\n"
+                    "  hint: clone() it first"
+                )
+            np.copyto(target, value, casting="same_kind")
+        storage.version += 1
+        storage.written = here()
+
+    def _sync(self) -> None:
+        """A view whose storage was written since: its history is the base's, followed along the path."""
+        version = self._storage.version
+        base = self._base
+        if version == self._stamp or base is None:
+            return
+        self._stamp = version
+        if base._edge is None and not base._leaf:
+            self._edge = None
+            return
+        if self._leaf:
+            return
+        x: Any = base
+        with modes_grad(True):
+            for op, attrs in self._path[len(base._path) :]:
+                x = op(x, **dict(attrs))
+        self._edge = x._edge
+
+    @property
+    def edge(self) -> Edge | None:
+        """Where a gradient of this tensor goes on: (node, k), or (itself, −1) for a leaf; None if nowhere."""
+        if self._base is not None:
+            self._sync()
+        return (self, -1) if self._leaf else self._edge
+
+    @property
+    def spec(self) -> Spec:
+        """Shape and dtype, as laws take them."""
+        v = self._value
+        return Spec(v.shape, dtypes.stored(v.dtype))
+
+    def meta(self) -> tuple[tuple[int, ...], Any]:
+        """Shape and stored dtype, for the backward pass."""
+        return self._value.shape, self._value.dtype
+
+    # --------------------------------------------------------------------------------------------------- inspection
+
+    @property
+    def shape(self) -> Size:
+        """The size of each axis."""
+        return Size(self._value.shape)
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._value.shape)
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return dtypes.stored(self._value.dtype)
+
+    @property
+    def device(self) -> Device:
+        """Where it lives: always the CPU."""
+        return CPU
+
+    @property
+    def layout(self) -> str:
+        """Always 'strided'."""
+        return "strided"
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no recorded op made it."""
+        edge = self.edge
+        return edge is None or edge[1] < 0
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made it, or None."""
+        edge = self.edge
+        return None if edge is None or edge[1] < 0 else edge[0]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether what is done with it is recorded."""
+        if self._base is not None:
+            self._sync()
+        return self._leaf or self._edge is not None
+
+    @requires_grad.setter
+    def requires_grad(self, on: bool) -> None:
+        self.requires_grad_(on)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make this a leaf whose `.grad` backward fills (or no longer)."""
+        if self._edge is not None:
+            if not requires_grad:
+                raise GradError("only a leaf can stop requiring a gradient\n  hint: detach() gives the value without its history")
+            return self
+        if requires_grad and not self.dtype.is_floating_point:
+            raise DTypeError(f"only floating tensors can require a gradient, found {self.dtype.name}")
+        self._leaf = bool(requires_grad)
+        return self
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward passes have accumulated here, or None."""
+        if modes.trace is not None:
+            modes.trace.reads_grad(self)
+        return self._grad
+
+    @grad.setter
+    def grad(self, g: Tensor | None) -> None:
+        if g is not None:
+            if not isinstance(g, Tensor):
+                raise DTypeError(f".grad is a Tensor or None, found {type(g).__name__}")
+            if g.shape != self.shape or g.dtype is not self.dtype:
+                raise ShapeError(
+                    f".grad must be like the tensor, {tuple(self.shape)} {self.dtype.name}, found {tuple(g.shape)} {g.dtype.name}"
+                )
+        if modes.trace is not None:
+            modes.trace.writes_grad(self)
+        self._grad = g
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one axis."""
+        return self.shape if dim is None else self._value.shape[shapes.axis(dim, self.ndim)]
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self.ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return shapes.size(self._value.shape)
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements."""
+        return self.numel() * self.dtype.itemsize
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is floating."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Always False."""
+        return False
+
+    def stride(self, dim: int | None = None) -> Any:
+        """Steps between neighbours along each axis, in elements."""
+        v = self._value if self._value.__class__ is ndarray and modes.trace is None else modes.trace.layout(self)
+        s = tuple([n // v.itemsize for n in v.strides])
+        return s if dim is None else s[shapes.axis(dim, self.ndim)]
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie row-major without gaps."""
+        return self._restrides(self._value.shape) == shapes.contiguous_strides(self._value.shape)
+
+    def _restrides(self, shape: tuple) -> tuple | None:
+        return shapes.restride(self._value.shape, self.stride(), shape)
+
+    def data_ptr(self) -> int:
+        """The address of the first element, in bytes."""
+        return self.read().__array_interface__["data"][0]
+
+    # --------------------------------------------------------------------------------------------------- conversion
+
+    def numpy(self, *, force: bool = False) -> ndarray:
+        """The values as a NumPy array that shares memory. Refused for tensors that require a gradient unless `force`.
+
+        bfloat16, which NumPy lacks, comes as float32 (a copy).
+        """
+        if self.requires_grad and not force:
+            raise GradError("a tensor that requires a gradient is not handed out as an array\n  hint: tensor.detach().numpy()")
+        v = self._concrete("numpy()")
+        return dtypes.float32_from_bits(v) if v.dtype == dtypes.BF16_BITS else v
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> ndarray:
+        v = self.numpy()
+        if dtype is not None and v.dtype != dtype:
+            return v.astype(dtype)
+        return v.copy() if copy else v
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def _concrete(self, what: str) -> ndarray:
+        """The raw array, where a trace could not have one."""
+        v = self.read()
+        if v.__class__ is not ndarray:
+            modes.trace.refuse(
+                f"{what} needs the value of a tensor, which a traced program has only when it runs",
+                "compute with tensors (where, masked_fill, clamp …), or do this outside of the traced function",
+            )
+        return v
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        v = self._concrete("item()")
+        if v.size != 1:
+            raise ShapeError(f"item() takes a tensor with one element, found shape {tuple(v.shape)}")
+        return (dtypes.float32_from_bits(v) if v.dtype == dtypes.BF16_BITS else v).reshape(()).item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        v = self._concrete("tolist()")
+        return (dtypes.float32_from_bits(v) if v.dtype == dtypes.BF16_BITS else v).tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.category == dtypes.FLOATING:
+            raise DTypeError(f"only integer tensors can be used as an index, found {self.dtype.name}")
+        return int(self.item())
+
+    def __bool__(self) -> bool:
+        v = self._concrete("a branch (if, while, and, or, bool())")
+        if v.size != 1:
+            raise ShapeError(f"the truth of a tensor with shape {tuple(v.shape)} is ambiguous\n  hint: .any() or .all()")
+        return bool(self.item())
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor has no len()")
+        return self._value.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self.ndim:
+            raise TypeError("a 0-d tensor cannot be iterated over")
+        return iter(functions.unbind(self))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    def __repr__(self) -> str:
+        from .printing import text
+
+        return text(self)
+
+    def __format__(self, how: str) -> str:
+        return format(self.item(), how) if how and not self.ndim else repr(self)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    # ------------------------------------------------------------------------------------------- dtype and device
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False, memory_format: Any = None) -> Tensor:
+        """Another dtype (`to(cr.float64)`, `to(other)`); devices other than the CPU are refused. `non_blocking` and `memory_format` have no effect."""
+        for a in args:
+            if isinstance(a, Tensor):
+                dtype = a.dtype
+            elif isinstance(a, (DType, type, np.dtype)):
+                dtype = a
+            elif isinstance(a, bool):
+                continue  # non_blocking by position
+            elif a is not None:
+                device = a
+        device_of(device)
+        if dtype is None or dtypes.of(dtype) is self.dtype:
+            return ops.clone(self) if copy else self
+        return ops.cast(self, dtype=dtype)
+
+    def type(self, dtype: Any = None) -> Any:
+        """Converted to a dtype; without one, the name of its own."""
+        return f"chainrule.{self.dtype.name}" if dtype is None else self.to(dtype)
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """Converted to the dtype of another tensor."""
+        return self.to(other.dtype)
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return self.to(dtypes.float64)
+
+    def half(self) -> Tensor:
+        """As float16."""
+        return self.to(dtypes.float16)
+
+    def bfloat16(self) -> Tensor:
+        """As bfloat16."""
+        return self.to(dtypes.bfloat16)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return self.to(dtypes.int64)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return self.to(dtypes.int32)
+
+    def bool(self) -> Tensor:
+        """As bool: nonzero is True."""
+        return self.to(dtypes.bool_)
+
+    def cpu(self) -> Tensor:
+        """Itself: tensors live on the CPU."""
+        return self
+
+    def cuda(self, device: Any = None, non_blocking: Any = False) -> Tensor:
+        """Refused: there is no CUDA backend."""
+        raise DeviceError("there is no CUDA backend; tensors live on the CPU")
+
+    # ------------------------------------------------------------------------------------------------------ autograd
+
+    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False, inputs: Any = None) -> None:
+        """Accumulate the gradient of this tensor into the `.grad` of the leaves it came from.
+
+        Args:
+            gradient: the gradient that starts here, of this shape; 1 for a tensor with one element.
+            retain_graph: keep the graph for another pass (as create_graph unless given).
+            create_graph: record the pass, so that gradients can be differentiated.
+            inputs: accumulate into these tensors only.
+        """
+        roots = [_root(self, gradient)]
+        retain = create_graph if retain_graph is None else retain_graph
+        chosen = None if inputs is None else ([inputs] if isinstance(inputs, Tensor) else list(inputs))
+        asked = None if chosen is None else [_need_edge(x) for x in chosen]
+        found = backward_pass(_started(roots, create_graph), asked=asked, create=create_graph, retain=retain, wrap=wrap)
+        holders = {e: x for e, x in zip(asked or [], chosen or [], strict=True)}
+        given = {id(g) for _, g in roots}
+        for edge, g in found.items():
+            _attach(holders.get(edge, edge[0]), g, create_graph, given)
+
+    def detach(self) -> Tensor:
+        """The same memory without history: writes are seen by both, gradients are not."""
+        out = _new(Tensor)
+        out._value, out._storage, out._path, out._stamp = self._value, self._storage, self._path, self._storage.version
+        return out
+
+    def detach_(self) -> Tensor:
+        """Forget the history in place."""
+        if self._base is not None:
+            raise GradError("a view cannot be detached in place\n  hint: detach()")
+        self._edge, self._leaf = None, False
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history. Writes through it are versioned like any other: what PyTorch lets slip is an error here."""
+        return self.detach()
+
+    @data.setter
+    def data(self, other: Tensor) -> None:
+        other = other if isinstance(other, Tensor) else Tensor(other)
+        if modes.trace is not None:
+            modes.trace.refuse("assigning .data replaces a tensor's memory, which a traced program holds on to", "use copy_(), which writes into it")
+        self._storage, self._value, self._path = other._storage, other._value, other._path
+        self._base, self._stamp = None, other._storage.version
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
+        """Call hook(gradient) whenever a gradient of this tensor is computed; a tensor it returns takes the gradient's place."""
+        edge = self.edge
+        if edge is None:
+            raise GradError("a hook needs a tensor that requires a gradient")
+
+        def run(g: Any) -> Any:
+            result = hook(g if isinstance(g, Tensor) else wrap(g, None))
+            if result is None:
+                return g
+            if not isinstance(result, Tensor) or result.shape != self.shape:
+                raise GradError(f"a hook returns None or a gradient of shape {tuple(self.shape)}, found {result!r}")
+            return result if isinstance(g, Tensor) else result.read()
+
+        if edge[1] < 0:
+            self._hooks = self._hooks or []
+            hooks = self._hooks
+        else:
+            edge[0].hooks = edge[0].hooks or {}
+            hooks = edge[0].hooks.setdefault(edge[1], [])
+        hooks.append(run)
+        return _HookHandle(hooks, run)
+
+    def retain_grad(self) -> None:
+        """Keep `.grad` of a tensor that is not a leaf."""
+        if self.edge is None:
+            raise GradError("retain_grad needs a tensor that requires a gradient")
+        if self._leaf or self._retains:
+            return
+        import weakref
+
+        self._retains = True
+        me = weakref.ref(self)  # the node must not keep its own output alive
+
+        def keep(g: Tensor) -> None:
+            if (tensor := me()) is not None:
+                tensor._grad = g.detach() if tensor._grad is None else tensor._grad + g.detach()
+
+        self.register_hook(keep)
+
+    @property
+    def retains_grad(self) -> Any:
+        """Whether `retain_grad` was called."""
+        return self._retains
+
+    # ----------------------------------------------------------------------------------------------------- in-place
+
+    def _assign(self, new: Any) -> Tensor:
+        """Write a tensor of this shape (broadcast to it), with its history: what every in-place method comes down to."""
+        new = new if isinstance(new, Tensor) else wrap(np.asarray(new, self._value.dtype), None)
+        self._need_assignable(new)
+        if new.dtype is not self.dtype:
+            new = ops.cast(new, dtype=self.dtype)
+        edge = self.edge  # of what was there before
+        other = new.edge
+        tracked = modes.grad and (edge is not None or other is not None)
+        if tracked and self._cut:
+            raise GradError("a view taken under no_grad cannot be written with gradients on\n  hint: take the view with gradients on, or clone() it")
+        before = None if self._base is None else self._base.edge
+        self.write(new.read())
+        if not tracked:
+            return self
+        if new._value.shape != self._value.shape:
+            with modes_grad(True):
+                other = ops.expand(new, shape=self._value.shape).edge
+        base = self._base
+        if base is None:
+            self._edge = other
+        else:
+            path = self._path[len(base._path) :]
+            node = OpNode(ops.view_scatter, {"path": path}, (before, other), _scatter_saved(self._value.shape, path), (), (base.meta(),), here())
+            base._edge = node, 0
+            base._stamp = self._storage.version
+        return self
+
+    def _need_assignable(self, new: Tensor) -> None:
+        if modes.grad and (self._leaf or (self._base is not None and self._base._leaf)):
+            raise GradError(
+                "a leaf that requires a gradient cannot be written in place\n  hint: under no_grad(), or write to a clone()"
+            )
+        if new.dtype.category > self.dtype.category:
+            raise DTypeError(f"{new.dtype.name} values cannot be written into a tensor of dtype {self.dtype.name}\n  hint: convert one of them")
+        if new._value.shape != self._value.shape and shapes.broadcast(new._value.shape, self._value.shape) != self._value.shape:
+            raise ShapeError(f"values of shape {tuple(new.shape)} cannot be written into a tensor of shape {tuple(self.shape)}")
+
+    def copy_(self, src: Any, non_blocking: Any = False) -> Tensor:
+        """Write the values of another tensor (broadcast, converted to this dtype)."""
+        src = src if isinstance(src, Tensor) else Tensor(src)
+        return self._assign(ops.cast(src, dtype=self.dtype) if src.dtype is not self.dtype else src)
+
+    def fill_(self, value: Any) -> Tensor:
+        """Write one value everywhere."""
+        return self._assign(value if isinstance(value, Tensor) else ops.full(shape=(), value=value, dtype=self.dtype))
+
+    def zero_(self) -> Tensor:
+        """Write zeros."""
+        return self.fill_(0)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return read_index(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        assign_index(self, index, value)
+
+    # ------------------------------------------------------------------------------------------------- copy, pickle
+
+    def clone(self, *, memory_format: Any = None) -> Tensor:
+        """A copy with a gradient path. `memory_format` has no effect."""
+        return ops.clone(self)
+
+    def contiguous(self, memory_format: Any = None) -> Tensor:
+        """Itself if row-major in memory, else a copy. `memory_format` has no effect."""
+        return self if self.is_contiguous() else ops.clone(self)
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if self._edge is not None:
+            raise GradError("only leaves can be deep-copied\n  hint: clone() keeps the history, detach() drops it")
+        import copy
+
+        out = _new(self.__class__)
+        out._value = self._concrete("deepcopy").copy()
+        out._storage = Storage(out._value)
+        out._leaf = self._leaf
+        memo[id(self)] = out
+        if self._grad is not None:
+            out._grad = copy.deepcopy(self._grad, memo)
+        return out
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        if self._edge is not None:
+            raise GradError("only leaves can be pickled\n  hint: detach() drops the history")
+        return _rebuilt, (self.__class__, self._concrete("pickle").copy(), self._leaf)
+
+    # ------------------------------------------------------------------------------------------------------ operators
+
+    def __add__(a, b): return _record(ops.add, (a, b), NONE)  # noqa: E704
+    def __radd__(a, b): return _record(ops.add, (b, a), NONE)  # noqa: E704
+    def __sub__(a, b): return _record(ops.sub, (a, b), NONE)  # noqa: E704
+    def __rsub__(a, b): return _record(ops.sub, (b, a), NONE)  # noqa: E704
+    def __mul__(a, b): return _record(ops.mul, (a, b), NONE)  # noqa: E704
+    def __rmul__(a, b): return _record(ops.mul, (b, a), NONE)  # noqa: E704
+    def __truediv__(a, b): return _record(ops.div, (a, b), NONE)  # noqa: E704
+    def __rtruediv__(a, b): return _record(ops.div, (b, a), NONE)  # noqa: E704
+    def __floordiv__(a, b): return _record(ops.floor_divide, (a, b), NONE)  # noqa: E704
+    def __rfloordiv__(a, b): return _record(ops.floor_divide, (b, a), NONE)  # noqa: E704
+    def __mod__(a, b): return _record(ops.remainder, (a, b), NONE)  # noqa: E704
+    def __rmod__(a, b): return _record(ops.remainder, (b, a), NONE)  # noqa: E704
+    def __pow__(a, b): return _record(ops.pow, (a, b), NONE)  # noqa: E704
+    def __rpow__(a, b): return _record(ops.pow, (b, a), NONE)  # noqa: E704
+    def __matmul__(a, b): return functions.matmul(a, b)  # noqa: E704
+    def __rmatmul__(a, b): return functions.matmul(Tensor(b), a)  # noqa: E704
+    def __neg__(a): return _record(ops.neg, (a,), NONE)  # noqa: E704
+    def __pos__(a): return a  # noqa: E704
+    def __abs__(a): return ops.abs(a)  # noqa: E704
+    def __invert__(a): return ops.bitwise_not(a)  # noqa: E704
+    def __and__(a, b): return _record(ops.bitwise_and, (a, b), NONE)  # noqa: E704
+    def __rand__(a, b): return _record(ops.bitwise_and, (b, a), NONE)  # noqa: E704
+    def __or__(a, b): return _record(ops.bitwise_or, (a, b), NONE)  # noqa: E704
+    def __ror__(a, b): return _record(ops.bitwise_or, (b, a), NONE)  # noqa: E704
+    def __xor__(a, b): return _record(ops.bitwise_xor, (a, b), NONE)  # noqa: E704
+    def __rxor__(a, b): return _record(ops.bitwise_xor, (b, a), NONE)  # noqa: E704
+    def __eq__(a, b): return ops.eq(a, b) if _operand(b) else False  # noqa: E704
+    def __ne__(a, b): return ops.ne(a, b) if _operand(b) else True  # noqa: E704
+    def __lt__(a, b): return _record(ops.lt, (a, b), NONE)  # noqa: E704
+    def __le__(a, b): return _record(ops.le, (a, b), NONE)  # noqa: E704
+    def __gt__(a, b): return _record(ops.gt, (a, b), NONE)  # noqa: E704
+    def __ge__(a, b): return _record(ops.ge, (a, b), NONE)  # noqa: E704
+
+    # ----------------------------------------------------------------------------- ops and torch-shaped functions
+
+    abs, ceil, cos, erf, exp, expm1, floor = ops.abs, ops.ceil, ops.cos, ops.erf, ops.exp, ops.expm1, ops.floor
+    isfinite, isinf, isnan, log, log1p, neg = ops.isfinite, ops.isinf, ops.isnan, ops.log, ops.log1p, ops.neg
+    reciprocal, round, rsqrt, sigmoid, sign, sin = ops.reciprocal, ops.round, ops.rsqrt, ops.sigmoid, ops.sign, ops.sin
+    sqrt, square, tanh, trunc = ops.sqrt, ops.square, ops.tanh, ops.trunc
+    mul, pow, maximum, minimum, remainder, floor_divide = ops.mul, ops.pow, ops.maximum, ops.minimum, ops.remainder, ops.floor_divide
+    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
+    logical_and, logical_or, logical_xor, logical_not = ops.logical_and, ops.logical_or, ops.logical_xor, ops.logical_not
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor, ops.bitwise_not
+    multiply, negative, absolute, true_divide = ops.mul, ops.neg, ops.abs, functions.div
+
+    add, sub, div, clamp, clip = functions.add, functions.sub, functions.div, functions.clamp, functions.clamp
+    sum, mean, var, std, norm, cumsum = functions.sum, functions.mean, functions.var, functions.std, functions.norm, functions.cumsum
+    max, min, amax, amin, argmax, argmin = functions.max, functions.min, functions.amax, functions.amin, functions.argmax, functions.argmin
+    any, all, sort, argsort, topk = functions.any, functions.all, functions.sort, functions.argsort, functions.topk
+    isclose, allclose, equal, masked_fill = functions.isclose, functions.allclose, functions.equal, functions.masked_fill
+    reshape, permute, transpose, swapaxes, t = functions.reshape, functions.permute, functions.transpose, functions.swapaxes, functions.t
+    movedim, squeeze, unsqueeze, flatten, unflatten = functions.movedim, functions.squeeze, functions.unsqueeze, functions.flatten, functions.unflatten
+    broadcast_to, narrow, select, split, chunk, unbind = (
+        functions.broadcast_to, functions.narrow, functions.select, functions.split, functions.chunk, functions.unbind)  # fmt: skip
+    diagonal, diag, tril, triu, flip, roll = functions.diagonal, functions.diag, functions.tril, functions.triu, functions.flip, functions.roll
+    repeat, tile, gather, scatter, scatter_add = functions.repeat, functions.tile, functions.gather, functions.scatter, functions.scatter_add
+    index_select, matmul, mm, bmm, mv, dot = (
+        functions.index_select, functions.matmul, functions.mm, functions.bmm, functions.mv, functions.dot)  # fmt: skip
+    outer, addmm, baddbmm = functions.outer, functions.addmm, functions.baddbmm
+
+    def where(self, condition: Tensor, other: Any) -> Tensor:
+        """self where the condition holds, other elsewhere."""
+        return functions.where(condition, self, other)
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """Axes of size 1 (and new leading axes) repeated without copying; −1 keeps a size."""
+        return ops.expand(self, shape=functions.flat(sizes))
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """Expanded to the shape of another tensor."""
+        return ops.expand(self, shape=tuple(other.shape))
+
+    def reshape_as(self, other: Tensor) -> Tensor:
+        """Reshaped to the shape of another tensor."""
+        return functions.reshape(self, other.shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """Viewed under the shape of another tensor."""
+        return self.view(other.shape)
+
+    def view(self, *shape: Any) -> Tensor:
+        """The same memory under another shape (or, given a dtype of the same size, another dtype is refused: use `to`)."""
+        target = functions.flat(shape)
+        if target and isinstance(target[0], DType):
+            raise DTypeError("view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) converts values")
+        new = shapes.resolve(target, self.numel())
+        if self._restrides(new) is None:
+            raise ShapeError(
+                f"view: the memory of a tensor with shape {tuple(self.shape)} and strides {self.stride()} cannot be seen as {tuple(new)}\n"
+                "  hint: reshape() copies where it must"
+            )
+        return ops.view(self, shape=new)
+
+    def nonzero(self, *, as_tuple: Any = False) -> Any:
+        """The indices of nonzero elements: (n, ndim) int64, or one vector per axis."""
+        found = [Tensor(i) for i in np.nonzero(self._concrete("nonzero()"))]
+        return tuple(found) if as_tuple else functions.stack(found, 1) if found else Tensor(np.zeros((self.numel(), 0), np.int64))
+
+    def masked_select(self, mask: Tensor) -> Tensor:
+        """The elements where a bool mask is True, as a vector."""
+        x, m = functions.broadcast_tensors(self, mask)
+        return x[m]
+
+    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+        """A tensor of this dtype from data."""
+        return Tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def _like(self, shape: Sequence, value: Any, dtype: Any, requires_grad: Any) -> Tensor:
+        y = wrap(ops.full(shape=tuple(shape), value=value, dtype=dtype or self.dtype), None)
+        return y.requires_grad_() if requires_grad else y
+
+    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        """Zeros of this dtype."""
+        return self._like(functions.flat(size), 0, dtype, requires_grad)
+
+    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        """Ones of this dtype."""
+        return self._like(functions.flat(size), 1, dtype, requires_grad)
+
+    def new_full(self, size: Sequence, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        """One value, of this dtype."""
+        return self._like(size, fill_value, dtype, requires_grad)
+
+    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        """Memory of this dtype; here it holds zeros."""
+        return self.new_zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+
+    @property
+    def T(self) -> Tensor:
+        """All axes reversed."""
+        return ops.permute(self, dims=tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        if self.ndim < 2:
+            raise ShapeError(f".mT needs at least two axes, found {self.ndim}")
+        return functions.transpose(self, -2, -1)
+
+
+class _HookHandle:
+    """Removes a hook: `handle.remove()`."""
+
+    def __init__(self, hooks: list, run: Callable):
+        self._hooks, self._run = hooks, run
+
+    def remove(self) -> None:
+        """Take the hook away (once)."""
+        if self._run in self._hooks:
+            self._hooks.remove(self._run)
+
+
+class modes_grad:
+    """Sets the gradient mode for a `with` block of our own."""
+
+    __slots__ = ("before", "on")
+
+    def __init__(self, on: bool):
+        self.on = on
+
+    def __enter__(self) -> None:
+        self.before, modes.grad = modes.grad, self.on
+
+    def __exit__(self, *exc: object) -> None:
+        modes.grad = self.before
+
+
+_new = object.__new__
+NONE: dict = {}  # no attributes
+CPU = device_of(None)
+
+
+def _operand(b: Any) -> bool:
+    return isinstance(b, (Tensor, bool, int, float, ndarray, np.generic))
+
+
+def _rebuilt(cls: type, value: ndarray, leaf: bool) -> Tensor:
+    out = _new(cls)
+    out._value, out._storage, out._leaf = value, Storage(value), leaf
+    return out
+
+
+def _scatter_saved(value_shape: tuple, path: tuple) -> tuple:
+    """What the rules of view_scatter asked to keep, for a node made without evaluating the op."""
+    known = {("shape", 1): value_shape, ("attribute", "path"): path}
+    return tuple([known[k] for k in ops.view_scatter.keep])
+
+
+def array_from(data: Any, dtype: Any = None) -> ndarray:
+    """A raw array of its own from whatever a tensor can be made of."""
+    wanted = None if dtype is None else dtypes.of(dtype)
+    if isinstance(data, Tensor):
+        v = data.read()
+        if v.__class__ is not ndarray:
+            return ops.cast(v, dtype=wanted or data.dtype)
+        return dtypes.convert(v, wanted).copy() if wanted else v.copy()
+    if isinstance(data, ndarray | np.generic):
+        if modes.trace is not None:
+            modes.trace.refuse(
+                "a NumPy array was turned into a tensor inside a traced function: its values would be frozen into the program",
+                "make the tensor outside and pass it in, or use a list for a constant",
+            )
+        found = dtypes.of(data.dtype)
+        v = np.array(data, dtype=found.numpy, order="C")
+        return dtypes.convert(v, wanted) if wanted else v
+    if isinstance(data, (list, tuple)) and _holds_tensors(data):
+        parts = [array_from(d, wanted) for d in data]
+        return ops.stack(*parts, dim=0) if parts else np.zeros(0, np.float32)
+    try:
+        v = np.array(data)
+    except ValueError as e:
+        raise ShapeError(f"a tensor needs nested lists of equal lengths: {e}") from None
+    if v.dtype.kind not in "biuf":
+        if v.dtype.kind == "c":
+            raise DTypeError("complex numbers are not supported")
+        raise DTypeError(f"a tensor is made of numbers, found {type(data).__name__} holding {v.dtype}")
+    if wanted is None:
+        wanted = dtypes.default() if v.dtype.kind == "f" or not v.size else dtypes.bool_ if v.dtype.kind == "b" else dtypes.int64
+        if isinstance(data, (list, tuple)) and v.size and (firsts := _first_array(data)) is not None:
+            wanted = dtypes.of(firsts.dtype)
+    value = dtypes.convert(np.ascontiguousarray(v).reshape(v.shape), wanted)
+    return value if modes.trace is None else modes.trace.constant(value)
+
+
+def _holds_tensors(data: Sequence) -> bool:
+    return len(data) > 0 and (isinstance(data[0], Tensor) or (isinstance(data[0], (list, tuple)) and _holds_tensors(data[0])))
+
+
+def _first_array(data: Any) -> Any:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data if isinstance(data, ndarray | np.generic) else None
+
+
+def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:
+    """A tensor around a raw value whose gradient goes to `edge`. Numbers and None stay what they are.
+
+    A leaf edge gives the leaf itself; with `alias` a new leaf of its own, at which gradients can be asked for.
+    """
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Tensor):
+        return value
+    if alias:
+        out = _made(value)
+        if edge is not None:
+            identity = wrap(value, edge)
+            out = identity if edge[1] >= 0 else ops.view(identity, shape=identity.shape)
+        return out
+    if edge is not None and edge[1] < 0:
+        return edge[0]
+    out = _made(value)
+    if edge is not None:
+        out._edge = edge
+    return out
+
+
+def _made(value: Any) -> Tensor:
+    """A new tensor on a storage of its own."""
+    out = _new(Tensor)
+    if value.__class__ is not ndarray and isinstance(value, np.generic):
+        value = np.asarray(value)
+    if value.__class__ is ndarray and not value.flags.c_contiguous:
+        value = value.copy(order="C")  # everything but a view lies row-major
+    if modes.trace is not None:
+        value = modes.trace.adopt(out, value)
+    out._value = value
+    out._storage = Storage(value)
+    return out
+
+
+# ------------------------------------------------------------------------------------------------------------ recording
+
+
+def _record(op: Op, args: tuple, attrs: dict) -> Any:
+    """An op on operands of which at least one is a Tensor: evaluate what lies below, and hang a node on the tape."""
+    if op.is_view:
+        return _view(op, args[0], attrs)
+    if op.composite and not op.differentiable:
+        return op.body(*args, **attrs)  # written in ops: each records itself
+    trace = modes.trace
+    raw, edges, tracked = [], [], False
+    for a in args:
+        edge = None
+        if isinstance(a, Tensor):
+            value = a._value
+            raw.append(value if trace is None and value.__class__ is ndarray else a.read())
+            edge = a._edge if a._base is None and not a._leaf else a.edge
+            if edge is not None:
+                tracked = True
+        else:
+            raw.append(a)
+        edges.append(edge)
+    y = op.evaluate(raw, attrs) if trace is None else op.apply(tuple(raw), attrs)
+    if tracked and op.differentiable and modes.grad:
+        return _with_history(op, args, raw, edges, attrs, y)
+    y = op.visible(y)
+    return tuple([_made(v) for v in y]) if y.__class__ is tuple else _made(y)
+
+
+def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:
+    """The outputs as tensors, and the node that made them with what its rules need."""
+    single = op.single
+    values = (y,) if single else y
+    outs = (_made(y),) if single else [_made(v) for v in values[: len(op.outputs)]]
+    keep = op.keep
+    if None in edges:
+        needed = op.needed(tuple([e is not None for e in edges]))
+        keep = [entry if need else ("nothing", 0) for entry, need in zip(keep, needed, strict=True)]
+    kept, stamps = [], []
+    for source, k in keep:
+        if source == "operand":
+            kept.append(raw[k])
+            if isinstance(a := args[k], Tensor):
+                storage = a._storage
+                stamps.append((storage, storage.version))
+        elif source == "output":
+            if k < len(outs):
+                kept.append(outs[k]._value)
+                stamps.append((outs[k]._storage, 0))
+            else:
+                kept.append(values[k])  # hidden
+        elif source == "shape":
+            kept.append(getattr(raw[k], "shape", ()))
+        elif source == "attribute":
+            kept.append(attrs[k])
+        elif source == "operands":
+            kept.append(tuple(raw[k:]))
+            stamps.extend([(a._storage, a._storage.version) for a in args[k:] if isinstance(a, Tensor)])
+        elif source == "shapes":
+            kept.append(tuple([v.shape for v in raw[k:]]))
+        else:
+            kept.append(NEEDS if source == "needs" else None)
+    metas = ((outs[0]._value.shape, outs[0]._value.dtype),) if single else tuple([(v.shape, v.dtype) for v in values[: len(outs)]])
+    node = OpNode(op, attrs, edges, kept, stamps, metas, here())
+    if single:
+        outs[0]._edge = node, 0
+        return outs[0]
+    for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):
+        if name not in op.constant:
+            out._edge = node, k
+    return outs[0] if len(outs) == 1 else tuple(outs)
+
+
+def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
+    """A view op: the result shares the storage and remembers the way there."""
+    if op is ops.view and not (modes.trace is None and x._value.__class__ is ndarray and x._value.flags.c_contiguous):
+        if x._restrides(attrs["shape"]) is None:
+            x = ops.clone(x)
+    out = _new(Tensor)
+    out._storage = x._storage
+    out._path = (*x._path, (op, tuple(attrs.items())))
+    trace = modes.trace
+    if trace is None:
+        out._value = op.evaluate((x._value if x._value.__class__ is ndarray else x.read(),), attrs)
+    else:
+        out._value = op.apply((x.read(),), attrs)
+        trace.owns_now(out)
+    out._stamp = x._storage.version
+    if modes.grad:
+        edge = x.edge
+        out._base = x if x._base is None else x._base
+        if edge is not None:
+            saved = []
+            for source, k in op.keep:
+                saved.append(x._value.shape if source == "shape" else attrs[k])
+            out._edge = OpNode(op, attrs, (edge,), tuple(saved), (), ((out._value.shape, out._value.dtype),), here()), 0
+    else:
+        out._cut = True
+    return out
+
+
+READERS[Tensor] = _record
+
+
+# ---------------------------------------------------------------------------------------------------------- gradients
+
+
+def _root(x: Tensor, gradient: Any) -> tuple[Tensor, Any]:
+    if x.edge is None:
+        raise GradError(
+            "backward needs a tensor that was computed from one that requires a gradient; this one was not\n"
+            "  hint: requires_grad=True on a parameter, and no no_grad() or detach() on the way"
+        )
+    if gradient is None:
+        if x.numel() != 1:
+            raise GradError(f"backward without a gradient needs a tensor with one element, found shape {tuple(x.shape)}\n  hint: .sum() or .mean()")
+        return x, wrap(ops.full(shape=tuple(x.shape), value=1.0, dtype=x.dtype), None)
+    gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    if gradient.shape != x.shape:
+        raise ShapeError(f"the gradient must have the shape of the tensor, {tuple(x.shape)}, found {tuple(gradient.shape)}")
+    return x, gradient
+
+
+def _started(roots: list, create: bool) -> list[tuple[Edge, Any]]:
+    return [(x.edge, g if create else g.read()) for x, g in roots]
+
+
+def _need_edge(x: Tensor) -> Edge:
+    edge = x.edge
+    if edge is None:
+        raise GradError(f"a tensor of shape {tuple(x.shape)} among the inputs does not require a gradient")
+    return edge
+
+
+def _attach(leaf: Tensor, g: Any, create: bool, given: set) -> None:
+    """Add a gradient to a leaf's `.grad`: never an array that something else holds too."""
+    for hook in leaf._hooks or ():
+        g = hook(g)
+    old = leaf.grad
+    if create:
+        leaf.grad = g if old is None else old + g
+        return
+    if old is not None:
+        old.write(ops.add(old.read(), g))
+        return
+    if g.__class__ is ndarray and (g.base is not None or id(g) in given or not g.flags.writeable):
+        g = g.copy(order="C")
+    elif isinstance(g, np.generic):
+        g = np.asarray(g)
+    given.add(id(g))
+    leaf.grad = wrap(g, None)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of outputs with respect to inputs, as a tuple; nothing is accumulated into `.grad`.
+
+    Args:
+        outputs, inputs: a tensor or several.
+        grad_outputs: the gradients that start at the outputs (None for outputs with one element).
+        retain_graph, create_graph: as in `Tensor.backward`.
+        allow_unused: an input the outputs do not depend on gives None instead of an error.
+        materialize_grads: such an input gives zeros.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> (dx,) = grad(x**3, x, create_graph=True)
+    >>> grad(dx, x)
+    (tensor(12.),)
+    """
+    if is_grads_batched:
+        raise GradError("grad(is_grads_batched=True) is not supported; call grad once per gradient")
+    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    starts = [None] * len(outs) if grad_outputs is None else [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
+    roots = [_root(x, g) for x, g in zip(outs, starts, strict=True)]
+    edges = [_need_edge(x) for x in ins]
+    retain = create_graph if retain_graph is None else retain_graph
+    found = backward_pass(_started(roots, create_graph), asked=edges, create=create_graph, retain=retain, wrap=wrap)
+    result: list[Tensor | None] = []
+    for x, edge in zip(ins, edges, strict=True):
+        g = found.get(edge)
+        if g is None:
+            if materialize_grads:
+                g = x.new_zeros(x.shape)
+            elif not allow_unused:
+                raise GradError(
+                    f"the outputs do not depend on the input of shape {tuple(x.shape)}\n  hint: allow_unused=True gives None for it"
+                )
+        else:
+            for hook in x._hooks or () if edge[1] < 0 else ():
+                g = hook(g)
+        result.append(g if g is None or isinstance(g, Tensor) else wrap(g, None))
+    return tuple(result)

@@ -1,0 +1,232 @@
+"""Three pictures of a run, each the bytes of a PNG: its curves, its confusions, its mistakes.
+
+matplotlib is imported when the first picture is drawn, and used without pyplot: no window, no
+global state, no display needed.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..base.errors import ShapeError
+from .events import EpochFinished
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["confusion_picture", "curves_picture", "mistakes_picture"]
+
+INK, MUTED, GRID = "#1f2430", "#6b7280", "#e6e8ec"
+BLUE, ORANGE, RED = "#3566c8", "#e07a2c", "#c8372d"
+STYLE = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the pictures look the same everywhere
+    "font.size": 10,
+    "text.color": INK,
+    "axes.edgecolor": "#c9ced6",
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 11.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+}
+
+
+def curves_picture(history: Sequence[EpochFinished], test_accuracy: float) -> bytes:
+    """Loss and accuracy by epoch, of training and validation, and the test accuracy.
+
+    Args:
+        history: one report per epoch, at least one.
+        test_accuracy: 0 to 1.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    if not history:
+        raise ShapeError(
+            "curves_picture(history) needs the report of at least one epoch, found none"
+        )
+    epochs = [report.epoch for report in history]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(10, 4.2), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        _curve(left, epochs, [r.train_loss for r in history], [r.validation_loss for r in history])
+        left.set_title("Loss")
+        left.set_ylabel("nats per image, log scale")
+        left.set_yscale("log")
+        left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        left.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        left.yaxis.set_minor_locator(NullLocator())
+        left.legend()
+
+        train = [100 * r.train_accuracy for r in history]
+        validation = [100 * r.validation_accuracy for r in history]
+        _curve(right, epochs, train, validation)
+        right.set_title(f"Accuracy   (test {100 * test_accuracy:.1f} %)")
+        right.set_ylabel("per cent")
+        settled = (
+            len(history) // 8
+        )  # what the first epochs get right would leave no room for the rest
+        right.set_ylim(max(0, min(train[settled:] + validation[settled:]) - 3), 100.5)
+        return _png(figure)
+
+
+def _curve(axes: Axes, epochs: list[int], train: list[float], validation: list[float]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    style = {"linewidth": 1.8, "marker": "o" if len(epochs) < 3 else "", "solid_capstyle": "round"}
+    axes.plot(epochs, train, color=BLUE, label="training (augmented)", **style)
+    axes.plot(epochs, validation, color=ORANGE, label="validation", **style)
+    axes.set_xlabel("epoch")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def confusion_picture(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
+    """The confusion matrix: a row for each true class, a column for each answer. Right answers are
+    blue, wrong ones orange.
+
+    Args:
+        confusion: counts (C, C), row the label, column the prediction.
+        classes: C names.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    C = len(classes)
+    if confusion.shape != (C, C):
+        raise ShapeError(
+            f"confusion_picture: expected counts of shape ({C}, {C}) for {C} classes, found {confusion.shape}"
+        )
+    right, total = int(np.trace(confusion)), int(confusion.sum())
+    with rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 6.4), layout="constrained")
+        axes = figure.subplots()
+        axes.imshow(_confusion_colours(confusion))
+        for i in range(C):
+            for j in range(C):
+                if confusion[i, j]:
+                    strong = i == j and confusion[i, j] > 0.5 * confusion.max()
+                    axes.text(
+                        j,
+                        i,
+                        str(confusion[i, j]),
+                        ha="center",
+                        va="center",
+                        color="white" if strong else INK,
+                    )
+        axes.set_xticks(range(C), classes)
+        axes.set_yticks(range(C), classes)
+        axes.set_xticks(np.arange(C + 1) - 0.5, minor=True)
+        axes.set_yticks(np.arange(C + 1) - 0.5, minor=True)
+        axes.grid(False)
+        axes.grid(True, which="minor", color="white", linewidth=2)
+        axes.tick_params(which="minor", size=0)
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("answer")
+        axes.set_ylabel("truth")
+        axes.set_title(f"{right} of {total} test samples right")
+        return _png(figure)
+
+
+def _confusion_colours(confusion: np.ndarray) -> np.ndarray:
+    """RGB (C, C, 3): paper for 0, towards blue on the diagonal and towards orange off it, each by
+    its own largest count.
+    """
+    paper, blue, orange = (np.array(_rgb(c)) for c in ("#f4f5f7", BLUE, ORANGE))
+    diagonal = np.eye(len(confusion), dtype=bool)
+    strength = np.zeros(confusion.shape)
+    for part in (diagonal, ~diagonal):
+        largest = confusion[part].max(initial=0)
+        if largest:
+            strength[part] = confusion[part] / largest
+    strength[~diagonal] = np.where(confusion[~diagonal] > 0, 0.35 + 0.5 * strength[~diagonal], 0)
+    target = np.where(diagonal[..., None], blue, orange)  # (C, C, 3)
+    return paper + (target - paper) * strength[..., None]
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    return tuple(int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
+
+
+def mistakes_picture(
+    images: np.ndarray,
+    labels: Sequence[str],
+    predictions: Sequence[str],
+    confidence: Sequence[float],
+    total: int,
+    most: int = 40,
+) -> bytes:
+    """The samples that were misread, the most confident mistakes first, each with the truth and the
+    answer.
+
+    Args:
+        images: floats from 0 to 1, (N, H, W), the N mistakes; N may be 0.
+        labels, predictions: N names each.
+        confidence: N probabilities, of the answers given.
+        total: how many samples were tested.
+        most: show no more than this many (the title says so).
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    N = len(images)
+    if not len(labels) == len(predictions) == len(confidence) == N:
+        raise ShapeError(
+            f"mistakes_picture: {N} images need as many labels, predictions and confidences, "
+            f"found {len(labels)}, {len(predictions)} and {len(confidence)}"
+        )
+    order = sorted(range(N), key=lambda k: -confidence[k])[:most]
+    columns = max(3, min(8, len(order)))
+    rows = max(1, -(-len(order) // columns))
+    with rc_context(STYLE):
+        figure = Figure(figsize=(1.45 * columns, 1.85 * rows + 0.5), layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)
+        shown = f", the {most} most confident" if most < N else ""
+        figure.suptitle(
+            f"{N} of {total} test samples misread{shown}",
+            x=0.012,
+            ha="left",
+            fontsize=11.5,
+            fontweight="bold",
+        )
+        for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
+            if place >= len(order):
+                axes.axis("off")
+                continue
+            k = order[place]
+            axes.imshow(images[k], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_title(
+                f"{labels[k]} → {predictions[k]}", loc="center", fontsize=11, color=RED, pad=4
+            )
+            axes.set_xlabel(f"{100 * confidence[k]:.0f} % sure", fontsize=8.5, labelpad=4)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set(visible=True, color="#d3d7de")
+        if not order:
+            figure.text(0.5, 0.42, "none", ha="center", fontsize=14, color=MUTED)
+        return _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    out = io.BytesIO()
+    figure.savefig(
+        out, format="png", dpi=150, facecolor="white", metadata={"Software": None}
+    )  # no date, no version: same bits again
+    return out.getvalue()

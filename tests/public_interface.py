@@ -1,0 +1,88 @@
+"""The public interface as text: one line `name: signature` for everything a user may call.
+
+    python tests/public_interface.py        writes tests/public_interface.txt
+
+A change of the interface shows as a change of that file, and is made on purpose or not at all (tests/test_architecture.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+SNAPSHOT = Path(__file__).with_suffix(".txt")
+
+# What people import from, as in PyTorch. Rooms that are not listed are reached through these.
+MODULES = (
+    "chainrule",
+    "chainrule.autograd",
+    "chainrule.cli",
+    "chainrule.data",
+    "chainrule.func",
+    "chainrule.graph",
+    "chainrule.inspect",
+    "chainrule.nn",
+    "chainrule.nn.functional",
+    "chainrule.nn.init",
+    "chainrule.nn.utils",
+    "chainrule.optim",
+    "chainrule.optim.lr_scheduler",
+    "chainrule.train",
+    "chainrule.transforms",
+    "chainrule.utils.data",
+)
+
+
+def exists(module: str) -> bool:
+    """Whether a module can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # its parent cannot
+        return False
+
+
+def lines() -> list[str]:
+    """Every public name with its signature, module by module, in alphabetical order."""
+    return [line for name in MODULES if exists(name) for line in module_lines(name)]
+
+
+def module_lines(name: str) -> Iterator[str]:
+    """The public names of one module; of a class its public methods and properties too."""
+    module = importlib.import_module(name)
+    for public in sorted(module.__all__):
+        value = getattr(module, public)
+        yield described(f"{name}.{public}", value)
+        if inspect.isclass(value):
+            yield from class_lines(f"{name}.{public}", value)
+
+
+def class_lines(name: str, cls: type) -> Iterator[str]:
+    """The public attributes of a class: those of its own body only, so that a base class is not told again and again."""
+    for attribute, value in sorted(vars(cls).items()):
+        if attribute.startswith("_") or isinstance(value, (int, float, str, type(None))):
+            continue
+        if isinstance(value, property):
+            yield f"{name}.{attribute}: property"
+        else:
+            yield described(f"{name}.{attribute}", getattr(value, "__func__", value))
+
+
+def described(name: str, value: Any) -> str:
+    """`name: signature`, or `name: kind` of what cannot be called."""
+    if inspect.ismodule(value):
+        return f"{name}: module"
+    if callable(value):
+        try:
+            return f"{name}: {inspect.signature(value)}"
+        except ValueError:  # a builtin class without a signature
+            return f"{name}: {type(value).__name__}"
+    return f"{name}: {type(value).__name__}"
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text("\n".join(lines()) + "\n", encoding="utf-8")
+    print(f"wrote {SNAPSHOT.name}")

@@ -1,0 +1,76 @@
+"""The README only says what is so: its example runs, its commands exist, its links lead somewhere, its rooms are the rooms."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import chainrule
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PACKAGE = Path(chainrule.__file__).parent
+
+COMMANDS = {
+    "train": "pip install . && chainrule train digits",
+    "test": 'pip install ".[test]" && pytest',
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_two_commands(name):
+    """Guards the marks by which .ci/run finds the commands it runs."""
+    block = re.search(rf"^<!-- command: {name} -->\n```sh\n(.*?)\n```$", README, re.M | re.S)
+    assert block is not None and block[1] == COMMANDS[name]
+
+
+def test_the_commands_that_are_named_exist():
+    parts = set(re.findall(r"`chainrule (\w+)", README)) | {"train"}
+    done = subprocess.run(
+        [sys.executable, "-m", "chainrule", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert parts <= set(re.findall(r"\w+", done.stdout)), done.stdout
+
+
+def test_the_example_prints_what_the_readme_shows(tmp_path):
+    """In a fresh interpreter and an empty folder, with warnings as errors."""
+    [(code, shown)] = re.findall(
+        r"^```python\n(.*?)^```\n\n```text\n(.*?)^```$", README, re.M | re.S
+    )
+    assert README.count("```python") == 1
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == shown
+
+
+def test_the_rooms_are_the_folders_of_the_package_in_the_order_of_the_arrows():
+    rooms = re.findall(r"^\| \[`(\w+)`\]\(src/chainrule/(\w+)\) \| (.+) \|$", README, re.M)
+    assert all(name == folder for name, folder, _ in rooms)
+    named = [name for name, _, _ in rooms]
+    assert sorted(named) == sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    lowest_first = [[r.strip() for r in layer.split("|")] for layer in reversed(contract["layers"])]
+    assert named == [room for layer in lowest_first for room in layer]
+
+
+def test_every_link_leads_to_a_file():
+    for page in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), ROOT / "benchmarks/README.md"):
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target and not target.startswith("evidence/"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_version_is_told_once():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert chainrule.__version__ == project["version"]

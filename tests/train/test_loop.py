@@ -1,0 +1,320 @@
+"""The loop: it learns, it repeats itself bit for bit, it stops when asked and goes on as if it had
+not, and it refuses NaN.
+"""
+
+import dataclasses
+import math
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.base.errors import FormatError, ShapeError, StateDictError
+from chainrule.data import DataLoader, TensorDataset
+from chainrule.train import (
+    EpochFinished,
+    NonFiniteLossError,
+    StepFinished,
+    Trainer,
+    TrainingFinished,
+    TrainingInterrupted,
+    TrainingStarted,
+    evaluate,
+    load_checkpoint,
+    save_checkpoint,
+)
+from chainrule.train.interrupt import first_interrupt
+
+
+def curve(trainer):
+    """The history without what a clock or the system decides."""
+    return [dataclasses.replace(report, seconds=0, peak_memory_mb=0) for report in trainer.history]
+
+
+def weights(trainer):
+    return {name: value.numpy().tobytes() for name, value in trainer.model.state_dict().items()}
+
+
+def test_it_learns(trainer):
+    t = trainer(epochs=12, scheduled=False)
+    assert t.fit() is True
+    assert t.history[0].validation_loss > 0.7
+    assert t.history[-1].validation_accuracy > 0.95
+    assert t.epoch == 12
+    assert t.step == 96
+
+
+def test_the_same_seed_gives_the_same_bits(trainer):
+    a, b, other = trainer(), trainer(), trainer(seed=5)
+    cr.randn(3)  # what others draw before a trainer is made does not matter
+    a = trainer()
+    for t in (a, trainer(), other):
+        cr.manual_seed(3)
+        t.fit()
+    cr.manual_seed(3)
+    b.fit()
+    assert curve(a) == curve(b)
+    assert weights(a) == weights(b)
+    assert curve(a) != curve(other)
+
+
+def test_the_report_of_an_epoch_is_the_mean_over_its_samples(trainer):
+    losses = []
+    t = trainer(
+        epochs=1,
+        subscribers=[lambda e: losses.append(e.loss) if isinstance(e, StepFinished) else None],
+    )
+    t.fit()
+    sizes = [7] * 7 + [4]
+    assert t.history[0].train_loss == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
+    assert (t.history[0].train_accuracy * 53) == pytest.approx(
+        round(t.history[0].train_accuracy * 53)
+    )
+
+
+def test_events_come_in_order(trainer):
+    events = []
+    t = trainer(epochs=2, subscribers=[events.append])
+    t.fit()
+    kinds = [type(event) for event in events]
+    assert kinds == [
+        TrainingStarted, *[StepFinished] * 8, EpochFinished, *[StepFinished] * 8, EpochFinished, TrainingFinished
+    ]  # fmt: skip
+    assert events[0] == TrainingStarted(epoch=0, step=0, epochs=2, steps_per_epoch=8)
+    assert [e.step for e in events if isinstance(e, StepFinished)] == list(range(1, 17))
+    assert [e.epoch for e in events if isinstance(e, StepFinished)] == [1] * 8 + [2] * 8
+    assert [e.learning_rate for e in events if isinstance(e, StepFinished)] == [
+        0.05 / (1 + k) for k in range(16)
+    ]
+
+
+def test_without_a_schedule_the_rate_stays(trainer):
+    t = trainer(epochs=1, scheduled=False)
+    t.fit()
+    assert t.history[0].learning_rate == 0.05
+
+
+def test_the_gradient_of_a_step_is_not_carried_into_the_next(trainer):
+    # One step on a trainer that already holds gradients equals one step on a fresh one.
+    a, b = trainer(epochs=1), trainer(epochs=1)
+    for t in (a, b):
+        t.subscribers = [lambda event, t=t: t.stop()]
+    for p in a.model.parameters():
+        p.grad = cr.ones(*p.shape)
+    for t in (a, b):
+        cr.manual_seed(1)
+        t.fit()
+    assert weights(a) == weights(b)
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 8, 9, 16, 23])
+def test_stopped_after_any_step_it_goes_on_to_the_same_bits(trainer, tmp_path, stop_at):
+    whole = trainer()
+    whole.fit()
+
+    stopped = trainer()
+    events = []
+    stopped.subscribers = [
+        lambda e: stopped.stop() if isinstance(e, StepFinished) and e.step == stop_at else None, events.append
+    ]  # fmt: skip
+    assert stopped.fit() is False
+    assert stopped.step == stop_at
+    assert events[-1] == TrainingInterrupted(epoch=stop_at // 8, step=stop_at)
+    save_checkpoint(tmp_path / "c.json", stopped.state_dict())
+
+    resumed = trainer()
+    cr.randn(7)
+    resumed.load_state_dict(load_checkpoint(tmp_path / "c.json"))
+    assert resumed.fit() is True
+    assert curve(resumed) == curve(whole)
+    assert weights(resumed) == weights(whole)
+
+    # and without a checkpoint, in the same process
+    stopped.subscribers = []
+    cr.default_generator.set_state(load_checkpoint(tmp_path / "c.json")["random"])
+    assert stopped.fit() is True
+    assert curve(stopped) == curve(whole)
+
+
+@pytest.mark.parametrize("step", [8, 11, 16, 24])
+def test_a_checkpoint_taken_by_a_subscriber_is_as_good(trainer, tmp_path, step):
+    # after step 8, 16 and 24 the epoch is through, but not yet evaluated
+    whole = trainer()
+
+    def save(event):
+        if isinstance(event, StepFinished) and event.step == step:
+            save_checkpoint(tmp_path / "c.json", whole.state_dict())
+
+    whole.subscribers = [save]
+    whole.fit()
+    resumed = trainer()
+    resumed.load_state_dict(load_checkpoint(tmp_path / "c.json"))
+    assert resumed.step == step
+    assert resumed.fit() is True
+    assert curve(resumed) == curve(whole)
+    assert weights(resumed) == weights(whole)
+
+
+def test_loaders_without_batches_are_refused(trainer):
+    t = trainer()
+    empty = DataLoader(t.validation_loader.dataset, 59, drop_last=True)
+    for name, loaders in (
+        ("train", (empty, t.validation_loader)),
+        ("validation", (t.train_loader, empty)),
+    ):
+        with pytest.raises(
+            ShapeError, match=f"the {name}_loader has no batches, expected at least one"
+        ):
+            Trainer(t.model, t.optimizer, *loaders, epochs=1)
+
+
+def test_asked_to_stop_in_the_very_last_step_it_has_finished(trainer):
+    t = trainer()
+    t.subscribers = [lambda e: t.stop() if isinstance(e, StepFinished) and e.step == 24 else None]
+    assert t.fit() is True
+
+
+def test_a_state_of_something_else_is_refused(trainer):
+    t = trainer()
+    state = t.state_dict()
+    del state["loader"]
+    with pytest.raises(StateDictError, match=r"missing \['loader'\], unexpected \['more'\]"):
+        t.load_state_dict({**state, "more": 1})
+    state = t.state_dict()
+    state["model"].pop("conv.bias")
+    with pytest.raises(StateDictError, match=r"conv\.bias"):
+        t.load_state_dict(state)
+    state = t.state_dict()
+    state["model"]["conv.bias"] = cr.zeros(5)
+    with pytest.raises(StateDictError, match=r"conv\.bias"):
+        t.load_state_dict(state)
+    state = t.state_dict()
+    state["loader"] = {"epoch": 0, "batches": 9}
+    with pytest.raises(FormatError, match="batches at most 8"):
+        t.load_state_dict(state)
+
+
+# ---- a loss that is not a number
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_stops_before_the_update(trainer, value):
+    t = trainer()
+    plain, before = t.loss_fn, []
+
+    def loss_fn(logits, labels):
+        if t.step == 10:
+            before.append(weights(t))
+            return plain(logits, labels) * value
+        return plain(logits, labels)
+
+    t.loss_fn = loss_fn
+    with pytest.raises(
+        NonFiniteLossError,
+        match=rf"the loss of step 11 \(epoch 2 of 3\) is {value}.*learning rate is 0.00455",
+    ):
+        t.fit()
+    after = weights(t)
+    for name in (
+        "conv.weight",
+        "conv.bias",
+        "out.weight",
+        "out.bias",
+    ):  # batch norm has counted the batch
+        assert after[name] == before[0][name]
+    assert t.step == 10
+
+
+def test_a_validation_loss_that_is_not_finite_stops_too(trainer):
+    t = trainer()
+    plain = t.loss_fn
+    t.loss_fn = lambda logits, labels: (
+        plain(logits, labels) * (1.0 if t.model.training else math.nan)
+    )
+    with pytest.raises(NonFiniteLossError, match=r"the validation loss after step 8 .* is nan"):
+        t.fit()
+
+
+# ---- evaluation
+
+
+def test_evaluate_puts_the_mode_back_and_leaves_no_gradients(trainer):
+    t = trainer()
+    for mode in (True, False):
+        t.model.train(mode)
+        result = evaluate(t.model, t.validation_loader)
+        assert t.model.training is mode
+        assert t.model.norm.training is mode
+    assert all(p.grad is None for p in t.model.parameters())
+    assert result.predictions.shape == result.labels.shape == result.confidence.shape == (53,)
+    assert result.accuracy == (result.predictions == result.labels).mean()
+    assert ((result.confidence > 1 / 3) & (result.confidence <= 1)).all()
+
+
+def test_evaluate_does_not_depend_on_the_batch_size(trainer):
+    t = trainer()
+    data = t.validation_loader.dataset
+    a, b = evaluate(t.model, DataLoader(data, 2)), evaluate(t.model, DataLoader(data, 53))
+    assert a.loss == pytest.approx(b.loss, rel=1e-5)
+    assert (a.predictions == b.predictions).all()
+
+
+def test_evaluate_knows_a_perfect_answer():
+    class Echo(cr.nn.Module):
+        def forward(self, x):
+            return x
+
+    labels = np.array([2, 0, 1, 1])
+    logits = np.eye(3, dtype=np.float32)[labels] * 50
+    result = evaluate(Echo(), DataLoader(TensorDataset(logits, labels), 3))
+    assert result.accuracy == 1
+    assert result.loss < 1e-6
+    assert result.confidence.tolist() == pytest.approx([1] * 4)
+
+
+# ---- Ctrl-C
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="POSIX signals")
+def test_the_first_interrupt_asks_and_the_second_stops():
+    asked = []
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), first_interrupt(lambda: asked.append(1)):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert asked == [1]
+        os.kill(os.getpid(), signal.SIGINT)
+    assert asked == [1]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_handler_is_put_back():
+    before = signal.getsignal(signal.SIGINT)
+    with first_interrupt(lambda: None):
+        assert signal.getsignal(signal.SIGINT) is not before
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_in_another_thread_the_block_runs_as_it_is():
+    ran = []
+
+    def run():
+        with first_interrupt(lambda: None):
+            ran.append(signal.getsignal(signal.SIGINT))
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert ran == [before]
+
+
+def test_who_ignores_interrupts_goes_on_ignoring_them():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with first_interrupt(lambda: None):
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
