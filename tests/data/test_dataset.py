@@ -286,6 +286,14 @@ def test_two_iterators_of_one_loader_do_not_disturb_each_other():
     assert [(a[0].item(), b[0].item()) for a, b in pairs] == [(i, 10 + i) for i in range(5)]
 
 
+def test_the_state_is_that_of_the_iterator_begun_last():
+    loader = DataLoader(np.arange(11), 2)
+    old, new = iter(loader), iter(loader)
+    for iterator in (old, old, new, old):
+        next(iterator)
+    assert loader.state_dict() == {"epoch": 1, "batches": 1}
+
+
 @pytest.mark.parametrize("delivered", [0, 1, 3, 8])
 def test_a_loader_goes_on_where_its_state_was_taken(delivered):
     data = Augmented(TensorDataset(np.arange(41)), lambda x, epoch, index: 1000 * epoch + int(x))

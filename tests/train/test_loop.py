@@ -87,7 +87,7 @@ def test_events_come_in_order(trainer):
     assert [e.step for e in events if isinstance(e, StepFinished)] == list(range(1, 17))
     assert [e.epoch for e in events if isinstance(e, StepFinished)] == [1] * 8 + [2] * 8
     assert [e.learning_rate for e in events if isinstance(e, StepFinished)] == [
-        0.05 / (1 + k) for k in range(16)
+        0.05 * (1 / (1 + k)) for k in range(16)
     ]
 
 

@@ -140,6 +140,7 @@ class Op:
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
         self.optional = frozenset(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is None)
         self.required = sum(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters)
+        self.arity = len(self.operands)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         assert all(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.KEYWORD_ONLY) for p in parameters), self.name
         self.outputs, self.hidden = tuple(outputs), tuple(hidden)
@@ -226,7 +227,9 @@ class Op:
     # ------------------------------------------------------------------------------------------------------ dispatch
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
-        if self.defaults:
+        if len(args) != self.arity:
+            args = self._completed(args)
+        if self.defaults or self.normalize is not None:
             attrs = self._attributes(args, attrs)
         elif attrs:
             self._refuse_attribute(attrs)
@@ -245,6 +248,14 @@ class Op:
         if self.single:
             return y
         return y[0] if len(self.outputs) == 1 else y[: len(self.outputs)]
+
+    def _completed(self, args: tuple) -> tuple:
+        """Operands that were left out are None; too few or too many are refused."""
+        if len(args) > self.arity and self.variadic:
+            return args
+        if not self.required <= len(args) <= self.arity:
+            raise TypeError(f"{self.name}{self.__signature__} takes {self.required} to {self.arity} operands, found {len(args)}")
+        return (*args, *(None,) * (self.arity - len(args)))
 
     def _attributes(self, args: tuple, attrs: dict) -> dict:
         if len(attrs) != len(self.defaults):

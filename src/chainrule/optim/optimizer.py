@@ -34,8 +34,8 @@ from ..tensor import Tensor, bfloat16, float16, float32, tensor, zeros_like
 
 __all__ = ["Optimizer", "checked", "known_zero", "refuse_differentiable"]
 
-BLOCK = 65536
-"""Elements updated at a time in eager mode, so that a method's temporaries stay in the cache: 3.5 times faster on 10⁵."""
+BLOCK = 65_536
+"""Elements updated at a time in eager mode: a method's temporaries then stay in the cache, in memory that is already mapped."""
 
 _LOW_PRECISION = (float16, bfloat16)
 

@@ -618,7 +618,7 @@ class Tensor:
     def __rmod__(a, b): return _record(ops.remainder, (b, a), NONE)  # noqa: E704
     def __pow__(a, b): return _record(ops.pow, (a, b), NONE)  # noqa: E704
     def __rpow__(a, b): return _record(ops.pow, (b, a), NONE)  # noqa: E704
-    def __matmul__(a, b): return functions.matmul(a, b)  # noqa: E704
+    def __matmul__(a, b): return _record(ops.matmul, (a, b), NONE) if _matrices(a, b) else functions.matmul(a, b)  # noqa: E704
     def __rmatmul__(a, b): return functions.matmul(Tensor(b), a)  # noqa: E704
     def __neg__(a): return _record(ops.neg, (a,), NONE)  # noqa: E704
     def __pos__(a): return a  # noqa: E704
@@ -776,6 +776,10 @@ NONE: dict = {}  # no attributes
 CPU = device_of(None)
 
 
+def _matrices(a: Tensor, b: Any) -> bool:
+    return isinstance(b, Tensor) and len(a._value.shape) > 1 and len(b._value.shape) > 1
+
+
 def _operand(b: Any) -> bool:
     return isinstance(b, (Tensor, bool, int, float, ndarray, np.generic))
 
@@ -843,7 +847,7 @@ def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:
 
     A leaf edge gives the leaf itself; with `alias` a new leaf of its own, at which gradients can be asked for.
     """
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or value.__class__ in (bool, int, float):  # not NumPy's float64, which is a float as well
         return value
     if isinstance(value, Tensor):
         return value

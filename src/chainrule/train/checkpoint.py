@@ -97,12 +97,11 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     }
     text = json.dumps(manifest, indent=1, allow_nan=False, ensure_ascii=True).encode() + b"\n"
     text = text.replace(NO_DIGEST.encode(), hashlib.sha256(text).hexdigest().encode(), 1)
-    existed = tensor_file.exists()
     try:
         write_whole(tensor_file, content)
         write_whole(path, text)
     except SaveError as e:
-        if not existed and not _points_to(path, tensor_file):
+        if not _points_to(path, tensor_file):
             with contextlib.suppress(OSError):
                 tensor_file.unlink()  # on a full disk the space is needed
         kept = (

@@ -1,0 +1,64 @@
+"""The affine map, and dropout."""
+
+from __future__ import annotations
+
+from ..backends import xp
+from ..ops import matmul, sum, uniform, view, where
+from ..ops.contract import rows
+from ..ops.kinds import contract, random
+from ..ops.record import composite, refuse
+from ..ops.samples import F, S
+
+
+def _check_linear(args, attrs):
+    x, w, b = args
+    if w.ndim != 2 or x.ndim < 1 or x.shape[-1] != w.shape[1]:
+        raise refuse("the last axis of x must equal the last axis of the (out, in) weight", weight=f"needs x (…, {w.shape[-1]})")
+    if b is not None and tuple(b.shape) != (w.shape[0],):
+        raise refuse(f"the bias must have one element for each of the {w.shape[0]} outputs")
+    return attrs
+
+
+@composite(contract, types="same", normalize=_check_linear, reference="torch.nn.functional.linear", onnx="Gemm",
+           samples=(S(F(5, 3), F(7, 3), F(7)), S(F(2, 5, 3), F(7, 3), F(7)), S(F(5, 3), F(7, 3), None), S(F(3), F(7, 3), F(7)), S(F(0, 3), F(7, 3), F(7))))  # fmt: skip
+def linear(x, weight, bias=None, /):
+    """Affine map of the last axis,  y = x Wᵀ + b,  with W (out, in)."""
+    if x.ndim == 1:
+        y = sum(weight * x, dim=1)
+    else:
+        y = matmul(x, weight.mT)
+    return y if bias is None else y + bias
+
+
+linear.vjp(
+    x=lambda g, weight: g @ weight,
+    weight=lambda g, x: rows(g).mT @ rows(x) if x.ndim > 1 else _outer(g, x),
+    bias=lambda g: g,
+)
+
+
+def _outer(g, x):
+    return view(g, shape=(-1, 1)) * view(x, shape=(1, -1))
+
+
+@linear.fast
+def _linear(x, weight, bias=None):
+    flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1]) if x.size else xp.zeros((0, x.shape[-1]), x.dtype)
+    y = xp.matmul(flat, weight.T)
+    if bias is not None:
+        y += bias
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+@composite(random, types="floating", promotes=("x",), hidden=("kept",), reference="torch.nn.functional.dropout")
+def dropout(x, state, /, *, p=0.5, skip=0, channels=False):
+    """Each element is 0 with probability p, else x / (1 − p), so that the mean stays.  Source: Srivastava et al. 2014.
+
+    `state` and `skip` are those of a random op; with `channels` whole channels (the first two axes) fall together.
+    """
+    shape = tuple(x.shape[:2]) + (1,) * (x.ndim - 2) if channels else tuple(x.shape)
+    kept = uniform(state, shape=shape, skip=skip) >= p
+    return where(kept, x * (1 / (1 - p) if p < 1 else 0.0), 0.0), kept
+
+
+dropout.vjp(x=lambda g, kept, p: where(kept, g * (1 / (1 - p) if p < 1 else 0.0), 0.0))

@@ -1,0 +1,233 @@
+"""Losses. `reduction` is 'mean', 'sum' or 'none'; inputs and targets of different shapes are refused, never broadcast."""
+
+from __future__ import annotations
+
+import math
+
+
+from ..base import dtypes
+from ..base.errors import DTypeError
+from ..ops import abs as abs_
+from ..ops import cast, exp, expand, gather, log, log1p, maximum, minimum, scatter, square, sum, view, where, zeros_like
+from ..ops.kinds import elementwise, normalizing
+from ..ops.record import composite, refuse, spec_of
+from ..ops.samples import F, I, S
+from .normalize import log_softmax
+
+
+def check_reduction(args, attrs):
+    """Normal form of a loss's attributes."""
+    if attrs["reduction"] not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', found {attrs['reduction']!r}")
+    return attrs
+
+
+def same_shapes(args, attrs):
+    """The check of losses that compare elementwise: PyTorch would broadcast (N,) against (N, 1) and average N² differences."""
+    if tuple(args[0].shape) != tuple(args[1].shape):
+        raise refuse("input and target must have the same shape", hint="squeeze or unsqueeze one of them")
+    return check_reduction(args, attrs)
+
+
+def reduce_loss(values, reduction):
+    """The mean, the sum, or the values themselves."""
+    if reduction == "none":
+        return values
+    total = sum(values)
+    return total if reduction == "sum" else total / count(values.shape)
+
+
+def count(shape):
+    """The number of elements, NaN for none: a mean of nothing is NaN."""
+    return math.prod(shape) or math.nan
+
+
+# ------------------------------------------------------------------------------------------------------- of classes
+
+
+def _class_law(args, attrs):
+    x, target, weight = args
+    if spec_of(target).dtype.category != dtypes.INTEGER:
+        raise DTypeError(f"target must hold class indices (integers), found {spec_of(target).dtype.name}")
+    expected = (*x.shape[:1], *x.shape[2:]) if x.ndim > 1 else ()
+    if x.ndim == 0 or tuple(target.shape) != tuple(expected):
+        raise refuse(f"for input (N, C, …) the target must be (N, …): {tuple(expected)}, found {tuple(target.shape)}")
+    if weight is not None and tuple(weight.shape) != (x.shape[1 if x.ndim > 1 else 0],):
+        raise refuse("weight must have one element for each class")
+    return check_reduction(args, attrs)
+
+
+def _class_axis(x):
+    return 1 if x.ndim > 1 else 0
+
+
+def _at(target, x, ignore):
+    """The target with the class axis given back (size 1), ignored entries pointing at class 0."""
+    shape = (*x.shape[: _class_axis(x)], 1, *x.shape[_class_axis(x) + 1 :])
+    return view(where(target == ignore, 0, target), shape=shape)
+
+
+def _weights(target, x, weight, ignore):
+    """How much each entry counts: its class's weight, 0 if ignored; shaped like `_at`."""
+    at = _at(target, x, ignore)
+    counted = view(target != ignore, shape=at.shape)
+    if weight is None:
+        return where(counted, 1.0, zeros_like(cast(at, dtype=x.dtype)))
+    wide = expand(view(weight, shape=(*(1,) * _class_axis(x), weight.shape[0], *(1,) * (x.ndim - 1 - _class_axis(x)))), shape=x.shape)
+    return where(counted, gather(wide, at, dim=_class_axis(x)), 0.0)
+
+
+_CLASSES = (
+    S(F(5, 3), I(5, high=3), None, ignore_index=-100, reduction="mean", label_smoothing=0.0),
+    S(F(5, 3), I(5, high=3), F(3, low=0.5, high=2), ignore_index=1, reduction="mean", label_smoothing=0.1),
+    S(F(2, 3, 5), I(2, 5, high=3), None, ignore_index=0, reduction="sum", label_smoothing=0.0),
+    S(F(2, 3, 5), I(2, 5, high=3), F(3, low=0.5, high=2), ignore_index=-100, reduction="none", label_smoothing=0.2),
+    S(F(3), I(high=3), None, ignore_index=-100, reduction="mean", label_smoothing=0.0),
+)
+
+
+@composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, hidden=("logp",), reference="torch.nn.functional.cross_entropy",
+           onnx="SoftmaxCrossEntropyLoss", samples=_CLASSES)  # fmt: skip
+def cross_entropy(x, target, weight=None, /, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    """Cross-entropy of logits x (N, C, …) with class indices,  −w[t] · ln softmax(x)[t],  in nats; the mean is over the weights.
+
+    With label smoothing ε the target keeps 1 − ε, and ε is spread over all classes.  Source: Szegedy et al. 2016, section 7.
+    """
+    d = _class_axis(x)
+    logp = log_softmax(x, dim=d)
+    w = _weights(target, x, weight, ignore_index)
+    loss = -w * gather(logp, _at(target, x, ignore_index), dim=d)
+    if label_smoothing:
+        counted = view(target != ignore_index, shape=w.shape)
+        spread = logp if weight is None else logp * view(weight, shape=(*(1,) * d, weight.shape[0], *(1,) * (x.ndim - 1 - d)))
+        smooth = where(counted, -sum(spread, dim=d, keepdim=True), 0.0)
+        loss = (1 - label_smoothing) * loss + (label_smoothing / x.shape[d]) * smooth
+    if reduction == "none":
+        return view(loss, shape=target.shape), logp
+    return (sum(loss) if reduction == "sum" else sum(loss) / sum(w)), logp
+
+
+def _cross_entropy_rule(g, x, target, weight, logp, ignore_index, reduction, label_smoothing):
+    d = _class_axis(x)
+    at, w = _at(target, x, ignore_index), _weights(target, x, weight, ignore_index)
+    scale = view(g, shape=w.shape) if reduction == "none" else g / sum(w) if reduction == "mean" else g
+    p = exp(logp)
+    per_class = w * (1 - label_smoothing) * scale  # the share of the target class
+    gx = per_class * p
+    gx = scatter(gx, at, gather(gx, at, dim=d) - per_class, dim=d)
+    if label_smoothing:
+        counted = view(target != ignore_index, shape=w.shape)
+        share = where(counted, (label_smoothing / x.shape[d]) * scale, 0.0)
+        if weight is None:
+            gx = gx + share * (x.shape[d] * p - 1)
+        else:
+            wide = view(weight, shape=(*(1,) * d, weight.shape[0], *(1,) * (x.ndim - 1 - d)))
+            gx = gx + share * (sum(weight) * p - wide)
+    return gx
+
+
+cross_entropy.vjp(x=lambda g, x, target, weight, logp, ignore_index, reduction, label_smoothing: _cross_entropy_rule(
+    g, x, target, weight, logp, ignore_index, reduction, label_smoothing))  # fmt: skip
+
+
+@composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, reference="torch.nn.functional.nll_loss",
+           samples=tuple([S(*s.operands, ignore_index=s.attributes["ignore_index"], reduction=s.attributes["reduction"]) for s in _CLASSES]))  # fmt: skip
+def nll_loss(x, target, weight=None, /, *, ignore_index=-100, reduction="mean"):
+    """Negative log-likelihood of log-probabilities x (N, C, …),  −w[t] · x[t];  the mean is over the weights."""
+    w = _weights(target, x, weight, ignore_index)
+    loss = -w * gather(x, _at(target, x, ignore_index), dim=_class_axis(x))
+    if reduction == "none":
+        return view(loss, shape=target.shape)
+    return sum(loss) if reduction == "sum" else sum(loss) / sum(w)
+
+
+def _soft_law(args, attrs):
+    if tuple(args[0].shape) != tuple(args[1].shape):
+        raise refuse("class probabilities must have the shape of the input")
+    return check_reduction(args, attrs)
+
+
+@composite(normalizing, types="floating", normalize=_soft_law, samples=(
+    S(F(5, 3), F(5, 3, low=0, high=1), None, reduction="mean", label_smoothing=0.0), S(F(2, 3, 5), F(2, 3, 5, low=0, high=1), F(3, low=0.5, high=2), reduction="sum", label_smoothing=0.1)))  # fmt: skip
+def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smoothing=0.0):
+    """Cross-entropy of logits with class probabilities,  −Σ_c w_c · t_c · ln softmax(x)_c;  the mean is over the N · … entries."""
+    d = _class_axis(x)
+    logp = log_softmax(x, dim=d)
+    t = target if not label_smoothing else target * (1 - label_smoothing) + label_smoothing / x.shape[d]
+    if weight is not None:
+        t = t * view(weight, shape=(*(1,) * d, weight.shape[0], *(1,) * (x.ndim - 1 - d)))
+    return reduce_loss(-sum(t * logp, dim=d), reduction)
+
+
+# --------------------------------------------------------------------------------------------------------- elementwise
+
+_PAIR = (S(F(5, 3), F(5, 3), reduction="mean"), S(F(7), F(7), reduction="sum"), S(F(5, 3), F(5, 3), reduction="none"))
+
+
+@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
+def mse_loss(x, target, /, *, reduction="mean"):
+    """Squared error,  (x − target)²."""
+    return reduce_loss(square(x - target), reduction)
+
+
+@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
+def l1_loss(x, target, /, *, reduction="mean"):
+    """Absolute error,  |x − target|."""
+    return reduce_loss(abs_(x - target), reduction)
+
+
+_BETA = tuple([S(*s.operands, **s.attributes, beta=0.7) for s in _PAIR])
+
+
+@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
+def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
+    """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick 2015."""
+    d = abs_(x - target)
+    if beta == 0:
+        return reduce_loss(d, reduction)
+    near = minimum(d, beta)
+    return reduce_loss(square(near) * (0.5 / beta) + (d - near), reduction)
+
+
+_DELTA = tuple([S(*s.operands, **s.attributes, delta=0.7) for s in _PAIR])
+
+
+@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
+def huber_loss(x, target, /, *, reduction="mean", delta=1.0):
+    """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber 1964."""
+    d = abs_(x - target)
+    near = minimum(d, delta)
+    return reduce_loss(0.5 * square(near) + delta * (d - near), reduction)
+
+
+_UNIT = (S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), None, reduction="mean"),
+         S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), reduction="none"))  # fmt: skip
+
+
+@composite(elementwise, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy", samples=_UNIT)
+def binary_cross_entropy(x, target, weight=None, /, *, reduction="mean"):
+    """−w · (t ln x + (1 − t) ln(1 − x))  of probabilities x, in nats; logarithms are limited to −100, as in PyTorch."""
+    loss = -(target * maximum(log(x), -100.0) + (1 - target) * maximum(log1p(-x), -100.0))
+    return reduce_loss(loss if weight is None else loss * weight, reduction)
+
+
+@composite(elementwise, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy_with_logits",
+           samples=(S(F(5, 3), F(5, 3, low=0, high=1), None, None, reduction="mean"), S(F(5, 3), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), F(3, low=0.5, high=2), reduction="sum")))  # fmt: skip
+def binary_cross_entropy_with_logits(x, target, weight=None, pos_weight=None, /, *, reduction="mean"):
+    """Binary cross-entropy of logits,  (1 − t) x + (1 + (p − 1) t) · ln(1 + e^−x),  p the weight of positives; in nats."""
+    soft = log1p(exp(-abs_(x))) + maximum(-x, 0.0)  # ln(1 + e^−x) without overflow
+    loss = (1 - target) * x + (soft if pos_weight is None else (1 + (pos_weight - 1) * target) * soft)
+    return reduce_loss(loss if weight is None else loss * weight, reduction)
+
+
+@composite(elementwise, types="promote", reference="torch.nn.functional.kl_div",
+           samples=(S(F(5, 3), F(5, 3, low=0.1, high=1), reduction="sum", log_target=False), S(F(5, 3), F(5, 3), reduction="batchmean", log_target=True)))  # fmt: skip
+def kl_div(x, target, /, *, reduction="mean", log_target=False):
+    """Kullback–Leibler divergence  t · (ln t − x)  of log-probabilities x, in nats; 'batchmean' divides the sum by the first size."""
+    if tuple(x.shape) != tuple(target.shape):
+        raise refuse("input and target must have the same shape")
+    if log_target:
+        loss = exp(target) * (target - x)
+    else:
+        loss = where(target > 0, target * (log(where(target > 0, target, 1.0)) - x), 0.0 * x)
+    return sum(loss) / x.shape[0] if reduction == "batchmean" else reduce_loss(loss, reduction)

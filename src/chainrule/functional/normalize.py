@@ -1,0 +1,235 @@
+"""Softmax and the norms: statistics along some axes, then elementwise.
+
+Each has its rule with the statistics as hidden outputs (what the backward pass would otherwise compute again), and a kernel that walks memory
+fewer times than the definition.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ..backends import xp
+from ..base import dtypes, shapes
+from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, square, sqrt, sum, view, where
+from ..ops import abs as abs_
+from ..ops.kinds import along, normalizing, reduced
+from ..ops.record import composite, refuse
+from ..ops.reduce import restored
+from ..ops.samples import F, S
+
+_ALONG = (S(F(5, 3), dim=-1), S(F(5, 3, 2), dim=1), S(F(), dim=0), S(F(0, 3), dim=1))
+
+
+@composite(normalizing, types="floating", normalize=along, reference="torch.softmax", onnx="Softmax", samples=_ALONG)
+def softmax(x, /, *, dim):
+    """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ)  along an axis; the largest element is subtracted first, so nothing overflows."""
+    if x.ndim == 0:
+        return exp(x - x)
+    e = exp(x - amax(x, dim=dim, keepdim=True))
+    return e / sum(e, dim=dim, keepdim=True)
+
+
+softmax.vjp(x=lambda g, y, dim: (g - sum(g * y, dim=dim, keepdim=True)) * y)
+
+
+@softmax.fast
+def _softmax(x, *, dim):
+    if not x.ndim:
+        return xp.ones((), x.dtype)
+    y = xp.subtract(x, xp.amax(x, axis=dim, keepdims=True)) if x.size else x.copy()
+    xp.exp(y, out=y)
+    y /= xp.sum(y, axis=dim, keepdims=True)
+    return y
+
+
+@composite(normalizing, types="floating", normalize=along, reference="torch.log_softmax", onnx="LogSoftmax", samples=_ALONG)
+def log_softmax(x, /, *, dim):
+    """yᵢ = xᵢ − ln Σⱼ e^(xⱼ)  along an axis."""
+    if x.ndim == 0:
+        return x - x
+    z = x - amax(x, dim=dim, keepdim=True)
+    return z - log(sum(exp(z), dim=dim, keepdim=True))
+
+
+log_softmax.vjp(x=lambda g, y, dim: g - exp(y) * sum(g, dim=dim, keepdim=True))
+
+
+@log_softmax.fast
+def _log_softmax(x, *, dim):
+    if not x.ndim:
+        return xp.zeros_like(x)
+    y = xp.subtract(x, xp.amax(x, axis=dim, keepdims=True)) if x.size else x.copy()
+    y -= xp.log(xp.sum(xp.exp(y), axis=dim, keepdims=True))
+    return y
+
+
+@composite(normalizing, types="floating", normalize=reduced, reference="torch.logsumexp", onnx="ReduceLogSumExp",
+           samples=(S(F(5, 3), dim=(1,), keepdim=False), S(F(5, 3, 2), dim=(0, 2), keepdim=True)))  # fmt: skip
+def logsumexp(x, /, *, dim, keepdim=False):
+    """ln Σ e^x  over axes, without overflow; −inf where all are −inf."""
+    m = amax(x, dim=dim, keepdim=True)
+    m = where(abs_(m) == math.inf, 0.0, m)
+    y = log(sum(exp(x - m), dim=dim, keepdim=True)) + m
+    return y if keepdim else view(y, shape=tuple([n for k, n in enumerate(y.shape) if k not in dim]))
+
+
+logsumexp.vjp(x=lambda g, x, y, dim: restored(g, x.shape, dim) * exp(x - restored(y, x.shape, dim)))
+
+
+def _over_last(args, attrs):
+    x, (weight, bias) = args[0], (*args[1:], None)[:2]
+    n = len(attrs["shape"])
+    if tuple(x.shape[x.ndim - n :]) != tuple(attrs["shape"]) or n == 0:
+        raise refuse(f"the last axes of x must be the normalized shape {tuple(attrs['shape'])}")
+    for name, v in (("weight", weight), ("bias", bias)):
+        if v is not None and tuple(v.shape) != tuple(attrs["shape"]):
+            raise refuse(f"{name} must have the normalized shape {tuple(attrs['shape'])}")
+    return attrs
+
+
+_AFFINE = (S(F(5, 3), F(3), F(3), shape=(3,), eps=1e-5), S(F(2, 5, 3), None, None, shape=(5, 3), eps=1e-3), S(F(2, 5, 3), F(5, 3), None, shape=(5, 3), eps=1e-5))  # fmt: skip
+
+
+@composite(normalizing, types="floating", normalize=_over_last, hidden=("xhat", "inverse"), reference="torch.nn.functional.layer_norm",
+           onnx="LayerNormalization", samples=_AFFINE)  # fmt: skip
+def layer_norm(x, weight=None, bias=None, /, *, shape, eps=1e-5):
+    """y = (x − mean) / √(var + eps) · weight + bias,  mean and variance (over n, not n − 1) of the last axes, those of `shape`.
+
+    Source: Ba, Kiros & Hinton 2016.
+    """
+    dim = tuple(range(x.ndim - len(shape), x.ndim))
+    centred = x - mean(x, dim=dim, keepdim=True)
+    inverse = rsqrt(mean(square(centred), dim=dim, keepdim=True) + eps)
+    xhat = centred * inverse
+    y = xhat if weight is None else xhat * weight
+    return (y if bias is None else y + bias), xhat, inverse
+
+
+@layer_norm.fast
+def _layer_norm(x, weight=None, bias=None, *, shape, eps):
+    dim, n = tuple(range(x.ndim - len(shape), x.ndim)), shapes.size(shape)
+    xhat = x - xp.sum(x, axis=dim, keepdims=True) / n
+    inverse = 1 / xp.sqrt(xp.sum(xhat * xhat, axis=dim, keepdims=True) / n + eps)
+    xhat *= inverse
+    y = xhat if weight is None else xhat * weight
+    if bias is not None:
+        y = y + bias
+    return (y.copy() if y is xhat else y), xhat, inverse
+
+
+def _layer_norm_rule(g, weight, xhat, inverse, shape, needs):
+    dim = tuple(range(g.ndim - len(shape), g.ndim))
+    gw = g if weight is None else g * weight
+    centre = mean(gw, dim=dim, keepdim=True) + xhat * mean(gw * xhat, dim=dim, keepdim=True)
+    return (gw - centre) * inverse if needs[0] else None, g * xhat if needs[1] else None, g if needs[2] else None
+
+
+layer_norm.vjp(lambda g, weight, xhat, inverse, shape, needs: _layer_norm_rule(g, weight, xhat, inverse, shape, needs))
+
+
+@composite(normalizing, types="floating", normalize=_over_last, reference="torch.nn.functional.rms_norm",
+           samples=(S(F(5, 3), F(3), shape=(3,), eps=1e-5), S(F(2, 5, 3), None, shape=(5, 3), eps=None)))  # fmt: skip
+def rms_norm(x, weight=None, /, *, shape, eps=None):
+    """y = x / √(mean(x²) + eps) · weight  over the last axes; eps is the dtype's machine epsilon unless given.  Source: Zhang & Sennrich 2019."""
+    dim = tuple(range(x.ndim - len(shape), x.ndim))
+    y = x * rsqrt(mean(square(x), dim=dim, keepdim=True) + (epsilon(x.dtype) if eps is None else eps))
+    return y if weight is None else y * weight
+
+
+def epsilon(dtype) -> float:
+    """The distance from 1 to the next number of a floating dtype."""
+    return {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}[dtypes.stored(dtype).name if not hasattr(dtype, "category") else dtype.name]
+
+
+def _per_channel(args, attrs):
+    x = args[0]
+    if x.ndim < 2:
+        raise refuse("x must be (N, C, …)")
+    for name, v in zip(("weight", "bias"), args[1:], strict=False):
+        if v is not None and tuple(v.shape) != (x.shape[1],):
+            raise refuse(f"{name} must have one element for each of the {x.shape[1]} channels")
+    return attrs
+
+
+def channelled(v, ndim):
+    """A vector of channels, shaped to broadcast against (N, C, …)."""
+    return view(v, shape=(1, v.shape[0], *(1,) * (ndim - 2)))
+
+
+@composite(normalizing, types="floating", normalize=_per_channel, outputs=("y", "mean", "var"), hidden=("xhat", "inverse"), constant=("mean", "var"),
+           onnx="BatchNormalization", samples=(S(F(5, 3), F(3), F(3), eps=1e-5), S(F(2, 3, 5), None, None, eps=1e-3), S(F(2, 3, 2, 5), F(3), F(3), eps=1e-5)))  # fmt: skip
+def batch_norm(x, weight=None, bias=None, /, *, eps=1e-5):
+    """y = (x − mean) / √(var + eps) · weight + bias  per channel over the batch and all positions; also the mean and the variance (over n).
+
+    Mean and variance are given for a layer's running statistics and take part in no derivative.  Source: Ioffe & Szegedy 2015, algorithm 1.
+    """
+    dim = (0, *range(2, x.ndim))
+    m = mean(x, dim=dim, keepdim=True)
+    centred = x - m
+    v = mean(square(centred), dim=dim, keepdim=True)
+    inverse = rsqrt(v + eps)
+    xhat = centred * inverse
+    y = xhat if weight is None else xhat * channelled(weight, x.ndim)
+    y = y if bias is None else y + channelled(bias, x.ndim)
+    return y, view(m, shape=(x.shape[1],)), view(v, shape=(x.shape[1],)), xhat, inverse
+
+
+@batch_norm.fast
+def _batch_norm(x, weight=None, bias=None, *, eps):
+    dim, n = (0, *range(2, x.ndim)), x.size // x.shape[1] if x.shape[1] else 0
+    m = xp.sum(x, axis=dim, keepdims=True) / n
+    xhat = x - m
+    v = xp.sum(xhat * xhat, axis=dim, keepdims=True) / n
+    inverse = 1 / xp.sqrt(v + eps)
+    xhat *= inverse
+    wide = (1, -1, *(1,) * (x.ndim - 2))
+    y = xhat if weight is None else xhat * weight.reshape(wide)
+    if bias is not None:
+        y = y + bias.reshape(wide)
+    return (y.copy() if y is xhat else y), m.reshape(-1), v.reshape(-1), xhat, inverse
+
+
+def _batch_norm_rule(g_y, weight, xhat, inverse, needs):
+    dim = (0, *range(2, g_y.ndim))
+    total = sum(g_y, dim=dim, keepdim=True)
+    along_xhat = sum(g_y * xhat, dim=dim, keepdim=True)
+    gx = gw = gb = None
+    if needs[0]:
+        n = shapes.size(g_y.shape) // g_y.shape[1]
+        gx = (g_y - (total + xhat * along_xhat) / n) * inverse
+        gx = gx if weight is None else gx * channelled(weight, g_y.ndim)
+    if needs[1]:
+        gw = view(along_xhat, shape=(g_y.shape[1],))
+    if needs[2]:
+        gb = view(total, shape=(g_y.shape[1],))
+    return gx, gw, gb
+
+
+batch_norm.vjp(lambda g_y, weight, xhat, inverse, needs: _batch_norm_rule(g_y, weight, xhat, inverse, needs))
+
+
+@composite(normalizing, types="floating", reference="torch.nn.functional.group_norm", onnx="GroupNormalization",
+           samples=(S(F(2, 6, 5), F(6), F(6), groups=3, eps=1e-5), S(F(2, 4, 3, 5), None, None, groups=2, eps=1e-5)))  # fmt: skip
+def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
+    """Layer norm over groups of channels and all positions, then weight and bias per channel.  Source: Wu & He 2018."""
+    if x.ndim < 2 or x.shape[1] % groups:
+        raise refuse(f"groups must divide the channels, found groups={groups} and x {tuple(x.shape)}")
+    per = shapes.size(x.shape[1:]) // groups
+    y = view(layer_norm(view(x, shape=(x.shape[0], groups, per)), shape=(per,), eps=eps), shape=x.shape)
+    y = y if weight is None else y * channelled(weight, x.ndim)
+    return y if bias is None else y + channelled(bias, x.ndim)
+
+
+@composite(normalizing, types="floating", reference="torch.nn.functional.normalize", onnx="LpNormalization",
+           samples=(S(F(5, 3), p=2.0, dim=1, eps=1e-12), S(F(5, 3), p=1.0, dim=0, eps=1e-12)))  # fmt: skip
+def normalize(x, /, *, p=2.0, dim=1, eps=1e-12):
+    """x / max(‖x‖ₚ, eps)  along an axis."""
+    if p == 2:
+        norm = sqrt(sum(square(x), dim=dim, keepdim=True))
+    elif p == 1:
+        norm = sum(abs_(x), dim=dim, keepdim=True)
+    elif p == math.inf:
+        norm = amax(abs_(x), dim=dim, keepdim=True)
+    else:
+        norm = sum(abs_(x) ** p, dim=dim, keepdim=True) ** (1 / p)
+    return x / expand(maximum(norm, eps), shape=x.shape)
