@@ -17,12 +17,12 @@ from functools import cache
 from pathlib import Path
 
 from chainrule.base.dtypes import DType
-from chainrule.ops.record import Op
+from chainrule.ops.record import Op, spec_of
 
 OF_A_VALUE = {"shape", "ndim", "dtype", "mT"}
 STATIC_OF_A_VALUE = {"shape", "ndim", "dtype"}
 BUILTINS = {
-    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "range", "reversed", "set",
+    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "map", "max", "min", "range", "reversed", "set",
     "slice", "sorted", "str", "sum", "tuple", "zip",
 }  # fmt: skip
 CONSTANTS = (bool, int, float, str, tuple, frozenset, type(None), DType, types.EllipsisType)
@@ -107,6 +107,8 @@ class Reader(ast.NodeVisitor):
                 return attribute in STATIC_OF_A_VALUE or self.is_static(value)
             case ast.Call(func=ast.Name(id="len")):
                 return True
+            case ast.Call(func=function) if self.resolved(function) is spec_of:
+                return True  # the shape and dtype of a value of any of the three kinds
             case ast.Call(func=function, args=args, keywords=keywords):
                 given = [*args, *(k.value for k in keywords)]
                 return self.makes_static(function) and all(map(self.is_static, given))

@@ -1,4 +1,11 @@
-"""The tape and the modes. Knows ops and nodes, not tensors.
+"""PyTorch's `torch.autograd`, as names for what stands in `tape`, `tensor` and `transforms`."""
 
-Reading order: `modes`, `tape`.
-"""
+from ..tape.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
+from ..tensor import grad
+from ..transforms import Function, gradcheck, gradgradcheck
+from . import functional
+from .functional import backward
+
+__all__ = [
+    "Function", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "inference_mode", "no_grad", "set_grad_enabled",
+]  # fmt: skip

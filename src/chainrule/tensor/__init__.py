@@ -3,7 +3,7 @@
 Reading order: `storage`, `tensor` (the heart), `indexing`, `functions` (PyTorch's overloads), `creation`, `generator`, `inplace`, `printing`.
 """
 
-from ..autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from ..tape.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from ..base.dtypes import DType, bfloat16, bool_, float16, float32, float64, int8, int16, int32, int64, uint8
 from ..ops import (
     abs, ceil, cos, eq, erf, exp, expm1, floor, floor_divide, ge, gt, isfinite, isinf, isnan, le, log, log1p, logical_and, logical_not,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..autograd.modes import modes
+from ..tape.modes import modes
 from ..base import dtypes, shapes
 from ..base.errors import DTypeError, ShapeError
 from .device import device_of

@@ -11,15 +11,15 @@ from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
-from .. import ops
+from .. import functional, ops
 from ..base import dtypes, shapes
 from ..base.errors import DTypeError, RangeError, ShapeError
 
 __all__ = [
     "add", "addmm", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "baddbmm", "bmm", "broadcast_tensors", "broadcast_to",
     "cat", "chunk", "clamp", "concat", "cumsum", "diag", "diagonal", "div", "dot", "einsum", "equal", "flatten", "flip", "gather", "hstack",
-    "index_select", "isclose", "masked_fill", "matmul", "max", "mean", "min", "mm", "movedim", "mv", "narrow", "norm", "outer", "permute",
-    "repeat", "reshape", "roll", "scatter", "scatter_add", "select", "sort", "split", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "t",
+    "index_select", "isclose", "log_softmax", "logsumexp", "masked_fill", "matmul", "max", "mean", "min", "mm", "movedim", "mv", "narrow", "norm", "outer", "permute",
+    "relu", "repeat", "reshape", "roll", "scatter", "scatter_add", "select", "softmax", "sort", "split", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "t",
     "tile", "topk", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze", "var", "var_mean", "vstack", "where",
 ]  # fmt: skip
 
@@ -225,6 +225,26 @@ def norm(input: Any, p: float | str = 2, dim: Dims = None, keepdim: bool = False
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
     """Cumulative sum along an axis."""
     return ops.cumsum(_in(input, dtype), dim=dim)
+
+
+def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """Softmax along an axis."""
+    return functional.softmax(_in(input, dtype), dim=dim)
+
+
+def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
+    """The logarithm of softmax along an axis."""
+    return functional.log_softmax(_in(input, dtype), dim=dim)
+
+
+def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
+    """ln Σ e^x over axes, without overflow."""
+    return functional.logsumexp(input, dim=_dims(dim), keepdim=keepdim)
+
+
+def relu(input: Any) -> Any:
+    """max(x, 0)."""
+    return functional.relu(input)
 
 
 # ---------------------------------------------------------------------------------------------------------- order

@@ -6,13 +6,15 @@ state is two integers, which checkpoints save and a traced program takes as an i
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..autograd.modes import modes
+from ..tape.modes import modes
 from ..base import shapes
 from ..base.errors import FormatError
 from ..ops.random import WORDS
@@ -63,6 +65,26 @@ class Generator:
     def advance(self, words: int) -> None:
         """Move on by as many 32-bit words."""
         self._offset += words
+
+    def mark(self) -> Any:
+        """A place to come back to with `rewound`."""
+        return (self._seed, self._offset) if modes.trace is None else modes.trace.random_mark(self)
+
+    @contextlib.contextmanager
+    def rewound(self, mark: Any) -> Iterator[None]:
+        """A block that draws again from a mark on; afterwards the generator is where it was. Nothing changes if the mark is None."""
+        if mark is None:
+            yield
+        elif modes.trace is not None:
+            with modes.trace.random_rewound(self, mark):
+                yield
+        else:
+            before = self._seed, self._offset
+            self._seed, self._offset = mark
+            try:
+                yield
+            finally:
+                self._seed, self._offset = before
 
     def draw(self, op: ops.Op, shape: tuple, **attrs: Any) -> Any:
         """A raw value of a random op, and the offset moved on by what it took."""

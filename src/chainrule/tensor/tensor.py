@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..autograd.modes import modes
-from ..autograd.tape import NEEDS, Edge, OpNode, backward_pass
+from ..tape.modes import modes
+from ..tape.backward import NEEDS, Edge, OpNode, backward_pass
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import DeviceError, DTypeError, GradError, ShapeError, TraceError
@@ -652,6 +652,7 @@ class Tensor:
     add, sub, div, clamp, clip = functions.add, functions.sub, functions.div, functions.clamp, functions.clamp
     sum, mean, var, std, norm, cumsum = functions.sum, functions.mean, functions.var, functions.std, functions.norm, functions.cumsum
     max, min, amax, amin, argmax, argmin = functions.max, functions.min, functions.amax, functions.amin, functions.argmax, functions.argmin
+    softmax, log_softmax, logsumexp, relu = functions.softmax, functions.log_softmax, functions.logsumexp, functions.relu
     any, all, sort, argsort, topk = functions.any, functions.all, functions.sort, functions.argsort, functions.topk
     isclose, allclose, equal, masked_fill = functions.isclose, functions.allclose, functions.equal, functions.masked_fill
     reshape, permute, transpose, swapaxes, t = functions.reshape, functions.permute, functions.transpose, functions.swapaxes, functions.t
@@ -790,10 +791,10 @@ def _rebuilt(cls: type, value: ndarray, leaf: bool) -> Tensor:
     return out
 
 
-def _scatter_saved(value_shape: tuple, path: tuple) -> tuple:
+def _scatter_saved(value_shape: tuple, path: tuple) -> list:
     """What the rules of view_scatter asked to keep, for a node made without evaluating the op."""
     known = {("shape", 1): value_shape, ("attribute", "path"): path}
-    return tuple([known[k] for k in ops.view_scatter.keep])
+    return [known[k] for k in ops.view_scatter.keep]
 
 
 def array_from(data: Any, dtype: Any = None) -> ndarray:
@@ -974,7 +975,7 @@ def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
             saved = []
             for source, k in op.keep:
                 saved.append(x._value.shape if source == "shape" else attrs[k])
-            out._edge = OpNode(op, attrs, (edge,), tuple(saved), (), ((out._value.shape, out._value.dtype),), here()), 0
+            out._edge = OpNode(op, attrs, (edge,), saved, (), ((out._value.shape, out._value.dtype),), here()), 0
     else:
         out._cut = True
     return out

@@ -24,7 +24,7 @@ from ..base.modes import modes
 from ..ops import add, cast, full, sum, view
 from ..ops.record import Op
 
-__all__ = ["Edge", "Leaf", "Node", "OpNode", "backward_pass", "unbroadcast"]
+__all__ = ["Edge", "Leaf", "Node", "OpNode", "backward_pass", "newest_order", "reachable", "unbroadcast"]
 
 BF16 = dtypes.BF16_BITS
 
@@ -38,7 +38,12 @@ class Leaf(Protocol):
 
 Edge = tuple[Any, int]
 Wrap = Callable[..., Any]
-_order = itertools.count()
+_order = itertools.count(1)
+
+
+def newest_order() -> int:
+    """A number between the nodes made so far and those to come."""
+    return next(_order)
 
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
@@ -89,9 +94,9 @@ class Node:
 class OpNode(Node):
     """An op of the table, with what its rules need."""
 
-    __slots__ = ("attrs", "op", "saved", "stamps")
+    __slots__ = ("attrs", "op", "remat", "saved", "stamps")
 
-    def __init__(self, op: Op, attrs: dict, edges: Sequence[Edge | None], saved: Sequence, stamps: Sequence, metas: tuple, place: Place | None):
+    def __init__(self, op: Op, attrs: dict, edges: Sequence[Edge | None], saved: list, stamps: Sequence, metas: tuple, place: Place | None):
         self.op, self.attrs, self.saved, self.stamps = op, attrs, saved, stamps
         self.edges, self.metas, self.place, self.hooks = edges, metas, place, None
         self.order = next(_order)
@@ -103,6 +108,10 @@ class OpNode(Node):
     def release(self) -> None:
         self.saved = None  # type: ignore[assignment]
         self.stamps = ()
+
+    def forget(self, rerun: Any, place: int) -> None:
+        """Drop the saved values; `rerun.restore(node)` brings them back, `place` is the node's place in it."""
+        self.saved, self.stamps, self.remat = rerun, (), place
 
     def _refuse_freed(self) -> None:
         raise GradError(
@@ -120,8 +129,10 @@ class OpNode(Node):
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
         op, saved = self.op, self.saved
-        if saved is None:
-            self._refuse_freed()
+        if saved.__class__ is not list:
+            if saved is None:
+                self._refuse_freed()
+            saved = self.saved = saved.restore(self)
         for storage, version in self.stamps:
             if storage.version != version:
                 self._refuse_overwritten(storage)

@@ -1,0 +1,34 @@
+"""PyTorch's `torch.autograd.functional`, and `torch.autograd.backward`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..transforms import hessian, hvp, jacobian
+from ..transforms import jvp as _jvp
+from ..transforms import vjp as _vjp
+
+__all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vjp"]
+
+
+def vjp(func: Callable, inputs: Any, v: Any = None) -> tuple:
+    """(outputs, vᵀJ) at inputs."""
+    xs = inputs if isinstance(inputs, tuple) else (inputs,)
+    out, pull = _vjp(func, *xs)
+    grads = pull(v)
+    return out, grads if isinstance(inputs, tuple) else grads[0]
+
+
+def jvp(func: Callable, inputs: Any, v: Any = None) -> tuple:
+    """(outputs, J v) at inputs."""
+    return _jvp(func, inputs if isinstance(inputs, tuple) else (inputs,), v if isinstance(v, tuple) else (v,))
+
+
+def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+    """Accumulate the gradients of several tensors into the leaves they came from."""
+    outs: Sequence = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
+    starts = grad_tensors if isinstance(grad_tensors, (tuple, list)) else [grad_tensors] * len(outs)
+    keep = create_graph if retain_graph is None else retain_graph
+    for k, (t, g) in enumerate(zip(outs, starts, strict=True)):
+        t.backward(g, retain_graph=keep or k + 1 < len(outs), create_graph=create_graph, inputs=inputs)

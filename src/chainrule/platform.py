@@ -1,0 +1,77 @@
+"""What this build is and what it runs on, answered truthfully."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from .base import dtypes
+from .base.errors import DeviceError, DTypeError
+from .tensor import Tensor
+
+__all__ = ["cuda", "finfo", "get_num_threads", "iinfo", "is_tensor", "set_num_threads", "version"]
+
+version = "0.1.0"
+
+
+class cuda:
+    """There is no CUDA backend, and these say so."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def device_count() -> int:
+        """0."""
+        return 0
+
+    @staticmethod
+    def manual_seed_all(seed: int) -> None:
+        """Seeds every CUDA device, of which there are none."""
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether something is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def get_num_threads() -> int:
+    """The processors this process may use; eager products are as parallel as NumPy's BLAS is."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def set_num_threads(n: int) -> None:
+    """Refused: NumPy's BLAS reads its thread count when it is loaded."""
+    raise DeviceError("the thread count of NumPy's BLAS is set by OPENBLAS_NUM_THREADS before Python starts")
+
+
+class finfo:
+    """Limits of a floating dtype: `bits eps max min tiny smallest_normal resolution dtype`."""
+
+    def __init__(self, dtype: Any = None):
+        d = dtypes.of(dtype or dtypes.default())
+        if not d.is_floating_point:
+            raise DTypeError(f"finfo takes a floating dtype, found {d.name}")
+        self.dtype, self.bits = d.name, 8 * d.itemsize
+        if d is dtypes.bfloat16:
+            self.eps, self.max, self.tiny = 2.0**-7, float(np.float32(3.3895314e38)), 2.0**-126
+        else:
+            info = np.finfo(d.numpy)
+            self.eps, self.max, self.tiny = float(info.eps), float(info.max), float(info.tiny)
+        self.min, self.smallest_normal = -self.max, self.tiny
+        self.resolution = 10.0 ** -int(np.floor(-np.log10(self.eps)))
+
+
+class iinfo:
+    """Limits of an integer dtype: `bits max min dtype`."""
+
+    def __init__(self, dtype: Any):
+        d = dtypes.of(dtype)
+        if d not in dtypes.INTEGERS:
+            raise DTypeError(f"iinfo takes an integer dtype, found {d.name}")
+        info = np.iinfo(d.numpy)
+        self.dtype, self.bits, self.max, self.min = d.name, 8 * d.itemsize, int(info.max), int(info.min)

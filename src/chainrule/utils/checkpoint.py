@@ -1,0 +1,5 @@
+"""PyTorch's `torch.utils.checkpoint`."""
+
+from ..transforms import checkpoint
+
+__all__ = ["checkpoint"]
