@@ -22,8 +22,8 @@ from chainrule.ops.record import Op, spec_of
 OF_A_VALUE = {"shape", "ndim", "dtype", "mT"}
 STATIC_OF_A_VALUE = {"shape", "ndim", "dtype"}
 BUILTINS = {
-    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "map", "max", "min", "range", "reversed", "set",
-    "slice", "sorted", "str", "sum", "tuple", "zip",
+    "abs", "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "map", "max", "min", "range",
+    "reversed", "set", "slice", "sorted", "str", "sum", "tuple", "zip",
 }  # fmt: skip
 CONSTANTS = (bool, int, float, str, tuple, frozenset, type(None), DType, types.EllipsisType)
 WRITTEN_IN_OPS = ("chainrule.ops", "chainrule.functional")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 SNAPSHOT = Path(__file__).with_suffix(".txt")
+ADDRESS = re.compile(r"<((?:built-in )?function \w+) at 0x[0-9a-f]+>")
 
 # What people import from, as in PyTorch. Rooms that are not listed are reached through these.
 MODULES = (
@@ -77,9 +79,10 @@ def described(name: str, value: Any) -> str:
         return f"{name}: module"
     if callable(value):
         try:
-            return f"{name}: {inspect.signature(value)}"
+            signature = ADDRESS.sub(r"<\1>", str(inspect.signature(value)))
         except ValueError:  # a builtin class without a signature
             return f"{name}: {type(value).__name__}"
+        return f"{name}: {signature}"
     return f"{name}: {type(value).__name__}"
 
 

@@ -56,7 +56,7 @@ def examples() -> Iterator[doctest.DocTest]:
         yield from (t for t in tests if t.examples)
 
 
-@pytest.mark.parametrize("test", examples(), ids=lambda t: t.name)
+@pytest.mark.parametrize("test", list(examples()), ids=lambda t: t.name)
 def test_example(test):
     chainrule.manual_seed(0)
     report: list[str] = []

@@ -16,6 +16,8 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = Path(chainrule.__file__).parent
 
+FACES = {"autograd", "func", "platform", "utils"}  # PyTorch's names for what stands in the rooms
+
 COMMANDS = {
     "train": "pip install . && chainrule train digits",
     "test": 'pip install ".[test]" && pytest',
@@ -57,11 +59,11 @@ def test_the_rooms_are_the_folders_of_the_package_in_the_order_of_the_arrows():
     rooms = re.findall(r"^\| \[`(\w+)`\]\(src/chainrule/(\w+)\) \| (.+) \|$", README, re.M)
     assert all(name == folder for name, folder, _ in rooms)
     named = [name for name, _, _ in rooms]
-    assert sorted(named) == sorted(p.parent.name for p in PACKAGE.glob("*/__init__.py"))
+    assert {*named} == {p.parent.name for p in PACKAGE.glob("*/__init__.py")} - FACES
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
     lowest_first = [[r.strip() for r in layer.split("|")] for layer in reversed(contract["layers"])]
-    assert named == [room for layer in lowest_first for room in layer]
+    assert named == [room for layer in lowest_first for room in layer if room not in FACES]
 
 
 def test_every_link_leads_to_a_file():

@@ -82,7 +82,11 @@ def test_module_dict():
     assert isinstance(d.pop("c"), nn.Tanh)
     del d["b"]
     assert [k for k, _ in d.items()] == ["a"]
-    for bad, error, text in [(3, TypeError, "iterable of key/value pairs"), ([3], TypeError, "#0 should be a pair"), ([(1, 2, 3)], ValueError, "#0 has length 3")]:
+    for bad, error, text in [
+        (3, TypeError, "iterable of key/value pairs"),
+        ([3], TypeError, "#0 should be a pair"),
+        ([(1, 2, 3)], ValueError, "#0 has length 3"),
+    ]:
         with pytest.raises(error, match=text):
             d.update(bad)
     d.clear()
@@ -100,7 +104,11 @@ def test_parameter_list():
     assert ps[0].shape == (11,)
     for act, error, text in [
         (lambda: ps[9], IndexError, "index 9 is out of range for 5 values"),
-        (lambda: ps.extend(cr.zeros(2)), TypeError, "should be called with an iterable, but got Tensor"),
+        (
+            lambda: ps.extend(cr.zeros(2)),
+            TypeError,
+            "should be called with an iterable, but got Tensor",
+        ),
         (lambda: ps(1), RuntimeError, "should not be called"),
     ]:
         with pytest.raises(error, match=text):

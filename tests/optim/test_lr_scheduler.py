@@ -33,7 +33,9 @@ MAKERS = {
     "cosine": lambda o: schedules.CosineAnnealingLR(o, 5, eta_min=0.1),
     "warmup": lambda o: schedules.WarmupCosineLR(o, 3, 10, min_lr=0.1),
     "onecycle": lambda o: schedules.OneCycleLR(o, 2.0, total_steps=20, cycle_momentum=False),
-    "sequential": lambda o: schedules.SequentialLR(o, [schedules.LinearLR(o, 0.2, 1.0, 3), schedules.CosineAnnealingLR(o, 7)], [3]),
+    "sequential": lambda o: schedules.SequentialLR(
+        o, [schedules.LinearLR(o, 0.2, 1.0, 3), schedules.CosineAnnealingLR(o, 7)], [3]
+    ),
 }
 
 
@@ -93,7 +95,9 @@ def test_one_cycle_moves_the_momentum_the_other_way():
     assert seen[0] == pytest.approx((0.04, 0.95))
     assert seen[5] == pytest.approx((1.0, 0.85))
     assert seen[-1] == pytest.approx((4e-6, 0.95))
-    with pytest.raises(ValueError, match="Tried to step 21 times. The specified number of total steps is 20"):
+    with pytest.raises(
+        ValueError, match=r"Tried to step 21 times. The specified number of total steps is 20"
+    ):
         for _ in range(2):
             s.step()
     a = optim.AdamW([nn.Parameter(cr.ones(1))])
@@ -112,20 +116,52 @@ def test_stepping_the_schedule_first_is_reported():
     [
         (lambda o: schedules.StepLR(3, 1), TypeError, "int is not an Optimizer"),
         (lambda o: schedules.StepLR(o, 1, last_epoch=3), KeyError, "'initial_lr' is not specified"),
-        (lambda o: schedules.LambdaLR(o, [abs, abs]), ValueError, "Expected 1 lr_lambdas, but got 2"),
+        (
+            lambda o: schedules.LambdaLR(o, [abs, abs]),
+            ValueError,
+            "Expected 1 lr_lambdas, but got 2",
+        ),
         (lambda o: schedules.ConstantLR(o, 1.5), ValueError, "between 0 and 1"),
         (lambda o: schedules.LinearLR(o, 0.0), ValueError, "greater than 0"),
         (lambda o: schedules.LinearLR(o, 0.5, 1.5), ValueError, "Ending multiplicative factor"),
-        (lambda o: schedules.WarmupCosineLR(o, 5, 5), ValueError, r"warmup_steps must be in \[0, total_steps\)"),
+        (
+            lambda o: schedules.WarmupCosineLR(o, 5, 5),
+            ValueError,
+            r"warmup_steps must be in \[0, total_steps\)",
+        ),
         (lambda o: schedules.SequentialLR(o, [], []), ValueError, "at least one scheduler"),
-        (lambda o: schedules.SequentialLR(o, [schedules.StepLR(optimizer(), 1)], []), ValueError, "belong to the same optimizer"),
-        (lambda o: schedules.SequentialLR(o, [schedules.StepLR(o, 1)], [1]), ValueError, "one more than the"),
+        (
+            lambda o: schedules.SequentialLR(o, [schedules.StepLR(optimizer(), 1)], []),
+            ValueError,
+            "belong to the same optimizer",
+        ),
+        (
+            lambda o: schedules.SequentialLR(o, [schedules.StepLR(o, 1)], [1]),
+            ValueError,
+            "one more than the",
+        ),
         (lambda o: schedules.OneCycleLR(3, 1.0), TypeError, "int is not an Optimizer"),
         (lambda o: schedules.OneCycleLR(o, 1.0), ValueError, "either total_steps OR"),
-        (lambda o: schedules.OneCycleLR(o, 1.0, total_steps=-1), ValueError, "Expected positive integer total_steps"),
-        (lambda o: schedules.OneCycleLR(o, 1.0, total_steps=5, pct_start=2.0), ValueError, "pct_start"),
-        (lambda o: schedules.OneCycleLR(o, 1.0, total_steps=5, anneal_strategy="x"), ValueError, "'cos' or 'linear'"),
-        (lambda o: schedules.OneCycleLR(o, [1.0, 2.0], total_steps=5), ValueError, "max_lr must have the length"),
+        (
+            lambda o: schedules.OneCycleLR(o, 1.0, total_steps=-1),
+            ValueError,
+            "Expected positive integer total_steps",
+        ),
+        (
+            lambda o: schedules.OneCycleLR(o, 1.0, total_steps=5, pct_start=2.0),
+            ValueError,
+            "pct_start",
+        ),
+        (
+            lambda o: schedules.OneCycleLR(o, 1.0, total_steps=5, anneal_strategy="x"),
+            ValueError,
+            "'cos' or 'linear'",
+        ),
+        (
+            lambda o: schedules.OneCycleLR(o, [1.0, 2.0], total_steps=5),
+            ValueError,
+            "max_lr must have the length",
+        ),
     ],
 )
 def test_errors(make, error, text):

@@ -135,7 +135,9 @@ def test_large_parameters_in_blocks_give_the_same_bits(name):
             p.grad = cr.tensor(g[k * 1000 : (k + 1) * 1000])
         one.step()
         many.step()
-    np.testing.assert_array_equal(whole.detach().numpy(), np.concatenate([p.detach().numpy() for p in pieces]))
+    np.testing.assert_array_equal(
+        whole.detach().numpy(), np.concatenate([p.detach().numpy() for p in pieces])
+    )
 
 
 def test_a_large_parameter_that_is_a_transposed_view_is_updated():
@@ -170,22 +172,54 @@ def test_low_precision_is_computed_in_float32(dtype):
     ("make", "error", "text"),
     [
         (lambda p: optim.SGD([], lr=0.1), ValueError, "empty parameter list"),
-        (lambda p: optim.SGD(p, lr=0.1), TypeError, "iterable of Tensors or dicts, but got a Tensor"),
+        (
+            lambda p: optim.SGD(p, lr=0.1),
+            TypeError,
+            "iterable of Tensors or dicts, but got a Tensor",
+        ),
         (lambda p: optim.SGD([p, 3], lr=0.1), TypeError, "one of the params is int"),
         (lambda p: optim.SGD([p * 2], lr=0.1), ValueError, "can't optimize a non-leaf Tensor"),
         (lambda p: optim.SGD([p, p], lr=0.1), ValueError, "more than once in a parameter group"),
-        (lambda p: optim.SGD([{"params": p}, {"params": p}], lr=0.1), ValueError, "more than one parameter group"),
+        (
+            lambda p: optim.SGD([{"params": p}, {"params": p}], lr=0.1),
+            ValueError,
+            "more than one parameter group",
+        ),
         (lambda p: optim.SGD([{"params": {p}}], lr=0.1), TypeError, "ordered collections"),
-        (lambda p: optim.SGD([("a", p), cr.ones(1)], lr=0.1), ValueError, "Some param names are missing"),
+        (
+            lambda p: optim.SGD([("a", p), cr.ones(1)], lr=0.1),
+            ValueError,
+            "Some param names are missing",
+        ),
         (lambda p: optim.SGD([p], lr=-1.0), ValueError, "Invalid learning rate: -1.0"),
         (lambda p: optim.SGD([p], momentum=-1.0), ValueError, "Invalid momentum value"),
         (lambda p: optim.SGD([p], nesterov=True), ValueError, "Nesterov momentum requires"),
-        (lambda p: optim.SGD([p], differentiable=True), NotImplementedError, "differentiable=True is not built"),
-        (lambda p: optim.SGD([p], lr=cr.tensor(0.1)), DTypeError, "learning rate must be a Python number, got Tensor"),
-        (lambda p: optim.Adam([p], betas=(1.0, 0.9)), ValueError, "Invalid beta parameter at index 0: 1.0"),
-        (lambda p: optim.Adam([p], betas=(0.9, -0.1)), ValueError, "Invalid beta parameter at index 1"),
+        (
+            lambda p: optim.SGD([p], differentiable=True),
+            NotImplementedError,
+            "differentiable=True is not built",
+        ),
+        (
+            lambda p: optim.SGD([p], lr=cr.tensor(0.1)),
+            DTypeError,
+            "learning rate must be a Python number, got Tensor",
+        ),
+        (
+            lambda p: optim.Adam([p], betas=(1.0, 0.9)),
+            ValueError,
+            "Invalid beta parameter at index 0: 1.0",
+        ),
+        (
+            lambda p: optim.Adam([p], betas=(0.9, -0.1)),
+            ValueError,
+            "Invalid beta parameter at index 1",
+        ),
         (lambda p: optim.Adam([p], eps=-1.0), ValueError, "Invalid epsilon value"),
-        (lambda p: optim.AdamW([p], weight_decay=math.nan), ValueError, "Invalid weight_decay value"),
+        (
+            lambda p: optim.AdamW([p], weight_decay=math.nan),
+            ValueError,
+            "Invalid weight_decay value",
+        ),
         (lambda p: optim.SGD([p]).add_param_group([p]), TypeError, "param_group must be a dict"),
     ],
 )
@@ -241,7 +275,11 @@ def test_loading_names_every_fault_and_changes_nothing():
     state["state"][9] = {}
     with pytest.raises(StateDictError) as e:
         optimizer.load_state_dict(state)
-    for text in ("exp_avg of parameter 0: shape (5,), expected (1,)", "exp_avg_sq of parameter 1: shape (3, 2)", "parameter 9, which is in no group"):
+    for text in (
+        "exp_avg of parameter 0: shape (5,), expected (1,)",
+        "exp_avg_sq of parameter 1: shape (3, 2)",
+        "parameter 9, which is in no group",
+    ):
         assert text in str(e.value)
     assert json.dumps(optimizer.state_dict()["param_groups"]) == before
     with pytest.raises(StateDictError, match="has 2 parameter groups, the optimizer has 1"):
@@ -253,4 +291,6 @@ def test_loading_names_every_fault_and_changes_nothing():
 
 def test_repr_lists_the_options():
     text = repr(optim.SGD([leaf(1.0)], lr=0.1))
-    assert text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n") and "    lr: 0.1\n" in text
+    assert (
+        text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n") and "    lr: 0.1\n" in text
+    )

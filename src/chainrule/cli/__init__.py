@@ -15,9 +15,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ..base.errors import ChainruleError
+from ..platform import version
 
 __all__ = ["main"]
 
@@ -54,23 +55,13 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(_fail(2, f"{message} (see {self.prog} --help)"))
 
 
-class _Version(argparse.Action):
-    """Prints the version; looks it up only then."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
-        from ..train.run import versions
-
-        print(f"chainrule {versions()['chainrule']}")
-        raise SystemExit(0)
-
-
 def _parser() -> argparse.ArgumentParser:
     from . import check, train
 
     parser = _Parser(
         prog="chainrule", description="A deep-learning framework that can be read to the bottom."
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action="version", version=f"chainrule {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for command in (train, check):
         about = command.__doc__.splitlines()[0]

@@ -1,6 +1,6 @@
 """Modules: the tree of parameters, and the layers.
 
-May import the tensor, autograd, functional and ops rooms; knows nothing of optim and data. Reading order: `parameter`,
+May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order: `parameter`,
 `module`, `containers`, `hooks`, `functional` (the torch-shaped face of the functions), `init`, then the layers, a family each:
 `linear`, `conv`, `pooling`, `normalization`, `embedding`, `dropout`, `recurrent`, `activation`, `flatten`, `loss`.
 """

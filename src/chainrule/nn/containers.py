@@ -110,7 +110,7 @@ class Sequential(_ModuleSequence):
     Example:
         >>> net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
         >>> net(zeros(7, 3)).shape
-        Size([7, 2])
+        chainrule.Size([7, 2])
         >>> net[:2]
         Sequential(
           (0): Linear(in_features=3, out_features=5, bias=True)
@@ -213,7 +213,7 @@ class ModuleDict(Module):
     Example:
         >>> heads = nn.ModuleDict({"left": nn.Linear(3, 2), "right": nn.Linear(3, 5)})
         >>> heads["right"](zeros(3)).shape
-        Size([5])
+        chainrule.Size([5])
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable | None = None) -> None:

@@ -64,9 +64,7 @@ class _ConvNd(Module):
         self.groups = groups
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
-                raise ValueError(
-                    f"Invalid padding string {padding!r}, should be 'same' or 'valid'"
-                )
+                raise ValueError(f"Invalid padding string {padding!r}, should be 'same' or 'valid'")
             if padding == "same" and any(s != 1 for s in self.stride):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
@@ -154,7 +152,7 @@ class Conv1d(_ConvNd):
 
     Example:
         >>> nn.Conv1d(3, 5, kernel_size=3, padding=1)(zeros(2, 3, 7)).shape
-        Size([2, 5, 7])
+        chainrule.Size([2, 5, 7])
     """
 
     axes = 1
@@ -173,7 +171,7 @@ class Conv2d(_ConvNd):
 
     Example:
         >>> nn.Conv2d(3, 5, kernel_size=3, stride=2)(zeros(2, 3, 11, 13)).shape
-        Size([2, 5, 5, 6])
+        chainrule.Size([2, 5, 5, 6])
     """
 
     axes = 2

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from ..autograd.modes import no_grad
 from ..base.errors import ShapeError
+from ..tape.modes import no_grad
 from ..tensor import Tensor, empty
 from . import functional as F
 from . import init
@@ -39,7 +39,7 @@ class Embedding(Module):
 
     Example:
         >>> nn.Embedding(11, 3)(tensor([[0, 10], [5, 5]])).shape
-        Size([2, 2, 3])
+        chainrule.Size([2, 2, 3])
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        F.refuse_sparse_embedding(scale_grad_by_freq, sparse)
+        F._refuse_sparse(scale_grad_by_freq, sparse)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(

@@ -15,7 +15,7 @@ class Flatten(Module):
 
     Example:
         >>> nn.Flatten()(zeros(5, 3, 7, 2)).shape
-        Size([5, 42])
+        chainrule.Size([5, 42])
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -40,7 +40,7 @@ class Unflatten(Module):
 
     Example:
         >>> nn.Unflatten(1, (3, -1))(zeros(5, 42)).shape
-        Size([5, 3, 14])
+        chainrule.Size([5, 3, 14])
     """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:

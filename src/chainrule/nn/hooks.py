@@ -22,7 +22,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..base.errors import GradError
-from ..tensor import Function, Tensor
+from ..tensor import Tensor
+from ..transforms import Function
 
 __all__ = ["Hook", "Hooks", "RemovableHandle", "call_with_hooks"]
 
@@ -150,7 +151,7 @@ class _Gate(Function):
     @staticmethod
     def forward(ctx: Any, watch: Callable, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.watch = watch
-        return tuple(t.view_as(t) for t in tensors)
+        return tensors
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple:

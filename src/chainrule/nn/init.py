@@ -15,7 +15,7 @@ import warnings
 
 import numpy as np
 
-from ..autograd.modes import no_grad
+from ..tape.modes import no_grad
 from ..tensor import (
     Generator,
     Tensor,

@@ -19,7 +19,7 @@ class Identity(Module):
 
     Example:
         >>> nn.Identity(54, unused=True)(zeros(3)).shape
-        Size([3])
+        chainrule.Size([3])
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +46,7 @@ class Linear(Module):
 
     Example:
         >>> nn.Linear(3, 2)(zeros(5, 7, 3)).shape
-        Size([5, 7, 2])
+        chainrule.Size([5, 7, 2])
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Bilinear(Module):
 
     Example:
         >>> nn.Bilinear(3, 5, 2)(zeros(7, 3), zeros(7, 5)).shape
-        Size([7, 2])
+        chainrule.Size([7, 2])
     """
 
     def __init__(

@@ -26,9 +26,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..autograd.modes import modes, no_grad
 from ..base import dtypes
 from ..base.errors import StateDictError
+from ..tape.modes import modes, no_grad
 from ..tensor import Tensor
 from .hooks import Hook, Hooks, RemovableHandle, call_with_hooks
 from .parameter import Buffer, Parameter
@@ -68,7 +68,7 @@ class Module:
         ...     def forward(self, x):
         ...         return self.out(nn.functional.relu(self.hidden(x)))
         >>> Net()(zeros(7, 3)).shape
-        Size([7, 2])
+        chainrule.Size([7, 2])
         >>> [name for name, _ in Net().named_parameters()]
         ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
@@ -93,7 +93,9 @@ class Module:
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it. Call the module itself, not this: the call runs the hooks."""
-        raise NotImplementedError(f"Module [{type(self).__name__}] is missing the required \"forward\" function")
+        raise NotImplementedError(
+            f'Module [{type(self).__name__}] is missing the required "forward" function'
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
@@ -239,9 +241,9 @@ class Module:
         if name not in filed and hasattr(self, name):
             raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
-            raise KeyError(f"{what} name can't contain \".\", got: {name!r}")
+            raise KeyError(f'{what} name can\'t contain ".", got: {name!r}')
         if name == "":
-            raise KeyError(f"{what} name can't be empty string \"\"")
+            raise KeyError(f'{what} name can\'t be empty string ""')
 
     # ---- walking ------------------------------------------------------------------------------------------------
 
@@ -341,7 +343,10 @@ class Module:
                     continue
                 for item in _hidden_in(value):
                     if filed is None:
-                        members = chain(self.modules(), (p for m in self.modules() for p in m._parameters.values()))
+                        members = chain(
+                            self.modules(),
+                            (p for m in self.modules() for p in m._parameters.values()),
+                        )
                         filed = {id(member) for member in members}
                     if id(item) not in filed:
                         where = f"{path}.{name}" if path else name
@@ -357,7 +362,9 @@ class Module:
         module = self
         for name in target.split(".") if target else ():
             if not hasattr(module, name):
-                raise AttributeError(f"{module._get_name()} has no attribute `{name}` (of {target!r})")
+                raise AttributeError(
+                    f"{module._get_name()} has no attribute `{name}` (of {target!r})"
+                )
             module = getattr(module, name)
             if not isinstance(module, Module):
                 raise AttributeError(f"`{name}` (of {target!r}) is not a Module")
@@ -657,7 +664,9 @@ class Module:
     def _load(self, owners: dict[str, tuple], given: dict[str, Any], assign: bool) -> None:
         """Copy or assign tensors that were found to fit."""
         narrowed = []
-        assigned: dict[int, Parameter] = {}  # one Parameter for each tensor given, so that tied weights stay tied
+        assigned: dict[
+            int, Parameter
+        ] = {}  # one Parameter for each tensor given, so that tied weights stay tied
         with no_grad():
             for key, value in given.items():
                 module, name, tensor = owners[key]
@@ -736,7 +745,11 @@ def _warn_hidden(owner: str, where: str, container: Any, item: Any) -> None:
 
 def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Device and dtype (each may be None) from the forms ``to`` accepts."""
-    device, dtype, tensor = kwargs.pop("device", None), kwargs.pop("dtype", None), kwargs.pop("tensor", None)
+    device, dtype, tensor = (
+        kwargs.pop("device", None),
+        kwargs.pop("dtype", None),
+        kwargs.pop("tensor", None),
+    )
     for harmless in ("non_blocking", "memory_format"):
         kwargs.pop(harmless, None)
     if kwargs:
@@ -766,9 +779,7 @@ def _mismatch(value: Any, tensor: Tensor) -> str | None:
     return None
 
 
-def _load_error(
-    name: str, missing: list[str], unexpected: list[str], mismatched: list[str]
-) -> str:
+def _load_error(name: str, missing: list[str], unexpected: list[str], mismatched: list[str]) -> str:
     lines = [f"Error(s) in loading state_dict for {name} (nothing was changed):"]
     if missing:
         lines.append("Missing key(s) in state_dict: " + ", ".join(f'"{key}"' for key in missing))

@@ -1,9 +1,9 @@
 """Normalisation layers: y = (x − mean) / √(var + eps) · weight + bias, over different axes.
 
-    BatchNorm    each channel, over batch and space; keeps running statistics for evaluation
-    LayerNorm    each sample, over the last axes
-    GroupNorm    each sample, over groups of channels and space
-    RMSNorm      as LayerNorm, without subtracting the mean
+BatchNorm    each channel, over batch and space; keeps running statistics for evaluation
+LayerNorm    each sample, over the last axes
+GroupNorm    each sample, over groups of channels and space
+RMSNorm      as LayerNorm, without subtracting the mean
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class _BatchNorm(Module):
         place = {"device": device, "dtype": dtype}
         weight = Parameter(empty(num_features, **place)) if affine else None
         self.register_parameter("weight", weight)
-        self.register_parameter("bias", Parameter(empty(num_features, **place)) if affine and bias else None)
+        self.register_parameter(
+            "bias", Parameter(empty(num_features, **place)) if affine and bias else None
+        )
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **place) if tracked else None)
         self.register_buffer("running_var", ones(num_features, **place) if tracked else None)
@@ -120,37 +122,46 @@ class _BatchNorm(Module):
 
 
 class BatchNorm1d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "") + """
+    __doc__ = (
+        (_BatchNorm.__doc__ or "")
+        + """
     Shapes: (B, C) or (B, C, L).
 
     Example:
         >>> nn.BatchNorm1d(3)(zeros(5, 3)).shape
-        Size([5, 3])
+        chainrule.Size([5, 3])
     """
+    )
 
     dims = (2, 3)
 
 
 class BatchNorm2d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "") + """
+    __doc__ = (
+        (_BatchNorm.__doc__ or "")
+        + """
     Shapes: (B, C, H, W).
 
     Example:
         >>> nn.BatchNorm2d(3)(zeros(5, 3, 7, 7)).shape
-        Size([5, 3, 7, 7])
+        chainrule.Size([5, 3, 7, 7])
     """
+    )
 
     dims = (4,)
 
 
 class BatchNorm3d(_BatchNorm):
-    __doc__ = (_BatchNorm.__doc__ or "") + """
+    __doc__ = (
+        (_BatchNorm.__doc__ or "")
+        + """
     Shapes: (B, C, D, H, W).
 
     Example:
         >>> nn.BatchNorm3d(3)(zeros(5, 3, 2, 7, 7)).shape
-        Size([5, 3, 2, 7, 7])
+        chainrule.Size([5, 3, 2, 7, 7])
     """
+    )
 
     dims = (5,)
 
@@ -174,7 +185,7 @@ class LayerNorm(Module):
 
     Example:
         >>> nn.LayerNorm(3)(zeros(5, 7, 3)).shape
-        Size([5, 7, 3])
+        chainrule.Size([5, 7, 3])
     """
 
     def __init__(
@@ -230,7 +241,7 @@ class GroupNorm(Module):
 
     Example:
         >>> nn.GroupNorm(2, 6)(zeros(5, 6, 7)).shape
-        Size([5, 6, 7])
+        chainrule.Size([5, 6, 7])
     """
 
     def __init__(
@@ -291,7 +302,7 @@ class RMSNorm(Module):
 
     Example:
         >>> nn.RMSNorm(3)(ones(5, 3)).shape
-        Size([5, 3])
+        chainrule.Size([5, 3])
     """
 
     def __init__(
@@ -324,6 +335,5 @@ class RMSNorm(Module):
     def extra_repr(self) -> str:
         """The settings."""
         return (
-            f"{self.normalized_shape}, eps={self.eps}, "
-            f"elementwise_affine={self.elementwise_affine}"
+            f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
         )

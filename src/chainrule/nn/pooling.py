@@ -28,7 +28,7 @@ class MaxPool2d(Module):
 
     Example:
         >>> nn.MaxPool2d(2)(zeros(3, 5, 7, 11)).shape
-        Size([3, 5, 3, 5])
+        chainrule.Size([3, 5, 3, 5])
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class AdaptiveAvgPool2d(Module):
 
     Example:
         >>> nn.AdaptiveAvgPool2d((1, None))(zeros(3, 5, 7, 11)).shape
-        Size([3, 5, 1, 11])
+        chainrule.Size([3, 5, 1, 11])
     """
 
     def __init__(self, output_size: Any) -> None:

@@ -18,7 +18,7 @@ import warnings
 from typing import Any
 
 from ..base.errors import ShapeError
-from ..tensor import Tensor, cat, empty, scan, stack, zeros
+from ..tensor import Tensor, cat, empty, stack, zeros
 from . import functional as F
 from . import init
 from .module import Module
@@ -61,7 +61,7 @@ class LSTM(Module):
     Example:
         >>> output, (h, c) = nn.LSTM(3, 5, num_layers=2)(zeros(11, 7, 3))
         >>> output.shape, h.shape
-        (Size([11, 7, 5]), Size([2, 7, 5]))
+        (chainrule.Size([11, 7, 5]), chainrule.Size([2, 7, 5]))
     """
 
     def __init__(
@@ -165,6 +165,8 @@ class LSTM(Module):
 
     def _run(self, x: Tensor, h: Tensor, c: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
         """One layer in one direction over x (T, B, I)."""
+        from ..tensor import scan
+
         w_hh = self._parameters[f"weight_hh{name}"]
         bias = None
         if self.bias:
@@ -241,7 +243,7 @@ class LSTMCell(Module):
     Example:
         >>> h, c = nn.LSTMCell(3, 5)(zeros(7, 3))
         >>> h.shape
-        Size([7, 5])
+        chainrule.Size([7, 5])
     """
 
     def __init__(

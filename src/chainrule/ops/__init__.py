@@ -20,6 +20,7 @@ from .order import argsort, sort, topk
 from .random import normal, random_integers, uniform
 from .record import TABLE, Kind, Op, Rule, Spec, composite, primitive
 from .reduce import all, amax, amin, any, argmax, argmin, cumsum, max_along, mean, min_along, sum
+from .scan import scan
 from .scatter import embedding, gather, index, index_put, scatter, scatter_add
 from .shape import cat, clone, diagonal, expand, flip, pad, permute, select, slice_, stack, tril, triu, view, view_scatter
 from .window import conv, conv_input, conv_weight, max_pool, sum_pool, sum_pool_input
@@ -30,7 +31,7 @@ __all__ = [
     "conv_weight", "cos", "cumsum", "diagonal", "div", "einsum", "embedding", "eq", "erf", "exp", "expand", "expm1", "eye", "flip", "floor",
     "floor_divide", "full", "gather", "ge", "gt", "index", "index_put", "isfinite", "isinf", "isnan", "le", "log", "log1p", "logical_and",
     "logical_not", "logical_or", "logical_xor", "lt", "matmul", "max_along", "max_pool", "maximum", "mean", "min_along", "minimum", "mul", "ne",
-    "neg", "normal", "pad", "permute", "pow", "primitive", "random_integers", "reciprocal", "remainder", "round", "rsqrt", "scatter",
+    "neg", "normal", "pad", "permute", "pow", "primitive", "random_integers", "reciprocal", "remainder", "round", "rsqrt", "scan", "scatter",
     "scatter_add", "select", "sigmoid", "sign", "sin", "slice_", "sort", "sqrt", "square", "stack", "sub", "sum", "sum_pool", "sum_pool_input",
     "tanh", "topk", "tril", "triu", "trunc", "uniform", "view", "view_scatter", "where", "zeros_like",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
 """Optimizers: one file per method, each of them one pure function and a class that feeds it.
 
-May import the tensor, autograd, functional and ops rooms; knows nothing of nn. Reading order: `sgd`, `adam`, `adamw`,
+May import tensor and the rooms below; knows nothing of nn. Reading order: `sgd`, `adam`, `adamw`,
 `optimizer` (what they share), `lr_scheduler`.
 """
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.modes import cell
 from ..ops import maximum, sqrt
+from ..tape.modes import cell
 from .optimizer import Optimizer, checked, known_zero, refuse_differentiable
 
 __all__ = ["Adam", "adam"]
@@ -101,7 +101,7 @@ class Adam(Optimizer):
         >>> (3 * w).sum().backward()
         >>> optimizer.step()
         >>> w.detach()
-        tensor([0.9000])
+        tensor([0.9])
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..autograd.modes import effect
+from ..tape.modes import effect
 from .optimizer import Optimizer
 
 __all__ = [
@@ -163,7 +163,9 @@ class LambdaLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         """initial · f(n)."""
-        return [lr * f(self.last_epoch) for f, lr in zip(self.lr_lambdas, self.base_lrs, strict=True)]
+        return [
+            lr * f(self.last_epoch) for f, lr in zip(self.lr_lambdas, self.base_lrs, strict=True)
+        ]
 
 
 class StepLR(LRScheduler):
@@ -263,7 +265,11 @@ class ConstantLR(LRScheduler):
         """Down at the first step, up again at step total_iters."""
         if self.last_epoch == 0:
             return self._scaled(self.factor)
-        return self._scaled(1.0 / self.factor) if self.last_epoch == self.total_iters else self._current()
+        return (
+            self._scaled(1.0 / self.factor)
+            if self.last_epoch == self.total_iters
+            else self._current()
+        )
 
     def closed_form(self) -> list[float]:
         """factor · initial before step total_iters, initial from then on."""
@@ -316,7 +322,9 @@ class LinearLR(LRScheduler):
     def closed_form(self) -> list[float]:
         """The point of the line at n."""
         rise = self.end_factor - self.start_factor
-        factor = self.start_factor + rise * min(self.total_iters, self.last_epoch) / self.total_iters
+        factor = (
+            self.start_factor + rise * min(self.total_iters, self.last_epoch) / self.total_iters
+        )
         return [lr * factor for lr in self.base_lrs]
 
 
@@ -651,6 +659,8 @@ def _per_group(name: str, groups: list[dict], value: float | Sequence[float]) ->
     """One number for each group."""
     if isinstance(value, (list, tuple)):
         if len(value) != len(groups):
-            raise ValueError(f"{name} must have the length of param_groups, {len(groups)}, got {len(value)}")
+            raise ValueError(
+                f"{name} must have the length of param_groups, {len(groups)}, got {len(value)}"
+            )
         return list(value)
     return [value] * len(groups)

@@ -27,9 +27,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..autograd.modes import cell, effect, enable_grad, modes, no_grad, outside
 from ..base.errors import DTypeError, StateDictError, TraceError
 from ..ops import cast
+from ..tape.modes import effect, enable_grad, modes, no_grad, outside
 from ..tensor import Tensor, bfloat16, float16, float32, tensor, zeros_like
 
 __all__ = ["Optimizer", "checked", "known_zero", "refuse_differentiable"]
@@ -212,7 +212,9 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with np.errstate(all="ignore"):  # infinities in a gradient go where the formula sends them, as in every op
+        with np.errstate(
+            all="ignore"
+        ):  # infinities in a gradient go where the formula sends them, as in every op
             for group in self.param_groups:
                 self._step_group(group)
         self._stepped = True
@@ -227,7 +229,9 @@ class Optimizer:
         rule, slots = self.rule(group), self.slots(group)
         states = [self._state_of(p, slots) for p in params]
         effect(lambda: _advance(states))
-        hyper: dict[int, dict] = {}  # read once for all parameters that have made equally many steps
+        hyper: dict[
+            int, dict
+        ] = {}  # read once for all parameters that have made equally many steps
         for p, state in zip(params, states, strict=True):
             count = state["step"]
             if count not in hyper:

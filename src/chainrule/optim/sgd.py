@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..autograd.modes import cell
+from ..tape.modes import cell
 from .optimizer import Optimizer, checked, known_zero, refuse_differentiable
 
 __all__ = ["SGD", "sgd"]
@@ -94,7 +94,7 @@ class SGD(Optimizer):
         >>> (3 * w).sum().backward()
         >>> optimizer.step()
         >>> w.detach()
-        tensor([0.7000])
+        tensor([0.7])
     """
 
     saves_step = False

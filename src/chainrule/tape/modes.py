@@ -143,10 +143,11 @@ def cell(read: Callable[[], float]) -> Any:
 
 
 def effect(run: Callable[[], Any]) -> None:
-    """Runs `run()`; in a trace, it runs again at each call of the traced function, in order with the cells and other effects."""
-    if modes.trace is not None:
+    """Runs `run()`; in a trace, instead, it runs at each call of the traced function, in order with the cells and other effects."""
+    if modes.trace is None:
+        run()
+    else:
         modes.trace.effect(run)
-    run()
 
 
 @contextlib.contextmanager

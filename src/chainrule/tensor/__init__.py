@@ -17,6 +17,7 @@ from .creation import __all__ as _creation
 from .device import Device
 from .functions import *  # noqa: F403 - the curated list stands there
 from .generator import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .scan import scan
 from .storage import Size, Storage
 from .tensor import Tensor, grad
 
@@ -26,6 +27,6 @@ __all__ = [
     "floor_divide", "ge", "get_rng_state", "grad", "gt", "inference_mode", "initial_seed", "int16", "int32", "int64", "int8",
     "is_grad_enabled", "is_inference_mode_enabled", "isfinite", "isinf", "isnan", "le", "log", "log1p", "logical_and", "logical_not",
     "logical_or", "logical_xor", "lt", "manual_seed", "maximum", "minimum", "mul", "ne", "neg", "no_grad", "pow", "reciprocal", "remainder",
-    "round", "rsqrt", "seed", "set_grad_enabled", "set_rng_state", "sigmoid", "sign", "sin", "sqrt", "square", "tanh", "trunc", "uint8",
+    "round", "rsqrt", "scan", "seed", "set_grad_enabled", "set_rng_state", "sigmoid", "sign", "sin", "sqrt", "square", "tanh", "trunc", "uint8",
     *_creation, *_functions.__all__,
 ]  # fmt: skip

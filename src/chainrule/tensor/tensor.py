@@ -70,6 +70,8 @@ class Tensor:
         device_of(device)
         self._value = array_from(data, dtype)
         self._storage = Storage(self._value)
+        if modes.trace is not None:
+            modes.trace.own(self)
         if requires_grad:
             self.requires_grad_()
 
@@ -965,8 +967,8 @@ def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
     if trace is None:
         out._value = op.evaluate((x._value if x._value.__class__ is ndarray else x.read(),), attrs)
     else:
-        out._value = op.apply((x.read(),), attrs)
-        trace.owns_now(out)
+        out._value = trace.view(x, out._path)
+        trace.own(out)
     out._stamp = x._storage.version
     if modes.grad:
         edge = x.edge

@@ -15,13 +15,13 @@ import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..base.errors import FormatError
+from ..platform import version
 from ..tensor import manual_seed
 from .card import model_card
 from .checkpoint import load_checkpoint, save_checkpoint
@@ -144,11 +144,11 @@ def resume(folder: Path, subscribers: Sequence[Subscriber] = ()) -> RunResult:
 
 def versions() -> dict[str, str]:
     """Of the programs that a result depends on."""
-    try:
-        own = metadata.version("chainrule")
-    except metadata.PackageNotFoundError:
-        own = "(not installed, run from its source)"
-    return {"chainrule": own, "numpy": np.__version__, "python": platform.python_version()}
+    return {
+        "chainrule": version,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def _trainer(experiment: Experiment) -> Trainer:

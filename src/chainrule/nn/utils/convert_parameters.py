@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...autograd.modes import no_grad
 from ...base.errors import ShapeError
+from ...tape.modes import no_grad
 from ...tensor import Tensor, cat
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]

@@ -17,11 +17,21 @@ LAYERS = [
     ("Bilinear", (3, 5, 7), {}, [(11, 3), (11, 5)]),
     ("Bilinear", (3, 5, 7), {"bias": False}, [(2, 11, 3), (2, 11, 5)]),
     ("Conv1d", (3, 5, 3), {}, [(2, 3, 11)]),
-    ("Conv1d", (4, 6, 3), {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False}, [(2, 4, 13)]),
+    (
+        "Conv1d",
+        (4, 6, 3),
+        {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False},
+        [(2, 4, 13)],
+    ),
     ("Conv1d", (3, 5, 4), {"padding": "same"}, [(2, 3, 11)]),
     ("Conv1d", (3, 5, 3), {}, [(3, 11)]),
     ("Conv2d", (3, 5, 3), {}, [(2, 3, 7, 11)]),
-    ("Conv2d", (3, 5, (3, 2)), {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}, [(2, 3, 7, 11)]),
+    (
+        "Conv2d",
+        (3, 5, (3, 2)),
+        {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)},
+        [(2, 3, 7, 11)],
+    ),
     ("Conv2d", (4, 6, 3), {"groups": 2, "padding": 1}, [(2, 4, 7, 5)]),
     ("Conv2d", (4, 4, 3), {"groups": 4, "padding": "valid"}, [(2, 4, 7, 5)]),
     ("Conv2d", (3, 5, (4, 3)), {"padding": "same", "dilation": 2}, [(2, 3, 11, 13)]),
@@ -34,7 +44,12 @@ LAYERS = [
     ("AvgPool2d", (2,), {}, [(2, 3, 7, 11)]),
     ("AvgPool2d", (3,), {"stride": 2, "padding": 1}, [(2, 3, 7, 11)]),
     ("AvgPool2d", (3,), {"stride": 2, "padding": 1, "ceil_mode": True}, [(2, 3, 8, 10)]),
-    ("AvgPool2d", (3,), {"stride": 2, "padding": 1, "count_include_pad": False, "ceil_mode": True}, [(2, 3, 8, 10)]),
+    (
+        "AvgPool2d",
+        (3,),
+        {"stride": 2, "padding": 1, "count_include_pad": False, "ceil_mode": True},
+        [(2, 3, 8, 10)],
+    ),
     ("AvgPool2d", ((3, 2),), {"stride": (2, 3), "divisor_override": 5}, [(3, 7, 11)]),
     ("AdaptiveAvgPool2d", (1,), {}, [(2, 3, 7, 11)]),
     ("AdaptiveAvgPool2d", ((3, 5),), {}, [(2, 3, 7, 11)]),
@@ -99,6 +114,9 @@ LAYERS = [
     ("Unflatten", (1, (2, 3)), {}, [(5, 6)]),
 ]
 
+# torch's derivative multiplies by 1/6 and 1/alpha rounded to float32, even in float64
+RTOL = {"CELU": 1e-7, "Hardsigmoid": 1e-7}
+
 
 def inputs(shapes):
     rng = np.random.default_rng(7)
@@ -140,21 +158,33 @@ def test_layer(torch, name, args, options, shapes):
     ours = getattr(nn, name)(*args, **options).double()
     assert repr(ours) == repr(theirs)
     state = {k: v.numpy() for k, v in theirs.state_dict().items()}
-    assert {k: v.shape for k, v in state.items()} == {k: tuple(v.shape) for k, v in ours.state_dict().items()}
+    assert {k: v.shape for k, v in state.items()} == {
+        k: tuple(v.shape) for k, v in ours.state_dict().items()
+    }
     assert list(state) == list(ours.state_dict())
     ours.load_state_dict(state)
     modes = ("train", "eval") if "Norm" in name else ("train",)
     for mode in modes:
         getattr(ours, mode)(), getattr(theirs, mode)()
         ours.zero_grad(), theirs.zero_grad()
-        a, b = run(cr, ours, inputs(shapes)), run(torch, theirs, inputs(shapes))
+        a = run(cr, ours, inputs(shapes))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch copies an input padded unevenly, and says so
+            b = run(torch, theirs, inputs(shapes))
         assert list(a) == list(b)
         for what in a:
-            np.testing.assert_allclose(a[what], b[what], rtol=1e-9, atol=1e-11, err_msg=f"{mode}: {what}")
+            np.testing.assert_allclose(
+                a[what], b[what], rtol=RTOL.get(name, 1e-9), atol=1e-11, err_msg=f"{mode}: {what}"
+            )
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", sorted({name for name, *_ in LAYERS} | {n for n in nn.__all__ if n.endswith("Loss")}))
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {name for name, *_ in LAYERS} - {"LSTM"} | {n for n in nn.__all__ if n.endswith("Loss")}
+    ),
+)
 def test_signature(torch, name):
     """Arguments have torch's names, order and defaults, but for those that torch has deprecated or ignores."""
     dropped = {"size_average", "reduce", "min_value", "max_value", "args", "kwargs"}
@@ -163,9 +193,6 @@ def test_signature(torch, name):
         found = inspect.signature(cls.__init__).parameters.values()
         return [(p.name, p.default) for p in found if p.name not in dropped]
 
-    if name == "LSTM":  # torch's takes *args and documents them
-        pytest.importorskip("torch")
-        return
     assert parameters(getattr(nn, name)) == parameters(getattr(torch.nn, name))
 
 
@@ -213,7 +240,15 @@ def test_printing_of_a_model(torch):
 @pytest.mark.torch
 @pytest.mark.parametrize(
     ("name", "args"),
-    [("Linear", (97, 101)), ("Conv2d", (7, 11, 5)), ("Embedding", (101, 53)), ("LSTM", (31, 37)), ("Bilinear", (7, 11, 13)), ("PReLU", (5,)), ("LayerNorm", (7,))],
+    [
+        ("Linear", (97, 101)),
+        ("Conv2d", (7, 11, 5)),
+        ("Embedding", (101, 53)),
+        ("LSTM", (31, 37)),
+        ("Bilinear", (7, 11, 13)),
+        ("PReLU", (5,)),
+        ("LayerNorm", (7,)),
+    ],
 )
 def test_default_initialisation_has_the_distribution_of_torch(torch, name, args):
     """Range and standard deviation of every parameter: random bits differ, the law does not."""
@@ -223,8 +258,9 @@ def test_default_initialisation_has_the_distribution_of_torch(torch, name, args)
     for (n, p), (_, q) in zip(ours.named_parameters(), theirs.named_parameters(), strict=True):
         a, b = p.detach().numpy(), q.detach().numpy()
         if a.size > 1000:
-            assert a.std() == pytest.approx(b.std(), rel=0.03), n
-            assert abs(a.mean() - b.mean()) < 0.05 * b.std(), n
+            error = 5 * (2 / a.size) ** 0.5  # five standard errors of the difference of two samples
+            assert a.std() == pytest.approx(b.std(), rel=error), n
+            assert abs(a.mean() - b.mean()) < error * b.std(), n
         if name != "Embedding":
             bound = np.abs(b).max()
             assert np.abs(a).max() == pytest.approx(bound, rel=0.25), n

@@ -105,11 +105,15 @@ def test_state_dicts_are_those_of_torch(torch, method):
         assert set(mine["state"][k]) == {n for n, v in slots.items() if v is not None}
         for n, v in slots.items():
             if v is not None:
-                np.testing.assert_allclose(mine["state"][k][n].numpy(), v.numpy(), rtol=1e-8, atol=1e-12)
+                np.testing.assert_allclose(
+                    mine["state"][k][n].numpy(), v.numpy(), rtol=1e-8, atol=1e-12
+                )
                 assert str(mine["state"][k][n].dtype).split(".")[-1] == str(v.dtype).split(".")[-1]
     fresh = [nn.Parameter(p.detach().numpy()) for p in theirs]
     c = getattr(optim, name)(fresh, **options)
-    as_arrays = {k: {n: v.numpy() for n, v in s.items() if v is not None} for k, s in state["state"].items()}
+    as_arrays = {
+        k: {n: v.numpy() for n, v in s.items() if v is not None} for k, s in state["state"].items()
+    }
     c.load_state_dict({"state": as_arrays, "param_groups": state["param_groups"]})
     x, y = trajectory(cr, c, fresh, loss_of), trajectory(torch, b, theirs, loss_of)
     np.testing.assert_allclose(x, y, rtol=1e-8, atol=1e-10)
@@ -138,7 +142,9 @@ def rates(schedule, optimizer):
     seen = []
     for _ in range(39):
         group = optimizer.param_groups[0]
-        seen.append((group["lr"], group["momentum"], schedule.get_last_lr()[0], schedule.last_epoch))
+        seen.append(
+            (group["lr"], group["momentum"], schedule.get_last_lr()[0], schedule.last_epoch)
+        )
         optimizer.step()
         schedule.step()
     return seen
@@ -159,8 +165,11 @@ def test_rates_are_those_of_torch(torch, name):
 @pytest.mark.torch
 def test_two_schedules_on_one_optimizer_multiply(torch):
     found = []
-    for T, s, parameter in ((optim, optim.lr_scheduler, nn.Parameter(cr.ones(1))), (torch.optim, torch.optim.lr_scheduler, torch.nn.Parameter(torch.ones(1)))):  # fmt: skip
-        o = T.SGD([parameter], lr=0.1)
+    for T, parameter in (
+        (optim, nn.Parameter(cr.ones(1))),
+        (torch.optim, torch.nn.Parameter(torch.ones(1))),
+    ):
+        o, s = T.SGD([parameter], lr=0.1), T.lr_scheduler
         both = s.ExponentialLR(o, 0.9), s.StepLR(o, 5, gamma=0.5)
         seen = []
         for _ in range(20):

@@ -1,0 +1,24 @@
+"""The traced program: what a function of tensors would compute, written down.
+
+Imports tensor, tape, ops and base. Reading order: `ir` (what a program is), `trace` (how one is written), `scan` (loops), `verify`,
+`traced` (calling one again: guards and the host program), `interpret`.
+
+>>> from chainrule.tensor import Tensor
+>>> from chainrule.graph import trace
+>>> f = trace(lambda x: (x * x).sum())
+>>> f(Tensor([1.0, 2.0]))
+tensor(5.)
+>>> print(f.programs[0])
+program(%0: float32[2]) {
+  %1: float32[2] = mul(%0, %0)
+  %2: float32[] = sum(%1, dim=(0,), keepdim=False)
+  return %2
+}
+"""
+
+from .interpret import interpret
+from .ir import Equation, Literal, Program, Var
+from .traced import TracedFunction, trace
+from .verify import verify
+
+__all__ = ["Equation", "Literal", "Program", "TracedFunction", "Var", "interpret", "trace", "verify"]

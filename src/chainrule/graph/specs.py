@@ -1,0 +1,33 @@
+"""Shapes and dtypes of an op's outputs: a primitive's law says them, a composite's follow from its definition."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..base.modes import modes
+from ..ops import Op, Spec
+from ..ops.record import spec_of
+
+__all__ = ["output_specs"]
+
+
+def output_specs(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
+    """The specs of all outputs, hidden ones too."""
+    if not op.composite:
+        return op.infer(operands, attrs)
+    return _of_definition(op, tuple([spec_of(a) for a in operands]), tuple(attrs.items()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_definition(op: Op, operands: tuple, attrs: tuple) -> tuple[Spec, ...]:
+    """Run a composite's body on stand-ins in a trace of its own, and look at what comes out."""
+    from .trace import Trace
+
+    scratch, before = Trace(), modes.trace
+    modes.trace = scratch
+    try:
+        out = op.body(*[None if s is None else scratch.new_input(s) for s in operands], **dict(attrs))
+    finally:
+        modes.trace = before
+    return tuple([spec_of(v) for v in (out if isinstance(out, tuple) else (out,))])

@@ -1,0 +1,245 @@
+"""nn.functional without a reference: error texts, dropout, what is written and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.base.errors import DTypeError, RangeError, ShapeError
+from chainrule.nn import functional as F
+
+X = cr.ones(2, 3, 7, 7)
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "text"),
+    [
+        (lambda: F.conv2d(cr.ones(7, 7), cr.ones(5, 3, 3, 3)), ShapeError, r"conv2d: expected a 3-d \(unbatched\) or 4-d \(batched\) input, found shape \(7, 7\)"),
+        (lambda: F.conv2d(X, cr.ones(5, 3, 3)), ShapeError, r"weight must be .* with 4 axes, found shape \(5, 3, 3\)"),
+        (lambda: F.conv2d(X, cr.ones(5, 3, 3, 3), cr.ones(3)), ShapeError, r"bias must have one element for each of the 5 output channels"),
+        (lambda: F.conv2d(X, cr.ones(5, 3, 3, 3), stride=(1, 2, 3)), ShapeError, r"stride must be one number or 2"),
+        (lambda: F.conv2d(X, cr.ones(5, 3, 3, 3), padding="some"), ValueError, r"Invalid padding string 'some'"),
+        (lambda: F.conv2d(X, cr.ones(5, 3, 3, 3), padding="same", stride=2), ValueError, r"not supported for strided"),
+        (lambda: F.conv2d(X, cr.ones(5, 2, 3, 3)), ShapeError, r"conv"),
+        (lambda: F.max_pool2d(X, 2, padding=2), ShapeError, r"at most half of the window, found padding 2 for a window of 2"),
+        (lambda: F.avg_pool2d(X, 2, divisor_override=0), ValueError, r"divisor must be not zero"),
+        (lambda: F.adaptive_avg_pool2d(X, (1, 2, 3)), ShapeError, r"output_size must be one number or 2"),
+        (lambda: F.batch_norm(X, None, None), ValueError, r"Expected running_mean and running_var"),
+        (lambda: F.batch_norm(X, cr.ones(5), cr.ones(5)), ShapeError, r"running statistics \(5,\) must have one element for each channel"),
+        (lambda: F.batch_norm(cr.ones(1, 3), None, None, training=True), ShapeError, r"Expected more than 1 value per channel when training, got input size \(1, 3\)"),
+        (lambda: F.layer_norm(X, (5,)), ShapeError, r"normalized shape"),
+        (lambda: F.group_norm(X, 2), ShapeError, r"groups must divide the channels"),
+        (lambda: F.bilinear(cr.ones(2, 3), cr.ones(5, 3), cr.ones(2, 3, 3)), ShapeError, r"must agree in all axes but the last"),
+        (lambda: F.embedding(cr.tensor([0, 7]), cr.ones(7, 2)), RangeError, r"index 7 is out of range"),
+        (lambda: F.embedding(cr.tensor([0]), cr.ones(7, 2), padding_idx=7), ValueError, r"padding_idx must be within num_embeddings"),
+        (lambda: F.embedding(cr.tensor([0]), cr.ones(7, 2), sparse=True), NotImplementedError, r"sparse=True is not built"),
+        (lambda: F.embedding(cr.tensor([0]), cr.ones(7, 2), scale_grad_by_freq=True), NotImplementedError, r"scale_grad_by_freq=True is not built"),
+        (lambda: F.embedding(cr.ones(2), cr.ones(7, 2)), DTypeError, r"integer"),
+        (lambda: F.one_hot(cr.tensor([0, 7]), 5), RangeError, r"one_hot: target 7 is out of range for 5 classes"),
+        (lambda: F.one_hot(cr.tensor([-1, 2])), RangeError, r"target -1 is out of range"),
+        (lambda: F.one_hot(cr.zeros(0, dtype=cr.int64)), ValueError, r"from empty tensor"),
+        (lambda: F.one_hot(cr.tensor([0]), 0), ValueError, r"num_classes should be positive"),
+        (lambda: F.dropout(X, 1.5), ValueError, r"between 0 and 1, but got 1.5"),
+        (lambda: F.hardtanh(X, 2.0, 1.0), ValueError, r"min_val cannot be greater than max_val"),
+        (lambda: F.softshrink(X, -1.0), ValueError, r"lambda must be greater or equal to 0"),
+        (lambda: F.gelu(X, approximate="some"), ValueError, r"approximate is 'none' or 'tanh'"),
+        (lambda: F.glu(cr.ones(3, 5)), ValueError, r"even size, found 5"),
+        (lambda: F.glu(cr.tensor(1.0)), ShapeError, r"no axis to halve"),
+        (lambda: F.prelu(X, cr.ones(5)), ShapeError, r"one element or one for each of the 3 channels"),
+        (lambda: F.softmax(X), ValueError, r"softmax: name the axis"),
+        (lambda: F.log_softmax(X), ValueError, r"log_softmax: name the axis"),
+        (lambda: F.pad(X, (1, 2, 3)), ShapeError, r"one \(before, after\) pair"),
+        (lambda: F.pad(X, (1, 2), mode="some"), ValueError, r"mode is 'constant', 'reflect'"),
+        (lambda: F.pad(X, (1, 2), mode="reflect", value=1.0), ValueError, r"doesn't take in value argument"),
+        (lambda: F.pad(X, (7, 2), mode="reflect"), ShapeError, r"mode 'reflect' adds 0 to 6 elements to an axis of 7, found \(7, 2\)"),
+        (lambda: F.scaled_dot_product_attention(X, X, X, cr.ones(7, 7), is_causal=True), ValueError, r"mask or causal=True, not both"),
+        (lambda: F.scaled_dot_product_attention(X, cr.ones(2, 2, 7, 7), X, enable_gqa=True), ShapeError, r"must be a multiple"),
+    ],
+)  # fmt: skip
+def test_errors(act, error, text):
+    with pytest.raises(error, match=text):
+        act()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        F.mse_loss,
+        F.l1_loss,
+        F.smooth_l1_loss,
+        F.huber_loss,
+        F.binary_cross_entropy,
+        F.binary_cross_entropy_with_logits,
+        F.kl_div,
+    ],
+)
+def test_losses_do_not_broadcast(loss):
+    """PyTorch would average 25 differences of all pairs."""
+    with pytest.raises(ShapeError, match=r"(?s)must have the same shape.*\(5,\).*\(5, 1\)"):
+        loss(cr.zeros(5), cr.zeros(5, 1))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        F.mse_loss,
+        F.l1_loss,
+        F.smooth_l1_loss,
+        F.huber_loss,
+        F.binary_cross_entropy_with_logits,
+        F.cross_entropy,
+        F.kl_div,
+    ],
+)
+def test_reductions_are_checked(loss):
+    with pytest.raises(ValueError, match="reduction is 'mean', 'sum' or 'none', found 'avg'"):
+        loss(cr.zeros(5, 3), cr.zeros(5, 3), reduction="avg")
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "text"),
+    [
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.tensor([0, 1, 2, 3, 0])), RangeError, r"target 3 is out of range for 3 classes: targets are 0 to 2 \(or -100, which is ignored\)"),
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.tensor([0, 1, 2, -1, 0])), RangeError, r"target -1 is out of range"),
+        (lambda: F.nll_loss(cr.zeros(5, 3), cr.tensor([0, 1, 2, 7, 0])), RangeError, r"nll_loss: target 7"),
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.tensor([0, 1])), ShapeError, r"the target must be \(N, …\): \(5,\), found \(2,\)"),
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.zeros(5)), ShapeError, r"class probabilities must have the shape of the input"),
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.tensor([0] * 5), cr.ones(2)), ShapeError, r"weight must have one element for each class"),
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.tensor([0] * 5), label_smoothing=2.0), ValueError, r"between 0.0 and 1.0. Got: 2.0"),
+        (lambda: F.cross_entropy(cr.zeros(5, 3), cr.tensor([0] * 5), None, -100), TypeError, r"positional"),
+        (lambda: F.binary_cross_entropy(cr.tensor([1.5]), cr.ones(1)), RangeError, r"between 0 and 1"),
+        (lambda: F.smooth_l1_loss(X, X, beta=-1.0), ValueError, r"negative values for beta"),
+        (lambda: F.huber_loss(X, X, delta=0.0), ValueError, r"non-positive values for delta"),
+    ],
+)  # fmt: skip
+def test_errors_of_losses(act, error, text):
+    with pytest.raises(error, match=text):
+        act()
+
+
+def test_ignored_classes_may_have_any_value():
+    x, t = cr.randn(5, 3), cr.tensor([0, -100, 2, 1, -100])
+    kept = F.cross_entropy(x[cr.tensor([0, 2, 3])], t[cr.tensor([0, 2, 3])])
+    np.testing.assert_allclose(F.cross_entropy(x, t).item(), kept.item(), rtol=1e-6)
+    np.testing.assert_allclose(
+        F.cross_entropy(x, cr.tensor([0, 99, 2, 1, 99]), ignore_index=99).item(),
+        kept.item(),
+        rtol=1e-6,
+    )
+    assert math.isnan(F.cross_entropy(x, cr.tensor([-100] * 5)).item())
+
+
+def test_dropout_keeps_the_mean_and_gradient_follows_the_mask():
+    cr.manual_seed(0)
+    x = cr.ones(10_000, requires_grad=True)
+    y = F.dropout(x, 0.3)
+    kept = y.detach().numpy() > 0
+    assert kept.mean() == pytest.approx(0.7, abs=0.02)
+    np.testing.assert_allclose(y.detach().numpy()[kept], 1 / 0.7, rtol=1e-6)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.numpy(), y.detach().numpy())
+    again = F.dropout(x, 0.3).detach().numpy()
+    assert (again != y.detach().numpy()).any()
+    cr.manual_seed(0)
+    np.testing.assert_array_equal(F.dropout(x, 0.3).detach().numpy(), y.detach().numpy())
+
+
+def test_dropout_at_its_ends_and_in_evaluation():
+    x = cr.ones(5)
+    assert not F.dropout(x, 1.0).numpy().any()
+    assert F.dropout(x, 0.0) is x and F.dropout(x, 0.9, training=False) is x
+
+
+def test_dropout_in_place_and_of_channels():
+    cr.manual_seed(0)
+    x = cr.ones(50, 7, 3)
+    y = F.dropout1d(x, 0.5, inplace=True)
+    assert y is x
+    channels = x.numpy().sum(-1)
+    assert set(np.unique(channels)) == {0.0, 6.0}
+    assert set(np.unique(F.dropout2d(cr.ones(50, 2, 2), 0.5).numpy().sum((1, 2)))) == {0.0, 8.0}
+    z = cr.ones(50, 3)
+    assert F.dropout1d(z, 0.5, inplace=True) is z and (z.numpy() == 0).any()
+
+
+def test_batch_norm_writes_its_buffers_and_nothing_else():
+    x, mean, var = cr.randn(7, 5), cr.zeros(5), cr.ones(5)
+    kept = mean
+    F.batch_norm(x, mean, var, training=True, momentum=0.3)
+    np.testing.assert_allclose(mean.numpy(), 0.3 * x.numpy().mean(0), rtol=1e-5)
+    np.testing.assert_allclose(var.numpy(), 0.7 + 0.3 * x.numpy().var(0, ddof=1), rtol=1e-5)
+    assert kept is mean and not mean.requires_grad
+    before = mean.numpy().copy()
+    F.batch_norm(x, mean, var)
+    np.testing.assert_array_equal(mean.numpy(), before)
+
+
+def test_layers_refuse_the_wrong_number_of_axes():
+    for layer, shape, text in [
+        (nn.BatchNorm1d(3), (2, 3, 5, 5), r"BatchNorm1d: expected 2D or 3D input \(got 4D input"),
+        (nn.BatchNorm2d(3), (2, 3), r"BatchNorm2d: expected 4D input \(got 2D input"),
+        (nn.LSTM(3, 5), (2, 3, 5, 3), r"Expected input to be 2D or 3D, got 4D"),
+        (
+            nn.LSTM(3, 5),
+            (7, 2, 4),
+            r"last axis of the input must be input_size=3, got shape \(7, 2, 4\)",
+        ),
+        (nn.LSTMCell(3, 5), (7, 2), r"must have shape \(B, 3\) or \(3,\), got \(7, 2\)"),
+    ]:
+        with pytest.raises(ShapeError, match=text):
+            layer(cr.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (lambda: nn.LSTM(3, 5, proj_size=2), NotImplementedError, "projections are not built"),
+        (lambda: nn.LSTM(3, 0), ValueError, "hidden_size must be greater than zero"),
+        (lambda: nn.LSTM(3, 5, num_layers=0), ValueError, "num_layers must be greater than zero"),
+        (lambda: nn.LSTM(3, 5, dropout=2), ValueError, "range"),
+        (lambda: nn.Conv2d(3, 5, 3, groups=0), ValueError, "groups must be a positive integer"),
+        (lambda: nn.Conv2d(3, 6, 3, groups=2), ValueError, "in_channels must be divisible by groups"),
+        (lambda: nn.Conv2d(4, 5, 3, groups=2), ValueError, "out_channels must be divisible by groups"),
+        (lambda: nn.Conv2d(4, 4, 3, padding="x"), ValueError, "Invalid padding string 'x'"),
+        (lambda: nn.Conv2d(4, 4, 3, padding="same", stride=2), ValueError, "not supported for strided"),
+        (lambda: nn.Conv2d(4, 4, 3, padding_mode="x"), ValueError, "padding_mode must be one of"),
+        (lambda: nn.GroupNorm(2, 5), ValueError, r"num_channels \(5\) must be divisible by num_groups \(2\)"),
+        (lambda: nn.Dropout(1.5), ValueError, "between 0 and 1, but got 1.5"),
+        (lambda: nn.Hardtanh(1.0, 1.0), ValueError, "must be larger than min_val"),
+        (lambda: nn.Bilinear(0, 1, 1), ValueError, "in1_features must be > 0"),
+        (lambda: nn.Embedding(5, 3, padding_idx=5), ValueError, "padding_idx must be within"),
+        (lambda: nn.Embedding(5, 3, sparse=True), NotImplementedError, "sparse=True is not built"),
+        (lambda: nn.Embedding(5, 3, _weight=cr.zeros(2, 2)), ShapeError, r"table has shape \(2, 2\), not \(5, 3\)"),
+        (lambda: nn.Embedding.from_pretrained(cr.zeros(5)), ShapeError, "must be 2-dimensional"),
+        (lambda: nn.Unflatten("C", (2, 3)), TypeError, "dim must be an integer, got str"),
+        (lambda: nn.Unflatten(1, 3), TypeError, "must be a tuple of integers, got 3"),
+    ],
+)  # fmt: skip
+def test_errors_of_constructors(make, error, text):
+    with pytest.raises(error, match=text):
+        make()
+
+
+def test_lstm_states():
+    lstm = nn.LSTM(3, 5, batch_first=True)
+    out, (h, c) = lstm(cr.randn(2, 7, 3))
+    assert out.shape == (2, 7, 5) and h.shape == c.shape == (1, 2, 5)
+    np.testing.assert_array_equal(out[:, -1].detach().numpy(), h[0].detach().numpy())
+    with pytest.raises(ShapeError, match=r"initial c must have shape \(1, 2, 5\) .* got \(2, 5\)"):
+        lstm(cr.randn(2, 7, 3), (h, c[0]))
+    with pytest.warns(UserWarning, match="dropout option adds dropout after all but last"):
+        nn.LSTM(3, 5, dropout=0.5)
+    dropped = nn.LSTM(3, 5, num_layers=2, dropout=0.5)
+    x = cr.randn(7, 2, 3)
+    assert (dropped(x)[0].detach().numpy() != dropped(x)[0].detach().numpy()).any()
+    dropped.eval()
+    np.testing.assert_array_equal(dropped(x)[0].detach().numpy(), dropped(x)[0].detach().numpy())
+
+
+def test_frozen_embedding():
+    table = nn.Embedding.from_pretrained(cr.ones(5, 3), padding_idx=1)
+    assert not table.weight.requires_grad and repr(table) == "Embedding(5, 3, padding_idx=1)"
+    fresh = nn.Embedding(5, 3, padding_idx=-1)
+    assert not fresh.weight[4].detach().numpy().any() and fresh.padding_idx == 4
