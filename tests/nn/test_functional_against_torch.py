@@ -23,7 +23,6 @@ def i(*shape, high):
 
 MASK = RNG.random((5, 7)) > 0.3
 MASK[:, 0] = True
-NAMES = {0: "float", 1: "bool"}
 
 # name, operands, options
 CASES = [
@@ -122,18 +121,12 @@ CASES = [
 for reduction, smoothing, weight, ignore in itertools.product(
     ("mean", "sum", "none"), (0.0, 0.2), (None, f(3, low=0.5, high=2)), (-100, 2)
 ):
-    CASES += [
-        ("cross_entropy", [f(7, 3), i(7, high=3), weight], {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": ignore}),
-        ("cross_entropy", [f(2, 3, 5), i(2, 5, high=3), weight], {"reduction": reduction, "label_smoothing": smoothing, "ignore_index": ignore}),
-    ]  # fmt: skip
+    options = {"reduction": reduction, "ignore_index": ignore}
     if not smoothing:
-        CASES += [
-            (
-                "nll_loss",
-                [f(2, 3, 5, 7), i(2, 5, 7, high=3), weight],
-                {"reduction": reduction, "ignore_index": ignore},
-            )
-        ]
+        CASES.append(("nll_loss", [f(2, 3, 5, 7), i(2, 5, 7, high=3), weight], options))
+    options = {**options, "label_smoothing": smoothing}
+    CASES.append(("cross_entropy", [f(7, 3), i(7, high=3), weight], options))
+    CASES.append(("cross_entropy", [f(2, 3, 5), i(2, 5, high=3), weight], options))
 
 
 # torch has no gradient for the targets and weights of these

@@ -59,8 +59,15 @@ def pow(a, b, /):
     return a**b
 
 
+def _by_base(g: Any, a: Any, b: Any) -> Any:
+    """b · aᵇ⁻¹, and 0 where b is 0, whatever a is."""
+    if isinstance(b, int | float):
+        return zeros_like(g) if b == 0 else g * (b * a ** (b - 1)) if b != 2 else g * (a + a)
+    return g * where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1))
+
+
 pow.vjp(
-    a=lambda g, a, b: g * where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1)),
+    a=lambda g, a, b: _by_base(g, a, b),
     b=lambda g, a, b, y: g * where(logical_and(a == 0, b >= 0), 0.0, y * log(where(a == 0, 1.0, a))),
 )
 

@@ -155,6 +155,7 @@ class Op:
         self.kernel: Callable | None = None if composite else body
         self.keep: tuple[tuple[str, Any], ...] = ()  # (where from, index or name) of each saved value
         self.strict = kind.strict and not composite  # the backend is laxer than the law, so the law is checked at every call
+        self.nests = kind.name == "scan"  # its body evaluates other ops, each of which is quiet itself
         self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         self.is_view = kind.name == "view"
         names = self.operands + ((self.variadic,) if self.variadic else ())
@@ -304,7 +305,7 @@ class Op:
         if self.strict:
             self.infer(args, attrs)
         try:
-            y = _quiet.run(kernel, *args, **attrs)
+            y = kernel(*args, **attrs) if self.nests else _quiet.run(kernel, *args, **attrs)
         except (ValueError, IndexError, TypeError) as e:
             self._explain_failure(e, args, attrs)
             raise

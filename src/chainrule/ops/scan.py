@@ -37,7 +37,7 @@ def _scan_law(op: Op, *operands: Spec, body: Body, carries: int, sequences: int,
     return (*out[:carries], *[Spec((length, *s.shape), s.dtype) for s in out[carries:]])
 
 
-@primitive(scan_kind, law=_scan_law, samples=())
+@primitive(scan_kind, law=_scan_law, outputs=("carries", "steps"), samples=())
 def scan(*operands, body, carries, sequences, length, reverse):
     """(c, y₁…y_T) where (c, yₜ) = body(c, xₜ, constants), from the first step to the last, or back."""
     state = operands[:carries]
