@@ -69,7 +69,7 @@ def test_recipes_are_found_or_the_nearest_is_named():
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
 def test_every_recipe_has_what_a_run_needs(recipe):
     keys = {key for key, _, about in options(recipe.config) if about}
-    assert {"seed", "checkpoint_every"} <= keys
+    assert {"seed", "blas_threads", "checkpoint_every"} <= keys
     assert len(keys) == len(dataclasses.fields(recipe.config))
     defaults = [
         f"{key}={','.join(map(str, v)) if isinstance(v, tuple) else v}"

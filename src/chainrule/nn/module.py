@@ -438,11 +438,9 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradient of every parameter, or with ``set_to_none=False`` fill it with zeros."""
         for parameter in self.parameters():
-            if parameter.grad is None:
-                continue
             if set_to_none:
-                parameter.grad = None
-            else:
+                parameter.grad = None  # without looking at what it was, so that a traced step does not depend on it
+            elif parameter.grad is not None:
                 with no_grad():
                     parameter.grad.detach_().zero_()
 

@@ -18,7 +18,7 @@ import warnings
 from typing import Any
 
 from ..base.errors import ShapeError
-from ..tensor import Tensor, cat, empty, stack, zeros
+from ..tensor import Tensor, cat, empty, scan, stack, zeros
 from . import functional as F
 from . import init
 from .module import Module
@@ -165,8 +165,6 @@ class LSTM(Module):
 
     def _run(self, x: Tensor, h: Tensor, c: Tensor, name: str) -> tuple[Tensor, Tensor, Tensor]:
         """One layer in one direction over x (T, B, I)."""
-        from ..tensor import scan
-
         w_hh = self._parameters[f"weight_hh{name}"]
         bias = None
         if self.bias:

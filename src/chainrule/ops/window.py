@@ -212,22 +212,25 @@ def max_pool(x, /, *, kernel, stride, padding, dilation):
     """The largest element of each window and its place in the flattened spatial axes: (values, indices). The first of ties; NaN wins."""
     out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
     lowest = -float("inf") if x.dtype.kind == "f" else xp.asarray(-(2**62)).astype(x.dtype)
-    best, which = None, None
-    for k, (_, tap) in enumerate(_taps(padded(x, padding, lowest), kernel, stride, dilation, out)):
-        if best is None:
-            best, which = tap.copy(), xp.zeros(tap.shape, "int64")
-            continue
-        better = (tap > best) | (tap != tap)
-        xp.copyto(best, tap, where=better)
-        which[better] = k
+    taps = list(_taps(padded(x, padding, lowest), kernel, stride, dilation, out))
+    best = taps[0][1].copy()
+    for _, tap in taps[1:]:
+        xp.maximum(best, tap, out=best)
+    which = xp.zeros(best.shape, "uint8" if len(taps) < 256 else "int64")
+    for k in reversed(range(len(taps))):  # backwards, so that the first of ties is written last
+        xp.copyto(which, k, where=taps[k][1] == best)
+    if xp.any(xp.isnan(best)):
+        for k in reversed(range(len(taps))):
+            xp.copyto(which, k, where=xp.isnan(taps[k][1]))
+    # the place in the flattened spatial axes: where the window starts, and how far the tap is from there
     flat, step = xp.zeros((1,) * x.ndim, "int64"), 1
-    for axis in reversed(range(len(kernel))):  # from (window, tap) to the flattened position in unpadded x
-        tap_at = which % kernel[axis]
-        which = which // kernel[axis]
-        start = xp.arange(out[axis]).reshape([-1 if j == axis + 2 else 1 for j in range(x.ndim)]) * stride[axis]
-        flat = flat + (start - padding[axis][0] + tap_at * dilation[axis]) * step
+    ahead = xp.zeros(len(taps), "int64")
+    for axis in reversed(range(len(kernel))):
+        start = xp.arange(out[axis]) * stride[axis] - padding[axis][0]
+        flat = flat + start.reshape([-1 if j == axis + 2 else 1 for j in range(x.ndim)]) * step
+        ahead += xp.asarray([at[axis] for at, _ in taps]) * (dilation[axis] * step)
         step *= x.shape[axis + 2]
-    return best, flat
+    return best, flat + xp.take(ahead, which)
 
 
 def _unpool(g: Any, indices: Any, x_shape: tuple) -> Any:

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import maximum, sqrt
-from ..tape.modes import cell
-from .optimizer import Optimizer, checked, known_zero, refuse_differentiable
+from .optimizer import Optimizer, checked, known_zero, number, refuse_differentiable
 
 __all__ = ["Adam", "adam"]
 
@@ -153,12 +152,12 @@ class Adam(Optimizer):
     def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "t": cell(step),
-            "lr": cell(lambda: group["lr"]),
-            "beta1": cell(lambda: group["betas"][0]),
-            "beta2": cell(lambda: group["betas"][1]),
-            "eps": cell(lambda: group["eps"]),
-            "weight_decay": cell(lambda: group["weight_decay"]),
+            "t": number(step),
+            "lr": number(lambda: group["lr"]),
+            "beta1": number(lambda: group["betas"][0]),
+            "beta2": number(lambda: group["betas"][1]),
+            "eps": number(lambda: group["eps"]),
+            "weight_decay": number(lambda: group["weight_decay"]),
             "decoupled": group["decoupled_weight_decay"],
             "maximize": group["maximize"],
         }

@@ -9,7 +9,7 @@ method's state; reads what lies under the tensors, calls the function, writes wh
 
 Under a trace the same code stages the update instead of computing it. For that to hold at every later call of the program,
 
-- hyper-parameters and step counts are read with ``cell``: numbers in eager mode, inputs of the program under a trace. A
+- hyper-parameters and step counts are read with ``number``: floats in eager mode, inputs of the program under a trace. A
   method may do arithmetic on them, and nothing else: no ``float()``, no comparison;
 - the step counts advance in an ``effect``, which runs again at each call;
 - state is made in ``outside``: for real, once;
@@ -29,10 +29,10 @@ import numpy as np
 
 from ..base.errors import DTypeError, StateDictError, TraceError
 from ..ops import cast
-from ..tape.modes import effect, enable_grad, modes, no_grad, outside
+from ..tape.modes import cell, effect, enable_grad, modes, no_grad, outside
 from ..tensor import Tensor, bfloat16, float16, float32, tensor, zeros_like
 
-__all__ = ["Optimizer", "checked", "known_zero", "refuse_differentiable"]
+__all__ = ["Optimizer", "checked", "known_zero", "number", "refuse_differentiable"]
 
 BLOCK = 65_536
 """Elements updated at a time in eager mode: a method's temporaries then stay in the cache, in memory that is already mapped."""
@@ -64,6 +64,11 @@ def refuse_differentiable(differentiable: bool) -> None:
             "differentiable=True is not built: a step writes values, outside the graph; "
             "write p - lr * g with tensors to differentiate through it"
         )
+
+
+def number(read: Callable[[], float]) -> Any:
+    """A hyper-parameter as a float, or in a trace an input of the program, for which ``read`` is called again at each call."""
+    return cell(lambda: float(read()))
 
 
 def known_zero(number: Any) -> bool:
@@ -122,7 +127,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define slots")
 
     def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
-        """The rule's keyword arguments: numbers through ``cell``, flags plainly; ``step()`` is the number of this step."""
+        """The rule's keyword arguments: numbers through ``number``, flags plainly; ``step()`` is the number of this step."""
         raise NotImplementedError(f"{type(self).__name__} must define hyper")
 
     def structure(self, group: dict[str, Any]) -> dict[str, Any]:
@@ -189,11 +194,9 @@ class Optimizer:
         """Drop the gradient of every parameter, or with ``set_to_none=False`` fill it with zeros."""
         for group in self.param_groups:
             for p in group["params"]:
-                if p.grad is None:
-                    continue
                 if set_to_none:
-                    p.grad = None
-                else:
+                    p.grad = None  # without looking at what it was, so that a traced step does not depend on it
+                elif p.grad is not None:
                     with no_grad():
                         p.grad.detach_().zero_()
 

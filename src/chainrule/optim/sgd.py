@@ -10,8 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..tape.modes import cell
-from .optimizer import Optimizer, checked, known_zero, refuse_differentiable
+from .optimizer import Optimizer, checked, known_zero, number, refuse_differentiable
 
 __all__ = ["SGD", "sgd"]
 
@@ -144,16 +143,16 @@ class SGD(Optimizer):
     def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
         """The numbers of the group."""
         numbers = {
-            "lr": cell(lambda: group["lr"]),
-            "weight_decay": cell(lambda: group["weight_decay"]),
+            "lr": number(lambda: group["lr"]),
+            "weight_decay": number(lambda: group["weight_decay"]),
             "maximize": group["maximize"],
         }
         if group["momentum"] == 0:
             return numbers
         return {
             **numbers,
-            "momentum": cell(lambda: group["momentum"]),
-            "dampening": cell(lambda: group["dampening"] if step() > 1 else 0),
+            "momentum": number(lambda: group["momentum"]),
+            "dampening": number(lambda: group["dampening"] if step() > 1 else 0),
             "nesterov": group["nesterov"],
         }
 

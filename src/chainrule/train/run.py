@@ -168,6 +168,7 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         about = json.loads(path.read_bytes())
         recipe = find(about["recipe"])
         settings = [f"{key}={_text(value)}" for key, value in about["config"].items()]
+        return recipe, override(recipe.config, settings), about["data_sha256"]
     except FileNotFoundError as e:
         raise FormatError(
             f"{path.parent}: expected the folder of a run, found no {path.name} in it"
@@ -176,7 +177,6 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         raise FormatError(
             f"{path}: expected the recipe and config of a run, found something else: {e}"
         ) from e
-    return recipe, override(recipe.config, settings), about.get("data_sha256")
 
 
 def _text(value: Any) -> str:
@@ -193,19 +193,25 @@ def _run(
     folder: Path,
     subscribers: Sequence[Subscriber],
 ) -> RunResult:
-    """Train on, then measure and report."""
+    """Train on, then measure and report.
+
+    NumPy's BLAS gets a fixed number of threads: as many as there are processors would make the bits
+    depend on the machine, and a step of small products wait for threads that do not run.
+    """
+    from threadpoolctl import threadpool_limits
+
     log = MetricsLog(folder / "metrics.jsonl", trainer.history)
     trainer.subscribers = [
         log,
         _checkpoints(trainer, folder, config.checkpoint_every),
         *subscribers,
     ]
-    with first_interrupt(trainer.stop):
-        finished = trainer.fit()
-        save_checkpoint(folder / CHECKPOINT, trainer.state_dict())
-    test = None
-    if finished:
-        test = evaluate(experiment.model, experiment.test_loader)
+    with threadpool_limits(config.blas_threads, user_api="blas"):
+        with first_interrupt(trainer.stop):
+            finished = trainer.fit()
+            save_checkpoint(folder / CHECKPOINT, trainer.state_dict())
+        test = evaluate(experiment.model, experiment.test_loader) if finished else None
+    if test is not None:
         log.test(test.loss, test.accuracy)
         _report(recipe, config, experiment, trainer, test, folder)
     last = trainer.history[-1] if trainer.history else None

@@ -35,6 +35,9 @@ class DigitsConfig:
     shift: int = option(1, "pixels by which training images move at most, each way", 0, 7)
     channels: tuple[int, int] = option((16, 32), "of the two convolutions", 1)
     hidden: int = option(64, "units of the hidden layer", 1)
+    blas_threads: int = option(
+        1, "of NumPy's matrix products; more pay for larger networks", 1, 256
+    )
     checkpoint_every: int = option(10, "epochs from one checkpoint to the next", 1)
     data: str = option("", "an .npz with images and labels, instead of the packaged one")
 

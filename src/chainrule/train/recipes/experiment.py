@@ -55,8 +55,9 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A name, a sentence, the default configuration (with the fields `seed` and
-    `checkpoint_every`), and `build(config)`.
+    """A name, a sentence, the default configuration, and `build(config)`.
+
+    Every configuration has the fields `seed`, `blas_threads` and `checkpoint_every`.
 
     `build` is called after `manual_seed(config.seed)` and reads no other source of randomness.
     """
