@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -49,10 +50,22 @@ def test_the_example_prints_what_the_readme_shows(tmp_path):
     )
     assert README.count("```python") == 1
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == shown
+
+
+def arrows() -> list[list[str]]:
+    """The layers that import-linter holds the package to, the lowest first, without the faces."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
+    layers = [[r.strip() for r in layer.split("|")] for layer in reversed(contract["layers"])]
+    return [rooms for rooms in layers if not FACES.issuperset(rooms)]
 
 
 def test_the_rooms_are_the_folders_of_the_package_in_the_order_of_the_arrows():
@@ -60,10 +73,27 @@ def test_the_rooms_are_the_folders_of_the_package_in_the_order_of_the_arrows():
     assert all(name == folder for name, folder, _ in rooms)
     named = [name for name, _, _ in rooms]
     assert {*named} == {p.parent.name for p in PACKAGE.glob("*/__init__.py")} - FACES
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    [contract] = [c for c in project["tool"]["importlinter"]["contracts"] if c["type"] == "layers"]
-    lowest_first = [[r.strip() for r in layer.split("|")] for layer in reversed(contract["layers"])]
-    assert named == [room for layer in lowest_first for room in layer if room not in FACES]
+    assert named == [room for layer in arrows() for room in layer]
+
+
+def test_the_design_draws_the_arrows_that_are_enforced():
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    drawing = re.search(r"^## Rooms$.*?^```\n(.*?)^```$", design, re.M | re.S)[1]
+    layers = [re.split(r"\s{2,}", line)[0].split(" | ") for line in drawing.splitlines()]
+    assert [rooms for rooms in layers[::-1] if not FACES.issuperset(rooms)] == arrows()
+
+
+def test_what_works_and_what_does_not_are_told_apart():
+    """A name in the left column exists; one in the right column does not, or it has been built and belongs to the left."""
+    table = README.split("| today | to come |\n|---|---|\n")[1].split("\n\n")[0]
+    rooms = (chainrule, chainrule.nn, chainrule.optim, chainrule.transforms, chainrule.func)
+    for row in table.splitlines():
+        today, to_come = (
+            row.strip("| ").split(" | ") if not row.startswith("| |") else ("", row[3:])
+        )
+        for column, exists in ((today, True), (to_come, False)):
+            for name in re.findall(r"`(\w+)`", column):
+                assert any(hasattr(room, name) for room in rooms) == exists, name
 
 
 def test_every_link_leads_to_a_file():

@@ -136,6 +136,31 @@ def test_the_same_seed_twice_is_the_same_curve_and_never_the_same_folder(capsys)
     assert a["parameters"] == (2 * 9 + 2) + (3 * 2 * 9 + 3) + (3 * 16 * 7 + 7) + (7 * 10 + 10)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_products_run_on_the_threads_of_the_configuration(capsys, monkeypatch, threads):
+    from threadpoolctl import threadpool_info
+
+    from chainrule.train import StepFinished, loop
+
+    def blas_threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    before, during = blas_threads(), set()
+    tell = loop.Trainer._tell
+
+    def tell_and_look(trainer, event):
+        tell(trainer, event)
+        if isinstance(event, StepFinished):
+            during.update(blas_threads())
+            trainer.stop()
+
+    monkeypatch.setattr(loop.Trainer, "_tell", tell_and_look)
+    assert main(["train", "digits", *TINY, "--set", f"blas_threads={threads}"]) == 130
+    capsys.readouterr()
+    assert during == ({threads} if before else set())
+    assert blas_threads() == before
+
+
 # ---- what cannot be understood: one line, exit code 2
 
 

@@ -105,3 +105,19 @@ def test_attention_with_dropout():
     eager = F.scaled_dot_product_attention(q, q, q, dropout_p=0.3, is_causal=True)
     cr.manual_seed(1)
     np.testing.assert_allclose(f(q).numpy(), eager.numpy(), rtol=1e-6)
+
+
+def test_hooks_run_while_a_program_is_written():
+    layer = nn.Linear(3, 2)
+    layer.register_forward_hook(lambda module, args, y: y * 2)
+    layer.register_full_backward_hook(lambda module, gi, go: (gi[0] * 3,))
+
+    def step(x):
+        x = x.detach().requires_grad_()
+        y = layer(x)
+        (dx,) = cr.autograd.grad(y.sum(), x)
+        return y, dx
+
+    x = cr.randn(5, 3)
+    for a, b in zip(trace(step)(x), step(x), strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-6)

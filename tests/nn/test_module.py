@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.base.errors import StateDictError
+from chainrule.base.errors import DeviceError, StateDictError
 
 
 class Net(nn.Module):
@@ -117,6 +117,8 @@ def test_buffer_class_registers():
         (lambda m: m.get_parameter("buffer"), AttributeError, r"is not an nn.Parameter"),
         (lambda m: m.get_buffer("weight"), AttributeError, r"is not a buffer"),
         (lambda m: m.set_submodule("", nn.ReLU()), ValueError, r"without a target name"),
+        (lambda m: m.set_submodule("child", 3), TypeError, r"int is not a Module subclass"),
+        (lambda m: m.get_parameter("spam"), AttributeError, r"no attribute `spam`"),
         (lambda m: m.to(cr.int64), TypeError, r"only accepts floating-point dtypes"),
         (lambda m: m.to(spam=1), TypeError, r"unexpected keyword argument 'spam'"),
         (lambda m: m.load_state_dict(3), TypeError, r"Expected state_dict to be dict-like"),
@@ -146,6 +148,17 @@ def test_a_parameter_with_a_history_is_refused():
     m, w = nn.Module(), nn.Parameter(cr.ones(2))
     with pytest.raises(TypeError, match="cannot assign 'Tensor' object to parameter 'p'"):
         m.register_parameter("p", w * 2)
+    frozen = nn.Parameter(cr.ones(2), requires_grad=False)
+    frozen.mul_(w)
+    with pytest.raises(ValueError, match="cannot assign a tensor with a history to parameter 'p'"):
+        m.register_parameter("p", frozen)
+
+
+def test_there_is_no_other_device():
+    with pytest.raises(DeviceError):
+        nn.Linear(2, 2).to("cuda")
+    with pytest.raises(DeviceError):
+        nn.Linear(2, 2, device="cuda")
 
 
 # ---- walking -----------------------------------------------------------------------------------------------------
@@ -352,6 +365,34 @@ def test_backward_hook_of_wrong_length():
     layer.register_full_backward_pre_hook(lambda m, go: (go[0], go[0]))
     with pytest.raises(RuntimeError, match="returned 2 gradients in place of the 1 of grad_output"):
         layer(cr.ones(5, 3)).sum().backward()
+
+
+def test_backward_hook_of_a_module_whose_input_leaks():
+    class Leaks(nn.Module):
+        def forward(self, x):
+            self.kept = x
+            return x * 2
+
+    m = Leaks()
+    m.register_full_backward_hook(lambda m, gi, go: None)
+    m(cr.ones(3, requires_grad=True))
+    with pytest.raises(
+        RuntimeError, match="received a gradient that did not pass through its outputs"
+    ):
+        m.kept.sum().backward()
+
+
+def test_backward_hook_of_a_module_without_tensor_outputs():
+    class Names(nn.Module):
+        def forward(self, x):
+            return {"y": x}
+
+    m = Names()
+    m.register_full_backward_hook(lambda m, gi, go: None)
+    with pytest.warns(
+        UserWarning, match="the output of Names must be a Tensor or a tuple of Tensors, got dict"
+    ):
+        m(cr.ones(3))
 
 
 # ---- state dicts -------------------------------------------------------------------------------------------------

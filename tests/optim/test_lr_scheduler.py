@@ -114,6 +114,7 @@ def test_stepping_the_schedule_first_is_reported():
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
+        (lambda o: schedules.LRScheduler(o), NotImplementedError, "must define get_lr"),
         (lambda o: schedules.StepLR(3, 1), TypeError, "int is not an Optimizer"),
         (lambda o: schedules.StepLR(o, 1, last_epoch=3), KeyError, "'initial_lr' is not specified"),
         (

@@ -3,6 +3,7 @@
 import copy
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -221,6 +222,18 @@ def test_low_precision_is_computed_in_float32(dtype):
             "Invalid weight_decay value",
         ),
         (lambda p: optim.SGD([p]).add_param_group([p]), TypeError, "param_group must be a dict"),
+        (
+            lambda p: optim.SGD([("a", p)]).add_param_group({"params": [leaf(1.0)]}),
+            ValueError,
+            "all optimizer param groups should be with/without names",
+        ),
+        (lambda p: optim.Optimizer([p], {}).rule({}), NotImplementedError, "must define rule"),
+        (lambda p: optim.Optimizer([p], {}).slots({}), NotImplementedError, "must define slots"),
+        (
+            lambda p: optim.Optimizer([p], {}).hyper({}, int),
+            NotImplementedError,
+            "must define hyper",
+        ),
     ],
 )
 def test_errors(make, error, text):
@@ -229,8 +242,13 @@ def test_errors(make, error, text):
 
 
 def test_a_misspelt_option_is_reported():
-    with pytest.warns(UserWarning, match="SGD has no option 'learning_rate'"):
-        optim.SGD([{"params": leaf(1.0), "learning_rate": 3}], lr=0.1)
+    with pytest.warns(
+        UserWarning, match="SGD has no option 'weight_decays'; did you mean 'weight_decay'"
+    ):
+        optim.SGD([{"params": leaf(1.0), "weight_decays": 3}], lr=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optim.SGD([{"params": leaf(1.0), "name": "a key of one's own"}], lr=0.1)
 
 
 @pytest.mark.parametrize("name", MAKERS)

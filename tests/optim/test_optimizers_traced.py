@@ -115,3 +115,41 @@ def test_a_loaded_state_reaches_the_program():
     step(cr.ones(3))
     assert p[0].item() == before - 0.5  # not 0.75: the velocity was loaded as zero
     assert len(step.programs) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_low_precision_in_a_program(dtype):
+    found = []
+    for wrap in (lambda f: f, trace):
+        p = nn.Parameter(cr.tensor([1.0, 2.0], dtype=getattr(cr, dtype)))
+        optimizer = optim.AdamW([p], lr=0.25)
+
+        def step(x, p=p, optimizer=optimizer):
+            optimizer.zero_grad()
+            (p * x).sum().backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for _ in range(3):
+            step(cr.tensor([1e-3, 2e-3], dtype=getattr(cr, dtype)))
+        found.append(p.detach().float().numpy())
+    np.testing.assert_array_equal(*found)
+
+
+def test_gradients_of_two_batches_in_one_program():
+    seen = []
+    for wrap in (lambda f: f, trace):
+        p = nn.Parameter(cr.ones(3))
+        optimizer = optim.AdamW([p], lr=0.1)
+
+        def step(a, b, p=p, optimizer=optimizer):
+            optimizer.zero_grad()
+            (p * a).sum().backward()
+            (p * p * b).sum().backward()
+            optimizer.step()
+
+        step = wrap(step)
+        for k in range(3):
+            step(cr.full((3,), 1.0 + k), cr.full((3,), 2.0 + k))
+        seen.append((p.detach().numpy(), p.grad.numpy()))
+    np.testing.assert_array_equal(seen[0], seen[1])

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from ..train.recipes import RECIPES, ConfigError, find, options, override
+from ..train.recipes import RECIPES, ConfigError, find, options, override, spell
 
 __all__ = ["add_arguments", "run"]
 
@@ -44,14 +44,7 @@ def _describe(name: str) -> str:
     recipe = RECIPES[name]
     lines = [f"recipe {name}: {recipe.about}. Its keys:"]
     for key, value, about in options(recipe.config):
-        shown = (
-            ",".join(map(str, value))
-            if isinstance(value, tuple)
-            else repr(value)
-            if value == ""
-            else str(value)
-        )
-        lines.append(f"  {key + '=' + shown:<24} {about}")
+        lines.append(f"  {key + '=' + spell(value):<24} {about}")
     return "\n".join(lines)
 
 

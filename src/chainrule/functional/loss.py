@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 
+from ..backends import xp
 from ..base import dtypes
-from ..base.errors import DTypeError
+from ..base.errors import DTypeError, RangeError
 from ..ops import abs as abs_
 from ..ops import cast, exp, expand, gather, log, log1p, maximum, minimum, scatter, square, sum, view, where, zeros_like
 from ..ops.kinds import elementwise, normalizing
 from ..ops.record import composite, refuse, spec_of
 from ..ops.samples import F, I, S
-from .normalize import log_softmax
+from .normalize import _log_softmax, log_softmax
 
 
 def check_reduction(args, attrs):
@@ -73,7 +74,7 @@ def _weights(target, x, weight, ignore):
     counted = view(target != ignore, shape=at.shape)
     if weight is None:
         return where(counted, 1.0, zeros_like(cast(at, dtype=x.dtype)))
-    wide = expand(view(weight, shape=(*(1,) * _class_axis(x), weight.shape[0], *(1,) * (x.ndim - 1 - _class_axis(x)))), shape=x.shape)
+    wide = expand(_per_class(weight, x), shape=x.shape)
     return where(counted, gather(wide, at, dim=_class_axis(x)), 0.0)
 
 
@@ -86,8 +87,8 @@ _CLASSES = (
 )
 
 
-@composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, hidden=("logp",), reference="torch.nn.functional.cross_entropy",
-           onnx="SoftmaxCrossEntropyLoss", samples=_CLASSES)  # fmt: skip
+@composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, hidden=("logp", "at", "w"),
+           reference="torch.nn.functional.cross_entropy", onnx="SoftmaxCrossEntropyLoss", samples=_CLASSES)  # fmt: skip
 def cross_entropy(x, target, weight=None, /, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """Cross-entropy of logits x (N, C, …) with class indices,  −w[t] · ln softmax(x)[t],  in nats; the mean is over the weights.
 
@@ -95,39 +96,58 @@ def cross_entropy(x, target, weight=None, /, *, ignore_index=-100, reduction="me
     """
     d = _class_axis(x)
     logp = log_softmax(x, dim=d)
-    w = _weights(target, x, weight, ignore_index)
-    loss = -w * gather(logp, _at(target, x, ignore_index), dim=d)
+    at, w = _at(target, x, ignore_index), _weights(target, x, weight, ignore_index)
+    loss = -w * gather(logp, at, dim=d)
     if label_smoothing:
-        counted = view(target != ignore_index, shape=w.shape)
-        spread = logp if weight is None else logp * view(weight, shape=(*(1,) * d, weight.shape[0], *(1,) * (x.ndim - 1 - d)))
-        smooth = where(counted, -sum(spread, dim=d, keepdim=True), 0.0)
+        spread = logp if weight is None else logp * _per_class(weight, x)
+        smooth = where(view(target != ignore_index, shape=w.shape), -sum(spread, dim=d, keepdim=True), 0.0)
         loss = (1 - label_smoothing) * loss + (label_smoothing / x.shape[d]) * smooth
     if reduction == "none":
-        return view(loss, shape=target.shape), logp
-    return (sum(loss) if reduction == "sum" else sum(loss) / sum(w)), logp
+        return view(loss, shape=target.shape), logp, at, w
+    return (sum(loss) if reduction == "sum" else sum(loss) / sum(w)), logp, at, w
 
 
-def _cross_entropy_rule(g, x, target, weight, logp, ignore_index, reduction, label_smoothing):
+@cross_entropy.fast
+def _cross_entropy(x, target, weight=None, *, ignore_index, reduction, label_smoothing):
     d = _class_axis(x)
-    at, w = _at(target, x, ignore_index), _weights(target, x, weight, ignore_index)
+    logp = _log_softmax(x, dim=d)
+    counted = xp.expand_dims(target != ignore_index, d)
+    at = xp.where(counted, xp.expand_dims(target, d), 0)
+    if at.size and (at.min() < 0 or at.max() >= x.shape[d]):
+        wrong = int(at.min() if at.min() < 0 else at.max())
+        raise RangeError(f"target {wrong} is out of range for {x.shape[d]} classes")
+    w = counted.astype(x.dtype) if weight is None else xp.where(counted, weight[at], xp.asarray(0, x.dtype))
+    loss = -w * xp.take_along_axis(logp, at, d)
+    if label_smoothing:
+        spread = logp if weight is None else logp * weight.reshape([-1 if k == d else 1 for k in range(x.ndim)])
+        smooth = xp.where(counted, -xp.sum(spread, axis=d, keepdims=True), xp.asarray(0, x.dtype))
+        loss = (1 - label_smoothing) * loss + (label_smoothing / x.shape[d]) * smooth
+    if reduction == "none":
+        return loss.reshape(target.shape), logp, at, w
+    return (xp.sum(loss) if reduction == "sum" else xp.sum(loss) / xp.sum(w)), logp, at, w
+
+
+def _per_class(weight, x):
+    """A vector of class weights, shaped to broadcast against x."""
+    return view(weight, shape=(*(1,) * _class_axis(x), weight.shape[0], *(1,) * (x.ndim - 1 - _class_axis(x))))
+
+
+def _cross_entropy_rule(g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing):
+    d = _class_axis(x)
     scale = view(g, shape=w.shape) if reduction == "none" else g / sum(w) if reduction == "mean" else g
     p = exp(logp)
-    per_class = w * (1 - label_smoothing) * scale  # the share of the target class
-    gx = per_class * p
-    gx = scatter(gx, at, gather(gx, at, dim=d) - per_class, dim=d)
+    share = w * ((1 - label_smoothing) * scale)  # of the target class
+    gx = share * p
+    gx = scatter(gx, at, gather(gx, at, dim=d) - share, dim=d)
     if label_smoothing:
         counted = view(target != ignore_index, shape=w.shape)
-        share = where(counted, (label_smoothing / x.shape[d]) * scale, 0.0)
-        if weight is None:
-            gx = gx + share * (x.shape[d] * p - 1)
-        else:
-            wide = view(weight, shape=(*(1,) * d, weight.shape[0], *(1,) * (x.ndim - 1 - d)))
-            gx = gx + share * (sum(weight) * p - wide)
+        rest = where(counted, (label_smoothing / x.shape[d]) * scale, 0.0)
+        gx = gx + rest * (x.shape[d] * p - 1 if weight is None else sum(weight) * p - _per_class(weight, x))
     return gx
 
 
-cross_entropy.vjp(x=lambda g, x, target, weight, logp, ignore_index, reduction, label_smoothing: _cross_entropy_rule(
-    g, x, target, weight, logp, ignore_index, reduction, label_smoothing))  # fmt: skip
+cross_entropy.vjp(x=lambda g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing: _cross_entropy_rule(
+    g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing))  # fmt: skip
 
 
 @composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, reference="torch.nn.functional.nll_loss",
@@ -155,7 +175,7 @@ def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smo
     logp = log_softmax(x, dim=d)
     t = target if not label_smoothing else target * (1 - label_smoothing) + label_smoothing / x.shape[d]
     if weight is not None:
-        t = t * view(weight, shape=(*(1,) * d, weight.shape[0], *(1,) * (x.ndim - 1 - d)))
+        t = t * _per_class(weight, x)
     return reduce_loss(-sum(t * logp, dim=d), reduction)
 
 

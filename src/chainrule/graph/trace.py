@@ -211,22 +211,30 @@ class Trace:
         storage = t._storage
         if not (storage.value.__class__ is Tracer and storage.value.trace is self):
             self.lifted(storage)
-        if storage in self.captured and id(t) not in self.touched and not self.owns(t):
-            self._touch(t)
+        self.touch(t)
         return self._followed(storage, t._path)
+
+    def final(self, t: Tensor) -> Tracer:
+        """What a tensor made inside is at the end."""
+        return self._followed(t._storage, t._path)
 
     def view(self, x: Tensor, path: tuple) -> Tracer:
         """What a view of a tensor is at this point of the program, given the path from the storage to it."""
         self.read(x)
         return self._followed(x._storage, path)
 
-    def _touch(self, t: Tensor) -> None:
+    def touch(self, t: Tensor) -> None:
+        """Note how a tensor from outside is tied to the tape, to tie it so again at the end."""
+        if id(t) in self.touched or self.owns(t) or t._storage not in self.captured:
+            return
         if t._edge is not None and t._edge[0].order < self.start and self.parent is None:
             refuse(
                 f"a tensor of shape {tuple(t.shape)} that was computed outside of the traced function, and has a history there, is used in it",
                 "pass it as detach()ed, or compute it inside",
             )
         self.touched[id(t)] = (t, t._edge, t._leaf)
+        if t._base is not None:
+            self.touch(t._base)
 
     def _followed(self, storage: Storage, path: tuple) -> Tracer:
         if not path:

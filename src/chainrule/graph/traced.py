@@ -29,7 +29,7 @@ __all__ = ["Capture", "TracedFunction", "trace"]
 
 
 class Slot:
-    """Stands for argument k of a call among a program's inputs."""
+    """Stands for the elements of argument k of a call among a program's inputs."""
 
     def __init__(self, k: int):
         self.k = k
@@ -66,25 +66,29 @@ def unflatten(structure: Any, leaves: Any) -> Any:
     return values if kind == "list" else tuple(values) if kind == "tuple" else kind(*values)
 
 
-def _describe_argument(t: Tensor, first: dict[int, int], k: int) -> tuple:
-    """What of an argument a program depends on. `first` finds arguments that share memory."""
-    shared = first.setdefault(id(t._storage), k)
-    alone = shared == k
-    strides = "contiguous" if t.is_contiguous() else t.stride()
-    return (tuple(t.shape), t.dtype, t.requires_grad, strides, -1 if alone else shared, () if alone else t._path)
-
-
 def situation(args: tuple, kwargs: dict) -> tuple[Any, list[Tensor]]:
     """The key of a call, and its tensors."""
     leaves: list[Tensor] = []
     structure = flatten((args, kwargs), leaves)
-    first: dict[int, int] = {}
-    key = (structure, tuple([_describe_argument(t, first, k) for k, t in enumerate(leaves)]), modes.grad, dtypes.default())
+    first: dict[int, int] = {}  # which arguments share memory: each storage's first argument
+    described = tuple([
+        (tuple(t.shape), t.dtype, t.requires_grad, "contiguous" if t.is_contiguous() else t.stride(), first.setdefault(id(t._storage), k))
+        for k, t in enumerate(leaves)
+    ])  # fmt: skip
+    key = (structure, described, modes.grad, dtypes.default())
     try:
         hash(key)
     except TypeError:
         raise TraceError("arguments of a traced function are tensors, hashable values, and tuples, lists and dicts of them") from None
     return key, leaves
+
+
+def stand_in(t: Tensor) -> Tensor:
+    """A tensor that a traced function sees in the place of an argument: the same elements, on a storage of their own."""
+    out = object.__new__(t.__class__)
+    out.__dict__.update(t.__dict__)
+    out._storage, out._path, out._base, out._edge, out._stamp = Storage(t._value), (), None, None, 0
+    return out
 
 
 # ------------------------------------------------------------------------------------------------------------ capture
@@ -94,32 +98,31 @@ class Capture:
     """A program with all that ties it to Python: where inputs come from, where outputs go, and its guards."""
 
     def __init__(self, f: Callable, args: tuple, kwargs: dict):
-        self.key, leaves = situation(args, kwargs)
+        self.key, given = situation(args, kwargs)
         t = Trace()
-        self._name_arguments(t, leaves)
+        for k, x in enumerate(given):
+            if x.edge is not None and x.edge[1] >= 0:
+                refuse(f"argument {k} of a traced function has a history", "pass it as detach()ed; gradients flow inside of the traced function")
+        leaves = [stand_in(x) for x in given]
+        for k, x in enumerate(leaves):
+            t.lifted(x._storage, Slot(k))
+        structure = flatten((args, kwargs), [])
+        args, kwargs = unflatten(structure, iter(leaves))
         with t.active():
             out = f(*args, **kwargs)
             results: list[Tensor] = []
             self.structure = flatten(out, results)
             self.results = [self._result(t, r, leaves) for r in results]
             values = [r.read() for r in results]
-        outputs = [t.operand(v) if v.trace is t else None for v in values]
+        outputs = [t.operand(v) for v in values]
         allowed = {id(r) for r in results} | {id(g) for _, g in t.attached if g is not None}
         del out, values
+        self._refuse_shared_writes(t, given, leaves)
         self._finish(t, leaves, outputs)
         for r in results:
-            r._edge = r._base = None  # their graphs and bases go: they hold tensors made inside
+            if t.owns(r):
+                r._edge = r._base = None  # their graphs and bases go: they hold tensors made inside
         t.refuse_leaks(allowed)
-
-    def _name_arguments(self, t: Trace, leaves: list[Tensor]) -> None:
-        """Arguments become inputs before anything else: a whole storage as itself, a view by its own elements."""
-        self.slots: list[int] = []
-        for k, leaf in enumerate(leaves):
-            if leaf.edge is not None and leaf.edge[1] >= 0:
-                refuse(f"argument {k} of a traced function has a history", "pass it as detach()ed; gradients flow inside of the traced function")
-            if leaf._storage not in t.captured:
-                t.lifted(leaf._storage, Slot(k))
-                self.slots.append(k)
 
     def _result(self, t: Trace, r: Tensor, leaves: list[Tensor]) -> Any:
         """How a returned tensor is handed out: an argument or captured tensor as itself, anything else as a new tensor."""
@@ -127,6 +130,20 @@ class Capture:
             if r is leaf:
                 return ("argument", k)
         return ("new", None) if t.owns(r) else ("same", r)
+
+    def _refuse_shared_writes(self, t: Trace, given: list[Tensor], leaves: list[Tensor]) -> None:
+        """Memory that a program sees under two names must not be written: each name would keep its own copy."""
+        written = {id(storage) for storage, _, _ in t.writes}
+        names: dict[int, list[tuple[str, int, bool]]] = {}
+        for k, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
+            names.setdefault(id(x._storage), []).append((f"argument {k}", id(leaf._storage), leaf._leaf))
+        for storage in t.captured:
+            if id(storage) in names:
+                names[id(storage)].append(("a tensor that the function uses", id(storage), False))
+        for group in names.values():
+            if len(group) > 1 and any(s in written or leaf for _, s, leaf in group):
+                shown = " and ".join([name for name, _, _ in group])
+                refuse(f"{shown} share memory, and it is written or takes a gradient in the traced function", "pass a clone(), or only one of them")
 
     def _finish(self, t: Trace, leaves: list[Tensor], outputs: list) -> None:
         self.writes = [(stands_for(t, tracer), storage) for storage, tracer, _ in t.writes]
@@ -139,15 +156,13 @@ class Capture:
                 self.attached.append((owner, None))
             elif t.owns(g):
                 self.attached.append((owner, "new"))
-                grads.append(t.operand(g._storage.value if not g._path else g._value))
+                grads.append(t.operand(t.final(g)))
             else:
                 self.attached.append((owner, g))
-        results = [o for o in outputs if o is not None]
         self.result_count, self.write_count = len(outputs), len(written)
         wanted = [*outputs, *written, *grads]
         equations = pruned(t.equations, wanted)
         self.program = verify(Program([v for v, _ in t.inputs], equations, wanted))
-        del results
         self.sources = [s for _, s in t.inputs]
         self.host = [(kind, what, None if var is None else self._place(var)) for kind, what, var in t.host]
         self.advances = [(generator, words) for generator, _, words in t.random_states.values()]
@@ -169,9 +184,10 @@ class Capture:
             t = leaves[owner] if isinstance(owner, int) else owner
             if (t._grad is None) != was_none:
                 return False
-        held = {id(s) for s in self.sources if isinstance(s, Storage)}
-        if any(id(leaf._storage) in held for leaf in leaves):
-            return False  # an argument shares memory with a captured tensor, which it did not when this was traced
+        if self.writes or any(leaf._leaf for leaf in leaves):
+            held = {id(s) for s in self.sources if isinstance(s, Storage)}
+            if any(id(leaf._storage) in held for leaf in leaves):
+                return False  # an argument shares memory with a captured tensor: tracing again will say so
         return all(_module_structure(m) == before for m, before in self.modules)
 
     def run(self, leaves: list[Tensor], execute: Callable) -> Any:
@@ -206,7 +222,7 @@ class Capture:
     @staticmethod
     def _fed(source: Any, leaves: list[Tensor]) -> Any:
         if isinstance(source, Slot):
-            return leaves[source.k]._storage.value
+            return leaves[source.k]._value
         if isinstance(source, Storage):
             return source.value
         if isinstance(source, tuple):  # ("grad", tensor)
@@ -215,7 +231,10 @@ class Capture:
 
     @staticmethod
     def _written(source: Any, value: np.ndarray, leaves: list[Tensor]) -> None:
-        storage = leaves[source.k]._storage if isinstance(source, Slot) else source[1]._grad._storage if isinstance(source, tuple) else source
+        if isinstance(source, Slot):
+            leaves[source.k].write(value)
+            return
+        storage = source[1]._grad._storage if isinstance(source, tuple) else source
         np.copyto(storage.value, value)
         storage.version += 1
         storage.written = here()

@@ -44,6 +44,13 @@ class _ModuleSequence(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self._modules.values())
 
+    def _part(self, index: slice) -> Self:
+        """A new container of some of the modules."""
+        raise NotImplementedError
+
+    def __getitem__(self, index: int | slice) -> Any:
+        return self._part(index) if isinstance(index, slice) else self._modules[self._key(index)]
+
     def __setitem__(self, index: int, module: Module) -> None:
         setattr(self, self._key(index), module)
 
@@ -133,10 +140,8 @@ class Sequential(_ModuleSequence):
             input = module(input)
         return input
 
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(OrderedDict(list(self._modules.items())[index]))
-        return self._modules[self._key(index)]
+    def _part(self, index: slice) -> Self:
+        return type(self)(OrderedDict(list(self._modules.items())[index]))
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
@@ -177,10 +182,8 @@ class ModuleList(_ModuleSequence):
         if modules is not None:
             self.extend(modules)
 
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(list(self._modules.values())[index])
-        return self._modules[self._key(index)]
+    def _part(self, index: slice) -> Self:
+        return type(self)(list(self._modules.values())[index])
 
     def __add__(self, other: Iterable[Module]) -> ModuleList:
         return ModuleList([*self, *other])

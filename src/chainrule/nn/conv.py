@@ -92,19 +92,18 @@ class _ConvNd(Module):
 
     def _edges(self) -> list[int]:
         """Padding before and after each spatial axis, the last axis first, as F.pad wants it."""
-        edges = []
+        edges: list[int] = []
         for axis in reversed(range(self.axes)):
             if self.padding == "same":
                 total = self.dilation[axis] * (self.kernel_size[axis] - 1)
                 edges += [total // 2, total - total // 2]
-            elif self.padding == "valid":
-                edges += [0, 0]
             else:
-                edges += [self.padding[axis], self.padding[axis]]
+                width = 0 if isinstance(self.padding, str) else self.padding[axis]
+                edges += [width, width]
         return edges
 
     def _convolve(self, convolution: Any, input: Tensor) -> Tensor:
-        padding = self.padding
+        padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._edges(), mode=self.padding_mode), 0
         return convolution(

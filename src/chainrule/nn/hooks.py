@@ -199,8 +199,9 @@ class _BackwardGates:
         for hook in self.pre_hooks:
             new = hook.call(self.module, grad_output)
             grad_output = _replaced(grad_output, new, "a full backward pre-hook", "grad_output")
-        self.grad_output = grad_output
-        if not self.inputs:
+        if self.inputs:
+            self.grad_output = grad_output  # until the gradient arrives there
+        else:
             for hook in self.hooks:
                 new = hook.call(self.module, (None,) * self.n_inputs, grad_output)
                 if new is not None and any(g is not None for g in _as_tuple(new)):
@@ -211,7 +212,8 @@ class _BackwardGates:
         return tuple(grad_output[i] for i in self.outputs)
 
     def _at_inputs(self, grads: tuple) -> tuple:
-        if self.grad_output is None:
+        grad_output, self.grad_output = self.grad_output, None
+        if grad_output is None:
             raise GradError(
                 f"the inputs of {type(self.module).__name__} received a gradient that did not pass "
                 "through its outputs: its forward keeps or returns an input by another way than "
@@ -219,7 +221,7 @@ class _BackwardGates:
             )
         grad_input = _spread(grads, self.inputs, self.n_inputs)
         for hook in self.hooks:
-            new = hook.call(self.module, grad_input, self.grad_output)
+            new = hook.call(self.module, grad_input, grad_output)
             grad_input = _replaced(grad_input, new, "a full backward hook", "grad_input")
         return tuple(grad_input[i] for i in self.inputs)
 

@@ -74,9 +74,9 @@ class Module:
     """
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _modules: dict[str, Module | None]
+    _parameters: dict[str, Any]
+    _buffers: dict[str, Any]
+    _modules: dict[str, Any]
     _non_persistent_buffers_set: set[str]
     _hooks: Hooks | None
 
@@ -125,14 +125,15 @@ class Module:
             self._forget(name, keep=self._buffers)
             self.register_buffer(name, value, value.persistent)
         elif name in self._parameters:
-            self._parameters[name] = _none_only(name, value, "parameter", "nn.Parameter")
+            _need_none(name, value, "parameter", "nn.Parameter")
+            self._parameters[name] = None
         elif name in self._modules:
-            self._modules[name] = _none_only(name, value, "child module", "nn.Module")
+            _need_none(name, value, "child module", "nn.Module")
+            self._modules[name] = None
         elif name in self._buffers:
-            buffer = isinstance(value, Tensor)
-            self._buffers[name] = (
-                value if buffer else _none_only(name, value, "buffer", "nn.Buffer, Tensor")
-            )
+            if not isinstance(value, Tensor):
+                _need_none(name, value, "buffer", "nn.Buffer, Tensor")
+            self._buffers[name] = value
         else:
             object.__setattr__(self, name, value)
 
@@ -521,9 +522,10 @@ class Module:
     # ---- hooks --------------------------------------------------------------------------------------------------
 
     def _own_hooks(self) -> Hooks:
-        if self._hooks is None:
-            self.__dict__["_hooks"] = Hooks()
-        return self._hooks
+        hooks = self._hooks
+        if hooks is None:
+            hooks = self.__dict__["_hooks"] = Hooks()
+        return hooks
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
@@ -707,7 +709,7 @@ class Module:
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
 
 
-def _none_only(name: str, value: Any, what: str, expected: str) -> None:
+def _need_none(name: str, value: Any, what: str, expected: str) -> None:
     """A filed name may be set to None; anything of the wrong kind would take it out of the files silently."""
     if value is not None:
         raise TypeError(

@@ -109,7 +109,10 @@ class LSTM(Module):
         for layer in range(num_layers):
             size = input_size if layer == 0 else hidden_size * len(self._directions())
             for suffix in self._directions():
-                shapes = {"weight_ih": (gates, size), "weight_hh": (gates, hidden_size)}
+                shapes: dict[str, tuple[int, ...]] = {
+                    "weight_ih": (gates, size),
+                    "weight_hh": (gates, hidden_size),
+                }
                 if bias:
                     shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)}
                 for kind, shape in shapes.items():
@@ -146,7 +149,8 @@ class LSTM(Module):
             ShapeError: sizes that do not fit the layer.
         """
         batched, x, h0, c0 = self._checked(input, hx)
-        h_n, c_n = [], []
+        h_n: list[Tensor] = []
+        c_n: list[Tensor] = []
         for layer in range(self.num_layers):
             outputs = []
             for suffix in self._directions():

@@ -151,7 +151,7 @@ class LambdaLR(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
+        lr_lambda: Callable[[int], float] | list[Callable[[int], float]],
         last_epoch: int = -1,
     ) -> None:
         groups = len(optimizer.param_groups)
@@ -579,15 +579,18 @@ class OneCycleLR(LRScheduler):
             raise ValueError(
                 f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}"
             )
-        self.total_steps = total_steps if total_steps is not None else epochs * steps_per_epoch
+        if total_steps is None:
+            assert epochs is not None and steps_per_epoch is not None  # checked above
+            total_steps = epochs * steps_per_epoch
+        self.total_steps = total_steps
         self.anneal_strategy = anneal_strategy
         self.cycle_momentum = cycle_momentum
         self.phases = _phases(self.total_steps, pct_start, three_phase)
         groups = optimizer.param_groups
         if last_epoch == -1:
-            for group, highest in zip(groups, _per_group("max_lr", groups, max_lr), strict=True):
-                group["initial_lr"] = highest / div_factor
-                group["max_lr"] = highest
+            for group, top in zip(groups, _per_group("max_lr", groups, max_lr), strict=True):
+                group["initial_lr"] = top / div_factor
+                group["max_lr"] = top
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         if cycle_momentum:
             if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
@@ -610,7 +613,9 @@ class OneCycleLR(LRScheduler):
         else:
             group["momentum"] = momentum
 
-    def _between(self, start: float, end: float, share: float) -> float:
+    def _between(self, group: dict[str, Any], names: Sequence[str], share: float) -> float:
+        """The point at ``share`` of the way from the first to the second of two of the group's numbers."""
+        start, end = group[names[0]], group[names[1]]
         if self.anneal_strategy == "linear":
             return (end - start) * share + start
         return end + (start - end) / 2.0 * (math.cos(math.pi * share) + 1)
@@ -632,8 +637,8 @@ class OneCycleLR(LRScheduler):
         groups = self.optimizer.param_groups
         if self.cycle_momentum:
             for group in groups:
-                self._set_momentum(group, self._between(*(group[name] for name in momenta), share))
-        return [self._between(*(group[name] for name in rates), share) for group in groups]
+                self._set_momentum(group, self._between(group, momenta, share))
+        return [self._between(group, rates, share) for group in groups]
 
 
 def _phases(steps: int, pct_start: float, three: bool) -> list[list]:
@@ -657,7 +662,7 @@ def _phases(steps: int, pct_start: float, three: bool) -> list[list]:
 
 def _per_group(name: str, groups: list[dict], value: float | Sequence[float]) -> list[float]:
     """One number for each group."""
-    if isinstance(value, (list, tuple)):
+    if not isinstance(value, (int, float)):
         if len(value) != len(groups):
             raise ValueError(
                 f"{name} must have the length of param_groups, {len(groups)}, got {len(value)}"

@@ -23,6 +23,8 @@ import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
+from difflib import get_close_matches
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -181,13 +183,12 @@ class Optimizer:
             param_group["param_names"] = names
         for name, default in self.defaults.items():
             param_group.setdefault(name, default)
-        unknown = set(param_group) - set(self.defaults) - {"params", "param_names", "initial_lr"}
-        if unknown:
-            warnings.warn(
-                f"{type(self).__name__} has no option {sorted(unknown)[0]!r}; "
-                f"it has {', '.join(self.defaults)}",
-                stacklevel=3,
-            )
+        for name in set(param_group) - set(self.defaults) - {"params", "param_names"}:
+            if meant := get_close_matches(name, self.defaults, n=1, cutoff=0.8):
+                warnings.warn(
+                    f"{type(self).__name__} has no option {name!r}; did you mean {meant[0]!r}?",
+                    stacklevel=3,
+                )
         self.param_groups.append(param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -232,14 +233,13 @@ class Optimizer:
         rule, slots = self.rule(group), self.slots(group)
         states = [self._state_of(p, slots) for p in params]
         effect(lambda: _advance(states))
-        hyper: dict[
-            int, dict
-        ] = {}  # read once for all parameters that have made equally many steps
+        hyper: dict[int, dict] = {}  # the same for all parameters that have made equally many steps
         for p, state in zip(params, states, strict=True):
             count = state["step"]
             if count not in hyper:
-                hyper[count] = self.hyper(group, lambda state=state: state["step"])
-            self._update(rule, p, [state[name] for name in slots], hyper[count])
+                hyper[count] = self.hyper(group, partial(state.__getitem__, "step"))
+            tensors = [p, *[state[name] for name in slots]]
+            self._update(rule, tensors, p.grad.read(), hyper[count])
 
     def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
         """The state of a parameter, made when it is first needed."""
@@ -252,16 +252,14 @@ class Optimizer:
                     state[name] = zeros_like(p)
         return state
 
-    def _update(self, rule: Callable, p: Tensor, state: list[Tensor], hyper: dict) -> None:
-        """Replace a parameter and its state by what the rule makes of them."""
-        tensors = [p, *state]
+    def _update(self, rule: Callable, tensors: list[Tensor], g: Any, hyper: dict) -> None:
+        """Replace a parameter (the first) and its state by what the rule makes of them and of the gradient g."""
         values = [x.read() for x in tensors]
-        g = p.grad.read()
         if modes.trace is None and g.size > BLOCK and _plain(values):
             for x, value in zip(tensors, values, strict=True):
                 x.write(value)  # says that it is written; the blocks are what is
             _in_blocks(rule, values, g, hyper)
-        elif p.dtype in _LOW_PRECISION:  # computed in float32, and rounded when written
+        elif tensors[0].dtype in _LOW_PRECISION:  # computed in float32, and rounded when written
             values = [cast(x, dtype=float32) for x in (*values, g)]
             values = rule(values[0], values[-1], *values[1:-1], **hyper)
             for x, value in zip(tensors, values, strict=True):

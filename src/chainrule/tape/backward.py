@@ -82,6 +82,9 @@ class Node:
     def release(self) -> None:
         """Forget saved values after the pass."""
 
+    def keep_copies(self, storage: Any) -> None:
+        """Saved values that lie in this storage are copied, because it is about to be written by the very op they were saved for."""
+
     def zeros(self, k: int) -> Any:
         """A gradient of output k that did not arrive."""
         shape, dtype = self.metas[k]
@@ -108,6 +111,11 @@ class OpNode(Node):
     def release(self) -> None:
         self.saved = None  # type: ignore[assignment]
         self.stamps = ()
+
+    def keep_copies(self, storage: Any) -> None:
+        if any(s is storage for s, _ in self.stamps):
+            self.saved = [v.copy() if isinstance(v, np.ndarray) and np.may_share_memory(v, storage.value) else v for v in self.saved]
+            self.stamps = [(s, version) for s, version in self.stamps if s is not storage]
 
     def forget(self, rerun: Any, place: int) -> None:
         """Drop the saved values; `rerun.restore(node)` brings them back, `place` is the node's place in it."""

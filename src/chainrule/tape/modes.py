@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,11 +39,34 @@ class _Switch:
     def __exit__(self, *exc: object) -> None:
         modes.grad = self.before.pop()
 
+    def again(self) -> _Switch:
+        """A fresh switch of the same kind."""
+        return type(self)() if type(self) is not _Switch else _Switch(self.on)
+
     def __call__(self, f: Callable) -> Callable:
+        if inspect.isgeneratorfunction(f):
+            return self._generator(f)
+
         @functools.wraps(f)
         def switched(*args: Any, **kwargs: Any) -> Any:
-            with type(self)(self.on) if type(self) is _Switch else type(self)():
+            with self.again():
                 return f(*args, **kwargs)
+
+        return switched
+
+    def _generator(self, f: Callable) -> Callable:
+        """A generator whose body runs switched, and whose caller does not."""
+
+        @functools.wraps(f)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            steps, sent = f(*args, **kwargs), None
+            while True:
+                with self.again():
+                    try:
+                        value = steps.send(sent)
+                    except StopIteration as end:
+                        return end.value
+                sent = yield value
 
         return switched
 
@@ -125,13 +149,8 @@ class inference_mode(_Switch):
         super().__exit__(*exc)
         modes.inference = self.inference_before.pop()
 
-    def __call__(self, f: Callable) -> Callable:
-        @functools.wraps(f)
-        def switched(*args: Any, **kwargs: Any) -> Any:
-            with inference_mode(self.mode):
-                return f(*args, **kwargs)
-
-        return switched
+    def again(self) -> _Switch:
+        return inference_mode(self.mode)
 
 
 def cell(read: Callable[[], float]) -> Any:

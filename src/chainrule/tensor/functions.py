@@ -16,9 +16,9 @@ from ..base import dtypes, shapes
 from ..base.errors import DTypeError, RangeError, ShapeError
 
 __all__ = [
-    "add", "addmm", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "baddbmm", "bmm", "broadcast_tensors", "broadcast_to",
+    "add", "addcdiv", "addcmul", "addmm", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "baddbmm", "bmm", "broadcast_tensors", "broadcast_to",
     "cat", "chunk", "clamp", "concat", "cumsum", "diag", "diagonal", "div", "dot", "einsum", "equal", "flatten", "flip", "gather", "hstack",
-    "index_select", "isclose", "log_softmax", "logsumexp", "masked_fill", "matmul", "max", "mean", "min", "mm", "movedim", "mv", "narrow", "norm", "outer", "permute",
+    "index_select", "isclose", "lerp", "log_softmax", "logsumexp", "masked_fill", "matmul", "max", "mean", "min", "mm", "movedim", "mv", "narrow", "norm", "outer", "permute",
     "relu", "repeat", "reshape", "roll", "scatter", "scatter_add", "select", "softmax", "sort", "split", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "t",
     "tile", "topk", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze", "var", "var_mean", "vstack", "where",
 ]  # fmt: skip
@@ -69,6 +69,21 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 def any_floating(found: Sequence[dtypes.DType]) -> bool:
     """Whether one of some dtypes is floating."""
     return dtypes.FLOATING in [d.category for d in found]
+
+
+def lerp(input: Any, end: Any, weight: Any) -> Any:
+    """input + weight · (end − input)."""
+    return input + weight * (end - input)
+
+
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+    """input + value · tensor1 · tensor2."""
+    return input + value * (tensor1 * tensor2)
+
+
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
+    """input + value · tensor1 / tensor2."""
+    return input + value * (tensor1 / tensor2)
 
 
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 
 from .. import ops
 from ..base.errors import DTypeError, ShapeError
+from ..tape.backward import newest_order, reachable
+from ..tape.modes import modes
 from . import functions
 from .creation import rand, randint, randn
 from .generator import Generator
@@ -17,7 +19,12 @@ __all__: list[str] = []
 
 def _written(f: Callable, name: str) -> Callable:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return self._assign(f(self, *args, **kwargs))
+        start = newest_order() if modes.grad else 0
+        new = f(self, *args, **kwargs)
+        if modes.grad and isinstance(new, Tensor) and new.edge is not None:
+            for node in reachable([new.edge], start):
+                node.keep_copies(self._storage)  # the derivative of x.mul_(w) needs the x that is now overwritten
+        return self._assign(new)
 
     method.__name__, method.__qualname__ = name, f"Tensor.{name}"
     method.__doc__ = f"`{name[:-1]}`, written into this tensor; returns it."
@@ -28,7 +35,7 @@ _FORMS: dict[str, Callable] = {
     **{n: getattr(ops, n) for n in (
         "abs ceil clamp cos erf exp expm1 floor floor_divide log log1p mul neg pow reciprocal remainder round rsqrt sigmoid sign sin sqrt square "
         "sub tanh trunc eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor").split()},
-    **{n: getattr(functions, n) for n in "add sub div clamp masked_fill scatter scatter_add tril triu cumsum".split()},
+    **{n: getattr(functions, n) for n in "add addcdiv addcmul sub div clamp lerp masked_fill relu scatter scatter_add tril triu cumsum".split()},
 }  # fmt: skip
 for _name, _f in _FORMS.items():
     setattr(Tensor, f"{_name}_", _written(_f, f"{_name}_"))
@@ -40,30 +47,6 @@ for _symbol, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div
 def _method(f: Callable) -> Callable:
     setattr(Tensor, f.__name__, f)
     return f
-
-
-@_method
-def relu_(self: Tensor) -> Tensor:
-    """max(x, 0), written into this tensor."""
-    return self._assign(ops.where(self > 0, self, ops.where(ops.isnan(self), self, 0.0)))
-
-
-@_method
-def lerp_(self: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """x + weight · (end − x), written into this tensor."""
-    return self._assign(self + weight * (end - self))
-
-
-@_method
-def addcmul_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """x + value · tensor1 · tensor2, written into this tensor."""
-    return self._assign(self + value * (tensor1 * tensor2))
-
-
-@_method
-def addcdiv_(self: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
-    """x + value · tensor1 / tensor2, written into this tensor."""
-    return self._assign(self + value * (tensor1 / tensor2))
 
 
 @_method

@@ -112,6 +112,8 @@ class Tensor:
         base = self._base
         if version == self._stamp or base is None:
             return
+        if modes.trace is not None:
+            modes.trace.read(self)  # notes the history it has, before that changes
         self._stamp = version
         if base._edge is None and not base._leaf:
             self._edge = None
@@ -507,7 +509,7 @@ class Tensor:
 
         def keep(g: Tensor) -> None:
             if (tensor := me()) is not None:
-                tensor._grad = g.detach() if tensor._grad is None else tensor._grad + g.detach()
+                tensor._grad = g.detach().clone() if tensor._grad is None else tensor._grad + g.detach()
 
         self.register_hook(keep)
 
@@ -666,6 +668,7 @@ class Tensor:
     index_select, matmul, mm, bmm, mv, dot = (
         functions.index_select, functions.matmul, functions.mm, functions.bmm, functions.mv, functions.dot)  # fmt: skip
     outer, addmm, baddbmm = functions.outer, functions.addmm, functions.baddbmm
+    lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
 
     def where(self, condition: Tensor, other: Any) -> Tensor:
         """self where the condition holds, other elsewhere."""
@@ -1020,6 +1023,7 @@ def _attach(leaf: Tensor, g: Any, create: bool, given: set) -> None:
     """Add a gradient to a leaf's `.grad`: never an array that something else holds too."""
     for hook in leaf._hooks or ():
         g = hook(g)
+        given.add(id(g))  # the hook may have kept it
     old = leaf.grad
     if create:
         leaf.grad = g if old is None else old + g

@@ -14,7 +14,7 @@ import numpy as np
 from .events import EpochFinished
 from .loop import Evaluation
 from .metrics import class_accuracy
-from .recipes import Experiment, Recipe, options
+from .recipes import Experiment, Recipe, options, spell
 
 __all__ = ["model_card"]
 
@@ -57,7 +57,7 @@ def model_card(
         "## Hyper-parameters",
         _table(
             ("key", "value", "what it is"),
-            [(f"`{k}`", f"`{v}`", about) for k, v, about in options(config)],
+            [(f"`{key}`", _shown(value), about) for key, value, about in options(config)],
         ),
         "## To reproduce",
         _reproduce(recipe, config, versions),
@@ -66,13 +66,13 @@ def model_card(
 
 
 def _results(experiment: Experiment, last: EpochFinished, test: Evaluation) -> str:
-    seconds_note = f"after {last.epoch} epochs, {last.step} steps"
+    done = f"after {last.epoch} epochs, {last.step} steps"
     rows = [
         (
             "training (augmented)",
             _percent(last.train_accuracy),
             f"{last.train_loss:.4f}",
-            seconds_note,
+            done,
         ),
         (
             "validation",
@@ -138,13 +138,16 @@ def _reproduce(recipe: Recipe, config: Any, versions: dict[str, str]) -> str:
     words = ["chainrule", "train", recipe.name, "--seed", str(config.seed)]
     for key, value, _ in options(config):
         if key != "seed" and value != defaults[key]:
-            text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            words += ["--set", f"{key}={text}"]
+            words += ["--set", f"{key}={spell(value)}"]
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     return (
         f"```\n{' '.join(words)}\n```\n\nThe same seed gives the same curve, bit for bit, with the same versions on the same kind "
         f"of processor. This run: {listed}."
     )
+
+
+def _shown(value: Any) -> str:
+    return f"`{spell(value)}`" if spell(value) else "none"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -57,7 +57,7 @@ def curves_picture(history: Sequence[EpochFinished], test_accuracy: float) -> by
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     if not history:
         raise ShapeError(
@@ -76,15 +76,15 @@ def curves_picture(history: Sequence[EpochFinished], test_accuracy: float) -> by
         left.yaxis.set_minor_locator(NullLocator())
         left.legend()
 
-        train = [100 * r.train_accuracy for r in history]
-        validation = [100 * r.validation_accuracy for r in history]
-        _curve(right, epochs, train, validation)
+        first = len(history) // 8  # the first epochs would leave no room for the rest
+        train = [100 * r.train_accuracy for r in history[first:]]
+        validation = [100 * r.validation_accuracy for r in history[first:]]
+        _curve(right, epochs[first:], train, validation)
         right.set_title(f"Accuracy   (test {100 * test_accuracy:.1f} %)")
         right.set_ylabel("per cent")
-        settled = (
-            len(history) // 8
-        )  # what the first epochs get right would leave no room for the rest
-        right.set_ylim(max(0, min(train[settled:] + validation[settled:]) - 3), 100.5)
+        right.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+        right.set_xlabel("epoch" if first == 0 else f"epoch, from {epochs[first]}")
+        right.set_xlim(left.get_xlim())
         return _png(figure)
 
 

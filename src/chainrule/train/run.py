@@ -33,7 +33,7 @@ from .loop import Evaluation, Trainer, evaluate
 from .memory import peak_memory_mb
 from .metrics import confusion_matrix
 from .pictures import confusion_picture, curves_picture, mistakes_picture
-from .recipes import Experiment, Recipe, find, override
+from .recipes import Experiment, Recipe, find, override, spell
 
 __all__ = ["RunResult", "new_folder", "resume", "train"]
 
@@ -167,7 +167,7 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
     try:
         about = json.loads(path.read_bytes())
         recipe = find(about["recipe"])
-        settings = [f"{key}={_text(value)}" for key, value in about["config"].items()]
+        settings = [f"{key}={spell(value)}" for key, value in about["config"].items()]
         return recipe, override(recipe.config, settings), about["data_sha256"]
     except FileNotFoundError as e:
         raise FormatError(
@@ -177,12 +177,6 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         raise FormatError(
             f"{path}: expected the recipe and config of a run, found something else: {e}"
         ) from e
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list):
-        return ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _run(

@@ -4,7 +4,7 @@ is one file and one line here.
 Reading order: `config`, `experiment`, `digits`.
 """
 
-from .config import ConfigError, nearest, options, override
+from .config import ConfigError, nearest, options, override, spell
 from .digits import DIGITS
 from .experiment import DataFacts, Experiment, Recipe
 
@@ -17,6 +17,7 @@ __all__ = [
     "find",
     "options",
     "override",
+    "spell",
 ]
 
 RECIPES = {recipe.name: recipe for recipe in (DIGITS,)}

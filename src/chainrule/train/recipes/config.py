@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ...base.errors import ChainruleError
 
-__all__ = ["ConfigError", "nearest", "option", "options", "override"]
+__all__ = ["ConfigError", "nearest", "option", "options", "override", "spell"]
 
 C = TypeVar("C")
 
@@ -77,6 +77,17 @@ def override(config: C, settings: Iterable[str]) -> C:
         for element in value if isinstance(value, tuple) else (value,):
             _check_range(key, element, field.metadata["low"], field.metadata["high"])
     return dataclasses.replace(config, **changes)  # type: ignore[type-var]
+
+
+def spell(value: Any) -> str:
+    """A value as `override` reads it.
+
+    >>> spell((16, 32)), spell(True), spell(0.003)
+    ('16,32', 'true', '0.003')
+    """
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(spell, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -110,7 +110,7 @@ def _commonest_class_accuracy(train: np.ndarray, test: np.ndarray) -> float:
 
 def _facts(data: digits.Digits, config: DigitsConfig) -> DataFacts:
     sizes = {"train": len(data.train), "validation": len(data.validation), "test": len(data.test)}
-    split = "fixed, independent of the seed; every class in proportion; drawn once from a hash of the image's index"
+    split = "fixed, independent of the seed; every class in proportion; drawn from a counter-based generator"
     if config.data:
         return DataFacts(
             name=config.data,

@@ -1,0 +1,542 @@
+"""The generated battery: what every op of the table must fulfil, asked on every sample of its record.
+
+Nothing here names an op but to say why it is an exception. A new op is tested by being defined. Each `check_…` is a function, so that
+the last section can break an op and see the check fail. What is compared with PyTorch stands in `test_battery_against_torch.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ops.calls import (
+    CALLS, OPS, all_outputs, as_tuple, assert_close, differentiable_by, differentiable_outputs, each_call, each_op, gradients, in_dtype,
+    is_floating, names_of, normal_form, operands, outputs_and_gradients, raw, same_bits, samples, spec, specs, tensors, weights_for,
+)  # fmt: skip
+
+from chainrule import ops
+from chainrule.base import dtypes
+from chainrule.base.errors import ChainruleError, DTypeError, RangeError
+from chainrule.functional import softmax
+from chainrule.graph import output_specs, trace
+from chainrule.graph.verify import verify
+from chainrule.ops.record import TABLE
+from chainrule.ops.samples import Draw
+from chainrule.tape import backward
+from chainrule.tensor.tensor import Tensor, grad, wrap
+from chainrule.transforms import directional_errors
+
+LIMIT = 1e-5  # the largest relative error of a derivative in float64
+
+# ----------------------------------------------------------------------------------------------------- 1. the law
+
+
+def check_law(op, sample, seed, dtype=dtypes.float64):
+    """Shapes and dtypes that the law says are those that the body returns, of hidden outputs too."""
+    args = operands(op, sample, seed, dtype)
+    try:
+        attrs = normal_form(op, args, sample.attributes)
+        said = output_specs(op, tuple(args), attrs)
+    except DTypeError as refusal:
+        with pytest.raises(DTypeError) as found:
+            op(*args, **sample.attributes)
+        assert str(found.value) == str(refusal)
+        return
+    assert [spec(y) for y in all_outputs(op, args, sample.attributes)] == specs(said)
+
+
+@pytest.mark.parametrize("dtype", dtypes.ALL, ids=lambda d: d.name)
+@each_call()
+def test_the_law_says_what_the_body_returns(op, sample, seed, dtype):
+    check_law(op, sample, seed, dtype)
+
+
+def sizes(shape):
+    """Another shape near this one: an axis more or less, or one of another size."""
+    n = len(shape)
+    changed = [st.just(shape), st.sampled_from([(1, *shape), (2, *shape), (*shape, 3)])]
+    if n:
+        axis, size = st.integers(0, n - 1), st.sampled_from([0, 1, 2, 3, 5])
+        changed.append(st.builds(lambda k: (*shape[:k], *shape[k + 1 :]), axis))
+        changed.append(st.builds(lambda k, m: (*shape[:k], m, *shape[k + 1 :]), axis, size))
+    return st.one_of(changed)
+
+
+def near(value):
+    """Another attribute near this one: integers a little off, in tuples too."""
+    if type(value) is int:
+        return st.one_of(st.just(value), st.integers(value - 3, value + 3))
+    if type(value) is tuple:
+        return st.tuples(*map(near, value))
+    return st.just(value)
+
+
+@st.composite
+def wrong_calls(draw, op):
+    """A sample whose shapes and attributes were changed at random: most of them break the law."""
+    sample = draw(st.sampled_from(samples(op)))
+    args = [o._replace(shape=draw(sizes(o.shape))) if isinstance(o, Draw) else o for o in sample.operands]  # fmt: skip
+    attrs = sample.attributes
+    if draw(st.booleans()):
+        attrs = {k: draw(near(v)) for k, v in attrs.items()}
+    return sample._replace(operands=tuple(args), attributes=attrs)
+
+
+def check_refusal(op, sample):
+    """The op refuses what its law refuses with the same words, and does what the law says of anything else."""
+    args = sample.draw(3)
+    try:
+        said = output_specs(op, tuple(args), normal_form(op, args, sample.attributes))
+    except (ChainruleError, ValueError) as refusal:  # a composite may refuse an attribute by a plain ValueError
+        with pytest.raises(type(refusal)) as found:
+            op(*args, **sample.attributes)
+        check_words(op, args, str(found.value))
+        return
+    try:
+        outs = all_outputs(op, args, sample.attributes)
+    except RangeError as e:  # whether an index is in range is not for a law to know
+        assert op.kind.name in ("gather", "scatter")
+        check_words(op, args, str(e))
+        return
+    assert [spec(y) for y in outs] == specs(said)
+
+
+def check_words(op, args, message):
+    """An error names an op of the table and shows each of its operands."""
+    name, _, rest = message.partition("(")
+    assert name in TABLE, message
+    if name == op.name:
+        for k, a in enumerate(args):
+            if isinstance(a, np.ndarray):
+                assert any(line.startswith("  ") and f"{a.dtype}" in line for line in rest.splitlines()), f"operand {k}: {message}"  # fmt: skip
+
+
+REFUSALS = [op for op in OPS if any(isinstance(o, Draw) for s in samples(op) for o in s.operands)]
+
+
+@pytest.mark.parametrize("op", REFUSALS, ids=lambda op: op.name)
+def test_law_and_body_refuse_the_same(op):
+    given(wrong_calls(op))(lambda sample: check_refusal(op, sample))()
+
+
+# --------------------------------------------------------------------------------------------------- 2. half floats
+
+
+@each_call(lambda op: not op.composite or op.kernel)
+def test_bfloat16_is_float32_rounded(op, sample, seed):
+    """One rounding at the end, to nearest even: what is computed in between is float32."""
+    half = operands(op, sample, seed, dtypes.bfloat16)
+    wide = [dtypes.float32_from_bits(a) if is_bfloat16(a) else a for a in half]
+    for found, expected in zip(
+        all_outputs(op, half, sample.attributes),
+        all_outputs(op, wide, sample.attributes),
+        strict=True,
+    ):
+        if is_bfloat16(found):
+            assert same_bits(found, dtypes.bits_from_float32(expected))
+        else:
+            assert same_bits(found, expected)
+
+
+def is_bfloat16(a):
+    return isinstance(a, np.ndarray) and a.dtype == dtypes.BF16_BITS
+
+
+# ---------------------------------------------------------------------------------------------------- 3. derivatives
+
+
+def check_derivatives(op, sample, seed):
+    """First and second derivatives along a random direction agree with differences."""
+    args = tensors(op, operands(op, sample, seed))
+
+    def call(*xs):
+        return differentiable_outputs(op, as_tuple(op(*xs, **sample.attributes)))
+
+    first, second = directional_errors(call, args, seed=seed + 5)
+    assert first <= LIMIT
+    assert second <= LIMIT
+
+
+@each_call(lambda op: op.differentiable or op.composite)
+def test_derivatives(op, sample, seed):
+    check_derivatives(op, sample, seed)
+
+
+@each_op()
+def test_samples_exercise_every_rule(op):
+    """A rule that no sample reaches is not tested by anything above."""
+    reached = set()
+    for sample in samples(op):
+        for name, a in zip(
+            names_of(op, len(sample.operands)), sample.draw(0), strict=True
+        ):
+            if is_floating(a) and a.size:
+                reached.add(name)
+    names = {*op.operands, *filter(None, [op.variadic])} if op.joint else set(op.rules)
+    assert names <= reached
+    assert samples(op)
+
+
+@each_call(lambda op: op.differentiable)
+def test_gradients_share_no_memory(op, sample, seed):
+    """`x.grad.zero_()` must not change another gradient, an operand, or what the backward pass was started with."""
+    leaves = tensors(op, operands(op, sample, seed))
+    y = as_tuple(op(*leaves, **sample.attributes))
+    ys = [v for v in differentiable_outputs(op, y) if v.requires_grad]
+    total = Tensor(0.0, dtype="float64")
+    for v, w in zip(ys, weights_for(ys), strict=True):
+        total = total + (v * wrap(w, None)).sum()
+    if not ys:
+        return
+    total.backward()
+    held = [raw(x.grad) for x in leaves if isinstance(x, Tensor) and x.grad is not None]
+    others = [raw(x) for x in (*leaves, *y) if isinstance(x, Tensor)]
+    for k, g in enumerate(held):
+        assert not any(np.shares_memory(g, other) for other in (*held[:k], *others))
+        assert g.flags.writeable
+
+
+# ----------------------------------------------------------------------------- 4. broadcasting, memory layout, memory
+
+
+@each_op("elementwise")
+def test_broadcasting(op):
+    """Operands that broadcast give the bits of operands that were broadcast before, and gradients summed back."""
+    sample = samples(op)[0]
+    draws = [o for o in sample.operands if isinstance(o, Draw)]
+    if len(draws) < 2 or (op.composite and op.normalize):  # losses refuse to broadcast
+        return
+
+    @given(hnp.mutually_broadcastable_shapes(num_shapes=len(draws), max_dims=3, max_side=3, min_side=0))
+    def run(shapes):
+        fitted = iter(shapes.input_shapes)
+        args = sample._replace(
+            operands=tuple(
+                [o._replace(shape=next(fitted)) if isinstance(o, Draw) else o for o in sample.operands]
+            )
+        ).draw(5)
+        wide = [
+            np.broadcast_to(a, shapes.result_shape).copy() if isinstance(a, np.ndarray) else a
+            for a in args
+        ]
+        found = outputs_and_gradients(op, args, sample.attributes)
+        expected = outputs_and_gradients(op, wide, sample.attributes)
+        assert same_bits(found[0], expected[0])
+        for a, g, w in zip(args, found[1:], expected[1:], strict=True):
+            if g is not None:
+                assert_close(g, summed_to(w, a.shape))
+
+    run()
+
+
+def summed_to(g, shape):
+    """A gradient of a broadcast operand, summed over what broadcasting added."""
+    lead = g.ndim - len(shape)
+    g = g.sum(axis=tuple(range(lead)))
+    return g.sum(axis=tuple([k for k, n in enumerate(shape) if n == 1]), keepdims=True)
+
+
+@each_op("elementwise")
+@pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2)], ids=str)
+def test_elementwise_0d_and_empty(op, shape):
+    sample = samples(op)[0]
+    args = [o._replace(shape=shape) if isinstance(o, Draw) else o for o in sample.operands]
+    values = sample._replace(operands=tuple(args)).draw(7)
+    y, *grads = outputs_and_gradients(op, values, sample.attributes)
+    assert type(y) is np.ndarray
+    assert y.shape == (() if sample.attributes.get("reduction") in ("mean", "sum") else shape)
+    for a, g in zip(values, grads, strict=True):
+        assert g is None or g.shape == a.shape
+
+
+def transposed(a):
+    """The same values, column-major."""
+    return np.asfortranarray(a) if a.ndim else a
+
+
+def strided(a):
+    """The same values, every second element of a larger array along each axis."""
+    wide = np.zeros([2 * n for n in a.shape], a.dtype)
+    view = wide[tuple([slice(None, None, 2)] * a.ndim)]
+    view[...] = a
+    return view
+
+
+def flipped(a):
+    """The same values, from back to front in memory."""
+    return np.flip(np.flip(a).copy()) if a.ndim else a
+
+
+ORDER_OF_SUMS = ("contract", "window", "normalize", "reduce")
+"""Kinds that sum: NumPy and BLAS sum in the order of memory, so a layout may change the last bits (and does in torch)."""
+
+
+@pytest.mark.parametrize("layout", [transposed, strided, flipped], ids=lambda f: f.__name__)
+@each_call(lambda op: op.kind.name not in ("create", "random"))
+def test_memory_layout_does_not_matter(op, sample, seed, layout):
+    args = operands(op, sample, seed)
+    turned = [layout(a) if isinstance(a, np.ndarray) else a for a in args]
+    expected = outputs_and_gradients(op, args, sample.attributes)
+    for k, (f, e) in enumerate(zip(outputs_and_gradients(op, turned, sample.attributes), expected, strict=True)):
+        # a gradient may be summed to the shape of its operand, a loss to a number
+        if op.kind.name in ORDER_OF_SUMS or e is None or e.size < sum([a.size for a in args if isinstance(a, np.ndarray)]):  # fmt: skip
+            assert f is e is None or assert_close(f, e) is None
+        else:
+            assert same_bits(f, e), f"result {k}"
+
+
+def check_operands_stay(op, sample, seed, dtype=dtypes.float64):
+    """Forward, backward and the derivative of backward leave every operand as it was, to the bit."""
+    args = operands(op, sample, seed, dtype)
+    before = [a.tobytes() if isinstance(a, np.ndarray) else None for a in args]
+    try:
+        leaves = tensors(op, args)
+        y = [wrap(v, None) for v in as_tuple(op(*leaves, **sample.attributes))]
+    except DTypeError:
+        return
+    outs = [raw(v).tobytes() for v in y]
+    ys = differentiable_outputs(op, y)
+    grads = [g for g in gradients(ys, leaves, weights_for(ys), create_graph=True) if g is not None and g.requires_grad]
+    if grads:
+        asked = [x for x in leaves if isinstance(x, Tensor) and x.requires_grad]
+        starts = [wrap(w, None) for w in weights_for(grads)]
+        grad(grads, asked, starts, materialize_grads=True)
+    assert [a.tobytes() if isinstance(a, np.ndarray) else None for a in args] == before
+    assert [raw(v).tobytes() for v in y] == outs
+
+
+@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.bfloat16, dtypes.int64], ids=lambda d: d.name)
+@each_call()
+def test_operands_stay_as_they_were(op, sample, seed, dtype):
+    check_operands_stay(op, sample, seed, dtype)
+
+
+def check_memory(op, sample, seed, dtype=dtypes.float64):
+    """Only a view shares memory with its operand; two outputs never share any, hidden ones neither."""
+    args = operands(op, sample, seed, dtype)
+    try:
+        outs = all_outputs(op, args, sample.attributes)
+    except DTypeError:
+        return
+    arrays = [a for a in args if isinstance(a, np.ndarray)]
+    for k, y in enumerate(outs):
+        shares = any(np.shares_memory(y, a) for a in arrays)
+        assert shares == (op.is_view and y.size > 0)
+        assert not any(np.shares_memory(y, other) for other in outs[:k])
+        assert op.is_view or (y.flags.writeable and 0 not in [s for s, n in zip(y.strides, y.shape, strict=True) if n > 1])  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.float32, dtypes.bfloat16, dtypes.int64, dtypes.bool_], ids=lambda d: d.name)
+@each_call()
+def test_outputs_have_memory_of_their_own(op, sample, seed, dtype):
+    check_memory(op, sample, seed, dtype)
+
+
+# --------------------------------------------------------------------------------------- 5. composite = definition
+
+
+def check_definition(op, sample, seed, dtype=dtypes.float64):
+    """A composite's kernel gives what its definition gives, and its rule the derivative of the definition."""
+    args = operands(op, sample, seed, dtype)
+    attrs = normal_form(op, args, sample.attributes)
+    if op.kernel is not None:
+        pairs = zip(all_outputs(op, args, attrs), as_tuple(op.body(*args, **attrs)), strict=True)
+        for found, expected in pairs:
+            assert_close(found, expected)
+
+    def definition(*xs, **attrs):
+        return op.visible(op.body(*xs, **normal_form(op, xs, attrs)))
+
+    found = outputs_and_gradients(op, args, sample.attributes)
+    expected = outputs_and_gradients(op, args, sample.attributes, definition)
+    for f, e in zip(found, expected, strict=True):
+        assert (f is None and e is None) or assert_close(f, e) is None
+
+
+@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.float32], ids=lambda d: d.name)
+@each_call(lambda op: op.composite)
+def test_composite_is_its_definition(op, sample, seed, dtype):
+    check_definition(op, sample, seed, dtype)
+
+
+@each_call(lambda op: not op.composite and op.differentiable)
+def test_rules_give_the_same_on_arrays_and_on_tensors(op, sample, seed):
+    """A rule runs on raw arrays in a plain backward pass and on tensors with create_graph."""
+    plain, created = [], []
+    for create, out in (False, plain), (True, created):
+        leaves = tensors(op, operands(op, sample, seed))
+        ys = differentiable_outputs(op, as_tuple(op(*leaves, **sample.attributes)))
+        out += [None if g is None else raw(g) for g in gradients(ys, leaves, weights_for(ys), create_graph=create)]
+    assert all(same_bits(a, b) for a, b in zip(plain, created, strict=True))
+
+
+# -------------------------------------------------------------------------------------------------- 6. traced = eager
+
+
+def check_traced(op, sample, seed, dtype=dtypes.float64):
+    """The traced program gives the bits of the eager call, forward and gradients, at its first call and at later ones."""
+    args = operands(op, sample, seed, dtype)
+    leaves = tensors(op, args)
+    places = [k for k, x in enumerate(leaves) if isinstance(x, Tensor)]
+    ys = [wrap(v, None) for v in as_tuple(op(*leaves, **sample.attributes))]
+    starts = [wrap(w, None) for w in weights_for(differentiable_outputs(op, ys))]
+
+    def step(xs, starts):
+        given = list(leaves)
+        for k, x in zip(places, xs, strict=True):
+            given[k] = x
+        ys = [wrap(v, None) for v in as_tuple(op(*given, **sample.attributes))]
+        outs = [y for name, y in zip(op.outputs, ys, strict=True) if name not in op.constant and y.dtype.is_floating_point]
+        roots = [(y, s) for y, s in zip(outs, starts, strict=True) if y.requires_grad]
+        asked = [x for x in xs if x.requires_grad]
+        if not roots:
+            return ys
+        return [*ys, *grad([y for y, _ in roots], asked, [s for _, s in roots], materialize_grads=True)]
+
+    tensors_given = [leaves[k] for k in places]
+    eager = step(tensors_given, starts)
+    traced = trace(step)
+    for _ in range(2):
+        found = traced(tensors_given, starts)
+        assert len(found) == len(eager)
+        assert all(same_bits(raw(f), raw(e)) for f, e in zip(found, eager, strict=True))
+    (program,) = traced.programs
+    verify(program)
+    assert str(program).startswith("program(")
+
+
+@each_call()
+def test_traced_is_eager(op, sample, seed):
+    check_traced(op, sample, seed)
+
+
+@each_call(lambda op: op.differentiable or op.composite)
+def test_traced_is_eager_in_bfloat16(op, sample, seed):
+    check_traced(op, sample, seed, dtypes.bfloat16)
+
+
+# ------------------------------------------------------------------------------------------------------------ 7. words
+
+
+@each_op()
+def test_every_op_explains_itself(op):
+    shown = op.show()
+    first = inspect.cleandoc(op.__doc__).splitlines()[0]
+    assert first[0] == first[0].upper() or "=" in first or not first[0].isalpha() or first[0] in "xy0a"
+    assert first in shown
+    assert f"{op.kind} {'composite' if op.composite else 'primitive'}" in shown
+    assert "law: " in shown
+    for name in op.rules if op.joint is None else ():
+        assert f"derivative by {name}: " in shown
+    if op.joint is not None:
+        assert "derivative by all operands: " in shown
+    if op.reference:
+        assert f"reference: {op.reference}" in shown
+
+
+@each_op()
+def test_a_wrong_call_names_the_op(op):
+    with pytest.raises(TypeError, match=rf"^{op.name}\(\) has no argument wrong; it takes "):
+        op(*operands(op, samples(op)[0], 0), **samples(op)[0].attributes, wrong=1)
+    if not op.variadic:
+        with pytest.raises(TypeError, match=rf"^{op.name}\(.* operands, found 9$"):
+            op(*[1.0] * 9)
+
+
+# --------------------------------------------------------------------- 8. the checks above fail when something is broken
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Gives an op other rules, or another body, for the time of a test."""
+
+    def breaks(op, kernel=None, **rules):
+        for name in ("rules", "rule_at", "keep", "joint", "kernel", "_needed"):
+            monkeypatch.setattr(op, name, copy.copy(getattr(op, name)))
+        op._needed.clear()
+        if rules:
+            op.vjp(**rules)
+        if kernel is not None:
+            op.kernel = kernel
+
+    return breaks
+
+
+def first_call(op):
+    return next(c for c in CALLS if c[0] is op)
+
+
+def test_a_wrong_rule_is_seen(broken):
+    check_derivatives(*first_call(ops.tanh))
+    broken(ops.tanh, x=lambda g, y: g * (1 - y))
+    with pytest.raises(AssertionError):
+        check_derivatives(*first_call(ops.tanh))
+
+
+def test_swapped_transposes_are_seen(broken):
+    broken(ops.matmul, a=lambda g, b: (b @ g.mT).mT, b=lambda g, a: a.mT @ g)
+    check_derivatives(*first_call(ops.matmul))
+    broken(ops.matmul, a=lambda g, b: g @ b.mT, b=lambda g, a: (g.mT @ a))
+    with pytest.raises((AssertionError, ChainruleError)):
+        check_derivatives(*first_call(ops.matmul))
+
+
+def test_a_rule_in_lower_precision_is_seen(broken):
+    low = lambda v: ops.cast(ops.cast(v, dtype="float16"), dtype="float64")  # noqa: E731
+    broken(ops.exp, x=lambda g, y: g * low(y))
+    with pytest.raises(AssertionError):
+        check_derivatives(*first_call(ops.exp))
+
+
+def test_a_gradient_that_is_not_summed_back_is_seen(monkeypatch):
+    call = (ops.mul, samples(ops.mul)[1], 1)
+    check_derivatives(*call)
+    first = lambda g, shape: g[tuple([0] * (g.ndim - len(shape)))][tuple([slice(n) for n in shape])]  # noqa: E731
+    monkeypatch.setattr(backward, "unbroadcast", first)
+    with pytest.raises(AssertionError):
+        check_derivatives(*call)
+
+
+def test_a_wrong_dtype_is_seen(broken):
+    broken(ops.sin, kernel=lambda x: np.sin(x).astype("float32"))
+    with pytest.raises(AssertionError):
+        check_law(*first_call(ops.sin))
+
+
+def test_a_law_that_is_too_strict_or_too_lax_is_seen(monkeypatch):
+    wide = samples(ops.cat)[0]._replace(operands=(Draw((5, 3), "f", 0, 1), Draw((5, 3), "f", 0, 1)))
+    check_refusal(ops.cat, wide)
+    same = ops.cat.law
+    monkeypatch.setattr(ops.cat, "law", lambda op, *xs, dim: same(op, *xs, dim=dim)._replace(shape=(7,)))
+    with pytest.raises(AssertionError):
+        check_refusal(ops.cat, wide)
+
+
+def test_a_body_that_writes_to_its_operand_is_seen(broken):
+    broken(ops.exp, kernel=lambda x: np.exp(x, out=x).copy())
+    with pytest.raises(AssertionError):
+        check_operands_stay(*first_call(ops.exp))
+
+
+def test_an_output_that_is_its_operand_is_seen(broken):
+    broken(ops.floor, kernel=lambda x: x)
+    with pytest.raises(AssertionError):
+        check_memory(*first_call(ops.floor))
+
+
+def test_a_wrong_kernel_is_seen(broken):
+    broken(softmax, kernel=lambda x, dim: np.exp(x) / np.exp(x).sum())
+    with pytest.raises(AssertionError):
+        check_definition(*first_call(softmax))
+
+
+def test_a_trace_that_freezes_a_value_is_seen(broken):
+    count = iter(range(100))
+    broken(ops.sin, kernel=lambda x: np.sin(x) + next(count))
+    with pytest.raises(AssertionError):
+        check_traced(*first_call(ops.sin))
