@@ -10,8 +10,10 @@ import ast
 import importlib
 import inspect
 import json
+import re
 import subprocess
 import sys
+import tomllib
 import types
 from collections.abc import Iterator
 from functools import cache
@@ -26,6 +28,7 @@ import chainrule
 from chainrule.backends.protocol import FUNCTIONS
 from chainrule.ops.record import TABLE
 
+ROOT = Path(__file__).parent.parent
 PACKAGE = Path(chainrule.__file__).parent
 ENGINE = (
     "base", "backends", "ops", "functional", "tape", "tensor", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
@@ -116,6 +119,23 @@ def test_no_room_imports_from_the_top(path):
             if source == "chainrule":
                 rooms = {alias.name for alias in node.names}
                 assert rooms <= {*ENGINE}, f"line {node.lineno}: import {rooms} from their own room"
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The top-level packages that a file imports anywhere, its own left out."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
+
+
+def test_every_import_is_a_dependency_of_the_package_and_every_dependency_is_imported():
+    """Guards against a package that is there only because something else brought it: imports in functions count too."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
+    used = {name for path in files() for name in imported(path)} - {"chainrule"}
+    assert used - sys.stdlib_module_names == declared
 
 
 # ---------------------------------------------------------------------------------------------------------- the op table

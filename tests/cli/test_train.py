@@ -136,6 +136,22 @@ def test_the_same_seed_twice_is_the_same_curve_and_never_the_same_folder(capsys)
     assert a["parameters"] == (2 * 9 + 2) + (3 * 2 * 9 + 3) + (3 * 16 * 7 + 7) + (7 * 10 + 10)
 
 
+def test_checkpoints_come_as_often_as_asked_for_and_at_the_end(capsys, monkeypatch):
+    from chainrule.train import run as runs
+
+    save, epochs = runs.save_checkpoint, []
+
+    def save_and_note(path, state):
+        epochs.append(state["epoch"])
+        save(path, state)
+
+    monkeypatch.setattr(runs, "save_checkpoint", save_and_note)
+    settings = ["--set", "epochs=5", *TINY[2:6], "--set", "checkpoint_every=2"]
+    assert main(["train", "digits", *settings]) == 0
+    capsys.readouterr()
+    assert epochs == [2, 4, 5]
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_products_run_on_the_threads_of_the_configuration(capsys, monkeypatch, threads):
     from threadpoolctl import threadpool_info
@@ -367,6 +383,33 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(capsys, monkeypatch):
     assert (
         "parts: expected an unfinished run, found one that is finished" in capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize("change", ["missing", "shape"])
+def test_a_checkpoint_of_another_network_is_not_resumed(capsys, monkeypatch, change):
+    from chainrule.train import StepFinished, loop, save_checkpoint
+
+    tell = loop.Trainer._tell
+
+    def tell_and_stop(trainer, event):
+        tell(trainer, event)
+        if isinstance(event, StepFinished):
+            trainer.stop()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.Trainer, "_tell", tell_and_stop)
+        assert main(["train", "digits", *TINY, "--out", "run"]) == 130
+    state = load_checkpoint("run/checkpoint.json")
+    if change == "missing":
+        del state["model"]["conv1.bias"]
+    else:
+        state["model"]["conv1.bias"] = state["model"]["conv2.bias"]
+    save_checkpoint("run/checkpoint.json", state)
+    capsys.readouterr()
+    assert main(["train", "--resume", "run"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("chainrule: StateDictError: run/checkpoint.json: ")
+    assert "conv1.bias" in err
 
 
 def test_what_cannot_be_resumed(capsys, monkeypatch):

@@ -76,9 +76,9 @@ def operands(op: Op, sample: Sample, seed: int, dtype: DType = dtypes.float64) -
 def in_dtype(x: np.ndarray, dtype: DType) -> np.ndarray:
     """Drawn floats in any dtype: as bool, those above 1; as integers, those of an op's domain, moved away from 0."""
     if dtype is dtypes.bool_:
-        return x > 1
+        return np.asarray(x > 1)
     if dtype.category == dtypes.INTEGER:
-        x = np.ceil(np.abs(x) if dtype is dtypes.uint8 else x)
+        x = np.asarray(np.ceil(np.abs(x) if dtype is dtypes.uint8 else x))
         return x.astype(dtype.numpy)
     return dtypes.convert(x, dtype)
 

@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except ChainruleError as e:
         return _fail(1, f"{type(e).__name__}: {e}")
-    except OSError as e:
+    except (OSError, MemoryError) as e:
         return _fail(1, f"{type(e).__name__}: {e}")
     except KeyboardInterrupt:
         return _fail(130, "stopped")
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"chainrule {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for command in (train, check):
-        about = command.__doc__.splitlines()[0]
+        about = (command.__doc__ or "").splitlines()[0]
         name = command.__name__.rpartition(".")[2]
         sub = commands.add_parser(
             name, help=about, description=about, formatter_class=argparse.RawTextHelpFormatter

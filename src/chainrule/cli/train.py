@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.json:
         print(json.dumps(asdict(result)))
-    elif result.finished:
+    elif result.test_accuracy is not None:
         memory = (
             "" if result.peak_memory_mb is None else f", peak memory {result.peak_memory_mb:.0f} MB"
         )

@@ -99,10 +99,10 @@ def load(path: str | os.PathLike[str] | None = None) -> Digits:
             f"found {counts.min()} of class {counts.argmin()}"
         )
 
-    train, validation, test = _split(labels.astype(np.int64))
+    labels = labels.astype(np.int64)
     scaled = (images / np.float32(INK)).astype(np.float32)[:, None]  # (N, 1, 8, 8)
-    parts = [Split(scaled[i], labels[i].astype(np.int64), i) for i in (train, validation, test)]
-    return Digits(*parts, sha256=digest)
+    train, validation, test = [Split(scaled[i], labels[i], i) for i in _split(labels)]
+    return Digits(train, validation, test, digest)
 
 
 def _arrays(file: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +139,7 @@ def _arrays(file: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     return found["images"], found["labels"]
 
 
-def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _split(labels: np.ndarray) -> list[np.ndarray]:
     """Indices of train, validation and test: sorted, with the classes in proportion."""
     counts = np.bincount(labels, minlength=CLASSES)
     tests, validations = (
@@ -154,7 +154,7 @@ def _split(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         test.append(members[:a])
         validation.append(members[a:b])
         train.append(members[b:])
-    return tuple(np.sort(np.concatenate(part)) for part in (train, validation, test))  # type: ignore[return-value]
+    return [np.sort(np.concatenate(part)) for part in (train, validation, test)]
 
 
 def _shares(counts: np.ndarray, total: int) -> list[int]:

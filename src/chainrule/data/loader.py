@@ -98,7 +98,8 @@ class DataLoader:
         collate_fn: turns a list of samples into a batch; None means `default_collate`.
         pin_memory: accepted as in PyTorch and without effect: there is no other memory to pin to.
         drop_last: leave out the last batch if it is short.
-        generator: whose seed decides the order; None: the default one, seeded by `manual_seed`.
+        generator: whose seed decides the order of `shuffle`; None: the default one, which
+            `manual_seed` seeds. Without `shuffle` there is nothing for it to decide.
 
     Raises:
         ValueError: arguments that exclude each other, a bad `batch_size`, `num_workers` not 0.
@@ -124,13 +125,14 @@ class DataLoader:
     ):
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise DTypeError(
-                f"DataLoader takes a data set with __len__ and __getitem__, found a {type(dataset).__name__} without; "
+                "DataLoader takes a data set with __len__ and __getitem__, "
+                f"found a {type(dataset).__name__} without; "
                 "iterable-style data sets are not supported"
             )
         if num_workers != 0:
             raise ValueError(
-                f"DataLoader(num_workers={num_workers}): worker processes are not supported, samples are fetched in this "
-                "process; use num_workers=0 (the order would be the same)"
+                f"DataLoader(num_workers={num_workers}): worker processes are not supported, "
+                "samples are fetched in this process; use num_workers=0 (the order is the same)"
             )
         if sampler is not None and shuffle:
             raise ValueError(
@@ -140,8 +142,8 @@ class DataLoader:
             batch_size != 1 or shuffle or sampler is not None or drop_last
         ):
             raise ValueError(
-                "DataLoader: a batch_sampler decides the batches, so batch_size, shuffle, sampler and drop_last "
-                "cannot be given with it"
+                "DataLoader: a batch_sampler decides the batches, so batch_size, shuffle, sampler "
+                "and drop_last cannot be given with it"
             )
         if sampler is None:
             sampler = (
@@ -155,10 +157,8 @@ class DataLoader:
         self.collate_fn = default_collate if collate_fn is None else collate_fn
         self._epoch = -1  # the epoch last begun
         self._delivered = 0  # batches delivered in it
-        self._next, self._skip = (
-            0,
-            0,
-        )  # the epoch to begin next, and how many of its batches to leave out
+        # the epoch to begin next, and how many of its batches to leave out
+        self._next, self._skip = 0, 0
 
     def __len__(self) -> int:
         """The number of batches in a whole epoch."""
@@ -195,7 +195,7 @@ class DataLoader:
         Raises:
             FormatError: a state that is not two such counts, or points behind the end of an epoch.
         """
-        epoch, batches = state.get("epoch"), state.get("batches")
+        epoch, batches = state.get("epoch", -1), state.get("batches", -1)
         if not (_is_count(epoch) and _is_count(batches) and batches <= len(self)):
             raise FormatError(
                 f"loader state: expected the counts epoch and batches, with batches at most {len(self)}, found {dict(state)}"

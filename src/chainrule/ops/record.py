@@ -152,6 +152,8 @@ class Op:
         self.rules: dict[str, Rule] = {}
         self.rule_at: list[Rule | None] = [None] * len(self.operands)
         self.joint: Rule | None = None
+        self.differentiable = False  # has any operand a rule?
+        self.saves_operands = False  # shortcut: what is kept is all operands, in order
         self.kernel: Callable | None = None if composite else body
         self.keep: tuple[tuple[str, Any], ...] = ()  # (where from, index or name) of each saved value
         self.strict = kind.strict and not composite  # the backend is laxer than the law, so the law is checked at every call
@@ -184,15 +186,19 @@ class Op:
             for p in parameters:
                 if p not in gradients and places[p] not in wanted:
                     wanted.append(places[p])
-        for name, f in functions.items():
+        for name in functions:
             assert name == "*" or name in self.operands or name == self.variadic, f"{self.name} has no operand {name}"
-            picks = [gradients[p] if p in gradients else len(self.outputs) + wanted.index(places[p]) for p in names[name]]
-            rule = Rule(f, tuple(picks), _picker(tuple(picks)))
+        order = [e for e in (("operand", k) for k in range(self.arity)) if e in wanted]
+        self.keep = (*order, *[e for e in wanted if e not in order])
+        for name, f in functions.items():
+            picks = tuple([gradients[p] if p in gradients else len(self.outputs) + self.keep.index(places[p]) for p in names[name]])
+            rule = Rule(f, picks, _picker(picks))
             if joint is None:
                 self.rules[name] = rule
             else:
                 self.joint = rule
-        self.keep = tuple(wanted)
+        self.differentiable = True
+        self.saves_operands = self.keep == tuple([("operand", k) for k in range(self.arity)])
         self.rule_at = [self.rules.get(name) for name in self.operands]
 
     def needed(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
@@ -208,11 +214,6 @@ class Op:
             everything = self.through_definition
             found = self._needed[tracked] = tuple([everything or first + k in picks for k in range(len(self.keep))])
         return found
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether any operand has a derivative rule."""
-        return bool(self.rules) or self.joint is not None
 
     @property
     def through_definition(self) -> bool:

@@ -9,10 +9,10 @@ order by construction, and nothing recurses.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,8 +32,9 @@ BF16 = dtypes.BF16_BITS
 class Leaf(Protocol):
     """What the pass asks of a leaf tensor."""
 
-    def meta(self) -> tuple[tuple[int, ...], Any]:
-        """Shape and stored dtype."""
+    @property
+    def metas(self) -> tuple:
+        """(shape, stored dtype), in a tuple of one."""
 
 
 Edge = tuple[Any, int]
@@ -155,17 +156,17 @@ class OpNode(Node):
             context = [cast(v, dtype=dtypes.float32) if getattr(v, "dtype", None) == BF16 else v for v in context]
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
-            out = op.joint.function(*[needs if v is NEEDS else v for v in [context[i] for i in op.joint.picks]])
-        else:
-            out = []
-            for edge, rule in zip(self.edges, op.rule_at, strict=False):
-                if edge is None or rule is None:
-                    out.append(None)
-                else:
-                    out.append(rule.function(*rule.pick(context)))
-            if op.variadic and len(self.edges) > len(out):
-                rule = op.rules.get(op.variadic)
-                out.extend(rule.function(*rule.pick(context)) if rule else [None] * (len(self.edges) - len(out)))
+            return op.joint.function(*[needs if v is NEEDS else v for v in op.joint.pick(context)])
+        out = []
+        for edge, rule in zip(self.edges, op.rule_at, strict=False):
+            if edge is None or rule is None:
+                out.append(None)
+            else:
+                f, _, pick = rule
+                out.append(f(*pick(context)))
+        if op.variadic and len(self.edges) > len(out):
+            rule = op.rules.get(op.variadic)
+            out.extend(rule.function(*rule.pick(context)) if rule else [None] * (len(self.edges) - len(out)))
         return out
 
     def _wrapped(self, wrap: Wrap) -> tuple:
@@ -246,25 +247,29 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
     wanted = None if asked is None else set(asked)
     run = None if asked is None else _leading_to(asked, [edge for edge, _ in roots])
 
-    def arrive(target: Any, k: int, g: Any) -> None:
+    def arrive(edge: Edge, g: Any) -> None:
+        target, k = edge
         if k < 0:
-            if wanted is None or (target, k) in wanted:
-                old = found.get((target, k))
-                found[target, k] = g if old is None else accumulate(old, g)
+            if wanted is None or edge in wanted:
+                old = found.get(edge)
+                found[edge] = g if old is None else accumulate(old, g)
             return
         slots = pending.get(target)
         if slots is None:
+            heappush(queue, (-target.order, target))
+            if len(target.metas) == 1:
+                pending[target] = [g]
+                return
             slots = pending[target] = [None] * len(target.metas)
-            heapq.heappush(queue, (-target.order, target))
         slots[k] = g if slots[k] is None else accumulate(slots[k], g)
 
-    for (target, k), g in roots:
-        arrive(target, k, g)
+    for edge, g in roots:
+        arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create
     try:
         with np.errstate(all="ignore"):
             while queue:
-                _, node = heapq.heappop(queue)
+                node = heappop(queue)[1]
                 grads = pending.pop(node)
                 if node.hooks is not None:
                     _run_hooks(node, grads)
@@ -274,16 +279,15 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                             found[node, k] = g
                     if node not in run:
                         continue
-                for edge, g in zip(node.edges, node.pull(grads, create, wrap), strict=True):
-                    if edge is None or g is None:
+                for edge, g in zip(node.edges, node.pull(grads, create, wrap), strict=False):
+                    if g is None or edge is None:
                         continue
-                    target, k = edge
-                    shape, dtype = target.metas[k] if k >= 0 else target.meta()
+                    shape, dtype = edge[0].metas[edge[1]]
                     if g.shape != shape:
                         g = unbroadcast(g, shape)
                     if g.dtype is not dtype and _stored(g) != dtype:
                         g = cast(g, dtype=dtypes.stored(dtype))
-                    arrive(target, k, g)
+                    arrive(edge, g)
                 if not retain:
                     node.release()
     finally:

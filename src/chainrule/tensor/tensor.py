@@ -139,9 +139,10 @@ class Tensor:
         v = self._value
         return Spec(v.shape, dtypes.stored(v.dtype))
 
-    def meta(self) -> tuple[tuple[int, ...], Any]:
-        """Shape and stored dtype, for the backward pass."""
-        return self._value.shape, self._value.dtype
+    @property
+    def metas(self) -> tuple:
+        """Shape and stored dtype, as the backward pass asks of a leaf."""
+        return ((self._value.shape, self._value.dtype),)
 
     # --------------------------------------------------------------------------------------------------- inspection
 
@@ -361,8 +362,7 @@ class Tensor:
     def __format__(self, how: str) -> str:
         return format(self.item(), how) if how and not self.ndim else repr(self)
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__  # by identity, although == compares elements
 
     # ------------------------------------------------------------------------------------------- dtype and device
 
@@ -543,7 +543,7 @@ class Tensor:
             self._edge = other
         else:
             path = self._path[len(base._path) :]
-            node = OpNode(ops.view_scatter, {"path": path}, (before, other), _scatter_saved(self._value.shape, path), (), (base.meta(),), here())
+            node = OpNode(ops.view_scatter, {"path": path}, (before, other), _scatter_saved(self._value.shape, path), (), base.metas, here())
             base._edge = node, 0
             base._stamp = self._storage.version
         return self
@@ -779,6 +779,8 @@ class modes_grad:
 
 _new = object.__new__
 NONE: dict = {}  # no attributes
+NO_STAMPS: list = []
+NOTHING = ("nothing", None)  # in the place of a saved value that no rule will ask for
 CPU = device_of(None)
 
 
@@ -874,10 +876,11 @@ def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:
 def _made(value: Any) -> Tensor:
     """A new tensor on a storage of its own."""
     out = _new(Tensor)
-    if value.__class__ is not ndarray and isinstance(value, np.generic):
+    if value.__class__ is ndarray:
+        if not value.flags.c_contiguous:
+            value = value.copy(order="C")  # everything but a view lies row-major
+    elif isinstance(value, np.generic):
         value = np.asarray(value)
-    if value.__class__ is ndarray and not value.flags.c_contiguous:
-        value = value.copy(order="C")  # everything but a view lies row-major
     if modes.trace is not None:
         value = modes.trace.adopt(out, value)
     out._value = value
@@ -890,10 +893,10 @@ def _made(value: Any) -> Tensor:
 
 def _record(op: Op, args: tuple, attrs: dict) -> Any:
     """An op on operands of which at least one is a Tensor: evaluate what lies below, and hang a node on the tape."""
-    if op.is_view:
-        return _view(op, args[0], attrs)
     if op.composite and not op.differentiable:
         return op.body(*args, **attrs)  # written in ops: each records itself
+    if op.is_view:
+        return _view(op, args[0], attrs)
     trace = modes.trace
     raw, edges, tracked = [], [], False
     for a in args:
@@ -916,42 +919,52 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
 
 def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:
     """The outputs as tensors, and the node that made them with what its rules need."""
-    single = op.single
-    values = (y,) if single else y
-    outs = (_made(y),) if single else [_made(v) for v in values[: len(op.outputs)]]
+    if op.single and (op.saves_operands or not op.keep) and None not in edges:
+        out = _made(y)
+        stamps = [(a._storage, a._storage.version) for a in args] if op.keep else NO_STAMPS
+        out._edge = OpNode(op, attrs, edges, raw if op.keep else [], stamps, ((y.shape, y.dtype),), here()), 0
+        return out
+    if op.single:
+        outs: Any = (_made(y),)
+        values: tuple = (y,)
+    else:
+        values = y
+        outs = [_made(v) for v in y[: len(op.outputs)]]
     keep = op.keep
     if None in edges:
         needed = op.needed(tuple([e is not None for e in edges]))
-        keep = [entry if need else ("nothing", 0) for entry, need in zip(keep, needed, strict=True)]
-    kept, stamps = [], []
+        keep = tuple([entry if need else NOTHING for entry, need in zip(keep, needed, strict=True)])
+    saved, stamps = [], []
     for source, k in keep:
         if source == "operand":
-            kept.append(raw[k])
-            if isinstance(a := args[k], Tensor):
+            saved.append(raw[k])
+            a = args[k]
+            if isinstance(a, Tensor):
                 storage = a._storage
                 stamps.append((storage, storage.version))
         elif source == "output":
             if k < len(outs):
-                kept.append(outs[k]._value)
+                saved.append(outs[k]._value)
                 stamps.append((outs[k]._storage, 0))
             else:
-                kept.append(values[k])  # hidden
+                saved.append(values[k])  # hidden
         elif source == "shape":
-            kept.append(getattr(raw[k], "shape", ()))
+            saved.append(getattr(raw[k], "shape", ()))
         elif source == "attribute":
-            kept.append(attrs[k])
+            saved.append(attrs[k])
         elif source == "operands":
-            kept.append(tuple(raw[k:]))
+            saved.append(tuple(raw[k:]))
             stamps.extend([(a._storage, a._storage.version) for a in args[k:] if isinstance(a, Tensor)])
         elif source == "shapes":
-            kept.append(tuple([v.shape for v in raw[k:]]))
+            saved.append(tuple([v.shape for v in raw[k:]]))
         else:
-            kept.append(NEEDS if source == "needs" else None)
-    metas = ((outs[0]._value.shape, outs[0]._value.dtype),) if single else tuple([(v.shape, v.dtype) for v in values[: len(outs)]])
-    node = OpNode(op, attrs, edges, kept, stamps, metas, here())
-    if single:
-        outs[0]._edge = node, 0
-        return outs[0]
+            saved.append(NEEDS if source == "needs" else None)
+    if op.single:
+        out = outs[0]
+        value = out._value
+        out._edge = OpNode(op, attrs, edges, saved, stamps, ((value.shape, value.dtype),), here()), 0
+        return out
+    node = OpNode(op, attrs, edges, saved, stamps, tuple([(v.shape, v.dtype) for v in values[: len(outs)]]), here())
     for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):
         if name not in op.constant:
             out._edge = node, k

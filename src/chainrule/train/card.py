@@ -97,7 +97,7 @@ def _results(experiment: Experiment, last: EpochFinished, test: Evaluation) -> s
 
 
 def _classes(classes: Sequence[str], confusion: np.ndarray) -> str:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, row, share in zip(classes, confusion, class_accuracy(confusion), strict=True):
         right = int(row[len(rows)])
         mistaken = [(int(n), classes[j]) for j, n in enumerate(row) if n and j != len(rows)]

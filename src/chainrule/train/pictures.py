@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,7 @@ __all__ = ["confusion_picture", "curves_picture", "mistakes_picture"]
 
 INK, MUTED, GRID = "#1f2430", "#6b7280", "#e6e8ec"
 BLUE, ORANGE, RED = "#3566c8", "#e07a2c", "#c8372d"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the pictures look the same everywhere
     "font.size": 10,
     "text.color": INK,
@@ -91,7 +91,11 @@ def curves_picture(history: Sequence[EpochFinished], test_accuracy: float) -> by
 def _curve(axes: Axes, epochs: list[int], train: list[float], validation: list[float]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    style = {"linewidth": 1.8, "marker": "o" if len(epochs) < 3 else "", "solid_capstyle": "round"}
+    style: dict[str, Any] = {
+        "linewidth": 1.8,
+        "marker": "o" if len(epochs) < 3 else "",
+        "solid_capstyle": "round",
+    }
     axes.plot(epochs, train, color=BLUE, label="training (augmented)", **style)
     axes.plot(epochs, validation, color=ORANGE, label="validation", **style)
     axes.set_xlabel("epoch")
@@ -185,6 +189,7 @@ def mistakes_picture(
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     N = len(images)
     if not len(labels) == len(predictions) == len(confidence) == N:
@@ -196,8 +201,10 @@ def mistakes_picture(
     columns = max(3, min(8, len(order)))
     rows = max(1, -(-len(order) // columns))
     with rc_context(STYLE):
-        figure = Figure(figsize=(1.45 * columns, 1.85 * rows + 0.5), layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.09, h_pad=0.07)
+        figure = Figure(
+            figsize=(1.45 * columns, 1.85 * rows + 0.5),
+            layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07),
+        )
         shown = f", the {most} most confident" if most < N else ""
         figure.suptitle(
             f"{N} of {total} test samples misread{shown}",

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import FormatError
+from ..base.errors import FormatError, StateDictError
 from ..platform import version
 from ..tensor import manual_seed
 from .card import model_card
@@ -121,6 +121,7 @@ def resume(folder: Path, subscribers: Sequence[Subscriber] = ()) -> RunResult:
 
     Raises:
         FormatError: `folder` holds no run that was begun, one that is finished, or damaged files.
+        StateDictError: the checkpoint's keys or shapes are not those of the model or the optimizer.
     """
     recipe, config, data_sha256 = _read_config(folder / "config.json")
     if not (folder / CHECKPOINT).exists():
@@ -132,11 +133,14 @@ def resume(folder: Path, subscribers: Sequence[Subscriber] = ()) -> RunResult:
     experiment = recipe.build(config)
     if experiment.data.sha256 != data_sha256:
         raise FormatError(
-            f"{experiment.data.name}: the data have changed since the run began: expected sha256 {data_sha256}, "
-            f"found {experiment.data.sha256}"
+            f"{experiment.data.name}: the data have changed since the run began: "
+            f"expected sha256 {data_sha256}, found {experiment.data.sha256}"
         )
     trainer = _trainer(experiment)
-    trainer.load_state_dict(state)
+    try:
+        trainer.load_state_dict(state)
+    except StateDictError as e:
+        raise StateDictError(f"{folder / CHECKPOINT}: {e}") from e
     if trainer.epoch >= trainer.epochs and (folder / "MODEL_CARD.md").exists():
         raise FormatError(f"{folder}: expected an unfinished run, found one that is finished")
     return _run(recipe, config, experiment, trainer, folder, subscribers)

@@ -143,7 +143,7 @@ class Function:
         inputs = {id(a): a for a in args if isinstance(a, Tensor)}
         kept = [o.detach() if isinstance(o, Tensor) and id(o) in inputs else o for o in outs]
         tensors = [o for o in kept if isinstance(o, Tensor)]
-        node = FunctionNode(cls, context, edges, tuple([o.meta() for o in tensors]))
+        node = FunctionNode(cls, context, edges, tuple([o.metas[0] for o in tensors]))
         results = []
         k = 0
         saved = dict(enumerate(context._saved))
