@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ops.calls import (
-    CALLS, OPS, all_outputs, as_tuple, assert_close, differentiable_by, differentiable_outputs, each_call, each_op, gradients, in_dtype,
+    CALLS, OPS, all_outputs, as_tuple, assert_close, differentiable_outputs, each_call, each_op, gradients,
     is_floating, names_of, normal_form, operands, outputs_and_gradients, raw, same_bits, samples, spec, specs, tensors, weights_for,
 )  # fmt: skip
 
@@ -38,23 +38,22 @@ LIMIT = 1e-5  # the largest relative error of a derivative in float64
 
 
 def check_law(op, sample, seed, dtype=dtypes.float64):
-    """Shapes and dtypes that the law says are those that the body returns, of hidden outputs too."""
+    """Shapes and dtypes that the law says are those that the body returns, of hidden outputs too; what it refuses, the op refuses."""
     args = operands(op, sample, seed, dtype)
     try:
-        attrs = normal_form(op, args, sample.attributes)
-        said = output_specs(op, tuple(args), attrs)
-    except DTypeError as refusal:
+        said = output_specs(op, tuple(args), normal_form(op, args, sample.attributes))
+    except DTypeError:
         with pytest.raises(DTypeError) as found:
             op(*args, **sample.attributes)
-        assert str(found.value) == str(refusal)
+        check_words(op, args, str(found.value))
         return
-    assert [spec(y) for y in all_outputs(op, args, sample.attributes)] == specs(said)
+    assert [spec(y) for y in all_outputs(op, args, sample.attributes)] == specs(said), dtype.name
 
 
-@pytest.mark.parametrize("dtype", dtypes.ALL, ids=lambda d: d.name)
 @each_call()
-def test_the_law_says_what_the_body_returns(op, sample, seed, dtype):
-    check_law(op, sample, seed, dtype)
+def test_the_law_says_what_the_body_returns(op, sample, seed):
+    for dtype in dtypes.ALL:
+        check_law(op, sample, seed, dtype)
 
 
 def sizes(shape):
@@ -77,6 +76,10 @@ def near(value):
     return st.just(value)
 
 
+NOT_OF_SHAPES = {"skip"}
+"""Attributes that the engine sets, with no law about them."""
+
+
 @st.composite
 def wrong_calls(draw, op):
     """A sample whose shapes and attributes were changed at random: most of them break the law."""
@@ -84,7 +87,7 @@ def wrong_calls(draw, op):
     args = [o._replace(shape=draw(sizes(o.shape))) if isinstance(o, Draw) else o for o in sample.operands]  # fmt: skip
     attrs = sample.attributes
     if draw(st.booleans()):
-        attrs = {k: draw(near(v)) for k, v in attrs.items()}
+        attrs = {k: draw(near(v)) if k not in NOT_OF_SHAPES else v for k, v in attrs.items()}
     return sample._replace(operands=tuple(args), attributes=attrs)
 
 
@@ -93,7 +96,7 @@ def check_refusal(op, sample):
     args = sample.draw(3)
     try:
         said = output_specs(op, tuple(args), normal_form(op, args, sample.attributes))
-    except (ChainruleError, ValueError) as refusal:  # a composite may refuse an attribute by a plain ValueError
+    except ChainruleError as refusal:
         with pytest.raises(type(refusal)) as found:
             op(*args, **sample.attributes)
         check_words(op, args, str(found.value))
@@ -101,7 +104,7 @@ def check_refusal(op, sample):
     try:
         outs = all_outputs(op, args, sample.attributes)
     except RangeError as e:  # whether an index is in range is not for a law to know
-        assert op.kind.name in ("gather", "scatter")
+        assert any(isinstance(o, Draw) and o.kind == "i" for o in sample.operands)
         check_words(op, args, str(e))
         return
     assert [spec(y) for y in outs] == specs(said)
@@ -210,7 +213,7 @@ def test_broadcasting(op):
     """Operands that broadcast give the bits of operands that were broadcast before, and gradients summed back."""
     sample = samples(op)[0]
     draws = [o for o in sample.operands if isinstance(o, Draw)]
-    if len(draws) < 2 or (op.composite and op.normalize):  # losses refuse to broadcast
+    if len(draws) < 2 or "reduction" in op.defaults:  # losses refuse to broadcast
         return
 
     @given(hnp.mutually_broadcastable_shapes(num_shapes=len(draws), max_dims=3, max_side=3, min_side=0))
@@ -274,21 +277,22 @@ def flipped(a):
 
 
 ORDER_OF_SUMS = ("contract", "window", "normalize", "reduce")
-"""Kinds that sum: NumPy and BLAS sum in the order of memory, so a layout may change the last bits (and does in torch)."""
+"""Kinds that sum, as do losses and the gradients of operands that were broadcast: NumPy and BLAS sum in the order of memory, so a
+layout may change the last bits, as in torch."""
 
 
-@pytest.mark.parametrize("layout", [transposed, strided, flipped], ids=lambda f: f.__name__)
 @each_call(lambda op: op.kind.name not in ("create", "random"))
-def test_memory_layout_does_not_matter(op, sample, seed, layout):
+def test_memory_layout_does_not_matter(op, sample, seed):
     args = operands(op, sample, seed)
-    turned = [layout(a) if isinstance(a, np.ndarray) else a for a in args]
     expected = outputs_and_gradients(op, args, sample.attributes)
-    for k, (f, e) in enumerate(zip(outputs_and_gradients(op, turned, sample.attributes), expected, strict=True)):
-        # a gradient may be summed to the shape of its operand, a loss to a number
-        if op.kind.name in ORDER_OF_SUMS or e is None or e.size < sum([a.size for a in args if isinstance(a, np.ndarray)]):  # fmt: skip
-            assert f is e is None or assert_close(f, e) is None
-        else:
-            assert same_bits(f, e), f"result {k}"
+    for layout in (transposed, strided, flipped):
+        turned = [layout(a) if isinstance(a, np.ndarray) else a for a in args]
+        found = outputs_and_gradients(op, turned, sample.attributes)
+        for k, (f, e) in enumerate(zip(found, expected, strict=True)):
+            if op.kind.name in ORDER_OF_SUMS or "reduction" in sample.attributes or k >= len(op.outputs):
+                assert (f is None and e is None) or assert_close(f, e) is None
+            else:
+                assert same_bits(f, e), f"{layout.__name__}, result {k}"
 
 
 def check_operands_stay(op, sample, seed, dtype=dtypes.float64):
@@ -311,10 +315,10 @@ def check_operands_stay(op, sample, seed, dtype=dtypes.float64):
     assert [raw(v).tobytes() for v in y] == outs
 
 
-@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.bfloat16, dtypes.int64], ids=lambda d: d.name)
 @each_call()
-def test_operands_stay_as_they_were(op, sample, seed, dtype):
-    check_operands_stay(op, sample, seed, dtype)
+def test_operands_stay_as_they_were(op, sample, seed):
+    for dtype in (dtypes.float64, dtypes.bfloat16, dtypes.int64):
+        check_operands_stay(op, sample, seed, dtype)
 
 
 def check_memory(op, sample, seed, dtype=dtypes.float64):
@@ -332,10 +336,10 @@ def check_memory(op, sample, seed, dtype=dtypes.float64):
         assert op.is_view or not y.size or (y.flags.writeable and 0 not in [s for s, n in zip(y.strides, y.shape, strict=True) if n > 1])  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.float32, dtypes.bfloat16, dtypes.int64, dtypes.bool_], ids=lambda d: d.name)
 @each_call()
-def test_outputs_have_memory_of_their_own(op, sample, seed, dtype):
-    check_memory(op, sample, seed, dtype)
+def test_outputs_have_memory_of_their_own(op, sample, seed):
+    for dtype in (dtypes.float64, dtypes.float32, dtypes.bfloat16, dtypes.int64, dtypes.bool_):
+        check_memory(op, sample, seed, dtype)
 
 
 # --------------------------------------------------------------------------------------- 5. composite = definition
@@ -359,10 +363,10 @@ def check_definition(op, sample, seed, dtype=dtypes.float64):
         assert (f is None and e is None) or assert_close(f, e) is None
 
 
-@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.float32], ids=lambda d: d.name)
 @each_call(lambda op: op.composite)
-def test_composite_is_its_definition(op, sample, seed, dtype):
-    check_definition(op, sample, seed, dtype)
+def test_composite_is_its_definition(op, sample, seed):
+    for dtype in (dtypes.float64, dtypes.float32):
+        check_definition(op, sample, seed, dtype)
 
 
 @each_call(lambda op: not op.composite and op.differentiable)
@@ -428,7 +432,6 @@ def test_traced_is_eager_in_bfloat16(op, sample, seed):
 def test_every_op_explains_itself(op):
     shown = op.show()
     first = inspect.cleandoc(op.__doc__).splitlines()[0]
-    assert first[0] == first[0].upper() or "=" in first or not first[0].isalpha() or first[0] in "xy0a"
     assert first in shown
     assert f"{op.kind} {'composite' if op.composite else 'primitive'}" in shown
     assert "law: " in shown

@@ -10,7 +10,7 @@ from ..base import dtypes
 from ..base.errors import DTypeError, RangeError
 from ..ops import abs as abs_
 from ..ops import cast, exp, expand, gather, log, log1p, maximum, minimum, scatter, square, sum, view, where, zeros_like
-from ..ops.kinds import elementwise, normalizing
+from ..ops.kinds import elementwise, reduce
 from ..ops.record import composite, refuse, spec_of
 from ..ops.samples import F, I, S
 from .normalize import _log_softmax, log_softmax
@@ -87,7 +87,7 @@ _CLASSES = (
 )
 
 
-@composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, hidden=("logp", "at", "w"),
+@composite(reduce, types="floating", promotes=("x", "weight"), normalize=_class_law, hidden=("logp", "at", "w"),
            reference="torch.nn.functional.cross_entropy", onnx="SoftmaxCrossEntropyLoss", samples=_CLASSES)  # fmt: skip
 def cross_entropy(x, target, weight=None, /, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """Cross-entropy of logits x (N, C, …) with class indices,  −w[t] · ln softmax(x)[t],  in nats; the mean is over the weights.
@@ -150,7 +150,7 @@ cross_entropy.vjp(x=lambda g, x, target, weight, logp, at, w, ignore_index, redu
     g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing))  # fmt: skip
 
 
-@composite(normalizing, types="floating", promotes=("x", "weight"), normalize=_class_law, reference="torch.nn.functional.nll_loss",
+@composite(reduce, types="floating", promotes=("x", "weight"), normalize=_class_law, reference="torch.nn.functional.nll_loss",
            samples=tuple([S(*s.operands, ignore_index=s.attributes["ignore_index"], reduction=s.attributes["reduction"]) for s in _CLASSES]))  # fmt: skip
 def nll_loss(x, target, weight=None, /, *, ignore_index=-100, reduction="mean"):
     """Negative log-likelihood of log-probabilities x (N, C, …),  −w[t] · x[t];  the mean is over the weights."""
@@ -167,7 +167,7 @@ def _soft_law(args, attrs):
     return check_reduction(args, attrs)
 
 
-@composite(normalizing, types="floating", normalize=_soft_law, samples=(
+@composite(reduce, types="floating", normalize=_soft_law, samples=(
     S(F(5, 3), F(5, 3, low=0, high=1), None, reduction="mean", label_smoothing=0.0), S(F(2, 3, 5), F(2, 3, 5, low=0, high=1), F(3, low=0.5, high=2), reduction="sum", label_smoothing=0.1)))  # fmt: skip
 def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smoothing=0.0):
     """Cross-entropy of logits with class probabilities,  −Σ_c w_c · t_c · ln softmax(x)_c;  the mean is over the N · … entries."""
@@ -184,13 +184,13 @@ def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smo
 _PAIR = (S(F(5, 3), F(5, 3), reduction="mean"), S(F(7), F(7), reduction="sum"), S(F(5, 3), F(5, 3), reduction="none"))
 
 
-@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
+@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
 def mse_loss(x, target, /, *, reduction="mean"):
     """Squared error,  (x − target)²."""
     return reduce_loss(square(x - target), reduction)
 
 
-@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
+@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
 def l1_loss(x, target, /, *, reduction="mean"):
     """Absolute error,  |x − target|."""
     return reduce_loss(abs_(x - target), reduction)
@@ -199,7 +199,7 @@ def l1_loss(x, target, /, *, reduction="mean"):
 _BETA = tuple([S(*s.operands, **s.attributes, beta=0.7) for s in _PAIR])
 
 
-@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
+@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
 def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
     """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick 2015."""
     d = abs_(x - target)
@@ -212,7 +212,7 @@ def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
 _DELTA = tuple([S(*s.operands, **s.attributes, delta=0.7) for s in _PAIR])
 
 
-@composite(elementwise, types="promote", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
+@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
 def huber_loss(x, target, /, *, reduction="mean", delta=1.0):
     """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber 1964."""
     d = abs_(x - target)
@@ -224,14 +224,26 @@ _UNIT = (S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), None, reduction="
          S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), reduction="none"))  # fmt: skip
 
 
-@composite(elementwise, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy", samples=_UNIT)
+@composite(elementwise, types="floating", samples=(S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1)),))
+def binary_entropy(x, target, /):
+    """−(t ln x + (1 − t) ln(1 − x)), elementwise. At x = 0 and 1 the derivative stays finite, as in PyTorch."""
+    return -(target * maximum(log(x), -100.0) + (1 - target) * maximum(log1p(-x), -100.0))
+
+
+binary_entropy.vjp(
+    x=lambda g, x, target: g * (x - target) / maximum(x * (1 - x), 1e-12),
+    target=lambda g, x: g * (maximum(log1p(-x), -100.0) - maximum(log(x), -100.0)),
+)
+
+
+@composite(reduce, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy", samples=_UNIT)
 def binary_cross_entropy(x, target, weight=None, /, *, reduction="mean"):
     """−w · (t ln x + (1 − t) ln(1 − x))  of probabilities x, in nats; logarithms are limited to −100, as in PyTorch."""
-    loss = -(target * maximum(log(x), -100.0) + (1 - target) * maximum(log1p(-x), -100.0))
+    loss = binary_entropy(x, target)
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
-@composite(elementwise, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy_with_logits",
+@composite(reduce, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy_with_logits",
            samples=(S(F(5, 3), F(5, 3, low=0, high=1), None, None, reduction="mean"), S(F(5, 3), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), F(3, low=0.5, high=2), reduction="sum")))  # fmt: skip
 def binary_cross_entropy_with_logits(x, target, weight=None, pos_weight=None, /, *, reduction="mean"):
     """Binary cross-entropy of logits,  (1 − t) x + (1 + (p − 1) t) · ln(1 + e^−x),  p the weight of positives; in nats."""
@@ -240,12 +252,17 @@ def binary_cross_entropy_with_logits(x, target, weight=None, pos_weight=None, /,
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
-@composite(elementwise, types="promote", reference="torch.nn.functional.kl_div",
+def _kl_law(args, attrs):
+    if attrs["reduction"] == "batchmean":
+        same_shapes(args, attrs | {"reduction": "sum"})
+        return attrs
+    return same_shapes(args, attrs)
+
+
+@composite(reduce, types="promote", normalize=_kl_law, reference="torch.nn.functional.kl_div",
            samples=(S(F(5, 3), F(5, 3, low=0.1, high=1), reduction="sum", log_target=False), S(F(5, 3), F(5, 3), reduction="batchmean", log_target=True)))  # fmt: skip
 def kl_div(x, target, /, *, reduction="mean", log_target=False):
     """Kullback–Leibler divergence  t · (ln t − x)  of log-probabilities x, in nats; 'batchmean' divides the sum by the first size."""
-    if tuple(x.shape) != tuple(target.shape):
-        raise refuse("input and target must have the same shape")
     if log_target:
         loss = exp(target) * (target - x)
     else:

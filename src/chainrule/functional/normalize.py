@@ -145,9 +145,9 @@ def _per_channel(args, attrs):
     x = args[0]
     if x.ndim < 2:
         raise refuse("x must be (N, C, …)")
-    for name, v in zip(("weight", "bias"), args[1:], strict=False):
+    for v in args[1:]:
         if v is not None and tuple(v.shape) != (x.shape[1],):
-            raise refuse(f"{name} must have one element for each of the {x.shape[1]} channels")
+            raise refuse(f"every vector must have one element for each of the {x.shape[1]} channels of x")
     return attrs
 
 
@@ -206,6 +206,22 @@ def _batch_norm_rule(g_y, weight, xhat, inverse, needs):
 
 
 batch_norm.vjp(lambda g_y, weight, xhat, inverse, needs: _batch_norm_rule(g_y, weight, xhat, inverse, needs))
+
+
+def _given_statistics(args, attrs):
+    x, mean, var, weight, bias = args
+    _per_channel((x, mean, var), attrs)
+    return _per_channel((x, weight, bias), attrs)
+
+
+@composite(normalizing, types="floating", normalize=_given_statistics,
+           samples=(S(F(5, 3), F(3), F(3, low=0.5, high=2), F(3), F(3), eps=1e-5), S(F(2, 3, 5), F(3), F(3, low=0.5, high=2), None, None, eps=1e-3)))  # fmt: skip
+def batch_norm_with(x, mean, var, weight=None, bias=None, /, *, eps=1e-5):
+    """y = (x − mean) / √(var + eps) · weight + bias  with given statistics, as a trained layer computes it: one factor and one summand a channel."""
+    factor = rsqrt(var + eps)
+    factor = factor if weight is None else factor * weight
+    summand = -mean * factor if bias is None else bias - mean * factor
+    return x * channelled(factor, x.ndim) + channelled(summand, x.ndim)
 
 
 @composite(normalizing, types="floating", reference="torch.nn.functional.group_norm", onnx="GroupNormalization",

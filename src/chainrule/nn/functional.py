@@ -528,7 +528,7 @@ def batch_norm(
             raise ValueError(
                 "Expected running_mean and running_var to be given when training=False"
             )
-        return _with_statistics(input, running_mean, running_var, weight, bias, eps)
+        return fn.batch_norm_with(input, running_mean, running_var, weight, bias, eps=eps)
     count = input.numel() // input.shape[1] if input.ndim > 1 and input.shape[1] else 0
     if count == 1:
         raise ShapeError(
@@ -543,23 +543,6 @@ def batch_norm(
             unbiased = var * (count / (count - 1))
             running_var.copy_(running_var * (1 - momentum) + unbiased * momentum)
     return y
-
-
-def _with_statistics(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Any, bias: Any, eps: float
-) -> Tensor:
-    """(x − mean) / √(var + eps) · weight + bias  as one factor and one summand per channel."""
-    if x.ndim < 2 or tuple(mean.shape) != (x.shape[1],):
-        raise ShapeError(
-            f"batch_norm: the running statistics {tuple(mean.shape)} must have one element for each "
-            f"channel of the input {tuple(x.shape)}"
-        )
-    factor = (var + eps).rsqrt()
-    factor = factor if weight is None else factor * weight
-    summand = -mean * factor
-    summand = summand if bias is None else summand + bias
-    wide = (1, -1, *(1,) * (x.ndim - 2))
-    return x * factor.reshape(wide) + summand.reshape(wide)
 
 
 def layer_norm(
@@ -714,18 +697,9 @@ def _dropout(input: Tensor, p: float, training: bool, inplace: bool, channels: b
     if not training or p == 0.0 or input.numel() == 0:
         return input
     drawn = math.prod(input.shape[:2]) if channels else input.numel()
-    state, skip = _drawn(drawn)
+    state, skip = default_generator.take(drawn)
     y = fn.dropout(input, state, p=p, skip=skip, channels=channels)
     return input.copy_(y) if inplace else y
-
-
-def _drawn(count: int) -> tuple[Any, int]:
-    """The default generator's state for ``count`` numbers, which it then has given away."""
-    if modes.trace is not None:
-        return modes.trace.random(default_generator, count)
-    state = default_generator.state()
-    default_generator.advance(count)
-    return state, 0
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -157,6 +157,7 @@ class Op:
         self.kernel: Callable | None = None if composite else body
         self.keep: tuple[tuple[str, Any], ...] = ()  # (where from, index or name) of each saved value
         self.strict = kind.strict and not composite  # the backend is laxer than the law, so the law is checked at every call
+        self.takes_part = False  # a view of some of the elements, each once: its gradient is a part of the operand's
         self.nests = kind.name == "scan"  # its body evaluates other ops, each of which is quiet itself
         self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         self.is_view = kind.name == "view"

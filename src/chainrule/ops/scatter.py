@@ -23,11 +23,11 @@ def _need_integers(**index: Spec) -> None:
             raise DTypeError(f"{name} must hold integers, found {s.dtype.name}")
 
 
-def _check_range(index: Any, size: int, what: str) -> None:
-    """Refuse an index outside [−size, size): NumPy's own message names neither the op nor the place."""
+def _check_range(index: Any, size: int, what: str, *, lowest: int = 0) -> None:
+    """Refuse an index outside [lowest, size): NumPy's own message names neither the op nor the place."""
     if index.size:
         low, high = int(index.min()), int(index.max())
-        if low < -size or high >= size:
+        if low < lowest or high >= size:
             raise RangeError(f"index {high if high >= size else low} is out of range for {what} of size {size}")
 
 
@@ -51,7 +51,7 @@ def _index_law(op: Op, x: Spec, *indices: Spec, dims: tuple) -> Spec:
 def _places(x: Any, indices: tuple, dims: tuple) -> tuple:
     where_: list[Any] = [slice(None)] * x.ndim
     for d, i in zip(dims, indices, strict=True):
-        _check_range(i, x.shape[d], f"dimension {d}")
+        _check_range(i, x.shape[d], f"dimension {d}", lowest=-x.shape[d])
         where_[d] = i
     return tuple(where_)
 
@@ -195,7 +195,7 @@ def scatter_add(x, at, source, /, *, dim):
         return y + source if at.size else y
     _check_range(at, y.shape[dim], f"dimension {dim}")
     flat, step = xp.zeros((1,) * y.ndim, "int64"), 1  # one flat index: adding at it is many times faster than at a tuple
-    for k, place in reversed(list(enumerate(_grid(at % y.shape[dim] if at.size else at, dim)))):
+    for k, place in reversed(list(enumerate(_grid(at, dim)))):
         flat = flat + place * step
         step *= y.shape[k]
     xp.add_at(y.reshape(-1), flat.reshape(-1), xp.broadcast_to(_upto(source, at.shape), at.shape).reshape(-1))
@@ -225,8 +225,6 @@ def _embedding_law(op: Op, weight: Spec, at: Spec, *, padding: int | None) -> Sp
 def embedding(weight, at, /, *, padding=None):
     """Rows of a table,  y[…] = weight[at[…]].  Row `padding` gets no gradient. The gradient is dense and deterministic."""
     _check_range(at, weight.shape[0], "the table")
-    if at.size and int(at.min()) < 0:
-        raise RangeError(f"index {int(at.min())} is out of range for the table of size {weight.shape[0]}")
     return weight[at]
 
 

@@ -182,6 +182,9 @@ def diagonal(x, /, *, offset=0, dim1=0, dim2=1):
 diagonal.vjp(x=lambda g, x_shape, offset, dim1, dim2: view_scatter(
     full(shape=x_shape, value=0.0, dtype=g.dtype), g, path=((diagonal, (("offset", offset), ("dim1", dim1), ("dim2", dim2))),)))  # fmt: skip
 
+for _op in (slice_, select, diagonal):
+    _op.takes_part = True
+
 # ----------------------------------------------------------------------------------------------- writing through views
 
 

@@ -65,6 +65,7 @@ class Node:
     """One step of the tape. Subclasses say how gradients are pulled back through it."""
 
     __slots__ = ("__weakref__", "edges", "hooks", "metas", "order", "place")
+    part = False  # is the output a part of the one operand, so that its gradient is a part of the operand's?
 
     def __init__(self, edges: Sequence[Edge | None], metas: tuple, place: Place | None):
         self.edges, self.metas, self.place = edges, metas, place  # metas: (shape, stored dtype) of each output
@@ -108,6 +109,14 @@ class OpNode(Node):
     @property
     def name(self) -> str:
         return self.op.name
+
+    @property
+    def part(self) -> bool:  # type: ignore[override]
+        return self.op.takes_part
+
+    @property
+    def freed(self) -> bool:
+        return self.saved is None
 
     def release(self) -> None:
         self.saved = None  # type: ignore[assignment]
@@ -263,6 +272,30 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
             slots = pending[target] = [None] * len(target.metas)
         slots[k] = g if slots[k] is None else accumulate(slots[k], g)
 
+    def arrive_at(edge: Edge, op: Op, attrs: dict, g: Any) -> None:
+        """The gradient of a part (a slice, one index): added in place into a gradient of the whole that belongs to this pass alone.
+
+        Without this every step of a loop over x[t] would make an array of the size of x, to add up mostly zeros.
+        """
+        target, k = edge
+        if k < 0 and wanted is not None and edge not in wanted:
+            return
+        slots = found if k < 0 else pending.get(target)
+        key: Any = edge if k < 0 else k
+        if slots is None or (k < 0 and edge not in found) or (k >= 0 and slots[k] is None):
+            shape, dtype = target.metas[k]
+            whole = np.zeros(shape, dtype)
+            op.body(whole, **attrs)[...] = g
+            arrive(edge, whole)
+            whole_parts[edge] = whole
+            return
+        whole = slots[key]
+        if whole_parts.get(edge) is not whole:
+            whole = whole_parts[edge] = slots[key] = np.array(whole)
+        part = op.body(whole, **attrs)
+        part += g
+
+    whole_parts: dict[Edge, np.ndarray] = {}  # gradients in the making that nothing else holds
     for edge, g in roots:
         arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create
@@ -279,6 +312,12 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                             found[node, k] = g
                     if node not in run:
                         continue
+                if node.part and not create and grads[0].__class__ is np.ndarray and grads[0].dtype != BF16 and not node.freed:
+                    if node.edges[0] is not None:
+                        arrive_at(node.edges[0], node.op, node.attrs, grads[0])
+                    if not retain:
+                        node.release()
+                    continue
                 for edge, g in zip(node.edges, node.pull(grads, create, wrap), strict=False):
                     if g is None or edge is None:
                         continue

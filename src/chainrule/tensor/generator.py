@@ -86,15 +86,18 @@ class Generator:
             finally:
                 self._seed, self._offset = before
 
+    def take(self, words: int) -> tuple[Any, int]:
+        """(state, skip) for a random op that draws this many words, which are then given away."""
+        if modes.trace is not None:
+            return modes.trace.random(self, words)
+        state = self.state()
+        self.advance(words)
+        return state, 0
+
     def draw(self, op: ops.Op, shape: tuple, **attrs: Any) -> Any:
         """A raw value of a random op, and the offset moved on by what it took."""
-        count = WORDS[op.name] * shapes.size(shape)
-        if modes.trace is not None:
-            state, skip = modes.trace.random(self, count)
-            return op(state, shape=shape, skip=skip, **attrs)
-        state = self.state()
-        self.advance(count)
-        return op(state, shape=shape, skip=0, **attrs)
+        state, skip = self.take(WORDS[op.name] * shapes.size(shape))
+        return op(state, shape=shape, skip=skip, **attrs)
 
 
 default_generator = Generator()
