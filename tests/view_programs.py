@@ -88,12 +88,12 @@ def view(m, x, c):
     """One of the views that every library can take."""
     n = x.ndim
     if c < 3 and n:
-        return x[1:] if c == 0 else x[..., ::2] if c == 1 else x[0]
+        return x[1:] if c == 0 else x[..., ::2] if c == 1 else x[0, ...]
     if c < 6 and n > 1:
-        return m.transpose(x, 0, n - 1) if c < 5 else x[:, -1]
+        return m.transpose(x, 0, n - 1) if c < 5 else x[:, -1, ...]
     if c < 9 and m.contiguous(x):
         return m.reshape(x, (-1,)) if c < 8 or n < 2 else m.reshape(x, (x.shape[0], -1))
-    return m.unsqueeze(x, c % (n + 1)) if n < 5 else x[0]
+    return m.unsqueeze(x, c % (n + 1)) if n < 5 else x[0, ...]
 
 
 def run(m, program, x):

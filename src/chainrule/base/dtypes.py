@@ -117,6 +117,11 @@ def set_default(dtype: object) -> None:
     _result.cache_clear()
 
 
+def of_value(dtype: object) -> DType:
+    """As `of`, for the dtype that a value at hand says it has: there `uint16` means bfloat16."""
+    return bfloat16 if isinstance(dtype, np.dtype) and dtype == BF16_BITS else of(dtype)
+
+
 def of_scalar(value: object) -> DType:
     """The dtype that a Python number has when a tensor is made from it."""
     if isinstance(value, bool):
@@ -175,8 +180,7 @@ def promote(operands: Sequence[tuple[DType, int]]) -> DType:
 
 def bits_from_float32(x: np.ndarray) -> np.ndarray:
     """float32 → the bits of the nearest bfloat16, ties to even; a NaN stays a (quiet) NaN."""
-    x = np.ascontiguousarray(x, dtype=np.float32)
-    u = x.view(np.uint32)
+    u = np.array(x, dtype=np.float32, order="C", copy=None).view(np.uint32)
     rounded = (u + np.uint32(0x7FFF) + ((u >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
     nan = (u >> np.uint32(16)) | np.uint32(0x40)
     return np.where(np.isnan(x), nan, rounded).astype(np.uint16)

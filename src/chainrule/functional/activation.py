@@ -8,7 +8,7 @@ from ..backends import xp
 from ..ops import clamp, erf, exp, expm1, log1p, logical_and, maximum, minimum, sigmoid, sign, slice_, tanh, where
 from ..ops import abs as abs_
 from ..ops.kinds import elementwise, gather
-from ..ops.record import composite
+from ..ops.record import composite, refuse
 from ..ops.samples import F, S
 
 SQRT_HALF = math.sqrt(0.5)
@@ -19,7 +19,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et 
 @composite(elementwise, types="promote", reference="torch.nn.functional.relu", onnx="Relu")
 def relu(x, /):
     """Rectified linear unit,  y = max(x, 0);  the derivative at 0 is 0."""
-    return where(x > 0, x, where(x != x, x, 0.0 * x))
+    return where(x > 0, x, where(x != x, x, 0))
 
 
 relu.vjp(x=lambda g, y: g * (y > 0))
@@ -195,5 +195,5 @@ def glu(x, /, *, dim=-1):
     """Gated linear unit: the first half of an axis times σ of the second.  Source: Dauphin et al. 2017."""
     half = x.shape[dim] // 2
     if 2 * half != x.shape[dim]:
-        raise ValueError(f"glu: the axis to halve must have an even size, found {x.shape[dim]}")
+        raise refuse(f"the axis to halve must have an even size, found {x.shape[dim]}")
     return slice_(x, dim=dim, start=0, stop=half) * sigmoid(slice_(x, dim=dim, start=half))

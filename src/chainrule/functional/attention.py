@@ -30,7 +30,7 @@ _SAMPLES = (
 )
 
 
-@composite(contract, types="floating", promotes=("q", "k", "v"), normalize=_check, hidden=("p",), reference="torch.nn.functional.scaled_dot_product_attention",
+@composite(contract, types="floating", masks=("mask",), normalize=_check, hidden=("p",), reference="torch.nn.functional.scaled_dot_product_attention",
            samples=_SAMPLES)  # fmt: skip
 def attention(q, k, v, mask=None, /, *, causal=False, scale=None):
     """y = softmax(q kᵀ · scale + mask) v.  q (…, T, D), k (…, S, D), v (…, S, E) → (…, T, E); scale is 1/√D unless given.

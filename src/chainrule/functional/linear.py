@@ -31,7 +31,7 @@ def linear(x, weight, bias=None, /):
 
 
 linear.vjp(
-    x=lambda g, weight: g @ weight,
+    x=lambda g, weight: g @ weight if g.ndim > 1 else sum(view(g, shape=(-1, 1)) * weight, dim=0),
     weight=lambda g, x: rows(g).mT @ rows(x) if x.ndim > 1 else _outer(g, x),
     bias=lambda g: g,
 )
@@ -50,7 +50,11 @@ def _linear(x, weight, bias=None):
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
 
 
-@composite(random, types="floating", promotes=("x",), hidden=("kept",), reference="torch.nn.functional.dropout")
+_STATE = xp.asarray([7, 0])  # seed and offset
+
+
+@composite(random, types="floating", promotes=("x",), hidden=("kept",), reference="torch.nn.functional.dropout",
+           samples=(S(F(5, 3), _STATE, p=0.5), S(F(5, 3), _STATE, p=1.0), S(F(5, 3, 2), _STATE, p=0.3, channels=True)))  # fmt: skip
 def dropout(x, state, /, *, p=0.5, skip=0, channels=False):
     """Each element is 0 with probability p, else x / (1 − p), so that the mean stays.  Source: Srivastava et al. 2014.
 

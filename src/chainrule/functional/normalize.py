@@ -23,7 +23,7 @@ _ALONG = (S(F(5, 3), dim=-1), S(F(5, 3, 2), dim=1), S(F(), dim=0), S(F(0, 3), di
 @composite(normalizing, types="floating", normalize=along, reference="torch.softmax", onnx="Softmax", samples=_ALONG)
 def softmax(x, /, *, dim):
     """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ)  along an axis; the largest element is subtracted first, so nothing overflows."""
-    if x.ndim == 0:
+    if x.ndim == 0 or x.shape[dim] == 0:
         return exp(x - x)
     e = exp(x - amax(x, dim=dim, keepdim=True))
     return e / sum(e, dim=dim, keepdim=True)
@@ -45,7 +45,7 @@ def _softmax(x, *, dim):
 @composite(normalizing, types="floating", normalize=along, reference="torch.log_softmax", onnx="LogSoftmax", samples=_ALONG)
 def log_softmax(x, /, *, dim):
     """yᵢ = xᵢ − ln Σⱼ e^(xⱼ)  along an axis."""
-    if x.ndim == 0:
+    if x.ndim == 0 or x.shape[dim] == 0:
         return x - x
     z = x - amax(x, dim=dim, keepdim=True)
     return z - log(sum(exp(z), dim=dim, keepdim=True))
@@ -138,7 +138,7 @@ def rms_norm(x, weight=None, /, *, shape, eps=None):
 
 def epsilon(dtype) -> float:
     """The distance from 1 to the next number of a floating dtype."""
-    return {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}[dtypes.stored(dtype).name if not hasattr(dtype, "category") else dtype.name]
+    return {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}[dtypes.of_value(dtype).name]
 
 
 def _per_channel(args, attrs):
@@ -224,12 +224,17 @@ def batch_norm_with(x, mean, var, weight=None, bias=None, /, *, eps=1e-5):
     return x * channelled(factor, x.ndim) + channelled(summand, x.ndim)
 
 
-@composite(normalizing, types="floating", reference="torch.nn.functional.group_norm", onnx="GroupNormalization",
+def _grouped(args, attrs):
+    _per_channel(args, attrs)
+    if attrs["groups"] < 1 or args[0].shape[1] % attrs["groups"]:
+        raise refuse(f"groups must divide the channels, found groups={attrs['groups']} and {args[0].shape[1]} channels")
+    return attrs
+
+
+@composite(normalizing, types="floating", normalize=_grouped, reference="torch.nn.functional.group_norm", onnx="GroupNormalization",
            samples=(S(F(2, 6, 5), F(6), F(6), groups=3, eps=1e-5), S(F(2, 4, 3, 5), None, None, groups=2, eps=1e-5)))  # fmt: skip
 def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
     """Layer norm over groups of channels and all positions, then weight and bias per channel.  Source: Wu & He 2018."""
-    if x.ndim < 2 or x.shape[1] % groups:
-        raise refuse(f"groups must divide the channels, found groups={groups} and x {tuple(x.shape)}")
     per = shapes.size(x.shape[1:]) // groups
     y = view(layer_norm(view(x, shape=(x.shape[0], groups, per)), shape=(per,), eps=eps), shape=x.shape)
     y = y if weight is None else y * channelled(weight, x.ndim)

@@ -24,12 +24,19 @@ def avg_pool(x, /, *, kernel, stride, padding, count_padding=True, divisor=None)
     return total / sum_pool(full(shape=(1, 1, *x.shape[2:]), value=1.0, dtype=x.dtype), **geometry)
 
 
-@composite(window, types="floating", reference="torch.nn.functional.adaptive_avg_pool2d",
+def _parts(args, attrs):
+    x, size = args[0], tuple(attrs["size"])
+    if x.ndim != len(size) + 2:
+        raise refuse(f"x must be (N, C, *S) with {len(size)} spatial axes", x=f"has {x.ndim} axes")
+    if min(size) < 1:
+        raise refuse(f"every axis is cut into at least one part, found size={size}")
+    return attrs | {"size": size}
+
+
+@composite(window, types="floating", normalize=_parts, reference="torch.nn.functional.adaptive_avg_pool2d",
            samples=(S(F(2, 3, 7, 5), size=(3, 2)), S(F(2, 3, 7, 5), size=(1, 1)), S(F(2, 3, 11), size=(4,))))  # fmt: skip
 def adaptive_avg_pool(x, /, *, size):
     """The mean of windows that cut each spatial axis of x (N, C, *S) into `size` parts: part i is from ⌊i·S/P⌋ to ⌈(i+1)·S/P⌉."""
-    if x.ndim != len(size) + 2:
-        raise refuse(f"x must be (N, C, *S) with {len(size)} spatial axes", x=f"has {x.ndim} axes")
     spatial = tuple(range(2, x.ndim))
     if all(n == 1 for n in size):
         return mean(x, dim=spatial, keepdim=True)

@@ -46,6 +46,8 @@ def _transpose_hint(a: tuple, b: tuple) -> str:
            samples=(S(F(5, 3), F(3, 7)), S(F(2, 5, 3), F(3, 7)), S(F(2, 1, 5, 3), F(4, 3, 2)), S(F(5, 0), F(0, 3)), S(F(0, 3), F(3, 2))))  # fmt: skip
 def matmul(a, b, /):
     """Matrix product of the last two axes,  y[…, i, j] = Σₖ a[…, i, k] · b[…, k, j]."""
+    if a.ndim < 2 or b.ndim < 2:
+        raise refuse("both operands need at least two axes")  # NumPy would take vectors
     if b.ndim == 2 and a.ndim > 2:  # one large product instead of many small ones
         return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1]) if a.size else xp.matmul(a, b)
     return xp.matmul(a, b)

@@ -12,7 +12,7 @@ from .samples import S
 
 
 def _typed(args: tuple, attrs: dict) -> dict:
-    return attrs | {"dtype": dtypes.of(attrs["dtype"])}
+    return attrs | {"dtype": dtypes.of_value(attrs["dtype"])}
 
 
 def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:

@@ -26,7 +26,7 @@ def add(a, b, /):
 add.vjp(a=lambda g: g, b=lambda g: g)
 
 
-@primitive(elementwise, types="promote", reference="torch.sub", onnx="Sub")
+@primitive(elementwise, types="number", reference="torch.sub", onnx="Sub")
 def sub(a, b, /):
     """Difference,  y = a − b."""
     return xp.subtract(a, b)
@@ -53,7 +53,7 @@ def div(a, b, /):
 div.vjp(a=lambda g, b: g / b, b=lambda g, y, b: -(g * y) / b)
 
 
-@primitive(elementwise, types="promote", reference="torch.pow", onnx="Pow", domain=(0.5, 3))
+@primitive(elementwise, types="number", reference="torch.pow", onnx="Pow", domain=(0.5, 3))
 def pow(a, b, /):
     """Power,  y = aᵇ."""
     return a**b
@@ -72,7 +72,7 @@ pow.vjp(
 )
 
 
-@primitive(elementwise, types="promote", reference="torch.neg", onnx="Neg")
+@primitive(elementwise, types="number", reference="torch.neg", onnx="Neg")
 def neg(x, /):
     """Negation,  y = −x."""
     return xp.negative(x)
@@ -93,7 +93,7 @@ abs.vjp(x=lambda g, x: g * sign(x))
 @primitive(elementwise, types="promote", reference="torch.sign", onnx="Sign")
 def sign(x, /):
     """Sign,  −1, 0 or 1; its derivative is 0."""
-    return xp.sign(x)
+    return xp.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
 sign.vjp(x=lambda g: zeros_like(g))
@@ -117,7 +117,7 @@ def reciprocal(x, /):
 reciprocal.vjp(x=lambda g, y: -g * y * y)
 
 
-@primitive(elementwise, types="promote", reference="torch.remainder", domain=(0.5, 3))
+@primitive(elementwise, types="number", reference="torch.remainder", domain=(0.5, 3))
 def remainder(a, b, /):
     """Remainder with the sign of the divisor,  y = a − b · floor(a / b), as Python's %."""
     return xp.remainder(a, b)
@@ -126,7 +126,7 @@ def remainder(a, b, /):
 remainder.vjp(a=lambda g: g, b=lambda g, a, b: -g * floor_divide(a, b))
 
 
-@primitive(elementwise, types="promote", reference="torch.floor_divide", domain=(0.5, 3))
+@primitive(elementwise, types="number", reference="torch.floor_divide", domain=(0.5, 3))
 def floor_divide(a, b, /):
     """Quotient rounded down,  y = floor(a / b), as Python's //; its derivative is 0."""
     return xp.floor_divide(a, b)
@@ -244,7 +244,7 @@ erf.vjp(x=lambda g, x: g * (1.1283791670955126 * exp(-x * x)))  # 2/√π
 @primitive(elementwise, types="promote", reference="torch.floor", onnx="Floor")
 def floor(x, /):
     """The largest integer not above x; its derivative is 0."""
-    return xp.floor(x) if x.dtype.kind == "f" else x
+    return xp.floor(x) if x.dtype.kind == "f" else x.copy()
 
 
 floor.vjp(x=lambda g: zeros_like(g))
@@ -253,7 +253,7 @@ floor.vjp(x=lambda g: zeros_like(g))
 @primitive(elementwise, types="promote", reference="torch.ceil", onnx="Ceil")
 def ceil(x, /):
     """The smallest integer not below x; its derivative is 0."""
-    return xp.ceil(x) if x.dtype.kind == "f" else x
+    return xp.ceil(x) if x.dtype.kind == "f" else x.copy()
 
 
 ceil.vjp(x=lambda g: zeros_like(g))
@@ -262,7 +262,7 @@ ceil.vjp(x=lambda g: zeros_like(g))
 @primitive(elementwise, types="promote", reference="torch.trunc")
 def trunc(x, /):
     """The integer part, toward 0; its derivative is 0."""
-    return xp.trunc(x) if x.dtype.kind == "f" else x
+    return xp.trunc(x) if x.dtype.kind == "f" else x.copy()
 
 
 trunc.vjp(x=lambda g: zeros_like(g))
@@ -271,7 +271,7 @@ trunc.vjp(x=lambda g: zeros_like(g))
 @primitive(elementwise, types="promote", reference="torch.round", onnx="Round")
 def round(x, /):
     """The nearest integer, ties to even; its derivative is 0."""
-    return xp.rint(x) if x.dtype.kind == "f" else x
+    return xp.rint(x) if x.dtype.kind == "f" else x.copy()
 
 
 round.vjp(x=lambda g: zeros_like(g))
@@ -449,7 +449,7 @@ def _cast_law(op: Op, x: Spec, *, dtype: Any) -> Spec:
 
 
 def _cast_dtype(args: tuple, attrs: dict) -> dict:
-    return attrs | {"dtype": dtypes.of(attrs["dtype"])}
+    return attrs | {"dtype": dtypes.of_value(attrs["dtype"])}
 
 
 @primitive(elementwise, law=_cast_law, normalize=_cast_dtype, reference="torch.Tensor.to", onnx="Cast",

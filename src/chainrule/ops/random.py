@@ -28,7 +28,7 @@ def _random_law(op: Op, state: Spec, *, shape: tuple, dtype: dtypes.DType, skip:
 
 
 def _typed(args: tuple, attrs: dict) -> dict:
-    return attrs | {"dtype": dtypes.of(attrs["dtype"])}
+    return attrs | {"dtype": dtypes.of_value(attrs["dtype"])}
 
 
 _STATE = xp.asarray([7, 0])

@@ -42,7 +42,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.dtypes import DType
-from ..base.errors import ChainruleError, DTypeError, ShapeError
+from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError
 from ..base.modes import modes
 
 __all__ = ["TABLE", "Kind", "Op", "Rule", "Spec", "composite", "primitive", "promoted"]
@@ -121,6 +121,7 @@ class Op:
         composite: bool,
         types: str | None,
         promotes: Sequence[str] | None,
+        masks: Sequence[str],
         law: Law | None,
         outputs: Sequence[str],
         hidden: Sequence[str],
@@ -148,6 +149,7 @@ class Op:
         self.constant = frozenset(constant)
         self.types, self.law, self.normalize = types, law or kind.law, normalize
         self.promotes = tuple(promotes) if promotes is not None else (*self.operands, *filter(None, [self.variadic]))
+        self.masks = frozenset(masks)
         self.domain, self.reference, self.onnx, self.samples = domain, reference, onnx, samples
         self.rules: dict[str, Rule] = {}
         self.rule_at: list[Rule | None] = [None] * len(self.operands)
@@ -212,6 +214,8 @@ class Op:
                 rule = self.rule_at[k] if k < len(self.operands) else self.rules.get(self.variadic or "")
                 if on and rule is not None:
                     picks.update(rule.picks)
+                elif on and self.joint is None:
+                    raise GradError(f"{self.name} has no derivative by {self.operands[k]}\n  hint: detach() it")
             everything = self.through_definition
             found = self._needed[tracked] = tuple([everything or first + k in picks for k in range(len(self.keep))])
         return found
@@ -285,8 +289,6 @@ class Op:
     def evaluate(self, args: tuple, attrs: dict) -> Any:
         """The value of the op on raw arrays: promotion, then the body, with the law's words if it fails."""
         kernel = self.kernel
-        if kernel is None:
-            return self.body(*args, **attrs)
         back = None
         if self.types is not None:
             first = None
@@ -307,7 +309,7 @@ class Op:
         if self.strict:
             self.infer(args, attrs)
         try:
-            y = kernel(*args, **attrs) if self.nests else _quiet.run(kernel, *args, **attrs)
+            y = self.body(*args, **attrs) if self.nests or kernel is None else _quiet.run(kernel, *args, **attrs)
         except (ValueError, IndexError, TypeError) as e:
             self._explain_failure(e, args, attrs)
             raise
@@ -316,9 +318,16 @@ class Op:
         return y if back is None else _rounded(y, back)
 
     def _explain_failure(self, error: Exception, args: tuple, attrs: dict) -> None:
+        """Raise the error that says which law was broken, if it is one: NumPy's own words name neither the op nor the operands."""
         if isinstance(error, ChainruleError):
             raise self.explained(error, args, attrs) from None
-        self.infer(args, attrs)
+        if not self.composite:
+            self.infer(args, attrs)
+        elif self.kernel is not None:
+            try:
+                self.body(*args, **attrs)  # the ops of the definition have laws
+            except ChainruleError as e:
+                raise self.explained(e, args, attrs) from None
 
     # --------------------------------------------------------------------------------------------------------- laws
 
@@ -332,8 +341,8 @@ class Op:
         return (out,) if isinstance(out, Spec) else out
 
     def explained(self, error: ChainruleError, args: Sequence, attrs: dict) -> ChainruleError:
-        """The same error with the call and its operands written out (once)."""
-        if getattr(error, "explained", False):
+        """The same error with the call and its operands written out. If an op inside a composite is to blame, both are named."""
+        if self in getattr(error, "told_by", ()):
             return error
         names = list(self.operands) + [f"{self.variadic}[{k}]" for k in range(len(args) - len(self.operands))]
         shown = ", ".join([n for n, a in zip(names, args, strict=False) if a is not None])
@@ -355,7 +364,7 @@ class Op:
         if hint := getattr(error, "hint", ""):
             lines.append(f"  hint: {hint}")
         new = type(error)("\n".join(lines))
-        new.explained = True  # type: ignore[attr-defined]
+        new.told_by = (*getattr(error, "told_by", ()), self)  # type: ignore[attr-defined]
         return new
 
     # ---------------------------------------------------------------------------------------------------------- text
@@ -420,7 +429,8 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
 
     `promote`  the operands' common dtype;
     `float`    the same, but the default dtype if that is an integer or bool;
-    `sum`      the same, but int64 if that is an integer or bool;
+    `number`   as promote, but bools are refused;
+    `sum`      as promote, but int64 if that is an integer or bool;
     `compare`  as promote (the result is bool);
     `floating` all operands have one floating dtype, or the op refuses;
     `same`     all operands have one dtype, or the op refuses.
@@ -430,6 +440,7 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
     if not chosen:
         return None
     if op.types in ("same", "floating"):
+        chosen = [s for n, s in zip(names, specs, strict=False) if s is not None and n in op.promotes and not (n in op.masks and s.dtype is dtypes.bool_)]
         strong = [s for s in chosen if not s.weak] or chosen
         for s in strong[1:]:
             if s.dtype is not strong[0].dtype:
@@ -438,6 +449,8 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
             raise DTypeError(f"operands must be floating, found {strong[0].dtype.name}")
         return strong[0].dtype
     result = dtypes.promote([(s.dtype, rank(s)) for s in chosen])
+    if op.types == "number" and result is dtypes.bool_:
+        raise DTypeError("this is for numbers, found bool\n  hint: logical_and, logical_or, logical_xor, logical_not")
     if result.category != dtypes.FLOATING and op.types in ("float", "sum"):
         return dtypes.default() if op.types == "float" else dtypes.int64
     return result
@@ -456,7 +469,7 @@ def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
     names = list(op.operands) + [op.variadic] * max(0, len(args) - len(op.operands))
     out = []
     for name, a in zip(names, args, strict=False):
-        if a is not None and name in op.promotes:
+        if a is not None and name in op.promotes and not (name in op.masks and a.dtype == bool):
             if a.__class__ is ndarray or isinstance(a, np.generic):
                 a = dtypes.convert(np.asarray(a), compute)
             else:
@@ -479,7 +492,7 @@ def _rounded(y: Any, half: DType) -> Any:
 def _define(composite: bool, kind: Kind, options: dict) -> Callable[[Callable], Op]:
     def define(body: Callable) -> Op:
         settings = {
-            "types": None, "promotes": None, "law": None, "outputs": ("y",), "hidden": (), "constant": (), "normalize": None,
+            "types": None, "promotes": None, "masks": (), "law": None, "outputs": ("y",), "hidden": (), "constant": (), "normalize": None,
             "domain": (-3.0, 3.0), "reference": None, "onnx": None, "samples": None,
         }  # fmt: skip
         unknown = set(options) - set(settings)
@@ -495,7 +508,8 @@ def _define(composite: bool, kind: Kind, options: dict) -> Callable[[Callable], 
 def primitive(kind: Kind, **options: Any) -> Callable[[Callable], Op]:
     """Define an op whose body calls the array backend.
 
-    Options: `types` (how operands are converted, see `common`), `promotes` (which operands that concerns), `law` (shapes and dtypes, where the
+    Options: `types` (how operands are converted, see `common`), `promotes` (which operands that concerns), `masks` (operands that
+    may be bool instead), `law` (shapes and dtypes, where the
     kind has none), `outputs` and `hidden` (names), `constant` (outputs with no derivative), `normalize(args, attrs)` (attributes in one
     canonical form), `domain` (where samples are drawn), `reference`, `onnx`, `samples` (see `ops.samples`).
     """

@@ -48,6 +48,15 @@ def _index_law(op: Op, x: Spec, *indices: Spec, dims: tuple) -> Spec:
     return Spec(_index_shape(x.shape, indices, dims), x.dtype)
 
 
+def _known_axes(args: tuple, attrs: dict) -> dict:
+    ndim = args[0].ndim
+    dims = tuple([shapes.axis(d, ndim) for d in attrs["dims"]])
+    found = len(args) - (2 if "accumulate" in attrs else 1)
+    if len(dims) != found or sorted(set(dims)) != list(dims):
+        raise refuse(f"dims names, in order, one axis for each of the {found} indices, found {dims}")
+    return attrs | {"dims": dims}
+
+
 def _places(x: Any, indices: tuple, dims: tuple) -> tuple:
     where_: list[Any] = [slice(None)] * x.ndim
     for d, i in zip(dims, indices, strict=True):
@@ -56,7 +65,7 @@ def _places(x: Any, indices: tuple, dims: tuple) -> tuple:
     return tuple(where_)
 
 
-@primitive(gather_kind, law=_index_law, reference="x[indices]", onnx="GatherND",
+@primitive(gather_kind, law=_index_law, normalize=_known_axes, reference="x[indices]", onnx="GatherND",
            samples=(S(F(5, 3), I(7, high=5), dims=(0,)), S(F(5, 3, 2), I(7, high=5), I(7, low=-2, high=2), dims=(0, 2)),
                     S(F(5, 3, 2), I(7, 1, high=3), I(2, high=2), dims=(1, 2)), S(F(5), I(high=5), dims=(0,)), S(F(5), I(0, high=5), dims=(0,))))  # fmt: skip
 def index(x, /, *indices, dims):
@@ -72,12 +81,14 @@ def _index_put_law(op: Op, x: Spec, values: Spec, *indices: Spec, dims: tuple, a
     """The shape of x; the values broadcast to the shape that indexing would give."""
     _need_integers(**{f"indices[{k}]": s for k, s in enumerate(indices)})
     picked = _index_shape(x.shape, indices, dims)
+    if accumulate and x.dtype is dtypes.bool_:
+        raise DTypeError("bools cannot be added")
     if shapes.broadcast(values.shape, picked) != picked:
         raise refuse(f"values of shape {values.shape} do not broadcast to the indexed shape {picked}")
     return Spec(x.shape, x.dtype)
 
 
-@primitive(scatter_kind, types="promote", promotes=("x", "values"), law=_index_put_law, reference="torch.index_put", onnx="ScatterND",
+@primitive(scatter_kind, types="promote", promotes=("x", "values"), law=_index_put_law, normalize=_known_axes, reference="torch.index_put", onnx="ScatterND",
            samples=(S(F(5, 3), F(2, 3), I(2, high=5), dims=(0,), accumulate=True), S(F(5, 3), F(7), I(7, high=5), I(7, high=3), dims=(0, 1), accumulate=True),
                     S(F(5, 3), F(3), I(1, high=5), dims=(0,), accumulate=False), S(F(5), F(), I(high=5), dims=(0,), accumulate=False)))  # fmt: skip
 def index_put(x, values, /, *indices, dims, accumulate=False):

@@ -197,6 +197,11 @@ def walk(x: Any, path: tuple) -> Any:
 
 def _view_scatter_law(op: Op, x: Spec, value: Spec, *, path: tuple) -> Spec:
     """The shape of x; the value broadcasts to the view that the path leads to."""
+    place = x
+    for view_op, attrs in path:
+        place = view_op.infer((place,), dict(attrs))[0]
+    if shapes.broadcast(value.shape, place.shape) != place.shape:
+        raise refuse(f"a value of shape {value.shape} does not broadcast to the view of shape {place.shape}")
     return Spec(x.shape, x.dtype)
 
 
@@ -331,7 +336,7 @@ def _pad_law(op: Op, x: Spec, *, pads: tuple, value: float) -> Spec:
 def pad(x, /, *, pads, value=0.0):
     """x surrounded by a constant: `pads` has (before, after) for each axis; negative amounts cut."""
     shape = tuple([n + a + b for n, (a, b) in zip(x.shape, pads, strict=True)])
-    y = xp.full(shape, value, x.dtype)
+    y = xp.convert(xp.full(shape, value, "float32"), dtypes.bfloat16) if x.dtype == dtypes.BF16_BITS else xp.full(shape, value, x.dtype)
     to = tuple([slice(max(a, 0), max(a, 0) + n + min(a, 0) + min(b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True)])
     of = tuple([slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True)])
     y[to] = x[of]

@@ -255,7 +255,12 @@ def sum_pool(x, /, *, kernel, stride, padding, dilation):
 
 def _sum_pool_input_law(op: Op, dy: Spec, *, spatial: tuple, **attrs: Any) -> Spec:
     """Like the x of the pooling with this dy: (N, C, *spatial)."""
-    return Spec((*dy.shape[:2], *spatial), dy.dtype)
+    x = Spec((*dy.shape[:2], *spatial), dy.dtype)
+    _check_geometry(len(spatial), kernel=attrs["kernel"], stride=attrs["stride"], padding=attrs["padding"], dilation=attrs["dilation"])
+    y = (*x.shape[:2], *_output_sizes(spatial, **attrs))
+    if y != dy.shape:
+        raise refuse(f"a pooling of size {spatial} gives {y}, not the shape of dy, {dy.shape}")
+    return x
 
 
 @primitive(window, types="floating", law=_sum_pool_input_law,

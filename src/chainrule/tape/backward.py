@@ -65,7 +65,6 @@ class Node:
     """One step of the tape. Subclasses say how gradients are pulled back through it."""
 
     __slots__ = ("__weakref__", "edges", "hooks", "metas", "order", "place")
-    part = False  # is the output a part of the one operand, so that its gradient is a part of the operand's?
 
     def __init__(self, edges: Sequence[Edge | None], metas: tuple, place: Place | None):
         self.edges, self.metas, self.place = edges, metas, place  # metas: (shape, stored dtype) of each output
@@ -96,6 +95,22 @@ class Node:
         return f"<{self.name} node at {describe(self.place)}>"
 
 
+class Part:
+    """The gradient of a part of an operand, before it is given the size of the whole.
+
+    A loop over x[t] would otherwise make an array of the size of x at every step, to add up mostly zeros.
+    """
+
+    __slots__ = ("attrs", "gradient", "op")
+
+    def __init__(self, op: Op, attrs: dict, gradient: np.ndarray):
+        self.op, self.attrs, self.gradient = op, attrs, gradient
+
+    def of(self, whole: np.ndarray) -> np.ndarray:
+        """The place of the part in the whole."""
+        return self.op.body(whole, **self.attrs)
+
+
 class OpNode(Node):
     """An op of the table, with what its rules need."""
 
@@ -109,14 +124,6 @@ class OpNode(Node):
     @property
     def name(self) -> str:
         return self.op.name
-
-    @property
-    def part(self) -> bool:  # type: ignore[override]
-        return self.op.takes_part
-
-    @property
-    def freed(self) -> bool:
-        return self.saved is None
 
     def release(self) -> None:
         self.saved = None  # type: ignore[assignment]
@@ -158,11 +165,13 @@ class OpNode(Node):
             if op.through_definition:
                 return self._through_definition(grads, wrap)
             saved = self._wrapped(wrap)
+        elif op.takes_part and grads[0].__class__ is np.ndarray and grads[0].dtype != BF16:
+            return [Part(op, self.attrs, grads[0])]
         if len(grads) > 1:
             grads = [self.zeros(k) if g is None else g for k, g in enumerate(grads)]
         context = [*grads, *saved]
         if context[0].dtype is BF16:  # rules compute half floats in float32, as bodies do
-            context = [cast(v, dtype=dtypes.float32) if getattr(v, "dtype", None) == BF16 else v for v in context]
+            context = [_widened(v) for v in context]
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
             return op.joint.function(*[needs if v is NEEDS else v for v in op.joint.pick(context)])
@@ -187,7 +196,8 @@ class OpNode(Node):
             elif source == "operands":
                 v = tuple([wrap(x, e) for x, e in zip(v, self.edges[k:], strict=True)])
             elif source == "output":
-                v = wrap(v, (self, k) if k < len(self.op.outputs) else None)
+                known = k < len(self.op.outputs) and self.op.outputs[k] not in self.op.constant
+                v = wrap(v, (self, k) if known else None)
             out.append(v)
         return tuple(out)
 
@@ -206,6 +216,13 @@ class OpNode(Node):
         asked = [x.edge if e is not None else None for x, e in zip(inputs, self.edges, strict=True)]
         found = backward_pass(roots, asked=[e for e in asked if e is not None], create=True, retain=True, wrap=wrap)
         return [None if e is None else found.get(e) for e in asked]
+
+
+def _widened(v: Any) -> Any:
+    """A bfloat16 value in float32; anything else as it is."""
+    if v.__class__ is tuple:
+        return tuple([_widened(x) for x in v])
+    return cast(v, dtype=dtypes.float32) if getattr(v, "dtype", None) == BF16 else v
 
 
 NEEDS = object()  # stands in the saved values for the `needs` of a joint rule
@@ -272,30 +289,31 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
             slots = pending[target] = [None] * len(target.metas)
         slots[k] = g if slots[k] is None else accumulate(slots[k], g)
 
-    def arrive_at(edge: Edge, op: Op, attrs: dict, g: Any) -> None:
-        """The gradient of a part (a slice, one index): added in place into a gradient of the whole that belongs to this pass alone.
-
-        Without this every step of a loop over x[t] would make an array of the size of x, to add up mostly zeros.
-        """
+    def arrive_at(edge: Edge, part: Part) -> None:
         target, k = edge
         if k < 0 and wanted is not None and edge not in wanted:
             return
-        slots = found if k < 0 else pending.get(target)
-        key: Any = edge if k < 0 else k
-        if slots is None or (k < 0 and edge not in found) or (k >= 0 and slots[k] is None):
+        before = found.get(edge) if k < 0 else (pending.get(target) or [None] * len(target.metas))[k]
+        if before is None:
             shape, dtype = target.metas[k]
             whole = np.zeros(shape, dtype)
-            op.body(whole, **attrs)[...] = g
+            part.of(whole)[...] = part.gradient
             arrive(edge, whole)
-            whole_parts[edge] = whole
+        elif mine.get(edge) is before:
+            place = part.of(before)
+            place += part.gradient
             return
-        whole = slots[key]
-        if whole_parts.get(edge) is not whole:
-            whole = whole_parts[edge] = slots[key] = np.array(whole)
-        part = op.body(whole, **attrs)
-        part += g
+        else:
+            whole = before.copy()
+            place = part.of(whole)
+            place += part.gradient
+            if k < 0:
+                found[edge] = whole
+            else:
+                pending[target][k] = whole
+        mine[edge] = whole
 
-    whole_parts: dict[Edge, np.ndarray] = {}  # gradients in the making that nothing else holds
+    mine: dict[Edge, np.ndarray] = {}  # gradients in the making that nothing else holds, so that parts can be added in place
     for edge, g in roots:
         arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create
@@ -312,14 +330,11 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                             found[node, k] = g
                     if node not in run:
                         continue
-                if node.part and not create and grads[0].__class__ is np.ndarray and grads[0].dtype != BF16 and not node.freed:
-                    if node.edges[0] is not None:
-                        arrive_at(node.edges[0], node.op, node.attrs, grads[0])
-                    if not retain:
-                        node.release()
-                    continue
                 for edge, g in zip(node.edges, node.pull(grads, create, wrap), strict=False):
                     if g is None or edge is None:
+                        continue
+                    if g.__class__ is Part:
+                        arrive_at(edge, g)
                         continue
                     shape, dtype = edge[0].metas[edge[1]]
                     if g.shape != shape:

@@ -123,7 +123,7 @@ def assign_index(x: Any, index: Any, value: Any) -> None:
         target = view if view is not x else ops.view(view, shape=view.shape)
         target._assign(_without_leading_ones(value, view.ndim))
         return
-    view._need_assignable(value)
+    view.need_assignable(value)
     new = ops.index_put(view, ops.cast(value, dtype=x.dtype) if value.dtype is not x.dtype else value, *indices, dims=tuple(dims))
     view._assign(new)
 
@@ -136,7 +136,7 @@ def _assign_masked(x: Any, mask: Any, value: Any) -> None:
     if tuple(mask.shape) != tuple(x.shape[: mask.ndim]):
         raise ShapeError(f"a mask must have the shape of the axes it selects from, {tuple(x.shape[: mask.ndim])}, found {tuple(mask.shape)}")
     value = _as_tensor(x, value)
-    x._need_assignable(ops.view(value, shape=()))
+    x.need_assignable(value)
     mask = ops.view(mask, shape=(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
     new = ops.where(mask, ops.view(value, shape=()), x)
     x._assign(new)

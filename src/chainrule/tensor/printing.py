@@ -18,9 +18,14 @@ def text(x: Any) -> str:
         return f"tensor(<traced>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
     if v.dtype == dtypes.BF16_BITS:
         v = dtypes.float32_from_bits(v)
-    body = np.array2string(v, separator=", ", prefix="tensor(", precision=4, threshold=1000, edgeitems=3, floatmode="maxprec_equal") if v.size else "[]"
-    if v.ndim == 0:
-        body = _scalar(v)
+    if v.dtype.kind == "f" and v.size:
+        one = _float_format(v)
+        width = max([len(one(n)) for n in _shown(v)])
+        body = one(v.item()) if v.ndim == 0 else np.array2string(
+            v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3, formatter={"float_kind": lambda n: one(n).rjust(width)}
+        )  # fmt: skip
+    else:
+        body = np.array2string(v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3) if v.size else "[]"
     notes = []
     if v.size == 0 and x.shape != (0,):
         notes.append(f"size={tuple(x.shape)}")
@@ -33,8 +38,19 @@ def text(x: Any) -> str:
     return f"tensor({', '.join([body, *notes])})"
 
 
-def _scalar(v: np.ndarray) -> str:
-    if v.dtype.kind != "f":
-        return str(v.item())
-    one = np.array2string(v.reshape(1), precision=4, floatmode="maxprec_equal")
-    return one.strip("[] ")
+def _shown(v: np.ndarray) -> list[float]:
+    """The elements that will be printed, as floats: all of them, or the edges of a large tensor."""
+    if v.size > 1000:
+        for axis in range(v.ndim):
+            if v.shape[axis] > 6:
+                v = np.take(v, [0, 1, 2, -3, -2, -1], axis)
+    return v.reshape(-1).tolist()
+
+
+def _float_format(v: np.ndarray) -> Any:
+    """PyTorch's choice: `1.` if all are whole, else four decimals, or scientific where those would hide something."""
+    sizes = [abs(n) for n in _shown(v) if np.isfinite(n) and n != 0]
+    whole = all([n == int(n) for n in sizes])
+    wide = bool(sizes) and (max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or (not whole and min(sizes) < 1e-4))
+    how = "{:.4e}" if wide else "{:.0f}." if whole else "{:.4f}"
+    return lambda n: how.format(n) if np.isfinite(n) else str(n)

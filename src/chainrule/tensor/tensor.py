@@ -21,9 +21,9 @@ from ..tape.modes import modes
 from ..tape.backward import NEEDS, Edge, OpNode, backward_pass
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
-from ..base.errors import DeviceError, DTypeError, GradError, ShapeError, TraceError
+from ..base.errors import ChainruleError, DeviceError, DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
-from ..ops.record import READERS, Op, Spec
+from ..ops.record import READERS, Op, Spec, common, spec_of
 from . import functions
 from .device import Device, device_of
 from .indexing import assign_index, read_index
@@ -269,7 +269,8 @@ class Tensor:
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie row-major without gaps."""
-        return self._restrides(self._value.shape) == shapes.contiguous_strides(self._value.shape)
+        n = self.numel()
+        return n < 2 or self._restrides((n,)) == (1,)
 
     def _restrides(self, shape: tuple) -> tuple | None:
         return shapes.restride(self._value.shape, self.stride(), shape)
@@ -523,7 +524,8 @@ class Tensor:
     def _assign(self, new: Any) -> Tensor:
         """Write a tensor of this shape (broadcast to it), with its history: what every in-place method comes down to."""
         new = new if isinstance(new, Tensor) else wrap(np.asarray(new, self._value.dtype), None)
-        self._need_assignable(new)
+        self.need_assignable(new)
+        self._need_broadcast(new)
         if new.dtype is not self.dtype:
             new = ops.cast(new, dtype=self.dtype)
         edge = self.edge  # of what was there before
@@ -548,14 +550,23 @@ class Tensor:
             base._stamp = self._storage.version
         return self
 
-    def _need_assignable(self, new: Tensor) -> None:
+    def need_assignable(self, new: Tensor) -> None:
+        """Refuse values that cannot be written here, whatever their shape."""
         if modes.grad and (self._leaf or (self._base is not None and self._base._leaf)):
             raise GradError(
                 "a leaf that requires a gradient cannot be written in place\n  hint: under no_grad(), or write to a clone()"
             )
         if new.dtype.category > self.dtype.category:
             raise DTypeError(f"{new.dtype.name} values cannot be written into a tensor of dtype {self.dtype.name}\n  hint: convert one of them")
-        if new._value.shape != self._value.shape and shapes.broadcast(new._value.shape, self._value.shape) != self._value.shape:
+
+    def _need_broadcast(self, new: Tensor) -> None:
+        if new._value.shape == self._value.shape:
+            return
+        try:
+            fits = shapes.broadcast(new._value.shape, self._value.shape) == self._value.shape
+        except ShapeError:
+            fits = False
+        if not fits:
             raise ShapeError(f"values of shape {tuple(new.shape)} cannot be written into a tensor of shape {tuple(self.shape)}")
 
     def copy_(self, src: Any, non_blocking: Any = False) -> Tensor:
@@ -894,7 +905,7 @@ def _made(value: Any) -> Tensor:
 def _record(op: Op, args: tuple, attrs: dict) -> Any:
     """An op on operands of which at least one is a Tensor: evaluate what lies below, and hang a node on the tape."""
     if op.composite and not op.differentiable:
-        return op.body(*args, **attrs)  # written in ops: each records itself
+        return _definition(op, args, attrs)
     if op.is_view:
         return _view(op, args[0], attrs)
     trace = modes.trace
@@ -911,10 +922,20 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
             raw.append(a)
         edges.append(edge)
     y = op.evaluate(raw, attrs) if trace is None else op.apply(tuple(raw), attrs)
-    if tracked and op.differentiable and modes.grad:
+    if tracked and op.differentiable and modes.grad and not (op is ops.cast and not attrs["dtype"].is_floating_point):
         return _with_history(op, args, raw, edges, attrs, y)
     y = op.visible(y)
     return tuple([_made(v) for v in y]) if y.__class__ is tuple else _made(y)
+
+
+def _definition(op: Op, args: tuple, attrs: dict) -> Any:
+    """A composite without rules of its own: its body on tensors, where each op records itself."""
+    try:
+        if op.types in ("floating", "same"):
+            common(op, [spec_of(a) for a in args])
+        return op.visible(op.body(*args, **attrs))
+    except ChainruleError as e:
+        raise op.explained(e, args, attrs) from None
 
 
 def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:

@@ -54,7 +54,7 @@ def _along(scalar: Callable, args: Sequence, checked: list[int], seed: int, step
 
 
 def _relative(analytic: float, numeric: float) -> float:
-    return abs(analytic - numeric) / max(1.0, abs(analytic), abs(numeric))
+    return abs(analytic - numeric) / max(0.01, abs(analytic), abs(numeric))  # below 0.01 the difference quotient itself is noise
 
 
 def _checked(args: Sequence) -> list[int]:
@@ -67,7 +67,7 @@ def directional_errors(f: Callable, args: Sequence, *, seed: int = 0, step: floa
     The second is that of a random combination of the first, taken through `create_graph`. 0 where a derivative is identically zero on both sides.
 
     Returns:
-        (first, second), each |analytic − numeric| / max(1, |analytic|, |numeric|).
+        (first, second), each |analytic − numeric| / max(0.01, |analytic|, |numeric|).
     """
     checked = _checked(args)
     for k in checked:

@@ -1,0 +1,201 @@
+"""The battery's comparison with PyTorch: dtype and value of every op in every dtype, gradients, and what happens at the edges.
+
+Edges: infinities, NaN, negative zero, ties, and the points where a function has a kink. Where we differ on purpose, a table says so.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from ops import torch_calls
+from ops.calls import (
+    CALLS, OPS, TOLERANCE, all_outputs, as_float, assert_close, differentiable_outputs, each_call, each_op, gradients, is_floating, names_of,
+    normal_form, operands, raw, samples, spec, tensors, weights_for,
+)  # fmt: skip
+from ops.torch_calls import NO_GRADIENT_IN_TORCH, NOT_IN_TORCH, from_torch, to_torch
+
+from chainrule.base import dtypes
+from chainrule.base.errors import DTypeError
+from chainrule.tensor import Tensor
+from chainrule.tensor.tensor import wrap
+
+COMPARED = [op for op in OPS if op.name not in NOT_IN_TORCH]
+
+WE_REFUSE: dict[str, tuple[set[str], str]] = {}
+"""op: dtypes that torch takes and we refuse, and why."""
+
+OTHER_DTYPE: dict[str, str] = {}
+"""op: why its result may have another dtype than torch's."""
+
+
+def compared(op):
+    return op.name not in NOT_IN_TORCH
+
+
+def test_every_op_has_a_counterpart_or_a_reason():
+    assert all(op.reference or op.name in torch_calls.CALLS for op in COMPARED)
+    assert not [name for name in NOT_IN_TORCH if name in torch_calls.CALLS]
+
+
+def torch_results(torch, op, args, attrs):
+    """What torch gives, as raw arrays; None if torch has no such call."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            given = [to_torch(torch, a) for a in args]
+            ys = torch_calls.call(torch, op, given, attrs)
+        except (RuntimeError, TypeError, NotImplementedError, IndexError, ValueError):
+            return None
+        return [from_torch(torch, y) for y in ys]
+
+
+# ------------------------------------------------------------------------------------------------- value and dtype
+
+
+@each_call(compared)
+def test_value_and_dtype(torch, op, sample, seed):
+    """In every dtype that torch takes, the same dtype and value."""
+    for dtype in dtypes.ALL:
+        args = operands(op, sample, seed, dtype)
+        attrs = normal_form(op, args, sample.attributes)
+        expected = torch_results(torch, op, args, attrs)
+        if dtype in (dtypes.float32, dtypes.float64):
+            assert expected is not None, f"torch does not take {dtype.name}"
+        if expected is None:
+            continue
+        try:
+            found = all_outputs(op, args, attrs)
+        except DTypeError:
+            assert dtype.name in WE_REFUSE.get(op.name, ((), ""))[0], f"we refuse {dtype.name}"
+            continue
+        for f, e in zip(found, expected, strict=False):  # ours has hidden outputs too
+            assert spec(f) == spec(e) or op.name in OTHER_DTYPE, dtype.name
+            if spec(f) == spec(e):
+                assert_close(f, e, dtype.name)
+
+
+# ----------------------------------------------------------------------------------------------------------- the edges
+
+EDGES = (-np.inf, -6, -3, -2.5, -1, -0.5, -0.0, 0.0, 0.5, 1, 1.5, 2, 3, 6, 21, np.inf, np.nan)
+
+
+def edge_operands(op, dtype, values=EDGES):
+    """Every combination of edge values for the operands of an elementwise op, with its first sample's attributes."""
+    sample = samples(op)[0]
+    n = sum([o is not None for o in sample.operands])
+    columns = np.meshgrid(*[np.asarray(values, "float32")] * n, indexing="ij")
+    flat = iter([dtypes.convert(c.reshape(-1).copy(), dtype) for c in columns])
+    out = []
+    for o in sample.operands:
+        x = None if o is None else next(flat)
+        out.append(as_float(x) > 0 if o is not None and getattr(o, "kind", "f") == "b" else x)
+    return out, sample.attributes
+
+
+def is_plain(op):
+    return compared(op) and op.kind.name == "elementwise" and "reduction" not in op.defaults
+
+
+ELEMENTWISE = pytest.mark.parametrize("op", [op for op in OPS if is_plain(op)], ids=lambda op: op.name)  # fmt: skip
+ZERO_SIGN: dict[str, str] = {}
+"""op: why the sign of a zero result may differ from torch's."""
+
+
+@pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.float32, dtypes.float16, dtypes.bfloat16], ids=lambda d: d.name)  # fmt: skip
+@ELEMENTWISE
+def test_elementwise_at_the_edges(torch, op, dtype):
+    """Infinities, NaN, the sign of zero: as torch has them."""
+    args, attrs = edge_operands(op, dtype)
+    expected = torch_results(torch, op, args, attrs)
+    if expected is None:
+        return
+    (found,), (expected,) = all_outputs(op, args, normal_form(op, args, attrs)), expected
+    assert spec(found) == spec(expected)
+    f, e = as_float(found), as_float(expected)
+    if not is_floating(found):
+        np.testing.assert_array_equal(f, e)
+        return
+    tolerance = TOLERANCE[dtype.name]
+    np.testing.assert_allclose(f.astype("float64"), e.astype("float64"), rtol=tolerance, atol=tolerance)  # fmt: skip
+    if op.name not in ZERO_SIGN:
+        zeros = (f == 0) & (e == 0)
+        np.testing.assert_array_equal(np.signbit(f[zeros]), np.signbit(e[zeros]))
+
+
+OTHER_AT_KINKS: dict[str, str] = {}
+"""op: why its gradient at a kink is not torch's."""
+
+
+@ELEMENTWISE
+def test_gradients_at_kinks(torch, op):
+    """Where a function has a corner or jumps, the derivative torch gives."""
+    values = tuple([v for v in EDGES if np.isfinite(v)])
+    args, attrs = edge_operands(op, dtypes.float32, values)
+    if op.name not in OTHER_AT_KINKS:
+        compare_gradients(torch, op, args, attrs)
+
+
+ORDERED = ("sort", "argsort", "topk", "argmax", "argmin", "max_along", "min_along", "amax", "amin", "cumsum", "sum", "max_pool")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_ties_and_nan_in_order(torch, name):
+    """Ties, NaN and infinities along an axis: values, indices and gradients."""
+    op = next(op for op in OPS if op.name == name)
+    rng = np.random.default_rng(11)
+    rows = rng.choice([-1.0, 0.0, 2.0, 2.0, np.inf, -np.inf], (40, 7))
+    rows[::3, 2:5:2] = np.nan
+    for sample in samples(op):
+        attrs = dict(sample.attributes)
+        if name == "max_pool":
+            if len(attrs["kernel"]) != 2:
+                continue
+            x = rows.reshape(2, 2, 10, 7)
+        else:
+            x = rows
+            attrs |= {"dim": (1,) if isinstance(attrs["dim"], (tuple, type(None))) else 1}
+        attrs = normal_form(op, [x], attrs)
+        if name == "topk":  # which of equal elements torch takes is not specified
+            x = x + np.arange(7) * 1e-3
+        expected = torch_results(torch, op, [x], attrs)
+        for f, e in zip(all_outputs(op, [x], attrs), expected, strict=True):
+            np.testing.assert_array_equal(f, e)
+        if op.differentiable:
+            compare_gradients(torch, op, [np.nan_to_num(x, nan=5.0, posinf=2.0, neginf=-1.0)], attrs)
+
+
+# ----------------------------------------------------------------------------------------------------------- gradients
+
+
+def compare_gradients(torch, op, args, attrs):
+    """The gradient by every operand that has one, from the same random gradient at every output."""
+    leaves = tensors(op, args)
+    y = op(*leaves, **attrs)
+    ys = differentiable_outputs(op, [wrap(v, None) for v in (y if isinstance(y, tuple) else (y,))])
+    starts = weights_for(ys)
+    found = gradients(ys, leaves, starts)
+    theirs, without = [], NO_GRADIENT_IN_TORCH.get(op.name, ())
+    for name, x, a in zip(names_of(op, len(args)), leaves, args, strict=True):
+        t = to_torch(torch, a)
+        if isinstance(x, Tensor) and x.requires_grad and name not in without:
+            t.requires_grad_()
+        theirs.append(t)
+    outs = torch_calls.call(torch, op, theirs, normal_form(op, args, attrs))
+    outs = [v for name, v in zip(op.outputs, outs, strict=True) if name not in op.constant and v.requires_grad]  # fmt: skip
+    asked = [t for t in theirs if isinstance(t, torch.Tensor) and t.requires_grad]
+    if not outs or not asked:
+        return
+    starts = [to_torch(torch, s) for s in starts]
+    grads = torch.autograd.grad(outs, asked, starts, allow_unused=True, materialize_grads=True)
+    expected = iter(grads)
+    for name, g, t in zip(names_of(op, len(args)), found, theirs, strict=True):
+        if any(t is a for a in asked):
+            assert_close(raw(g), from_torch(torch, next(expected)), f"by {name}", factor=4)
+
+
+@pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.bfloat16], ids=lambda d: d.name)
+@each_call(lambda op: compared(op) and (op.differentiable or op.composite))
+def test_gradients(torch, op, sample, seed, dtype):
+    compare_gradients(torch, op, operands(op, sample, seed, dtype), sample.attributes)

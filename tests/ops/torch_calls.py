@@ -1,0 +1,329 @@
+"""The same call in PyTorch: how each op's normal form is written there.
+
+An op whose `reference` takes our operands and attributes under our names needs no entry. The others have one: a function of torch,
+the operands and the attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from math import prod
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from chainrule.base import dtypes
+from chainrule.ops import Op
+
+CALLS: dict[str, Callable] = {}
+"""Entries by the op's name."""
+
+NOT_IN_TORCH = {
+    "conv_input": "the adjoint of conv in x; its values are conv's gradient, which is compared",
+    "conv_weight": "the adjoint of conv in w, likewise",
+    "sum_pool_input": "the adjoint of sum_pool, likewise",
+    "uniform": "other random bits; see test_random.py",
+    "normal": "other random bits; see test_random.py",
+    "random_integers": "other random bits; see test_random.py",
+    "dropout": "other random bits; see test_random.py",
+}
+"""Ops without a counterpart, and why."""
+
+NO_GRADIENT_IN_TORCH = {
+    "floor_divide": ("a", "b"),
+    "nll_loss": ("weight",),
+    "binary_cross_entropy": ("weight",),
+    "binary_cross_entropy_with_logits": ("weight",),
+}
+"""Operands by which we have a derivative and torch has none."""
+
+
+def to_torch(torch: ModuleType, a: Any) -> Any:
+    """A raw operand or attribute as torch takes it."""
+    if isinstance(a, dtypes.DType):
+        return getattr(torch, a.name)
+    if not isinstance(a, np.ndarray):
+        return a
+    if a.dtype == dtypes.BF16_BITS:
+        return torch.from_numpy(a.view("int16").copy()).view(torch.bfloat16)
+    return torch.from_numpy(a.copy())
+
+
+def from_torch(torch: ModuleType, t: Any) -> np.ndarray:
+    """A torch result as a raw array."""
+    t = t.detach().contiguous()
+    return t.view(torch.int16).numpy().view("uint16") if t.dtype == torch.bfloat16 else t.numpy()
+
+
+def call(torch: ModuleType, op: Op, operands: list, attrs: dict) -> tuple:
+    """The results of the op's counterpart on torch operands, attributes in our normal form."""
+    attrs = {k: to_torch(torch, v) for k, v in attrs.items()}
+    entry = CALLS.get(op.name)
+    if entry is not None:
+        y = entry(torch, *operands, **attrs)
+    else:
+        y = reduce(getattr, op.reference.split(".")[1:], torch)(*operands, **attrs)
+    return tuple(y) if isinstance(y, (tuple, list)) else (y,)
+
+
+def entry(f: Callable) -> Callable:
+    """Put a function into the table under its name, a trailing underscore left out."""
+    CALLS[f.__name__ if f.__name__ == "slice_" else f.__name__.removesuffix("_")] = f
+    return f
+
+
+# ------------------------------------------------------------------------------------------------- creation and views
+
+
+@entry
+def full(torch, *, shape, value, dtype):
+    return torch.full(shape, value, dtype=dtype)
+
+
+@entry
+def arange(torch, *, start, step, count, dtype):
+    return torch.arange(start, start + step * count, step, dtype=dtype)
+
+
+@entry
+def eye(torch, *, rows, columns, dtype):
+    return torch.eye(rows, columns, dtype=dtype)
+
+
+@entry
+def expand(torch, x, *, shape):
+    return x.expand(shape)
+
+
+@entry
+def slice_(torch, x, *, dim, start, stop, step):
+    return x[(slice(None),) * dim + (slice(start, stop, step),)]
+
+
+@entry
+def view_scatter(torch, x, value, *, path):
+    y = place = x.clone()
+    for op, attrs in path:
+        (place,) = call(torch, op, [place], dict(attrs))
+    place.copy_(value)
+    return y
+
+
+@entry
+def cat(torch, *xs, dim):
+    return torch.cat(xs, dim)
+
+
+@entry
+def stack(torch, *xs, dim):
+    return torch.stack(xs, dim)
+
+
+@entry
+def pad(torch, x, *, pads, value):
+    return torch.nn.functional.pad(x, [n for pair in reversed(pads) for n in pair], value=value)
+
+
+# ------------------------------------------------------------------------------------------ elementwise and reductions
+
+
+@entry
+def clamp(torch, x, low, high):
+    if isinstance(low, (int, float)) or isinstance(high, (int, float)):
+        return torch.clamp(x, low, high)
+    return torch.clamp(x, min=low, max=high)
+
+
+@entry
+def cast(torch, x, *, dtype):
+    return x.to(dtype)
+
+
+@entry
+def amax(torch, x, *, dim, keepdim):
+    return torch.amax(x, dim, keepdim)
+
+
+@entry
+def amin(torch, x, *, dim, keepdim):
+    return torch.amin(x, dim, keepdim)
+
+
+@entry
+def max_along(torch, x, *, dim, keepdim):
+    return torch.max(x, dim, keepdim)
+
+
+@entry
+def min_along(torch, x, *, dim, keepdim):
+    return torch.min(x, dim, keepdim)
+
+
+@entry
+def sort(torch, x, *, dim, descending):
+    return torch.sort(x, dim=dim, descending=descending, stable=True)
+
+
+@entry
+def argsort(torch, x, *, dim, descending):
+    return torch.argsort(x, dim=dim, descending=descending, stable=True)
+
+
+# ------------------------------------------------------------------------------------------------ gather and scatter
+
+
+@entry
+def index(torch, x, *indices, dims):
+    where = [slice(None)] * x.ndim
+    for d, i in zip(dims, indices, strict=True):
+        where[d] = i
+    return x[tuple(where)]
+
+
+@entry
+def index_put(torch, x, values, *indices, dims, accumulate):
+    where = [None] * x.ndim
+    for d, i in zip(dims, indices, strict=True):
+        where[d] = i
+    return torch.ops.aten.index_put(x, where, values, accumulate)
+
+
+@entry
+def gather(torch, x, at, *, dim):
+    return torch.gather(x, dim, at)
+
+
+def corner(source, at):
+    """What of a source is read: torch's backward pass cannot do with more."""
+    return source[tuple([slice(n) for n in at.shape])]
+
+
+@entry
+def scatter(torch, x, at, source, *, dim):
+    return torch.scatter(x, dim, at, corner(source, at))
+
+
+@entry
+def scatter_add(torch, x, at, source, *, dim):
+    return torch.scatter_add(x, dim, at, corner(source, at))
+
+
+@entry
+def embedding(torch, weight, at, *, padding):
+    return torch.nn.functional.embedding(at, weight, padding_idx=padding)
+
+
+# -------------------------------------------------------------------------------------------- products and windows
+
+
+@entry
+def einsum(torch, *xs, equation):
+    return torch.einsum(equation, *xs)
+
+
+def padded(torch, x, padding, value=0.0):
+    return torch.nn.functional.pad(x, [n for p in reversed(padding) for n in p], value=value)
+
+
+def of_rank(torch, name, x):
+    """`name` with the number of spatial axes of x: conv2d."""
+    return getattr(torch.nn.functional, f"{name}{x.ndim - 2}d")
+
+
+@entry
+def conv(torch, x, w, *, stride, padding, dilation, groups):
+    x = padded(torch, x, padding)
+    f = of_rank(torch, "conv", x)
+    return f(x, w, stride=stride, dilation=dilation, groups=groups)
+
+
+@entry
+def max_pool(torch, x, *, kernel, stride, padding, dilation):
+    wide = padded(torch, x, padding, -float("inf"))
+    f = of_rank(torch, "max_pool", x)
+    values, at = f(wide, kernel, stride, dilation=dilation, return_indices=True)
+    places = torch.zeros_like(at)
+    for k, p in enumerate(torch.unravel_index(at, wide.shape[2:])):
+        places = places * x.shape[2 + k] + (p - padding[k][0])
+    return values, places
+
+
+@entry
+def sum_pool(torch, x, *, kernel, stride, padding, dilation):
+    channels = x.shape[1]
+    ones = torch.ones((channels, 1, *kernel), dtype=x.dtype)
+    x = padded(torch, x, padding)
+    return of_rank(torch, "conv", x)(x, ones, stride=stride, dilation=dilation, groups=channels)
+
+
+@entry
+def avg_pool(torch, x, *, kernel, stride, padding, count_padding, divisor):
+    wide, f = padded(torch, x, padding), of_rank(torch, "avg_pool", x)
+    y = f(wide, kernel, stride)
+    if divisor is not None:
+        return y * (prod(kernel) / divisor)
+    return y if count_padding else y / f(padded(torch, torch.ones_like(x), padding), kernel, stride)
+
+
+@entry
+def adaptive_avg_pool(torch, x, *, size):
+    return of_rank(torch, "adaptive_avg_pool", x)(x, size)
+
+
+# --------------------------------------------------------------------------------------------------------- composites
+
+
+@entry
+def prelu(torch, x, weight):
+    return torch._prelu_kernel(x, weight)  # functional.prelu wants one weight for each channel
+
+
+@entry
+def layer_norm(torch, x, weight, bias, *, shape, eps):
+    return torch.nn.functional.layer_norm(x, shape, weight, bias, eps)
+
+
+@entry
+def rms_norm(torch, x, weight, *, shape, eps):
+    return torch.nn.functional.rms_norm(x, shape, weight, eps)
+
+
+@entry
+def batch_norm(torch, x, weight, bias, *, eps):
+    y = torch.nn.functional.batch_norm(x, None, None, weight, bias, training=True, eps=eps)
+    dims = [0, *range(2, x.ndim)]
+    return y, x.mean(dims), x.var(dims, unbiased=False)
+
+
+@entry
+def batch_norm_with(torch, x, mean, var, weight, bias, *, eps):
+    return torch.nn.functional.batch_norm(x, mean, var, weight, bias, training=False, eps=eps)
+
+
+@entry
+def binary_entropy(torch, x, target):
+    return torch.nn.functional.binary_cross_entropy(x, target, reduction="none")
+
+
+@entry
+def group_norm(torch, x, weight, bias, *, groups, eps):
+    return torch.nn.functional.group_norm(x, groups, weight, bias, eps)
+
+
+@entry
+def attention(torch, q, k, v, mask, *, causal, scale):
+    f = torch.nn.functional.scaled_dot_product_attention
+    return f(q, k, v, attn_mask=mask, is_causal=causal, scale=scale)
+
+
+@entry
+def soft_cross_entropy(torch, x, target, weight, **attrs):
+    return torch.nn.functional.cross_entropy(x, target, weight, **attrs)
+
+
+@entry
+def binary_cross_entropy_with_logits(torch, x, target, weight, pos_weight, *, reduction):
+    f = torch.nn.functional.binary_cross_entropy_with_logits
+    return f(x, target, weight, pos_weight=pos_weight, reduction=reduction)

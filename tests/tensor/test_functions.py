@@ -1,0 +1,84 @@
+"""Errors of the torch-shaped functions, and their values where torch is not asked."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.base.errors import DTypeError, RangeError, ShapeError
+
+X = cr.tensor(np.arange(30.0).reshape(2, 3, 5))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda: X.clamp(), ValueError, "clamp needs min or max"),
+        (lambda: cr.where(X, X, X), DTypeError, "the condition of where must be bool, found float64"),
+        (lambda: X.masked_fill(X, 1.0), DTypeError, "masked_fill takes a bool mask, found float64"),
+        (lambda: cr.div(X, 2, rounding_mode="up"), ValueError, "rounding_mode is None, 'trunc' or 'floor', found 'up'"),
+        (lambda: X.norm("nuc"), ValueError, "norm knows p = 'fro' and numbers, found 'nuc'"),
+        (lambda: X.t(), ShapeError, "at most two axes, found 3\n  hint: .mT"),
+        (lambda: X.movedim((0, 1), (0,)), ShapeError, "as many different sources as destinations"),
+        (lambda: X.movedim((0, 0), (0, 1)), ShapeError, "as many different sources as destinations"),
+        (lambda: X.flatten(2, 1), ShapeError, "start_dim 2 comes after end_dim 1"),
+        (lambda: X.narrow(1, 2, 2), RangeError, "narrow: elements 2 to 4 of an axis of size 3"),
+        (lambda: X.split([1, 1], 1), ShapeError, r"the sizes \[1, 1\] must add up to the size of the axis, 3"),
+        (lambda: X.split(0, 1), ShapeError, "the size of a piece must be positive, found 0"),
+        (lambda: X.chunk(0), ShapeError, "the number of pieces must be positive, found 0"),
+        (lambda: X.diag(), ShapeError, "diag takes a vector or a matrix, found 3 axes"),
+        (lambda: X.repeat(2, 2), ShapeError, "repeat needs a count for each of the 3 axes, found 2"),
+        (lambda: X.index_select(0, cr.zeros(1, 1, dtype=cr.int64)), ShapeError, "takes a vector of indices, found 2 axes"),
+        (lambda: cr.tensor(1.0) @ X, ShapeError, "both operands need at least one axis"),
+        (lambda: X.mm(X), ShapeError, "mm: input must have 2 axes, found"),
+        (lambda: cr.bmm(X, cr.zeros(3, 5, 2, dtype=cr.float64)), ShapeError, "the batches must be equal, found 2 and 3"),
+        (lambda: cr.dot(X, X), ShapeError, "dot: input must have 1 axes"),
+        (lambda: cr.einsum("ij,jk->ik", X), ShapeError, "names 2 operands, found 1"),
+        (lambda: X.sum(3), RangeError, "dimension 3 is out of range: a 3-d tensor has dimensions -3 to 2"),
+        (lambda: X.sum((0, 0)), ShapeError, "dimension 0 appears twice"),
+        (lambda: X.view(7, -1), ShapeError, "30 elements cannot take the shape"),
+        (lambda: X.view(cr.int64), DTypeError, r"view\(dtype\) reinterprets memory, which is not supported\n  hint: to\(dtype\)"),
+        (lambda: X.expand(2, 4, 5), ShapeError, "4"),
+        (lambda: cr.zeros(-1), ShapeError, "sizes cannot be negative"),
+        (lambda: cr.arange(3, 0), ShapeError, "from 3 to 0 by steps of 1 leads nowhere"),
+        (lambda: cr.linspace(0, 1, -1), ShapeError, "the number of steps cannot be negative"),
+        (lambda: cr.randint(3, 3, (2,)), ShapeError, "no integer from 3 up to, not including, 3"),
+        (lambda: cr.randn(2, dtype=cr.int64), DTypeError, "randn draws floating numbers, found dtype int64"),
+        (lambda: cr.normal(0.0, 1.0), ShapeError, "normal needs a size"),
+        (lambda: cr.meshgrid(X[0, 0], indexing="no"), ValueError, "indexing is 'ij' or 'xy', found 'no'"),
+        (lambda: cr.multinomial(cr.tensor([-1.0, 2.0]), 1), ShapeError, "finite, non-negative, and not all zero"),
+        (lambda: cr.multinomial(cr.tensor([0.0, 2.0]), 2), ShapeError, "fewer than 2 outcomes have a probability above 0"),
+        (lambda: cr.zeros(2, out=X), TypeError, "does not take out"),
+        (lambda: cr.zeros(2, colour="red"), TypeError, "does not take colour"),
+    ],
+)  # fmt: skip
+def test_refused(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
+
+
+def test_no_method_changes_its_tensor():
+    """A method that wrote into its own memory without an underscore in its name would corrupt everything upstream."""
+    before = X.clone()
+    for call in (lambda x: x.sort(1), lambda x: x.cumsum(0), lambda x: x.clamp(0, 1), lambda x: x.tril(), lambda x: x.masked_fill(x > 3, 0.0),
+                 lambda x: x.scatter(0, cr.zeros(1, 3, 5, dtype=cr.int64), 9.0), lambda x: x.roll(1, 1), lambda x: x.flip(0), lambda x: -x, lambda x: abs(x)):  # fmt: skip
+        call(X)
+    np.testing.assert_array_equal(X.numpy(), before.numpy())
+
+
+def test_statistics_of_too_few_elements():
+    assert np.isnan(cr.ones(1).std().item()) and cr.ones(1).std(unbiased=False).item() == 0
+    assert cr.ones(3, 1).var(1, correction=0).tolist() == [0, 0, 0]
+
+
+def test_iteration_unpacking_and_membership():
+    a, b = cr.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    assert a.tolist() == [1, 2] and a.requires_grad
+    assert 3.0 in b and 5.0 not in b
+    assert [v.item() for v in cr.arange(3)] == [0, 1, 2]
+
+
+def test_equal_and_allclose_give_python_bools():
+    assert cr.equal(X, X.clone()) is True and cr.equal(X, X[0]) is False
+    assert X.allclose(X + 1e-9) is True and X.allclose(X + 1) is False
+    nan = cr.tensor([float("nan")])
+    assert not nan.allclose(nan) and nan.allclose(nan, equal_nan=True)
