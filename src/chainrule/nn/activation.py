@@ -111,7 +111,7 @@ class Hardsigmoid(_InplaceActivation):
 
     Example:
         >>> nn.Hardsigmoid()(tensor([-4.0, 0.0]))
-        tensor([0.0, 0.5])
+        tensor([0.0000, 0.5000])
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Sigmoid(_PlainActivation):
 
     Example:
         >>> nn.Sigmoid()(tensor([0.0]))
-        tensor([0.5])
+        tensor([0.5000])
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -183,7 +183,7 @@ class Softsign(_PlainActivation):
 
     Example:
         >>> nn.Softsign()(tensor([-1.0, 1.0]))
-        tensor([-0.5,  0.5])
+        tensor([-0.5000,  0.5000])
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -209,7 +209,7 @@ class LeakyReLU(Module):
 
     Example:
         >>> nn.LeakyReLU(0.5)(tensor([-1.0, 2.0]))
-        tensor([-0.5,  2.0])
+        tensor([-0.5000,  2.0000])
     """
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
@@ -278,7 +278,7 @@ class Hardtanh(Module):
 
     Example:
         >>> nn.Hardtanh()(tensor([-2.0, 0.5]))
-        tensor([-1.0,  0.5])
+        tensor([-1.0000,  0.5000])
     """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
@@ -385,7 +385,7 @@ class Softshrink(Module):
 
     Example:
         >>> nn.Softshrink()(tensor([-2.0, 0.1]))
-        tensor([-1.5,  0.0])
+        tensor([-1.5000,  0.0000])
     """
 
     def __init__(self, lambd: float = 0.5) -> None:
@@ -460,7 +460,7 @@ class Softmax(_AlongAxis):
 
     Example:
         >>> nn.Softmax(dim=0)(zeros(2))
-        tensor([0.5, 0.5])
+        tensor([0.5000, 0.5000])
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -486,7 +486,7 @@ class Softmin(_AlongAxis):
 
     Example:
         >>> nn.Softmin(dim=0)(zeros(2))
-        tensor([0.5, 0.5])
+        tensor([0.5000, 0.5000])
     """
 
     def forward(self, input: Tensor) -> Tensor:
@@ -505,7 +505,7 @@ class PReLU(Module):
 
     Example:
         >>> nn.PReLU()(tensor([-1.0])).detach()
-        tensor([-0.25])
+        tensor([-0.2500])
     """
 
     def __init__(

@@ -432,8 +432,8 @@ def avg_pool2d(
 
     Example:
         >>> F.avg_pool2d(arange(16.0).reshape(1, 4, 4), 2)
-        tensor([[[ 2.5,  4.5],
-                 [10.5, 12.5]]])
+        tensor([[[ 2.5000,  4.5000],
+                 [10.5000, 12.5000]]])
     """
     return _avg_pool(
         2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
@@ -592,7 +592,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 
     Example:
         >>> F.normalize(tensor([3.0, 4.0]), dim=0)
-        tensor([0.6, 0.8])
+        tensor([0.6000, 0.8000])
     """
     return fn.normalize(input, p=p, dim=dim, eps=eps)
 
@@ -895,7 +895,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
 
     Example:
         >>> F.softmax(zeros(2), dim=0)
-        tensor([0.5, 0.5])
+        tensor([0.5000, 0.5000])
     """
     return _along("softmax", fn.softmax, input, dim, dtype)
 

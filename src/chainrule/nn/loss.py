@@ -68,7 +68,7 @@ class SmoothL1Loss(_Loss):
 
     Example:
         >>> nn.SmoothL1Loss()(tensor([1.0, 2.0]), tensor([1.0, 4.0]))
-        tensor(0.75)
+        tensor(0.7500)
     """
 
     def __init__(self, *, reduction: str = "mean", beta: float = 1.0) -> None:
@@ -85,7 +85,7 @@ class HuberLoss(_Loss):
 
     Example:
         >>> nn.HuberLoss()(tensor([1.0, 2.0]), tensor([1.0, 4.0]))
-        tensor(0.75)
+        tensor(0.7500)
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:

@@ -100,7 +100,7 @@ class Adam(Optimizer):
         >>> (3 * w).sum().backward()
         >>> optimizer.step()
         >>> w.detach()
-        tensor([0.9])
+        tensor([0.9000])
     """
 
     def __init__(

@@ -37,7 +37,7 @@ class AdamW(Adam):
         >>> (3 * w).sum().backward()
         >>> optimizer.step()
         >>> w.detach()
-        tensor([0.85])
+        tensor([0.8500])
     """
 
     def __init__(

@@ -93,7 +93,7 @@ class SGD(Optimizer):
         >>> (3 * w).sum().backward()
         >>> optimizer.step()
         >>> w.detach()
-        tensor([0.7])
+        tensor([0.7000])
     """
 
     saves_step = False

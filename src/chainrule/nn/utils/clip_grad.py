@@ -120,7 +120,7 @@ def clip_grad_norm_(
         >>> w = nn.Parameter(zeros(2))
         >>> w.grad = tensor([3.0, 4.0])
         >>> clip_grad_norm_([w], max_norm=1.0), w.grad
-        (tensor(5.), tensor([0.6, 0.8]))
+        (tensor(5.), tensor([0.6000, 0.8000]))
     """
     parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
     total_norm = get_total_norm(_grads(parameters), norm_type, error_if_nonfinite)
@@ -143,7 +143,7 @@ def clip_grad_value_(
         >>> w.grad = tensor([3.0, -0.5])
         >>> clip_grad_value_([w], 1.0)
         >>> w.grad
-        tensor([ 1.0, -0.5])
+        tensor([ 1.0000, -0.5000])
     """
     clip_value = float(clip_value)
     with no_grad():

@@ -1,0 +1,133 @@
+"""Hooks on gradients, and `.grad` of tensors that are not leaves."""
+
+import pytest
+
+import chainrule as cr
+from chainrule.base.errors import GradError
+
+
+def leaf(*values):
+    return cr.tensor(list(values), requires_grad=True)
+
+
+def test_a_leafs_hook_sees_the_sum_once():
+    """Called per use it would clip parts of a gradient instead of the gradient."""
+    x, seen = leaf(1.0, 2.0), []
+    x.register_hook(lambda g: seen.append(g.tolist()))
+    (x * 2 + x * 3).sum().backward()
+    assert seen == [[5, 5]]
+
+
+def test_a_hook_replaces_the_gradient():
+    x = leaf(1.0, 2.0)
+    x.register_hook(lambda g: g * 10)
+    x.register_hook(lambda g: g + 1)
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [21, 21]
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [42, 42]
+
+
+def test_a_hook_in_the_middle():
+    x = leaf(1.0, 2.0)
+    h = x * 3
+    seen = []
+    h.register_hook(lambda g: seen.append(g.tolist()))
+    h.register_hook(lambda g: g * 2)
+    (h * h).sum().backward()
+    assert seen == [[6, 12]] and x.grad.tolist() == [36, 72]
+
+
+def test_a_hook_on_one_of_several_outputs():
+    x = leaf(3.0, 1.0, 2.0)
+    values, _ = x.sort()
+    a, _ = x.topk(2)
+    values.register_hook(lambda g: g * 0)
+    (values.sum() + a.sum()).backward()
+    assert x.grad.tolist() == [1, 0, 1]
+
+
+def test_hooks_are_removed():
+    x = leaf(1.0)
+    h = x * 2
+    seen = []
+    handles = [t.register_hook(lambda g: seen.append(1)) for t in (x, h)]
+    for handle in handles:
+        handle.remove()
+        handle.remove()  # twice is harmless
+    h.sum().backward()
+    assert seen == []
+
+
+def test_one_function_registered_twice_runs_twice():
+    x, seen = leaf(1.0), []
+
+    def note(g):
+        seen.append(1)
+
+    first = x.register_hook(note)
+    x.register_hook(note)
+    (x * 2).sum().backward()
+    first.remove()
+    (x * 2).sum().backward()
+    assert len(seen) == 3
+
+
+def test_hooks_with_grad_and_create_graph():
+    x = leaf(2.0)
+    x.register_hook(lambda g: g * 3)
+    h = x * x
+    h.register_hook(lambda g: g * 5)
+    (g,) = cr.grad((h * h).sum(), x, create_graph=True)
+    assert g.tolist() == [4 * 8 * 15]
+    assert x.grad is None
+    (second,) = cr.grad(g.sum(), x)
+    assert second.requires_grad is False and second.item() != 0
+
+
+def test_hooks_on_a_tensor_that_was_asked_for():
+    x = leaf(2.0)
+    h = x * x
+    h.register_hook(lambda g: g * 5)
+    (g,) = cr.grad((h * 3).sum(), h)
+    assert g.tolist() == [15]
+
+
+def test_a_hook_sees_a_gradient_without_history():
+    x = leaf(1.0)
+    x.register_hook(lambda g: seen.append((g.requires_grad, cr.is_grad_enabled())))
+    seen = []
+    (x * x).sum().backward()
+    (x * x).sum().backward(create_graph=True)
+    assert seen[0] == (False, False) and seen[1] == (True, True)
+
+
+def test_hooks_need_a_gradient():
+    with pytest.raises(GradError, match="a hook needs a tensor that requires a gradient"):
+        cr.ones(2).register_hook(print)
+    with pytest.raises(GradError, match="retain_grad needs a tensor that requires a gradient"):
+        cr.ones(2).retain_grad()
+
+
+def test_retain_grad():
+    x = leaf(1.0, 2.0)
+    h = x * 3
+    assert h.grad is None and not h.retains_grad
+    h.retain_grad()
+    h.retain_grad()  # twice is once
+    assert h.retains_grad
+    (h * h).sum().backward(retain_graph=True)
+    assert h.grad.tolist() == [6, 12] and x.grad.tolist() == [18, 36]
+    (h * 0.5).sum().backward()
+    assert h.grad.tolist() == [6.5, 12.5]
+    x.retain_grad()  # a leaf keeps its gradient anyway
+    assert not x.retains_grad
+
+
+def test_retain_grad_sees_what_other_hooks_made_of_the_gradient():
+    x = leaf(1.0)
+    h = x * 3
+    h.register_hook(lambda g: g * 2)
+    h.retain_grad()
+    h.sum().backward()
+    assert h.grad.tolist() == [2] and x.grad.tolist() == [6]
