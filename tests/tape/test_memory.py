@@ -35,7 +35,7 @@ def in_place(x):
 
 def hooked(x):
     y = x * 2
-    y.register_hook(lambda g: g * y.shape[0])
+    y.register_hook(lambda g: g * 2)
     return y * 3
 
 

@@ -32,7 +32,7 @@ def test_blocks_nest_and_restore():
 @pytest.mark.parametrize(
     ("decorate", "on"),
     [(cr.no_grad(), False), (cr.no_grad, False), (cr.enable_grad(), True), (cr.enable_grad, True), (cr.inference_mode(), False),
-     (cr.set_grad_enabled(False), False), (cr.set_grad_enabled(True), True)],
+     (lambda f: cr.set_grad_enabled(False)(f), False), (lambda f: cr.set_grad_enabled(True)(f), True)],
 )  # fmt: skip
 def test_decorators(decorate, on):
     """Bare and called; the mode holds in the function only, and the function keeps its name."""
@@ -109,9 +109,10 @@ def test_an_exception_inside_backward_leaves_the_mode_as_it_was(create, grad):
     x = cr.ones(2, requires_grad=True)
     y = x * 2
     y.register_hook(lambda g: 1 / 0)
+    z = (y * y).sum()
     with cr.set_grad_enabled(grad):
         with pytest.raises(ZeroDivisionError):
-            (y * y).sum().backward(create_graph=create)
+            z.backward(create_graph=create)
         assert cr.is_grad_enabled() is grad
     assert modes.trace is None
     z = (x * 3).sum()

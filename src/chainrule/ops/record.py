@@ -155,7 +155,8 @@ class Op:
         self.rule_at: list[Rule | None] = [None] * len(self.operands)
         self.joint: Rule | None = None
         self.differentiable = False  # has any operand a rule?
-        self.saves_operands = False  # shortcut: what is kept is all operands, in order
+        self.pulls_simply = False  # shortcut: one output, and a rule for each operand
+        self.keeps_simply: str | None = None  # shortcut: one output, and what is kept is "nothing", the "output" or all "operands"
         self.kernel: Callable | None = None if composite else body
         self.keep: tuple[tuple[str, Any], ...] = ()  # (where from, index or name) of each saved value
         self.strict = kind.strict and not composite  # the backend is laxer than the law, so the law is checked at every call
@@ -201,7 +202,9 @@ class Op:
             else:
                 self.joint = rule
         self.differentiable = True
-        self.saves_operands = self.keep == tuple([("operand", k) for k in range(self.arity)])
+        self.pulls_simply = self.single and joint is None and self.variadic is None
+        simple = {(): "nothing", (("output", 0),): "output", tuple([("operand", k) for k in range(self.arity)]): "operands"}
+        self.keeps_simply = simple.get(self.keep) if self.single else None
         self.rule_at = [self.rules.get(name) for name in self.operands]
 
     def needed(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:

@@ -176,7 +176,7 @@ class OpNode(Node):
             needs = tuple([e is not None for e in self.edges])
             return op.joint.function(*[needs if v is NEEDS else v for v in op.joint.pick(context)])
         out = []
-        for edge, rule in zip(self.edges, op.rule_at, strict=False):
+        for edge, rule in zip(self.edges, op.rule_at):  # noqa: B905 - on the hot path
             if edge is None or rule is None:
                 out.append(None)
             else:
@@ -277,8 +277,7 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
         target, k = edge
         if k < 0:
             if wanted is None or edge in wanted:
-                old = found.get(edge)
-                found[edge] = g if old is None else accumulate(old, g)
+                found[edge] = accumulate(found[edge], g) if edge in found else g
             return
         slots = pending.get(target)
         if slots is None:
@@ -330,7 +329,7 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                             found[node, k] = g
                     if node not in run:
                         continue
-                for edge, g in zip(node.edges, node.pull(grads, create, wrap), strict=False):
+                for edge, g in zip(node.edges, node.pull(grads, create, wrap)):  # noqa: B905 - the keyword costs 5 % of a pass
                     if g is None or edge is None:
                         continue
                     if g.__class__ is Part:
@@ -341,7 +340,12 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                         g = unbroadcast(g, shape)
                     if g.dtype is not dtype and _stored(g) != dtype:
                         g = cast(g, dtype=dtypes.stored(dtype))
-                    arrive(edge, g)
+                    target, k = edge
+                    if k == 0 and target not in pending and len(target.metas) == 1:  # the usual case of `arrive`
+                        pending[target] = [g]
+                        heappush(queue, (-target.order, target))
+                    else:
+                        arrive(edge, g)
                 if not retain:
                     node.release()
     finally:

@@ -32,6 +32,7 @@ from .storage import Size, Storage
 __all__ = ["Tensor", "grad", "wrap"]
 
 ndarray = np.ndarray
+FLOAT32 = dtypes.float32.numpy
 
 
 class Tensor:
@@ -633,7 +634,11 @@ class Tensor:
     def __rmod__(a, b): return _record(ops.remainder, (b, a), NONE)  # noqa: E704
     def __pow__(a, b): return _record(ops.pow, (a, b), NONE)  # noqa: E704
     def __rpow__(a, b): return _record(ops.pow, (b, a), NONE)  # noqa: E704
-    def __matmul__(a, b): return _record(ops.matmul, (a, b), NONE) if _matrices(a, b) else functions.matmul(a, b)  # noqa: E704
+    def __matmul__(a, b):
+        if isinstance(b, Tensor) and a._value.ndim > 1 and b._value.ndim > 1:
+            return _record(ops.matmul, (a, b), NONE)
+        return functions.matmul(a, b)
+
     def __rmatmul__(a, b): return functions.matmul(Tensor(b), a)  # noqa: E704
     def __neg__(a): return _record(ops.neg, (a,), NONE)  # noqa: E704
     def __pos__(a): return a  # noqa: E704
@@ -790,13 +795,9 @@ class modes_grad:
 
 _new = object.__new__
 NONE: dict = {}  # no attributes
-NO_STAMPS: list = []
+NOTHING_SAVED: list = []
 NOTHING = ("nothing", None)  # in the place of a saved value that no rule will ask for
 CPU = device_of(None)
-
-
-def _matrices(a: Tensor, b: Any) -> bool:
-    return isinstance(b, Tensor) and len(a._value.shape) > 1 and len(b._value.shape) > 1
 
 
 def _operand(b: Any) -> bool:
@@ -922,10 +923,26 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
             raw.append(a)
         edges.append(edge)
     y = op.evaluate(raw, attrs) if trace is None else op.apply(tuple(raw), attrs)
-    if tracked and op.differentiable and modes.grad and not (op is ops.cast and not attrs["dtype"].is_floating_point):
+    if not (tracked and op.differentiable and modes.grad):
+        y = op.visible(y)
+        return tuple([_made(v) for v in y]) if y.__class__ is tuple else _made(y)
+    if not op.keeps_simply or None in edges:
         return _with_history(op, args, raw, edges, attrs, y)
-    y = op.visible(y)
-    return tuple([_made(v) for v in y]) if y.__class__ is tuple else _made(y)
+    out = _made(y)
+    if y.dtype is not FLOAT32 and not dtypes.stored(y.dtype).is_floating_point:
+        return out  # a cast to integers ends the history
+    # from here on the usual case of `_with_history`: one output, and rules that need all operands, the output or nothing
+    if op.keeps_simply == "operands":
+        stamps = []
+        for a in args:
+            storage = a._storage
+            stamps.append((storage, storage.version))
+    elif op.keeps_simply == "output":
+        raw, stamps = [out._value], [(out._storage, 0)]
+    else:
+        raw = stamps = NOTHING_SAVED
+    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, y.dtype),), here()), 0
+    return out
 
 
 def _definition(op: Op, args: tuple, attrs: dict) -> Any:
@@ -940,11 +957,6 @@ def _definition(op: Op, args: tuple, attrs: dict) -> Any:
 
 def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:
     """The outputs as tensors, and the node that made them with what its rules need."""
-    if op.single and (op.saves_operands or not op.keep) and None not in edges:
-        out = _made(y)
-        stamps = [(a._storage, a._storage.version) for a in args] if op.keep else NO_STAMPS
-        out._edge = OpNode(op, attrs, edges, raw if op.keep else [], stamps, ((y.shape, y.dtype),), here()), 0
-        return out
     if op.single:
         outs: Any = (_made(y),)
         values: tuple = (y,)
@@ -983,7 +995,8 @@ def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: A
     if op.single:
         out = outs[0]
         value = out._value
-        out._edge = OpNode(op, attrs, edges, saved, stamps, ((value.shape, value.dtype),), here()), 0
+        if value.dtype is FLOAT32 or dtypes.stored(value.dtype).is_floating_point:  # a cast to integers ends the history
+            out._edge = OpNode(op, attrs, edges, saved, stamps, ((value.shape, value.dtype),), here()), 0
         return out
     node = OpNode(op, attrs, edges, saved, stamps, tuple([(v.shape, v.dtype) for v in values[: len(outs)]]), here())
     for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):

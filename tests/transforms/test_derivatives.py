@@ -1,0 +1,219 @@
+"""grad, value_and_grad, vjp, jvp, jacobian, hessian, hvp: against closed forms and float64 differences, nested, with closures."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule.base.errors import GradError, ShapeError
+from chainrule.transforms import grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, value_and_grad, vjp
+
+RNG = np.random.default_rng(0)
+A, B = RNG.standard_normal((3, 5)), RNG.standard_normal((5, 2))
+X = RNG.standard_normal(5)
+
+
+def t(a):
+    return cr.tensor(np.asarray(a, np.float64))
+
+
+def network(x):
+    """(5,) → (2,), smooth."""
+    return ((t(A) @ x).tanh() @ t(A) * x).sin() @ t(B)
+
+
+def scalar(x):
+    return (network(x) ** 2).sum() + (x[0] * x[1]).exp()
+
+
+def differences(f, x, eps=1e-6):
+    """The Jacobian (*output, *input) of a function of arrays."""
+    columns = []
+    for k in range(x.size):
+        e = np.zeros(x.size)
+        e[k] = eps
+        e = e.reshape(x.shape)
+        columns.append((np.asarray(f(t(x + e)).detach().numpy()) - f(t(x - e)).detach().numpy()) / (2 * eps))
+    return np.stack(columns, -1).reshape(*columns[0].shape, *x.shape)
+
+
+def close(found, expected, tol=1e-7):
+    np.testing.assert_allclose(found.detach().numpy(), np.asarray(expected), rtol=tol, atol=tol)
+
+
+def test_grad_and_value():
+    close(grad(scalar)(t(X)), differences(scalar, X))
+    value, g = value_and_grad(scalar)(t(X))
+    close(value, scalar(t(X)).numpy())
+    close(g, differences(scalar, X))
+    assert not value.requires_grad and not g.requires_grad and value.grad_fn is None
+
+
+def test_several_arguments_and_aux():
+    def f(a, b, *, c):
+        return (a * b * c).sum(), "aux"
+
+    a, b = t([1.0, 2.0]), t([3.0, 5.0])
+    (ga, gb), aux = grad(f, (0, 1), has_aux=True)(a, b, c=2.0)
+    assert ga.tolist() == [6, 10] and gb.tolist() == [2, 4] and aux == "aux"
+    (value, aux), g = value_and_grad(f, 1, has_aux=True)(a, b, c=2.0)
+    assert value.item() == 26 and g.tolist() == [2, 4] and aux == "aux"
+    assert grad(lambda a, b: (a * a).sum(), (0, 1))(a, b)[1].tolist() == [0, 0]  # not reached: zeros
+
+
+def test_the_input_is_left_alone():
+    x = t(X)
+    grad(scalar)(x)
+    assert not x.requires_grad and x.grad is None
+    w = t(X).requires_grad_()
+    g = grad(scalar)(w)
+    assert w.grad is None and g.requires_grad  # w is differentiated further out: the result keeps its history
+
+
+def test_nested_to_third_order():
+    f = lambda x: x**5  # noqa: E731
+    assert grad(f)(t(2.0)).item() == 80
+    assert grad(grad(f))(t(2.0)).item() == 160
+    assert grad(grad(grad(f)))(t(2.0)).item() == 240
+    cubic = lambda x: (x**3).sum() + (x[0] * x[1]) ** 2  # noqa: E731
+    third = jacobian(lambda x: jacobian(lambda y: jacobian(cubic, y, create_graph=True), x, create_graph=True), t(X[:2]))
+    expected = differences(lambda x: hessian(cubic, x), X[:2], 1e-4)
+    close(third, expected, 1e-5)
+
+
+def test_closures_over_the_outer_variable():
+    """The inner derivative is a function of the outer variable: perturbations must not be confused."""
+
+    def outer(x):
+        return x * grad(lambda y: x * y * y)(t(3.0))  # x · 6x = 6x²
+
+    assert grad(outer)(t(2.0)).item() == 24
+
+    def confusion(x):
+        return x * grad(lambda y: x + y)(t(1.0))  # x · 1
+
+    assert grad(confusion)(t(5.0)).item() == 1
+
+
+def test_closures_over_parameters_reach_them():
+    w = t(2.0).requires_grad_()
+    g = grad(lambda x: w * x**2)(t(3.0))
+    assert g.item() == 12
+    g.backward()
+    assert w.grad.item() == 6
+
+
+def test_under_no_grad_derivatives_are_still_taken():
+    with cr.no_grad():
+        assert grad(lambda x: x**2)(t(3.0)).item() == 6
+        assert not cr.is_grad_enabled()
+    assert hessian(lambda x: (x**3).sum(), t([1.0, 2.0])).tolist() == [[6, 0], [0, 12]]
+
+
+def test_vjp_and_jvp_are_the_jacobians_sides():
+    J = differences(network, X)
+    u, v = RNG.standard_normal(2), RNG.standard_normal(5)
+    y, pull = vjp(network, t(X))
+    close(y, network(t(X)).numpy())
+    for _ in range(2):  # the pull may be used again
+        close(pull(t(u))[0], u @ J)
+    y, pushed = jvp(network, (t(X),), (t(v),))
+    close(pushed, J @ v)
+    assert not y.requires_grad and not pushed.requires_grad
+
+
+def test_vjp_and_jvp_of_several_inputs_and_outputs():
+    def f(a, b):
+        return a * b, (a + b).sum(), cr.ones(2, dtype=cr.float64)
+
+    a, b = t([1.0, 2.0]), t([3.0, 5.0])
+    outs, pull = vjp(f, a, b)
+    assert len(outs) == 3
+    ga, gb = pull((t([1.0, 10.0]), t(100.0), t([7.0, 7.0])))
+    assert ga.tolist() == [103, 150] and gb.tolist() == [101, 120]
+    outs, pushed = jvp(f, (a, b), (t([1.0, 0.0]), t([0.0, 1.0])))
+    assert pushed[0].tolist() == [3, 2] and pushed[1].item() == 2 and pushed[2].tolist() == [0, 0]
+    with pytest.raises(ShapeError, match="one cotangent for each of the 3 outputs is needed, found 1"):
+        pull(t(1.0))
+    with pytest.raises(ShapeError, match=r"a tangent must have the shape of its primal, \(2,\), found \(3,\)"):
+        jvp(f, (a, b), (t(np.ones(3)), b))
+
+
+def test_jacobians():
+    J = differences(network, X)
+    for found in (jacrev(network)(t(X)), jacfwd(network)(t(X)), jacobian(network, t(X))):
+        close(found, J)
+    M = RNG.standard_normal((2, 3))
+    f = lambda m: (m.T @ m).sin()  # noqa: E731
+    expected = differences(f, M)
+    assert expected.shape == (3, 3, 2, 3)
+    for found in (jacrev(f)(t(M)), jacfwd(f)(t(M)), jacobian(f, t(M))):
+        close(found, expected)
+    assert jacobian(lambda x: cr.ones(3, dtype=cr.float64), t(X)).tolist() == np.zeros((3, 5)).tolist()
+
+
+def test_jacobian_of_several_inputs_and_outputs_is_torchs_tuple_of_tuples():
+    J = jacobian(lambda a, b: (a * b, b.sum()), (t([1.0, 2.0]), t([3.0, 5.0])))
+    assert J[0][0].tolist() == [[3, 0], [0, 5]] and J[0][1].tolist() == [[1, 0], [0, 2]]
+    assert J[1][0].tolist() == [0, 0] and J[1][1].tolist() == [1, 1]
+    a, b = jacobian(lambda a, b: a * b, (t([2.0]), t([3.0])))
+    assert a.tolist() == [[3]] and b.tolist() == [[2]]
+
+
+def test_hessians():
+    H = differences(grad(scalar), X, 1e-5)
+    for found in (hessian(scalar, t(X)), hessian(scalar)(t(X)), jacfwd(grad(scalar))(t(X)), jacrev(jacrev(scalar))(t(X))):
+        close(found, H, 1e-6)
+    v = RNG.standard_normal(5)
+    value, Hv = hvp(scalar, t(X), t(v))
+    close(value, scalar(t(X)).numpy())
+    close(Hv, H @ v, 1e-6)
+    close(jvp(grad(scalar), (t(X),), (t(v),))[1], H @ v, 1e-6)  # forward over reverse
+    (aa, ab), (ba, bb) = hessian(lambda a, b: (a * a * b).sum(), (t([2.0]), t([3.0])))
+    assert [m.item() for m in (aa, ab, ba, bb)] == [6, 4, 4, 0]
+    assert hessian(lambda x: x.sum(), t(X)).tolist() == np.zeros((5, 5)).tolist()
+
+
+def test_a_hessian_through_a_module():
+    net = cr.nn.Sequential(cr.nn.Linear(5, 3), cr.nn.Tanh(), cr.nn.Linear(3, 1)).double()
+    H = hessian(lambda x: net(x).sum(), t(X))
+    close(H, differences(grad(lambda x: net(x).sum()), X, 1e-5), 1e-6)
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_create_graph():
+    x = t(X).requires_grad_()
+    assert not jacobian(network, x).requires_grad
+    jacobian(network, x, create_graph=True).sum().backward()
+    assert x.grad is not None
+
+
+def test_wrong_uses():
+    with pytest.raises(GradError, match=r"whose value has one element, found shape \(2,\)\n  hint: jacobian, or \.sum\(\)"):
+        grad(network)(t(X))
+    with pytest.raises(GradError, match="found float"):
+        grad(lambda x: 1.0)(t(X))
+    with pytest.raises(GradError, match="a derivative is taken by tensors, found list"):
+        grad(scalar)([1.0])
+
+
+def test_against_torch_func(torch):
+    def net(L, x):
+        return ((L.tensor(A) @ x).tanh() @ L.tensor(A) * x).sin() @ L.tensor(B)
+
+    def number(L, x):
+        return (net(L, x) ** 2).sum()
+
+    ours, theirs = t(X), torch.tensor(X)
+    v = RNG.standard_normal(5)
+    T, C = torch.func, cr.func
+    for mine, reference in [
+        (C.grad(lambda x: number(cr, x))(ours), T.grad(lambda x: number(torch, x))(theirs)),
+        (C.jacrev(lambda x: net(cr, x))(ours), T.jacrev(lambda x: net(torch, x))(theirs)),
+        (C.jacfwd(lambda x: net(cr, x))(ours), T.jacfwd(lambda x: net(torch, x))(theirs)),
+        (C.hessian(lambda x: number(cr, x))(ours), T.hessian(lambda x: number(torch, x))(theirs)),
+        (C.jvp(lambda x: net(cr, x), (ours,), (t(v),))[1], T.jvp(lambda x: net(torch, x), (theirs,), (torch.tensor(v),))[1]),
+        (C.jacrev(C.jacrev(C.jacrev(lambda x: number(cr, x))))(ours), T.jacrev(T.jacrev(T.jacrev(lambda x: number(torch, x))))(theirs)),
+        (cr.autograd.functional.hvp(lambda x: number(cr, x), ours, t(v))[1], torch.autograd.functional.hvp(lambda x: number(torch, x), theirs, torch.tensor(v))[1]),
+        (cr.autograd.functional.vjp(lambda x: net(cr, x), ours, t([1.0, 2.0]))[1], torch.autograd.functional.vjp(lambda x: net(torch, x), theirs, torch.tensor([1.0, 2.0], dtype=torch.float64))[1]),
+    ]:  # fmt: skip
+        np.testing.assert_allclose(mine.numpy(), reference.numpy(), rtol=1e-9, atol=1e-10)
