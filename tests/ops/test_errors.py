@@ -122,7 +122,7 @@ conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): 
 conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): the window must fit: on spatial axis 0 it spans 3 but the padded input has 2
   x  (2, 3, 2, 5)  float32
   w  (5, 3, 3, 3)  float32"""),
-    (ops.max_pool, (z(3, 7, 5),), PLAIN | {"kernel": (2, 2)}, ShapeError, """\
+    (ops.max_pool, (z(3, 7, 5),), {"kernel": (2, 2)} | PLAIN, ShapeError, """\
 max_pool(x, kernel=(2, 2), stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1)): x must be (N, C, *S) with 2 spatial axes
   x  (3, 7, 5)  float32      has 3 axes"""),
     # composites

@@ -35,7 +35,8 @@ NO_GRADIENT_IN_TORCH = {
     "floor_divide": ("a", "b"),
     "nll_loss": ("weight",),
     "binary_cross_entropy": ("weight",),
-    "binary_cross_entropy_with_logits": ("weight",),
+    "binary_cross_entropy_with_logits": ("weight", "pos_weight"),
+    "batch_norm_with": ("mean", "var"),
 }
 """Operands by which we have a derivative and torch has none."""
 

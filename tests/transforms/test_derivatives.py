@@ -196,6 +196,7 @@ def test_wrong_uses():
         grad(scalar)([1.0])
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # torch about itself
 def test_against_torch_func(torch):
     def net(L, x):
         return ((L.tensor(A) @ x).tanh() @ L.tensor(A) * x).sin() @ L.tensor(B)

@@ -45,19 +45,19 @@ def prelu(x, weight, /):
 @composite(elementwise, types="floating", reference="torch.nn.functional.elu", onnx="Elu")
 def elu(x, /, *, alpha=1.0):
     """y = x where x > 0, else alpha · (eˣ − 1).  Source: Clevert et al. 2016."""
-    return where(x > 0, x, alpha * expm1(minimum(x, 0.0)))
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x)))
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.selu", onnx="Selu")
 def selu(x, /):
     """y = scale · elu(x, alpha).  Source: Klambauer et al. 2017."""
-    return SELU_SCALE * where(x > 0, x, SELU_ALPHA * expm1(minimum(x, 0.0)))
+    return SELU_SCALE * where(x > 0, x, SELU_ALPHA * expm1(where(x > 0, 0.0, x)))
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.celu", onnx="Celu")
 def celu(x, /, *, alpha=1.0):
     """y = max(x, 0) + min(0, alpha · (e^(x/alpha) − 1)).  Source: Barron 2017."""
-    return where(x > 0, x, alpha * expm1(minimum(x, 0.0) / alpha))
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x) / alpha))
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.gelu", onnx="Gelu", domain=(-4, 4),
@@ -132,7 +132,7 @@ def mish(x, /):
     return x * tanh(softplus(x))
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.softsign", onnx="Softsign")
+@composite(elementwise, types="float", reference="torch.nn.functional.softsign", onnx="Softsign")
 def softsign(x, /):
     """y = x / (1 + |x|)."""
     return x / (1 + abs_(x))
@@ -162,7 +162,7 @@ def hardsigmoid(x, /):
 @composite(elementwise, types="floating", reference="torch.nn.functional.hardswish", onnx="HardSwish")
 def hardswish(x, /):
     """y = x · min(max(x + 3, 0), 6) / 6.  Source: Howard et al. 2019."""
-    return x * (clamp(x + 3, 0.0, 6.0) / 6)
+    return x * (relu6(x + 3) / 6)
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.softshrink")
@@ -177,7 +177,7 @@ def hardshrink(x, /, *, lambd=0.5):
     return where(abs_(x) <= lambd, 0.0 * x, x)
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.tanhshrink")
+@composite(elementwise, types="float", reference="torch.nn.functional.tanhshrink")
 def tanhshrink(x, /):
     """y = x − tanh x."""
     return x - tanh(x)

@@ -50,6 +50,8 @@ def _class_law(args, attrs):
     x, target, weight = args
     if spec_of(target).dtype.category != dtypes.INTEGER:
         raise DTypeError(f"target must hold class indices (integers), found {spec_of(target).dtype.name}")
+    if x.ndim and x.shape[1 if x.ndim > 1 else 0] == 0:
+        raise refuse("there are no classes")
     expected = (*x.shape[:1], *x.shape[2:]) if x.ndim > 1 else ()
     if x.ndim == 0 or tuple(target.shape) != tuple(expected):
         raise refuse(f"for input (N, C, …) the target must be (N, …): {tuple(expected)}, found {tuple(target.shape)}")
@@ -184,13 +186,13 @@ def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smo
 _PAIR = (S(F(5, 3), F(5, 3), reduction="mean"), S(F(7), F(7), reduction="sum"), S(F(5, 3), F(5, 3), reduction="none"))
 
 
-@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
+@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
 def mse_loss(x, target, /, *, reduction="mean"):
     """Squared error,  (x − target)²."""
     return reduce_loss(square(x - target), reduction)
 
 
-@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
+@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
 def l1_loss(x, target, /, *, reduction="mean"):
     """Absolute error,  |x − target|."""
     return reduce_loss(abs_(x - target), reduction)
@@ -199,7 +201,7 @@ def l1_loss(x, target, /, *, reduction="mean"):
 _BETA = tuple([S(*s.operands, **s.attributes, beta=0.7) for s in _PAIR])
 
 
-@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
+@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
 def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
     """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick 2015."""
     d = abs_(x - target)
@@ -212,7 +214,7 @@ def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
 _DELTA = tuple([S(*s.operands, **s.attributes, delta=0.7) for s in _PAIR])
 
 
-@composite(reduce, types="promote", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
+@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
 def huber_loss(x, target, /, *, reduction="mean", delta=1.0):
     """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber 1964."""
     d = abs_(x - target)

@@ -63,7 +63,7 @@ def _log_softmax(x, *, dim):
     return y
 
 
-@composite(normalizing, types="floating", normalize=reduced, reference="torch.logsumexp", onnx="ReduceLogSumExp",
+@composite(normalizing, types="float", normalize=reduced, reference="torch.logsumexp", onnx="ReduceLogSumExp",
            samples=(S(F(5, 3), dim=(1,), keepdim=False), S(F(5, 3, 2), dim=(0, 2), keepdim=True)))  # fmt: skip
 def logsumexp(x, /, *, dim, keepdim=False):
     """ln Σ e^x  over axes, without overflow; −inf where all are −inf."""

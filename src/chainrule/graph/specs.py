@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from ..base.errors import ChainruleError
 from ..base.modes import modes
 from ..ops import Op, Spec
-from ..ops.record import spec_of
+from ..ops.record import common, spec_of
 
 __all__ = ["output_specs"]
 
@@ -16,6 +17,11 @@ def output_specs(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
     """The specs of all outputs, hidden ones too."""
     if not op.composite:
         return op.infer(operands, attrs)
+    if op.types in ("floating", "same", "number"):
+        try:
+            common(op, [spec_of(a) for a in operands])
+        except ChainruleError as e:
+            raise op.explained(e, operands, attrs) from None
     return _of_definition(op, tuple([spec_of(a) for a in operands]), tuple(attrs.items()))
 
 

@@ -24,8 +24,7 @@ def _matmul_law(op: Op, a: Spec, b: Spec) -> Spec:
             b=f"k is {a.shape[-1]} in a but {b.shape[-2]} in b",
             hint=_transpose_hint(a.shape, b.shape),
         )
-        if a.ndim == b.ndim == 2:
-            e.axes = {"a": "mk", "b": "kn"}
+        e.axes = {"a": "mk", "b": "kn"}  # type: ignore[attr-defined]
         raise e
     try:
         lead = shapes.broadcast(a.shape[:-2], b.shape[:-2])
@@ -117,4 +116,5 @@ def _einsum_rule(g: Any, xs: tuple, equation: str) -> list:
     return out
 
 
+einsum.strict = True  # NumPy would broadcast an axis of size 1
 einsum.vjp(xs=lambda g, xs, equation: _einsum_rule(g, xs, equation))

@@ -92,8 +92,10 @@ abs.vjp(x=lambda g, x: g * sign(x))
 
 @primitive(elementwise, types="promote", reference="torch.sign", onnx="Sign")
 def sign(x, /):
-    """Sign,  −1, 0 or 1; its derivative is 0."""
-    return xp.sign(x) if x.dtype.kind != "b" else x.copy()
+    """Sign,  −1, 0 or 1, and 0 for NaN as in PyTorch; its derivative is 0."""
+    if x.dtype.kind != "f":
+        return xp.sign(x) if x.dtype.kind != "b" else x.copy()
+    return xp.where(x != x, xp.asarray(0, x.dtype), xp.sign(x))
 
 
 sign.vjp(x=lambda g: zeros_like(g))

@@ -300,19 +300,21 @@ class Op:
                     if first is None:
                         first = a.dtype
                     elif a.dtype is not first:
+                        first = None
                         break
                 elif a.__class__ is not float and a.__class__ is not int:
+                    first = None
                     break
-            else:
-                if first is not FLOAT32 and first is not FLOAT64:
-                    args, back = promoted(self, args)
-                first = None  # all one NumPy float, the usual case: nothing to convert
-            if first is not None:
+            if first is not FLOAT32 and first is not FLOAT64:  # the usual case, all one NumPy float, needs no conversion
                 args, back = promoted(self, args)
         if self.strict:
             self.infer(args, attrs)
         try:
-            y = self.body(*args, **attrs) if self.nests or kernel is None else _quiet.run(kernel, *args, **attrs)
+            if kernel is None or self.nests:
+                with np.errstate(all="ignore"):  # operators between the ops of a definition
+                    y = self.body(*args, **attrs)
+            else:
+                y = _quiet.run(kernel, *args, **attrs)
         except (ValueError, IndexError, TypeError) as e:
             self._explain_failure(e, args, attrs)
             raise
@@ -326,11 +328,13 @@ class Op:
             raise self.explained(error, args, attrs) from None
         if not self.composite:
             self.infer(args, attrs)
-        elif self.kernel is not None:
+        else:
             try:
                 self.body(*args, **attrs)  # the ops of the definition have laws
             except ChainruleError as e:
                 raise self.explained(e, args, attrs) from None
+            except ValueError as e:  # an operator of the definition
+                raise self.explained(ShapeError(f"the shapes do not fit: {e}"), args, attrs) from None
 
     # --------------------------------------------------------------------------------------------------------- laws
 
@@ -359,7 +363,7 @@ class Op:
                 continue
             s = spec_of(a)
             letters = axes.get(name)
-            shape = "(" + ", ".join(f"{c}={n}" for c, n in zip(letters, s.shape, strict=True)) + ")" if letters else str(tuple(s.shape))
+            shape = _lettered(s.shape, letters) if letters else str(tuple(s.shape))
             rows.append((name, repr(a) if isinstance(a, (bool, int, float)) else shape, s.dtype.name, notes.get(name, "")))
         widths = [max((len(r[k]) for r in rows), default=0) for k in range(3)]
         for r in rows:
@@ -393,6 +397,12 @@ class Op:
 
     def __reduce__(self):
         return TABLE.__getitem__, (self.name,)
+
+
+def _lettered(shape: tuple[int, ...], letters: str) -> str:
+    """`(8, m=32, k=64)`: the last axes by name."""
+    plain = len(shape) - len(letters)
+    return "(" + ", ".join([str(n) if k < plain else f"{letters[k - plain]}={n}" for k, n in enumerate(shape)]) + ")"
 
 
 def _source(f: Callable) -> str:
@@ -453,7 +463,9 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
         return strong[0].dtype
     result = dtypes.promote([(s.dtype, rank(s)) for s in chosen])
     if op.types == "number" and result is dtypes.bool_:
-        raise DTypeError("this is for numbers, found bool\n  hint: logical_and, logical_or, logical_xor, logical_not")
+        e = DTypeError("this is for numbers, found bool")
+        e.hint = "logical_and, logical_or, logical_xor, logical_not"  # type: ignore[attr-defined]
+        raise e
     if result.category != dtypes.FLOATING and op.types in ("float", "sum"):
         return dtypes.default() if op.types == "float" else dtypes.int64
     return result
@@ -486,7 +498,7 @@ def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
 def _rounded(y: Any, half: DType) -> Any:
     if y.__class__ is tuple:
         return tuple([_rounded(v, half) for v in y])
-    return dtypes.convert(y, half) if y.dtype == np.float32 else y
+    return _quiet.run(dtypes.convert, y, half) if y.dtype == np.float32 else y
 
 
 # ----------------------------------------------------------------------------------------------------------- decorators

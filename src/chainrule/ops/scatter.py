@@ -155,7 +155,8 @@ _ALONG = (S(F(5, 3), I(5, 2, high=3), dim=1), S(F(5, 3), I(7, 3, high=5), dim=0)
 def gather(x, at, /, *, dim):
     """Elements of x picked along one axis:  y[i, j] = x[i, at[i, j]]  for dim = 1."""
     if not x.ndim:
-        return x.copy()
+        _check_range(at, 1, "a 0-d tensor")
+        return xp.broadcast_to(x, at.shape).copy()
     _check_range(at, x.shape[dim], f"dimension {dim}")
     return x[_grid(at, dim)]
 
@@ -203,7 +204,7 @@ def scatter_add(x, at, source, /, *, dim):
     """x with elements added along one axis:  y[i, at[i, j]] += source[i, j]  for dim = 1, in the order of j."""
     y = xp.asarray(x).copy()
     if not y.ndim:
-        return y + source if at.size else y
+        return y + xp.sum(source) if at.size else y
     _check_range(at, y.shape[dim], f"dimension {dim}")
     flat, step = xp.zeros((1,) * y.ndim, "int64"), 1  # one flat index: adding at it is many times faster than at a tuple
     for k, place in reversed(list(enumerate(_grid(at, dim)))):

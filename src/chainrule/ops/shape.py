@@ -79,6 +79,8 @@ def _expanded(args: tuple, attrs: dict) -> dict:
     out = []
     for k, n in enumerate(new):
         m = old[k - extra] if k >= extra else None
+        if n < -1:
+            raise refuse(f"sizes cannot be negative, found {new}")
         if n == -1 and m is None:
             raise refuse(f"-1 is not allowed for a new leading axis, found {new}")
         if m is not None and n != -1 and m not in (1, n):

@@ -46,7 +46,7 @@ def _check_geometry(n: int, **attrs: tuple) -> None:
     for name, v in attrs.items():
         if len(v) != n:
             raise refuse(f"{name} needs one entry for each of the {n} spatial axes, found {v}")
-        if name in ("stride", "dilation") and min(v) < 1:
+        if name != "padding" and min(v) < 1:
             raise refuse(f"{name} must be at least 1, found {v}")
         if name == "padding" and min(min(p) for p in v) < 0:
             raise refuse(f"padding must not be negative, found {v}")
@@ -141,6 +141,8 @@ def conv_input(dy, w, /, *, spatial, stride, padding, dilation, groups):
 
 def _conv_weight_law(op: Op, x: Spec, dy: Spec, *, kernel: tuple, **attrs: Any) -> Spec:
     """Like the w of the convolution with this x and dy: (O, C/G, *kernel)."""
+    if attrs["groups"] < 1 or x.ndim < 3:
+        raise refuse(f"x must be (N, C, *S) and groups at least 1, found {x.ndim} axes and groups={attrs['groups']}")
     w = Spec((dy.shape[1], x.shape[1] // attrs["groups"], *kernel), x.dtype)
     y = _conv_law(op, x, w, **attrs)
     if y.shape != dy.shape:
@@ -189,7 +191,7 @@ def _pool_law(op: Op, x: Spec, *, kernel: tuple, stride: tuple, padding: tuple, 
     """x (N, C, *S) → (N, C, *P), Pₖ as in a convolution; padding is at most half the window."""
     if x.ndim != len(kernel) + 2:
         raise refuse(f"x must be (N, C, *S) with {len(kernel)} spatial axes", x=f"has {x.ndim} axes")
-    _check_geometry(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
+    _check_geometry(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     y = Spec((*x.shape[:2], *_output_sizes(x.shape[2:], kernel, stride, padding, dilation)), common(op, (x,)) or x.dtype)
     return y if len(op.outputs) == 1 else (y, Spec(y.shape, dtypes.int64))
 
@@ -209,7 +211,7 @@ _POOLS = (S(F(2, 3, 7, 5), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)
 @primitive(window, types="promote", law=_pool_law, outputs=("values", "indices"), constant=("indices",),
            reference="torch.nn.functional.max_pool2d", onnx="MaxPool", samples=_POOLS)  # fmt: skip
 def max_pool(x, /, *, kernel, stride, padding, dilation):
-    """The largest element of each window and its place in the flattened spatial axes: (values, indices). The first of ties; NaN wins."""
+    """The largest element of each window and its place in the flattened spatial axes: (values, indices). The first of ties; NaN wins (the last of several)."""
     out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
     lowest = -float("inf") if x.dtype.kind == "f" else xp.asarray(-(2**62)).astype(x.dtype)
     taps = list(_taps(padded(x, padding, lowest), kernel, stride, dilation, out))
@@ -220,7 +222,7 @@ def max_pool(x, /, *, kernel, stride, padding, dilation):
     for k in reversed(range(len(taps))):  # backwards, so that the first of ties is written last
         xp.copyto(which, k, where=taps[k][1] == best)
     if xp.any(xp.isnan(best)):
-        for k in reversed(range(len(taps))):
+        for k in range(len(taps)):  # of several NaN the last, as in PyTorch
             xp.copyto(which, k, where=xp.isnan(taps[k][1]))
     # the place in the flattened spatial axes: where the window starts, and how far the tap is from there
     flat, step = xp.zeros((1,) * x.ndim, "int64"), 1

@@ -154,10 +154,10 @@ class OpNode(Node):
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
         op, saved = self.op, self.saved
-        if saved.__class__ is not list:
+        while saved.__class__ is not list:
             if saved is None:
                 self._refuse_freed()
-            saved = self.saved = saved.restore(self)
+            saved = self.saved = saved.restore(self)  # once for each checkpoint it is nested in
         for storage, version in self.stamps:
             if storage.version != version:
                 self._refuse_overwritten(storage)

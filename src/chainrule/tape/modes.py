@@ -139,10 +139,7 @@ class inference_mode(_Switch):
 
     def __enter__(self) -> None:
         self.inference_before.append(modes.inference)
-        if self.mode:
-            super().__enter__()
-        else:
-            self.before.append(modes.grad)
+        super().__enter__()
         modes.inference = self.mode
 
     def __exit__(self, *exc: object) -> None:

@@ -281,6 +281,5 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
     shape = tuple([x.numel() for x in xs])
     grids = [ops.expand(x.view(*[-1 if j == k else 1 for j in range(len(xs))]), shape=shape) for k, x in enumerate(xs)]
     if swap:
-        grids = [g.transpose(0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)

@@ -146,6 +146,8 @@ def _as_tensor(x: Any, value: Any) -> Any:
     if _is_tensor(value):
         return value
     if isinstance(value, (bool, int, float)):
+        if isinstance(value, float) and not x.is_floating_point() and value != int(value):
+            raise DTypeError(f"float32 values cannot be written into a tensor of dtype {x.dtype.name}: {value} would become {int(value)}")
         return x.new_full((), value)
     return x.new_tensor(value)
 

@@ -226,6 +226,10 @@ class Tensor:
             modes.trace.writes_grad(self)
         self._grad = g
 
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one axis."""
         return self.shape if dim is None else self._value.shape[shapes.axis(dim, self.ndim)]
@@ -445,7 +449,7 @@ class Tensor:
         asked = None if chosen is None else [_need_edge(x) for x in chosen]
         found = backward_pass(_started(roots, create_graph), asked=asked, create=create_graph, retain=retain, wrap=wrap)
         holders = {e: x for e, x in zip(asked or [], chosen or [], strict=True)}
-        given = {id(g) for _, g in roots}
+        given = {id(g._value) for _, g in roots}
         for edge, g in found.items():
             _attach(holders.get(edge, edge[0]), g, create_graph, given)
 
@@ -481,12 +485,14 @@ class Tensor:
         if edge is None:
             raise GradError("a hook needs a tensor that requires a gradient")
 
+        shape = tuple(self.shape)  # the node will hold `run`, which therefore must not hold this tensor
+
         def run(g: Any) -> Any:
             result = hook(g if isinstance(g, Tensor) else wrap(g, None))
             if result is None:
                 return g
-            if not isinstance(result, Tensor) or result.shape != self.shape:
-                raise GradError(f"a hook returns None or a gradient of shape {tuple(self.shape)}, found {result!r}")
+            if not isinstance(result, Tensor) or result.shape != shape:
+                raise GradError(f"a hook returns None or a gradient of shape {shape}, found {result!r}")
             return result if isinstance(g, Tensor) else result.read()
 
         if edge[1] < 0:
@@ -522,9 +528,8 @@ class Tensor:
 
     # ----------------------------------------------------------------------------------------------------- in-place
 
-    def _assign(self, new: Any) -> Tensor:
+    def _assign(self, new: Tensor) -> Tensor:
         """Write a tensor of this shape (broadcast to it), with its history: what every in-place method comes down to."""
-        new = new if isinstance(new, Tensor) else wrap(np.asarray(new, self._value.dtype), None)
         self.need_assignable(new)
         self._need_broadcast(new)
         if new.dtype is not self.dtype:
@@ -577,7 +582,7 @@ class Tensor:
 
     def fill_(self, value: Any) -> Tensor:
         """Write one value everywhere."""
-        return self._assign(value if isinstance(value, Tensor) else ops.full(shape=(), value=value, dtype=self.dtype))
+        return self._assign(value if isinstance(value, Tensor) else wrap(ops.full(shape=(), value=value, dtype=self.dtype), None))
 
     def zero_(self) -> Tensor:
         """Write zeros."""
@@ -948,7 +953,7 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
 def _definition(op: Op, args: tuple, attrs: dict) -> Any:
     """A composite without rules of its own: its body on tensors, where each op records itself."""
     try:
-        if op.types in ("floating", "same"):
+        if op.types in ("floating", "same", "number"):
             common(op, [spec_of(a) for a in args])
         return op.visible(op.body(*args, **attrs))
     except ChainruleError as e:
@@ -1082,7 +1087,7 @@ def _attach(leaf: Tensor, g: Any, create: bool, given: set) -> None:
         g = g.copy(order="C")
     elif isinstance(g, np.generic):
         g = np.asarray(g)
-    given.add(id(g))
+    given.add(id(g))  # two leaves may be given one array
     leaf.grad = wrap(g, None)
 
 

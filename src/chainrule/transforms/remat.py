@@ -27,7 +27,7 @@ class _Rerun:
         self.function, self.args, self.kwargs, self.mark = function, args, kwargs, mark
         self.stamps = [(a._storage, a._storage.version) for a in args if isinstance(a, Tensor)]
         self.values = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in args]
-        self.count = 0
+        self.ops: list[Any] = []
         self.restored: dict[int, Any] = {}
 
     def restore(self, node: OpNode) -> Any:
@@ -40,8 +40,11 @@ class _Rerun:
             with enable_grad(), default_generator.rewound(self.mark):
                 out = self.function(*self.values, **self.kwargs)
             again = _nodes_of(out, start)
-            if len(again) != self.count:
-                raise GradError(f"a checkpointed function must do the same when it runs again: {self.count} recorded ops before, {len(again)} now")
+            if [n.op for n in again] != self.ops:
+                raise GradError(
+                    f"a checkpointed function must do the same when it runs again: {len(self.ops)} recorded ops before, {len(again)} now, "
+                    "and not the same"
+                )
             self.restored = {k: n.saved for k, n in enumerate(again)}
         return self.restored.pop(node.remat)
 
@@ -71,7 +74,7 @@ def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None
     if modes.grad:
         rerun = _Rerun(function, args, kwargs, mark)
         nodes = _nodes_of(out, start)
-        rerun.count = len(nodes)
+        rerun.ops = [node.op for node in nodes]
         for k, node in enumerate(nodes):
             node.forget(rerun, k)
     return out
