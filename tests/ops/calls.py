@@ -190,7 +190,9 @@ def as_float(x: np.ndarray) -> np.ndarray:
     return dtypes.float32_from_bits(x) if x.dtype == dtypes.BF16_BITS else x
 
 
-def assert_close(found: np.ndarray, expected: np.ndarray, what: str = "", factor: float = 1) -> None:
+def assert_close(
+    found: np.ndarray, expected: np.ndarray, what: str = "", factor: float = 1
+) -> None:
     """Equal shape and dtype; integers and bools exact, floats to the tolerance of the dtype."""
     assert spec(found) == spec(expected), what
     tolerance = TOLERANCE.get(dtypes.stored(found.dtype).name, 0) * factor

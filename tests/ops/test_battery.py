@@ -12,12 +12,31 @@ import inspect
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ops.calls import (
-    CALLS, OPS, all_outputs, as_tuple, assert_close, differentiable_outputs, each_call, each_op, gradients,
-    is_floating, names_of, normal_form, operands, outputs_and_gradients, raw, same_bits, samples, spec, specs, tensors, weights_for,
-)  # fmt: skip
+    CALLS,
+    OPS,
+    all_outputs,
+    as_tuple,
+    assert_close,
+    differentiable_outputs,
+    each_call,
+    each_op,
+    gradients,
+    is_floating,
+    names_of,
+    normal_form,
+    operands,
+    outputs_and_gradients,
+    raw,
+    same_bits,
+    samples,
+    spec,
+    specs,
+    tensors,
+    weights_for,
+)
 
 from chainrule import ops
 from chainrule.base import dtypes
@@ -70,7 +89,7 @@ def sizes(shape):
 def near(value):
     """Another attribute near this one: integers a little off, in tuples too."""
     if type(value) is int:
-        return st.one_of(st.just(value), st.integers(value - 3, value + 3))
+        return st.one_of(st.just(value), st.integers(value - 3, value + 8))
     if type(value) is tuple:
         return st.tuples(*map(near, value))
     return st.just(value)
@@ -114,10 +133,12 @@ def check_words(op, args, message):
     """An error names an op of the table and shows each of its operands."""
     name, _, rest = message.partition("(")
     assert name in TABLE, message
+    rows = [line for line in rest.splitlines() if line.startswith("  ")]
     if name == op.name:
-        for k, a in enumerate(args):
+        for a in args:
             if isinstance(a, np.ndarray):
-                assert any(line.startswith("  ") and f"{a.dtype}" in line for line in rest.splitlines()), f"operand {k}: {message}"  # fmt: skip
+                dtype = dtypes.stored(a.dtype).name
+                assert any(dtype in row for row in rows), message
 
 
 REFUSALS = [op for op in OPS if any(isinstance(o, Draw) for s in samples(op) for o in s.operands)]
@@ -125,7 +146,7 @@ REFUSALS = [op for op in OPS if any(isinstance(o, Draw) for s in samples(op) for
 
 @pytest.mark.parametrize("op", REFUSALS, ids=lambda op: op.name)
 def test_law_and_body_refuse_the_same(op):
-    run = settings(max_examples=80)(given(wrong_calls(op))(lambda sample: check_refusal(op, sample)))
+    run = given(wrong_calls(op))(lambda sample: check_refusal(op, sample))
     run()
 
 
@@ -177,9 +198,7 @@ def test_samples_exercise_every_rule(op):
     """A rule that no sample reaches is not tested by anything above."""
     reached = set()
     for sample in samples(op):
-        for name, a in zip(
-            names_of(op, len(sample.operands)), sample.draw(0), strict=True
-        ):
+        for name, a in zip(names_of(op, len(sample.operands)), sample.draw(0), strict=True):
             if is_floating(a) and a.size:
                 reached.add(name)
     names = {*op.operands, *filter(None, [op.variadic])} if op.joint else set(op.rules)
@@ -217,12 +236,17 @@ def test_broadcasting(op):
     if len(draws) < 2 or "reduction" in op.defaults:  # losses refuse to broadcast
         return
 
-    @given(hnp.mutually_broadcastable_shapes(num_shapes=len(draws), max_dims=3, max_side=3, min_side=0))
+    @given(
+        hnp.mutually_broadcastable_shapes(num_shapes=len(draws), max_dims=3, max_side=3, min_side=0)
+    )
     def run(shapes):
         fitted = iter(shapes.input_shapes)
         args = sample._replace(
             operands=tuple(
-                [o._replace(shape=next(fitted)) if isinstance(o, Draw) else o for o in sample.operands]
+                [
+                    o._replace(shape=next(fitted)) if isinstance(o, Draw) else o
+                    for o in sample.operands
+                ]
             )
         ).draw(5)
         wide = [
@@ -290,7 +314,11 @@ def test_memory_layout_does_not_matter(op, sample, seed):
         turned = [layout(a) if isinstance(a, np.ndarray) else a for a in args]
         found = outputs_and_gradients(op, turned, sample.attributes)
         for k, (f, e) in enumerate(zip(found, expected, strict=True)):
-            if op.kind.name in ORDER_OF_SUMS or "reduction" in sample.attributes or k >= len(op.outputs):
+            if (
+                op.kind.name in ORDER_OF_SUMS
+                or "reduction" in sample.attributes
+                or k >= len(op.outputs)
+            ):
                 assert (f is None and e is None) or assert_close(f, e) is None
             else:
                 assert same_bits(f, e), f"{layout.__name__}, result {k}"
@@ -307,7 +335,11 @@ def check_operands_stay(op, sample, seed, dtype=dtypes.float64):
         return
     outs = [raw(v).tobytes() for v in y]
     ys = differentiable_outputs(op, y)
-    grads = [g for g in gradients(ys, leaves, weights_for(ys), create_graph=True) if g is not None and g.requires_grad]
+    grads = [
+        g
+        for g in gradients(ys, leaves, weights_for(ys), create_graph=True)
+        if g is not None and g.requires_grad
+    ]
     if grads:
         asked = [x for x in leaves if isinstance(x, Tensor) and x.requires_grad]
         starts = [wrap(w, None) for w in weights_for(grads)]
@@ -334,7 +366,9 @@ def check_memory(op, sample, seed, dtype=dtypes.float64):
         shares = any(np.shares_memory(y, a) for a in arrays)
         assert shares == (op.is_view and y.size > 0)
         assert not any(np.shares_memory(y, other) for other in outs[:k])
-        assert op.is_view or not y.size or (y.flags.writeable and 0 not in [s for s, n in zip(y.strides, y.shape, strict=True) if n > 1])  # fmt: skip
+        if y.size and not op.is_view:  # each element has a place of its own, and may be written
+            assert y.flags.writeable
+            assert 0 not in [s for s, n in zip(y.strides, y.shape, strict=True) if n > 1]
 
 
 @each_call()
@@ -377,7 +411,10 @@ def test_rules_give_the_same_on_arrays_and_on_tensors(op, sample, seed):
     for create, out in (False, plain), (True, created):
         leaves = tensors(op, operands(op, sample, seed))
         ys = differentiable_outputs(op, as_tuple(op(*leaves, **sample.attributes)))
-        out += [None if g is None else raw(g) for g in gradients(ys, leaves, weights_for(ys), create_graph=create)]
+        out += [
+            None if g is None else raw(g)
+            for g in gradients(ys, leaves, weights_for(ys), create_graph=create)
+        ]
     assert all(same_bits(a, b) for a, b in zip(plain, created, strict=True))
 
 
@@ -397,12 +434,19 @@ def check_traced(op, sample, seed, dtype=dtypes.float64):
         for k, x in zip(places, xs, strict=True):
             given[k] = x
         ys = [wrap(v, None) for v in as_tuple(op(*given, **sample.attributes))]
-        outs = [y for name, y in zip(op.outputs, ys, strict=True) if name not in op.constant and y.dtype.is_floating_point]
+        outs = [
+            y
+            for name, y in zip(op.outputs, ys, strict=True)
+            if name not in op.constant and y.dtype.is_floating_point
+        ]
         roots = [(y, s) for y, s in zip(outs, starts, strict=True) if y.requires_grad]
         asked = [x for x in xs if x.requires_grad]
         if not roots:
             return ys
-        return [*ys, *grad([y for y, _ in roots], asked, [s for _, s in roots], materialize_grads=True)]
+        return [
+            *ys,
+            *grad([y for y, _ in roots], asked, [s for _, s in roots], materialize_grads=True),
+        ]
 
     tensors_given = [leaves[k] for k in places]
     eager = step(tensors_given, starts)
@@ -491,7 +535,7 @@ def test_a_wrong_rule_is_seen(broken):
 def test_swapped_transposes_are_seen(broken):
     broken(ops.matmul, a=lambda g, b: (b @ g.mT).mT, b=lambda g, a: a.mT @ g)
     check_derivatives(*first_call(ops.matmul))
-    broken(ops.matmul, a=lambda g, b: g @ b.mT, b=lambda g, a: (g.mT @ a))
+    broken(ops.matmul, a=lambda g, b: g @ b.mT, b=lambda g, a: g.mT @ a)
     with pytest.raises((AssertionError, ChainruleError)):
         check_derivatives(*first_call(ops.matmul))
 
@@ -522,7 +566,9 @@ def test_a_law_that_is_too_strict_or_too_lax_is_seen(monkeypatch):
     wide = samples(ops.cat)[0]._replace(operands=(Draw((5, 3), "f", 0, 1), Draw((5, 3), "f", 0, 1)))
     check_refusal(ops.cat, wide)
     same = ops.cat.law
-    monkeypatch.setattr(ops.cat, "law", lambda op, *xs, dim: same(op, *xs, dim=dim)._replace(shape=(7,)))
+    monkeypatch.setattr(
+        ops.cat, "law", lambda op, *xs, dim: same(op, *xs, dim=dim)._replace(shape=(7,))
+    )
     with pytest.raises(AssertionError):
         check_refusal(ops.cat, wide)
 

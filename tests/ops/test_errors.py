@@ -119,7 +119,8 @@ conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): 
   x  (2, 3, 7, 5)  float32      C is 3
   w  (5, 4, 3, 3)  float32      needs C = 4"""),
     (ops.conv, (z(2, 3, 2, 5), z(5, 3, 3, 3)), PLAIN | {"groups": 1}, ShapeError, """\
-conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): the window must fit: on spatial axis 0 it spans 3 but the padded input has 2
+conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): \
+the window must fit: on spatial axis 0 it spans 3 but the padded input has 2
   x  (2, 3, 2, 5)  float32
   w  (5, 3, 3, 3)  float32"""),
     (ops.max_pool, (z(3, 7, 5),), {"kernel": (2, 2)} | PLAIN, ShapeError, """\

@@ -1,5 +1,6 @@
 """The random ops: a published stream of bits, the right distributions, and the same numbers however a draw is cut up."""
 
+import itertools
 import math
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_words_are_philox_of_seed_and_place(seed, block):
 def test_any_partition_gives_the_same_words(cuts):
     whole = xp.philox(99, 5, N)
     edges = [0, *cuts, N]
-    parts = [xp.philox(99, 5 + a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [xp.philox(99, 5 + a, b - a) for a, b in itertools.pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
@@ -84,7 +85,11 @@ def test_the_shape_does_not_change_the_numbers():
     np.testing.assert_array_equal(uniform(SEED, shape=(3, 5, 7)).reshape(-1), uniform(SEED, shape=(105,)))  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype, bits", [(dtypes.float64, 24), (dtypes.float32, 24), (dtypes.float16, 11), (dtypes.bfloat16, 8)])  # fmt: skip
+@pytest.mark.parametrize(
+    "dtype, bits",
+    [(dtypes.float64, 24), (dtypes.float32, 24), (dtypes.float16, 11), (dtypes.bfloat16, 8)],
+    ids=lambda v: getattr(v, "name", ""),
+)
 def test_uniform_is_a_multiple_of_its_step_below_1(dtype, bits):
     x = uniform(SEED, shape=(N,), dtype=dtype)
     x = dtypes.float32_from_bits(x) if dtype is dtypes.bfloat16 else x.astype("float64")
@@ -100,7 +105,12 @@ def moments(x):
     x = x.astype("float64")
     centred = x - x.mean()
     deviation = math.sqrt((centred**2).mean())
-    return x.mean(), deviation**2, (centred**3).mean() / deviation**3, (centred**4).mean() / deviation**4
+    return (
+        x.mean(),
+        deviation**2,
+        (centred**3).mean() / deviation**3,
+        (centred**4).mean() / deviation**4,
+    )
 
 
 def test_moments_of_uniform():

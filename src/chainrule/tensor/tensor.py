@@ -457,6 +457,9 @@ class Tensor:
         """The same memory without history: writes are seen by both, gradients are not."""
         out = _new(Tensor)
         out._value, out._storage, out._path, out._stamp = self._value, self._storage, self._path, self._storage.version
+        if modes.trace is not None:
+            out._value = self.read()  # what it is at this point of the program
+            modes.trace.own(out)
         return out
 
     def detach_(self) -> Tensor:
