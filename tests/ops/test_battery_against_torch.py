@@ -40,6 +40,9 @@ COMPARED = [op for op in OPS if op.name not in NOT_IN_TORCH]
 
 INTEGERS = {"bool", *[d.name for d in dtypes.INTEGERS]}
 WE_REFUSE = {
+    "matmul": ({"bool"}, "torch looks at the dtype of empty tensors neither"),
+    "einsum": ({"bool"}, "torch takes bools where nothing is multiplied"),
+    "index_put": ({"bool"}, "adding bools is a logical or in torch"),
     "softmax": (INTEGERS, "torch looks at the dtype of empty tensors neither"),
     "log_softmax": (INTEGERS, "likewise"),
     "sum_pool": (INTEGERS, "internal; torch has it through a convolution"),

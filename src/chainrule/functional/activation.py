@@ -7,7 +7,7 @@ import math
 from ..backends import xp
 from ..ops import clamp, erf, exp, expm1, log1p, logical_and, maximum, minimum, sigmoid, sign, slice_, tanh, where
 from ..ops import abs as abs_
-from ..ops.kinds import elementwise, gather
+from ..ops.kinds import along, elementwise, gather
 from ..ops.record import composite, refuse
 from ..ops.samples import F, S
 
@@ -190,9 +190,11 @@ def threshold(x, /, *, threshold, value):
     return where(x <= threshold, value, x)
 
 
-@composite(gather, types="floating", reference="torch.nn.functional.glu", samples=(S(F(5, 4), dim=-1), S(F(6, 3), dim=0)))
+@composite(gather, types="floating", normalize=along, reference="torch.nn.functional.glu", samples=(S(F(5, 4), dim=-1), S(F(6, 3), dim=0)))
 def glu(x, /, *, dim=-1):
     """Gated linear unit: the first half of an axis times σ of the second.  Source: Dauphin et al. 2017."""
+    if not x.ndim:
+        raise refuse("a 0-d tensor has no axis to halve")
     half = x.shape[dim] // 2
     if 2 * half != x.shape[dim]:
         raise refuse(f"the axis to halve must have an even size, found {x.shape[dim]}")

@@ -24,7 +24,7 @@ def _check_linear(args, attrs):
 def linear(x, weight, bias=None, /):
     """Affine map of the last axis,  y = x Wᵀ + b,  with W (out, in)."""
     if x.ndim == 1:
-        y = sum(weight * x, dim=1)
+        y = view(matmul(view(x, shape=(1, -1)), weight.mT), shape=(weight.shape[0],))
     else:
         y = matmul(x, weight.mT)
     return y if bias is None else y + bias

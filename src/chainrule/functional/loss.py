@@ -166,6 +166,9 @@ def nll_loss(x, target, weight=None, /, *, ignore_index=-100, reduction="mean"):
 def _soft_law(args, attrs):
     if tuple(args[0].shape) != tuple(args[1].shape):
         raise refuse("class probabilities must have the shape of the input")
+    x, weight = args[0], args[2]
+    if weight is not None and tuple(weight.shape) != (x.shape[_class_axis(x)],):
+        raise refuse("weight must have one element for each class")
     return check_reduction(args, attrs)
 
 
@@ -186,13 +189,13 @@ def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smo
 _PAIR = (S(F(5, 3), F(5, 3), reduction="mean"), S(F(7), F(7), reduction="sum"), S(F(5, 3), F(5, 3), reduction="none"))
 
 
-@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
+@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
 def mse_loss(x, target, /, *, reduction="mean"):
     """Squared error,  (x − target)²."""
     return reduce_loss(square(x - target), reduction)
 
 
-@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
+@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
 def l1_loss(x, target, /, *, reduction="mean"):
     """Absolute error,  |x − target|."""
     return reduce_loss(abs_(x - target), reduction)
@@ -201,7 +204,7 @@ def l1_loss(x, target, /, *, reduction="mean"):
 _BETA = tuple([S(*s.operands, **s.attributes, beta=0.7) for s in _PAIR])
 
 
-@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
+@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
 def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
     """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick 2015."""
     d = abs_(x - target)
@@ -214,7 +217,7 @@ def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
 _DELTA = tuple([S(*s.operands, **s.attributes, delta=0.7) for s in _PAIR])
 
 
-@composite(reduce, types="number", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
+@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
 def huber_loss(x, target, /, *, reduction="mean", delta=1.0):
     """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber 1964."""
     d = abs_(x - target)
@@ -261,7 +264,7 @@ def _kl_law(args, attrs):
     return same_shapes(args, attrs)
 
 
-@composite(reduce, types="promote", normalize=_kl_law, reference="torch.nn.functional.kl_div",
+@composite(reduce, types="float", normalize=_kl_law, reference="torch.nn.functional.kl_div",
            samples=(S(F(5, 3), F(5, 3, low=0.1, high=1), reduction="sum", log_target=False), S(F(5, 3), F(5, 3), reduction="batchmean", log_target=True)))  # fmt: skip
 def kl_div(x, target, /, *, reduction="mean", log_target=False):
     """Kullback–Leibler divergence  t · (ln t − x)  of log-probabilities x, in nats; 'batchmean' divides the sum by the first size."""

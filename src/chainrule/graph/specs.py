@@ -8,7 +8,7 @@ from typing import Any
 from ..base.errors import ChainruleError
 from ..base.modes import modes
 from ..ops import Op, Spec
-from ..ops.record import common, spec_of
+from ..ops.record import as_floats, common, spec_of
 
 __all__ = ["output_specs"]
 
@@ -33,7 +33,7 @@ def _of_definition(op: Op, operands: tuple, attrs: tuple) -> tuple[Spec, ...]:
     scratch, before = Trace(), modes.trace
     modes.trace = scratch
     try:
-        out = op.body(*[None if s is None else scratch.new_input(s) for s in operands], **dict(attrs))
+        out = op.body(*as_floats(op, [None if s is None else scratch.new_input(s) for s in operands]), **dict(attrs))
     finally:
         modes.trace = before
     return tuple([spec_of(v) for v in (out if isinstance(out, tuple) else (out,))])

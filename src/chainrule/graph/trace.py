@@ -27,7 +27,7 @@ from ..base.lines import describe, here
 from ..base.modes import modes
 from ..base.shapes import contiguous_strides
 from ..ops import Op, Spec
-from ..ops.record import spec_of
+from ..ops.record import as_floats, spec_of
 from ..tape.backward import newest_order
 from ..tensor.storage import Storage
 from ..tensor.tensor import Tensor
@@ -180,7 +180,7 @@ class Trace:
     def stage(self, op: Op, args: tuple, attrs: dict) -> Any:
         """Append an equation; its outputs as Tracers. A composite without rules of its own is written as its definition."""
         if op.composite and not op.differentiable:
-            return op.body(*args, **attrs)
+            return op.body(*as_floats(op, args), **attrs)
         operands = [self.operand(a) for a in args]
         specs = output_specs(op, tuple([v.spec if isinstance(v, Var) else v.value if isinstance(v, Literal) else None for v in operands]), attrs)
         outputs = [Var(s) for s in specs]

@@ -342,7 +342,10 @@ class Op:
         """Shapes and dtypes of all outputs, hidden ones too, from those of the operands; a law that is broken raises."""
         assert self.law is not None, f"{self.name} has no law"
         try:
-            out = self.law(self, *[spec_of(a) for a in args], **attrs)
+            specs = [spec_of(a) for a in args]
+            if self.types is not None:
+                common(self, specs)
+            out = self.law(self, *specs, **attrs)
         except ChainruleError as e:
             raise self.explained(e, args, attrs) from None
         return (out,) if isinstance(out, Spec) else out
@@ -458,6 +461,8 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
         for s in strong[1:]:
             if s.dtype is not strong[0].dtype:
                 raise DTypeError(f"operands must have the same dtype, found {strong[0].dtype.name} and {s.dtype.name}")
+        if op.types == "same" and strong[0].dtype is dtypes.bool_:
+            raise DTypeError("operands must be numbers, found bool")
         if op.types == "floating" and strong[0].dtype.category != dtypes.FLOATING:
             raise DTypeError(f"operands must be floating, found {strong[0].dtype.name}")
         return strong[0].dtype
@@ -469,6 +474,18 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
     if result.category != dtypes.FLOATING and op.types in ("float", "sum"):
         return dtypes.default() if op.types == "float" else dtypes.int64
     return result
+
+
+def as_floats(op: Op, args: Sequence) -> tuple:
+    """Operands of a composite with types "float" as its body takes them: integers and bools in the floating dtype they promote to."""
+    if op.types != "float":
+        return tuple(args)
+    specs = [spec_of(a) for a in args]
+    target = common(op, specs)
+    return tuple([
+        a if s is None or s.weak or s.dtype.category == dtypes.FLOATING or name not in op.promotes else TABLE["cast"](a, dtype=target)
+        for name, a, s in zip(op.operands, args, specs, strict=True)
+    ])  # fmt: skip
 
 
 def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:

@@ -50,6 +50,8 @@ def _index_law(op: Op, x: Spec, *indices: Spec, dims: tuple) -> Spec:
 
 def _known_axes(args: tuple, attrs: dict) -> dict:
     ndim = args[0].ndim
+    if not ndim:
+        raise refuse("a 0-d tensor has no axis to index")
     dims = tuple([shapes.axis(d, ndim) for d in attrs["dims"]])
     found = len(args) - (2 if "accumulate" in attrs else 1)
     if len(dims) != found or sorted(set(dims)) != list(dims):

@@ -201,6 +201,8 @@ def _view_scatter_law(op: Op, x: Spec, value: Spec, *, path: tuple) -> Spec:
     """The shape of x; the value broadcasts to the view that the path leads to."""
     place = x
     for view_op, attrs in path:
+        if place.ndim == 0 or view_op.normalize((place,), dict(attrs)) != dict(attrs):
+            raise refuse(f"the path does not fit x: {view_op.name} with {dict(attrs)} on shape {place.shape}")
         place = view_op.infer((place,), dict(attrs))[0]
     if shapes.broadcast(value.shape, place.shape) != place.shape:
         raise refuse(f"a value of shape {value.shape} does not broadcast to the view of shape {place.shape}")

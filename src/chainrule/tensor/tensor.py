@@ -23,7 +23,7 @@ from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DeviceError, DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
-from ..ops.record import READERS, Op, Spec, common, spec_of
+from ..ops.record import READERS, Op, Spec, as_floats, common, spec_of
 from . import functions
 from .device import Device, device_of
 from .indexing import assign_index, read_index
@@ -958,7 +958,7 @@ def _definition(op: Op, args: tuple, attrs: dict) -> Any:
     try:
         if op.types in ("floating", "same", "number"):
             common(op, [spec_of(a) for a in args])
-        return op.visible(op.body(*args, **attrs))
+        return op.visible(op.body(*as_floats(op, args), **attrs))
     except ChainruleError as e:
         raise op.explained(e, args, attrs) from None
 
