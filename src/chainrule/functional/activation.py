@@ -35,7 +35,7 @@ def leaky_relu(x, /, *, negative_slope=0.01):
 leaky_relu.vjp(x=lambda g, x, negative_slope: where(x > 0, g, negative_slope * g))
 
 
-@composite(elementwise, types="floating", promotes=("x",), reference="torch.nn.functional.prelu",
+@composite(elementwise, types="floating", reference="torch.nn.functional.prelu",
            samples=(S(F(2, 5, 3), F(5, 1)), S(F(5, 3), F())))  # fmt: skip
 def prelu(x, weight, /):
     """y = x where x > 0, else weight · x, the weight broadcast against x and learned.  Source: He et al. 2015."""

@@ -50,14 +50,14 @@ def flatten(x: Any, leaves: list) -> Any:
         return ("dict", tuple([(k, flatten(v, leaves)) for k, v in x.items()]))
     if isinstance(x, np.ndarray):
         refuse("a NumPy array is passed to a traced function: its values would be frozen into the program", "pass a tensor: from_numpy(array)")
-    return ("value", x)
+    return ("value", type(x), x)  # 1, 1.0 and True are equal, and are not the same argument
 
 
 def unflatten(structure: Any, leaves: Any) -> Any:
     """The opposite of `flatten`, taking tensors from an iterator."""
     if structure == "tensor":
         return next(leaves)
-    kind, content = structure
+    kind, content = structure[0], structure[-1]
     if kind == "value":
         return content
     if kind == "dict":

@@ -507,7 +507,7 @@ def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
             else:
                 a = np.asarray(a, compute.numpy) if target.category != dtypes.FLOATING or not isinstance(a, int | float) else a
         out.append(a)
-    if not any(isinstance(a, ndarray) for a in out):
+    if not any(isinstance(a, ndarray) and n in op.promotes for n, a in zip(names, out, strict=False)):  # numbers alone make an array
         out = [np.asarray(a, compute.numpy) if isinstance(a, bool | int | float) and n in op.promotes else a for n, a in zip(names, out, strict=False)]
     return tuple(out), back
 
