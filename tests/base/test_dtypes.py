@@ -117,6 +117,14 @@ def test_bfloat16_rounds_to_nearest_even(x):
     assert float(found) == nearest_bfloat16(x)
 
 
+def test_bfloat16_ties_go_to_the_even_neighbour():
+    """Halfway between two neighbours, from both sides of an even and an odd one; rounding up always would drift."""
+    ties = [1 + (k + 0.5) * 2.0**-7 for k in range(8)]
+    found = dtypes.float32_from_bits(dtypes.bits_from_float32(np.array([*ties, *[-t for t in ties]], np.float32)))
+    expected = [1 + 2 * round((k + 0.5) / 2) * 2.0**-7 for k in range(8)]
+    assert found.tolist() == [*expected, *[-e for e in expected]] == [nearest_bfloat16(t) for t in [*ties, *[-t for t in ties]]]
+
+
 def test_bfloat16_keeps_what_is_not_a_number():
     """A NaN whose payload is in the low bits must not become an infinity, nor a large NaN wrap round to zero."""
     nan = np.array([0x7F800001, 0xFFFFFFFF, 0x7FFFFFFF], np.uint32).view(np.float32)

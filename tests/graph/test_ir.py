@@ -185,29 +185,23 @@ def test_a_value_is_dropped_after_its_last_use():
     import weakref
 
     refs, alive = [], []
-
-    class Watched(np.ndarray):
-        pass
-
     v = [var(5) for _ in range(5)]
     program = Program([v[0]], [equation(ops.add, [a, Literal(1.0)], [b]) for a, b in zip(v, v[1:], strict=False)], [v[-1]])
     original = ops.add.evaluate
 
     def evaluate(args, attrs):
         alive.append(sum(r() is not None for r in refs))
-        out = original(args, attrs).view(Watched)
+        out = original(args, attrs)
         refs.append(weakref.ref(out))
         return out
 
     probe = object.__new__(Op)
     probe.__dict__.update(vars(ops.add))
-    for name in Op.__slots__ if hasattr(Op, "__slots__") else ():
-        setattr(probe, name, getattr(ops.add, name))
     probe.evaluate = evaluate
     for eq in program.equations:
         eq.op = probe
     program(np.zeros(5, np.float32))
-    assert max(alive) <= 1
+    assert alive == [0, 1, 1, 1]
 
 
 def test_programs_are_interpreted_without_warnings_and_with_eagers_numbers():

@@ -1,5 +1,7 @@
 """What a program cannot contain is refused with the line and what to do; and afterwards everything is as before."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from chainrule import nn
 from chainrule.base.errors import TraceError
 from chainrule.base.modes import modes
 from chainrule.graph import trace
+from chainrule.tape.modes import cell
 
 HERE = "test_trace_errors.py"
 kept: list = []
@@ -113,6 +116,22 @@ def written_in_scan(x):
     return cr.scan(body, (x[0],), (x,))[0][0]
 
 
+def sliced(x):
+    return x[cr.ones((), dtype=cr.int64) * x.sum().long() :]  # slice
+
+
+def branch_on_a_cell(x):
+    return x if cell(lambda: 0.5) > 0 else -x  # cell branch
+
+
+def function_of_a_cell(x):
+    return x * math.sqrt(cell(lambda: 0.5))  # cell float
+
+
+def numpy_of_a_cell(x):
+    return x * np.asarray(cell(lambda: 0.5)).item()  # cell numpy
+
+
 KEEPS, W, STATE = Keeps(), cr.ones(3), cr.zeros(3)
 H = cr.ones(3, requires_grad=True) * 2
 
@@ -135,6 +154,10 @@ REFUSED = {
     printed: ("needs the value of a tensor", "format"),
     compared: ("needs the value of a tensor", "allclose"),
     membership: ("needs the value of a tensor", "in"),
+    sliced: ("needs the value of a tensor", "slice"),
+    branch_on_a_cell: ("a branch needs the value of a traced number", "cell branch"),
+    function_of_a_cell: (r"float\(\) needs the value of a traced number", "cell float"),
+    numpy_of_a_cell: ("NumPy needs the value of a traced tensor", "cell numpy"),
     scan_body: ("random numbers are drawn inside the body of a scan, which is traced once", "drawn"),
     written_in_scan: ("the body of a scan writes in place into a tensor around it", ""),
 }

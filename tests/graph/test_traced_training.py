@@ -1,5 +1,7 @@
 """eager = traced, bit for bit, for whole training steps: batch norm, ties, AdamW with clipping and a schedule, accumulation, `.grad`."""
 
+import weakref
+
 import numpy as np
 import pytest
 
@@ -220,6 +222,40 @@ def test_grad_left_attached_is_memory_of_its_own():
     assert w.grad.tolist() == [5, 5, 5] and first.tolist() == [2, 2, 2]
     w.grad.mul_(0)
     assert w.tolist() == [1, 1, 1]
+
+
+def test_gradients_of_arguments_go_to_the_arguments_of_the_call():
+    f = trace(lambda w: (w * w).sum().backward())
+    a, b = cr.ones(2, requires_grad=True), cr.full((2,), 3.0, requires_grad=True)
+    f(a)
+    f(b)
+    f(a)
+    assert a.grad.tolist() == [4, 4] and b.grad.tolist() == [6, 6] and len(f.programs) == 2
+
+
+def test_a_call_does_not_hold_on_to_its_arguments_and_results():
+    f = trace(lambda x: x * 2)
+    x = cr.ones(3)
+    refs = [weakref.ref(x), weakref.ref(x._storage)]
+    refs += [weakref.ref(f(x)), weakref.ref(f(x))]
+    del x
+    assert [r() for r in refs] == [None] * 4
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_every_floating_dtype(dtype):
+    """Half floats are computed in float32 and rounded; where that happens must not differ."""
+    def f(x, w):
+        y = (x * w * 1.1).softmax(-1) + F.gelu(x) / 3
+        y[0] = 0.5
+        y[:, 1] *= 3
+        z = F.layer_norm(y, (5,)) @ w.view(5, 1)
+        return y.detach(), z.detach(), *cr.grad((z * z).mean(), [x, w])
+
+    x, w = cr.tensor(ROWS[0], dtype=dtype, requires_grad=True), cr.tensor(ROWS[1, 0], dtype=dtype, requires_grad=True)
+    for e, t in zip(f(x, w), trace(f)(x, w), strict=True):
+        assert e.dtype is t.dtype and e.dtype.name == dtype
+        np.testing.assert_array_equal(e.numpy(), t.numpy())
 
 
 def test_grad_removed_inside_is_gone_after():

@@ -216,19 +216,36 @@ def test_results_are_fresh_memory():
 
 def test_the_version_counts_writes_of_a_program():
     w = cr.ones(2, requires_grad=True)
-    h = w * 1
-    y = h.sin()
-    step = trace(lambda v: v.detach().add_(1))
 
-    def write():
+    def write(x):
         with cr.no_grad():
             w.add_(1)
+        x.mul_(2)
 
-    z = w * w
-    trace(write)()
-    with pytest.raises(cr.GradError, match="overwritten"):
-        z.sum().backward()
-    del step, y
+    traced, x = trace(write), cr.ones(2)
+    for _ in range(2):  # the call that traces, and one that only runs
+        y, z = (w * w).sum(), (x * w).sum()
+        traced(x)
+        for older in (y, z):
+            with pytest.raises(cr.GradError, match=r"overwritten   .*test_traced_writes.py.*traced\(x\)"):
+                older.backward()
+
+
+def test_a_captured_tensor_gets_no_history_from_a_trace():
+    """Eagerly `state` would depend on w from then on; a program's values have no history, and none of the trace's may stay behind."""
+    state, w = cr.zeros(2), cr.ones(2, requires_grad=True)
+
+    def f(x):
+        state.add_(x * w)
+        state.view(-1)[0] = w[0]
+        return (state * 1).detach()
+
+    traced = trace(f)
+    for expected in ([1, 1], [1, 2]):
+        assert traced(cr.ones(2)).tolist() == expected == state.tolist()
+        assert not state.requires_grad and state.is_leaf and state.grad_fn is None and w.is_leaf
+        assert (state * 2).requires_grad is False
+    assert len(traced.programs) == 1
 
 
 def test_history_does_not_leak_onto_a_base():

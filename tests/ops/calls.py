@@ -17,30 +17,15 @@ from chainrule.base import dtypes
 from chainrule.base.dtypes import DType
 from chainrule.ops import TABLE, Op
 from chainrule.ops.record import Spec
-from chainrule.ops.samples import Draw, F, S, Sample, samples_of
+from chainrule.ops.samples import Draw, Sample, samples_of
 from chainrule.tensor import Tensor
 from chainrule.tensor.tensor import grad, wrap
 
-STATE = np.array([7, 0])  # a generator's seed and offset
-OWN_SAMPLES = {
-    "dropout": (
-        S(F(5, 3), STATE, p=0.3, skip=2, channels=False),
-        S(F(5, 3, 2), STATE, p=0.5, skip=0, channels=True),
-    ),
-}
-"""Samples of ops whose records have none."""
-
 ELSEWHERE = {"scan"}
-"""Ops whose attribute is a program, which only a trace makes: tests/graph has their tests."""
-
-
-def samples(op: Op) -> tuple[Sample, ...]:
-    """The samples of an op."""
-    return samples_of(op) or OWN_SAMPLES.get(op.name, ())
-
+"""Ops whose attribute is a program, which only a trace makes: tests/graph/test_traced_loops.py has their tests."""
 
 OPS = [op for op in TABLE.values() if op.name not in ELSEWHERE]
-CALLS = [(op, sample, seed) for op in OPS for seed, sample in enumerate(samples(op))]
+CALLS = [(op, sample, seed) for op in OPS for seed, sample in enumerate(samples_of(op))]
 
 
 def each_op(*kinds: str, **where: Any) -> Any:

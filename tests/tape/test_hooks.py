@@ -131,3 +131,14 @@ def test_retain_grad_sees_what_other_hooks_made_of_the_gradient():
     h.retain_grad()
     h.sum().backward()
     assert h.grad.tolist() == [2] and x.grad.tolist() == [6]
+
+
+def test_hooks_and_retained_gradients_of_a_tensor_written_afterwards():
+    """As in torch: a hook stays with the value it was put on, `.grad` belongs to what the tensor is at the end."""
+    x, seen = leaf(1.0, 2.0), []
+    y = x * 1
+    y.register_hook(lambda g: seen.append(g.tolist()))
+    y.retain_grad()
+    y.mul_(3)
+    y.sum().backward()
+    assert seen == [[3, 3]] and y.grad.tolist() == [1, 1] and x.grad.tolist() == [3, 3]

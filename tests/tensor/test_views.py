@@ -148,6 +148,26 @@ def test_diagonal_and_narrow_and_split_are_views():
     check(f, 3, 5)
 
 
+def test_views_of_a_number():
+    """A 0-d tensor seen as a vector, written there, and read as a number again."""
+    x = cr.tensor(2.0, requires_grad=True)
+    y = x * 1
+    y.view(1).mul_(3)
+    y.unsqueeze(0).add_(x)
+    y[None][0] = y.detach() * x
+    y.backward()
+    assert y.item() == 16 and x.grad.item() == 8
+
+
+def test_empty_tensors_are_viewed_and_written():
+    x = cr.zeros(0, 3, requires_grad=True)
+    y = x * 1
+    y[:, 1] = 2.0
+    y.view(-1).add_(1)
+    y.sum().backward()
+    assert x.grad.shape == (0, 3)
+
+
 def test_second_derivatives_through_a_write():
     x = leaf(3)
     y = x**3

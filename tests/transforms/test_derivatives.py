@@ -138,6 +138,18 @@ def test_vjp_and_jvp_of_several_inputs_and_outputs():
         jvp(f, (a, b), (t(np.ones(3)), b))
 
 
+def test_cotangents_and_tangents_may_be_differentiated():
+    """u ↦ uᵀJ and v ↦ J v are functions of u and v as well."""
+    J = differences(network, X)
+    u, v = t(RNG.standard_normal(2)).requires_grad_(), t(RNG.standard_normal(5)).requires_grad_()
+    (row,) = vjp(network, t(X))[1](u)
+    w = RNG.standard_normal(5)
+    close(cr.grad((row * t(w)).sum(), u)[0], J @ w)
+    _, column = jvp(network, (t(X),), (v,))
+    z = RNG.standard_normal(2)
+    close(cr.grad((column * t(z)).sum(), v)[0], z @ J)
+
+
 def test_jacobians():
     J = differences(network, X)
     for found in (jacrev(network)(t(X)), jacfwd(network)(t(X)), jacobian(network, t(X))):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from ..backends import xp
+from ..base import dtypes
+from ..base.errors import DTypeError
 from ..ops import clamp, erf, exp, expm1, log1p, logical_and, maximum, minimum, sigmoid, sign, slice_, tanh, where
 from ..ops import abs as abs_
 from ..ops.kinds import along, elementwise, gather
-from ..ops.record import composite, refuse
+from ..ops.record import composite, refuse, spec_of
 from ..ops.samples import F, S
 
 SQRT_HALF = math.sqrt(0.5)
@@ -138,7 +140,17 @@ def softsign(x, /):
     return x / (1 + abs_(x))
 
 
-@composite(elementwise, types="promote", reference="torch.nn.functional.hardtanh")
+def _like_x(args, attrs):
+    """Numbers that meet an integer x become integers, so that the result stays one, as in PyTorch."""
+    dtype = spec_of(args[0]).dtype
+    if dtype.category == dtypes.FLOATING:
+        return attrs
+    if dtype is dtypes.uint8 and min(attrs.values()) < 0:
+        raise DTypeError("a bound below 0 has no meaning for uint8")
+    return {name: int(v) for name, v in attrs.items()}
+
+
+@composite(elementwise, types="promote", normalize=_like_x, reference="torch.nn.functional.hardtanh")
 def hardtanh(x, /, *, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the derivative at the bounds is 0."""
     return clamp(x, min_val, max_val)
@@ -183,7 +195,7 @@ def tanhshrink(x, /):
     return x - tanh(x)
 
 
-@composite(elementwise, types="promote", reference="torch.nn.functional.threshold",
+@composite(elementwise, types="promote", normalize=_like_x, reference="torch.nn.functional.threshold",
            samples=(S(F(5, 3), threshold=0.1, value=2.0),))  # fmt: skip
 def threshold(x, /, *, threshold, value):
     """x where x > threshold, else a value."""

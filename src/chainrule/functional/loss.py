@@ -99,7 +99,7 @@ def cross_entropy(x, target, weight=None, /, *, ignore_index=-100, reduction="me
     d = _class_axis(x)
     logp = log_softmax(x, dim=d)
     at, w = _at(target, x, ignore_index), _weights(target, x, weight, ignore_index)
-    loss = -w * gather(logp, at, dim=d)
+    loss = where(w == 0, 0.0, -w * gather(logp, at, dim=d))  # an ignored entry counts nothing, even where it is infinite
     if label_smoothing:
         spread = logp if weight is None else logp * _per_class(weight, x)
         smooth = where(view(target != ignore_index, shape=w.shape), -sum(spread, dim=d, keepdim=True), 0.0)
@@ -119,7 +119,7 @@ def _cross_entropy(x, target, weight=None, *, ignore_index, reduction, label_smo
         wrong = int(at.min() if at.min() < 0 else at.max())
         raise RangeError(f"target {wrong} is out of range for {x.shape[d]} classes")
     w = counted.astype(x.dtype) if weight is None else xp.where(counted, weight[at], xp.asarray(0, x.dtype))
-    loss = -w * xp.take_along_axis(logp, at, d)
+    loss = xp.where(w == 0, xp.asarray(0, x.dtype), -w * xp.take_along_axis(logp, at, d))
     if label_smoothing:
         spread = logp if weight is None else logp * weight.reshape([-1 if k == d else 1 for k in range(x.ndim)])
         smooth = xp.where(counted, -xp.sum(spread, axis=d, keepdims=True), xp.asarray(0, x.dtype))
@@ -157,7 +157,7 @@ cross_entropy.vjp(x=lambda g, x, target, weight, logp, at, w, ignore_index, redu
 def nll_loss(x, target, weight=None, /, *, ignore_index=-100, reduction="mean"):
     """Negative log-likelihood of log-probabilities x (N, C, …),  −w[t] · x[t];  the mean is over the weights."""
     w = _weights(target, x, weight, ignore_index)
-    loss = -w * gather(x, _at(target, x, ignore_index), dim=_class_axis(x))
+    loss = where(w == 0, 0.0, -w * gather(x, _at(target, x, ignore_index), dim=_class_axis(x)))
     if reduction == "none":
         return view(loss, shape=target.shape)
     return sum(loss) if reduction == "sum" else sum(loss) / sum(w)
@@ -229,6 +229,9 @@ _UNIT = (S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), None, reduction="
          S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), reduction="none"))  # fmt: skip
 
 
+NEAR_ZERO = 9.999999960041972e-13  # 1e-12 as a float32: the bound PyTorch puts under x (1 − x)
+
+
 @composite(elementwise, types="floating", samples=(S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1)),))
 def binary_entropy(x, target, /):
     """−(t ln x + (1 − t) ln(1 − x)), elementwise. At x = 0 and 1 the derivative stays finite, as in PyTorch."""
@@ -236,8 +239,8 @@ def binary_entropy(x, target, /):
 
 
 binary_entropy.vjp(
-    x=lambda g, x, target: g * (x - target) / maximum(x * (1 - x), 1e-12),
-    target=lambda g, x: g * (maximum(log1p(-x), -100.0) - maximum(log(x), -100.0)),
+    x=lambda g, x, target: g * (x - target) / maximum(x * (1 - x), NEAR_ZERO),
+    target=lambda g, x: g * (log1p(-x) - log(x)),
 )
 
 
@@ -271,5 +274,5 @@ def kl_div(x, target, /, *, reduction="mean", log_target=False):
     if log_target:
         loss = exp(target) * (target - x)
     else:
-        loss = where(target > 0, target * (log(where(target > 0, target, 1.0)) - x), 0.0 * x)
+        loss = where(target == 0, 0.0, target * log(where(target == 0, 1.0, target))) - target * x
     return sum(loss) / x.shape[0] if reduction == "batchmean" else reduce_loss(loss, reduction)

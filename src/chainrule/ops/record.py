@@ -505,7 +505,7 @@ def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
             if a.__class__ is ndarray or isinstance(a, np.generic):
                 a = dtypes.convert(np.asarray(a), compute)
             else:
-                a = np.asarray(a, compute.numpy) if target.category != dtypes.FLOATING or not isinstance(a, int | float) else a
+                a = np.asarray(a).astype(compute.numpy) if target.category != dtypes.FLOATING or not isinstance(a, int | float) else a
         out.append(a)
     if not any(isinstance(a, ndarray) and n in op.promotes for n, a in zip(names, out, strict=False)):  # numbers alone make an array
         out = [np.asarray(a, compute.numpy) if isinstance(a, bool | int | float) and n in op.promotes else a for n, a in zip(names, out, strict=False)]

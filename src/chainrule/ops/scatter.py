@@ -144,6 +144,8 @@ def _fits(x: tuple, at: tuple, dim: int) -> None:
 
 def _grid(at: Any, dim: int) -> tuple:
     """For each element of an index along `dim`, its full position: the index on `dim`, its own place on the others."""
+    if not at.ndim:
+        return (at,)
     out = []
     for k, n in enumerate(at.shape):
         out.append(at if k == dim else xp.arange(n).reshape([-1 if j == k else 1 for j in range(at.ndim)]))

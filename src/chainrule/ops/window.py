@@ -82,6 +82,8 @@ def _conv_law(op: Op, x: Spec, w: Spec, *, stride: tuple, padding: tuple, dilati
     if x.ndim < 3 or w.ndim != x.ndim:
         raise refuse("x must be (N, C, *S) and w (O, C/G, *K) with as many axes", x=f"has {x.ndim} axes", w=f"has {w.ndim} axes")
     _check_geometry(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
+    if 0 in w.shape:
+        raise refuse("w must not be empty")
     if groups < 1 or x.shape[1] % groups or w.shape[0] % groups:
         raise refuse(f"groups must divide the channels of both, found groups={groups}, C={x.shape[1]}, O={w.shape[0]}")
     if w.shape[1] * groups != x.shape[1]:
