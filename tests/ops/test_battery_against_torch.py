@@ -27,7 +27,7 @@ from ops.calls import (
     spec,
     tensors,
     weights_for,
-)  # fmt: skip
+)
 from ops.torch_calls import NO_GRADIENT_IN_TORCH, NOT_IN_TORCH, from_torch, to_torch
 
 from chainrule.base import dtypes
@@ -103,7 +103,6 @@ def test_value_and_dtype(torch, op, sample, seed):
 
 EDGES = (-np.inf, -6, -3, -2.5, -1, -0.5, -0.0, 0.0, 0.5, 1, 1.5, 2, 3, 6, 21, np.inf, np.nan)
 
-
 PROBABILITIES = {"binary_entropy", "binary_cross_entropy"}
 """Ops whose operands are probabilities: torch refuses others."""
 
@@ -152,6 +151,9 @@ ZERO_SIGN = {
 INFINITE = {"gelu": "torch's vectorised gelu gives NaN at +∞; ours +∞"}
 """op: why it is not compared at infinities."""
 
+ROUNDED_TWICE = {"kl_div": "torch rounds t · ln t and t · x to bfloat16 before it subtracts them"}
+"""op: why its results in bfloat16 are not torch's."""
+
 
 @pytest.mark.parametrize("dtype", [dtypes.float64, dtypes.float32, dtypes.float16, dtypes.bfloat16], ids=lambda d: d.name)  # fmt: skip
 @ELEMENTWISE
@@ -159,7 +161,7 @@ def test_elementwise_at_the_edges(torch, op, dtype):
     """Infinities, NaN, the sign of zero: as torch has them."""
     args, attrs = edge_operands(op, dtype)
     expected = torch_results(torch, op, args, attrs)
-    if expected is None:
+    if expected is None or (dtype is dtypes.bfloat16 and op.name in ROUNDED_TWICE):
         return
     (found,), (expected,) = all_outputs(op, args, normal_form(op, args, attrs)), expected
     assert spec(found) == spec(expected)
@@ -177,15 +179,12 @@ def test_elementwise_at_the_edges(torch, op, dtype):
 
 
 KINKS = {
-    (
-        "binary_entropy",
-        "target",
-    ): "its logarithms are limited to −100, in the gradient too; torch's gradient is infinite",
-    ("binary_cross_entropy", "target"): "likewise",
-    ("kl_div", "target"): "torch's is NaN at 0; ours is that of the limit of t · ln t, 0, less x",
-    ("pow", "b"): "0 to a negative power: ∞ times a logarithm of 0 is NaN here, infinite in torch",
-}
-"""(op, operand): why its gradient is not torch's everywhere."""
+    "binary_entropy": ("target", "its logarithms are limited to −100 in the gradient too; torch's is infinite"),
+    "binary_cross_entropy": ("target", "likewise"),
+    "kl_div": ("target", "at 0 torch's is NaN; ours treats t · ln t as constant there"),
+    "pow": ("b", "0 to a negative power: ∞ times the logarithm of 0 is NaN here, infinite in torch"),
+}  # fmt: skip
+"""op: an operand by which the gradient is not torch's everywhere, and why."""
 
 
 @ELEMENTWISE
@@ -193,7 +192,7 @@ def test_gradients_at_kinks(torch, op):
     """Where a function has a corner or jumps, the derivative torch gives."""
     values = tuple([v for v in EDGES if np.isfinite(v)])
     args, attrs = edge_operands(op, dtypes.float32, values)
-    compare_gradients(torch, op, args, attrs, {name for other, name in KINKS if other == op.name})
+    compare_gradients(torch, op, args, attrs, KINKS.get(op.name, ())[:1])
 
 
 ORDERED = (

@@ -201,7 +201,7 @@ def _view_scatter_law(op: Op, x: Spec, value: Spec, *, path: tuple) -> Spec:
     """The shape of x; the value broadcasts to the view that the path leads to."""
     place = x
     for view_op, attrs in path:
-        if place.ndim == 0 or view_op.normalize((place,), dict(attrs)) != dict(attrs):
+        if view_op.normalize((place,), dict(attrs)) != dict(attrs):
             raise refuse(f"the path does not fit x: {view_op.name} with {dict(attrs)} on shape {place.shape}")
         place = view_op.infer((place,), dict(attrs))[0]
     if shapes.broadcast(value.shape, place.shape) != place.shape:

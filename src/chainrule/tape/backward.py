@@ -27,6 +27,7 @@ from ..ops.record import Op
 __all__ = ["Edge", "Leaf", "Node", "OpNode", "backward_pass", "newest_order", "reachable", "unbroadcast"]
 
 BF16 = dtypes.BF16_BITS
+HALVES = (BF16, dtypes.float16.numpy)
 
 
 class Leaf(Protocol):
@@ -170,7 +171,7 @@ class OpNode(Node):
         if len(grads) > 1:
             grads = [self.zeros(k) if g is None else g for k, g in enumerate(grads)]
         context = [*grads, *saved]
-        if context[0].dtype is BF16:  # rules compute half floats in float32, as bodies do
+        if context[0].dtype.itemsize == 2 and not create:  # rules compute half floats in float32, as bodies do
             context = [_widened(v) for v in context]
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
@@ -219,10 +220,10 @@ class OpNode(Node):
 
 
 def _widened(v: Any) -> Any:
-    """A bfloat16 value in float32; anything else as it is."""
+    """A half float in float32; anything else as it is."""
     if v.__class__ is tuple:
         return tuple([_widened(x) for x in v])
-    return cast(v, dtype=dtypes.float32) if getattr(v, "dtype", None) == BF16 else v
+    return cast(v, dtype=dtypes.float32) if getattr(v, "dtype", None) in HALVES else v
 
 
 NEEDS = object()  # stands in the saved values for the `needs` of a joint rule

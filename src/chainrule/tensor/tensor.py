@@ -58,7 +58,7 @@ class Tensor:
     _leaf = False  # a leaf that requires a gradient
     _grad: Tensor | None = None
     _hooks: list | None = None
-    _retains = False
+    _retains: _HookHandle | None = None
     _cut = False  # a view taken while gradients were off
     __array_priority__ = 1000
     __array_ufunc__ = None  # numpy_array * tensor asks the tensor
@@ -511,23 +511,22 @@ class Tensor:
         """Keep `.grad` of a tensor that is not a leaf."""
         if self.edge is None:
             raise GradError("retain_grad needs a tensor that requires a gradient")
-        if self._leaf or self._retains:
+        if self._leaf or self._retains is not None:
             return
         import weakref
 
-        self._retains = True
         me = weakref.ref(self)  # the node must not keep its own output alive
 
         def keep(g: Tensor) -> None:
             if (tensor := me()) is not None:
                 tensor._grad = g.detach().clone() if tensor._grad is None else tensor._grad + g.detach()
 
-        self.register_hook(keep)
+        self._retains = self.register_hook(keep)
 
     @property
     def retains_grad(self) -> Any:
         """Whether `retain_grad` was called."""
-        return self._retains
+        return self._retains is not None
 
     # ----------------------------------------------------------------------------------------------------- in-place
 
@@ -552,12 +551,22 @@ class Tensor:
         base = self._base
         if base is None:
             self._edge = other
+            self._follow_retained()
         else:
             path = self._path[len(base._path) :]
             node = OpNode(ops.view_scatter, {"path": path}, (before, other), _scatter_saved(self._value.shape, path), (), base.metas, here())
             base._edge = node, 0
+            base._follow_retained()
             base._stamp = self._storage.version
         return self
+
+    def _follow_retained(self) -> None:
+        """After a write `.grad` is that of what the tensor is now."""
+        if self._retains is not None:
+            self._retains.remove()
+            self._retains = None
+            if self._edge is not None:
+                self.retain_grad()
 
     def need_assignable(self, new: Tensor) -> None:
         """Refuse values that cannot be written here, whatever their shape."""
