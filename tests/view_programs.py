@@ -1,7 +1,8 @@
 """Random programs of views and in-place writes, run alike on NumPy arrays, on chainrule and on torch.
 
-A program is a list of steps (what, i, j, c) over a growing pool of tensors that starts with one of shape (2, 3, 5). `i` and `j` pick from the
-pool, `c` picks a variant. What is nonlinear goes through a fresh copy (`1 * t`), so that no saved value is ever overwritten.
+A program is a list of steps (what, i, j, c) over a growing pool of tensors that starts with one of shape (2, 3, 5).
+`i` and `j` pick from the pool, `c` picks a variant. What is nonlinear goes through a fresh copy (`1 * t`), so that no
+saved value is ever overwritten.
 """
 
 import numpy as np
@@ -115,7 +116,9 @@ def run(m, program, x):
         elif kind == "add":
             m.write(t, "shift", m.sin(u) if tuple(u.shape) == tuple(t.shape) else c / 5)
         elif kind == "copy":
-            m.write(t, "copy", m.sin(u) if tuple(u.shape) == tuple(t.shape) else m.sin(u).sum() / 30)
+            m.write(
+                t, "copy", m.sin(u) if tuple(u.shape) == tuple(t.shape) else m.sin(u).sum() / 30
+            )
         elif kind == "put" and t.ndim:
             t[-1] = m.sin(u).sum() * (c - 5) / 60
         elif kind == "through detach":

@@ -46,7 +46,9 @@ def get_num_threads() -> int:
 
 def set_num_threads(n: int) -> None:
     """Refused: NumPy's BLAS reads its thread count when it is loaded."""
-    raise DeviceError("the thread count of NumPy's BLAS is set by OPENBLAS_NUM_THREADS before Python starts")
+    raise DeviceError(
+        "the thread count of NumPy's BLAS is set by OPENBLAS_NUM_THREADS before Python starts"
+    )
 
 
 class finfo:
@@ -74,4 +76,9 @@ class iinfo:
         if d not in dtypes.INTEGERS:
             raise DTypeError(f"iinfo takes an integer dtype, found {d.name}")
         info = np.iinfo(d.numpy)
-        self.dtype, self.bits, self.max, self.min = d.name, 8 * d.itemsize, int(info.max), int(info.min)
+        self.dtype, self.bits, self.max, self.min = (
+            d.name,
+            8 * d.itemsize,
+            int(info.max),
+            int(info.min),
+        )

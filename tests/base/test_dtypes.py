@@ -47,7 +47,10 @@ def test_default_dtype_is_set_and_put_back():
     try:
         dtypes.set_default("float64")
         assert dtypes.of(float) is dtypes.float64
-        assert dtypes.promote([(dtypes.int64, AXES), (dtypes.of_scalar(0.5), SCALAR)]) is dtypes.float64
+        assert (
+            dtypes.promote([(dtypes.int64, AXES), (dtypes.of_scalar(0.5), SCALAR)])
+            is dtypes.float64
+        )
     finally:
         dtypes.set_default("float32")
     # the cached promotion of a Python float must not outlive the default it was computed under
@@ -120,9 +123,15 @@ def test_bfloat16_rounds_to_nearest_even(x):
 def test_bfloat16_ties_go_to_the_even_neighbour():
     """Halfway between two neighbours, from both sides of an even and an odd one; rounding up always would drift."""
     ties = [1 + (k + 0.5) * 2.0**-7 for k in range(8)]
-    found = dtypes.float32_from_bits(dtypes.bits_from_float32(np.array([*ties, *[-t for t in ties]], np.float32)))
+    found = dtypes.float32_from_bits(
+        dtypes.bits_from_float32(np.array([*ties, *[-t for t in ties]], np.float32))
+    )
     expected = [1 + 2 * round((k + 0.5) / 2) * 2.0**-7 for k in range(8)]
-    assert found.tolist() == [*expected, *[-e for e in expected]] == [nearest_bfloat16(t) for t in [*ties, *[-t for t in ties]]]
+    assert (
+        found.tolist()
+        == [*expected, *[-e for e in expected]]
+        == [nearest_bfloat16(t) for t in [*ties, *[-t for t in ties]]]
+    )
 
 
 def test_bfloat16_keeps_what_is_not_a_number():

@@ -26,5 +26,7 @@ def test_each_error_is_a_builtin_and_public(name, builtin):
 
 
 def test_the_list_of_errors_is_complete():
-    defined = {n for n, v in vars(errors).items() if isinstance(v, type) and issubclass(v, Exception)}
+    defined = {
+        n for n, v in vars(errors).items() if isinstance(v, type) and issubclass(v, Exception)
+    }
     assert defined == set(errors.__all__)

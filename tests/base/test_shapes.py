@@ -80,10 +80,14 @@ def test_resolve_refuses(shape, count, text):
 
 
 def test_dimensions():
-    assert shapes.axis(-1, 0) == 0 and shapes.axis(0, 0) == 0  # a 0-d tensor has the dimensions 0 and −1
+    assert (
+        shapes.axis(-1, 0) == 0 and shapes.axis(0, 0) == 0
+    )  # a 0-d tensor has the dimensions 0 and −1
     assert shapes.axes([], 2) == (0, 1)  # an empty list means all, as in torch
     assert shapes.axes((-1, 0), 3) == (0, 2)
-    with pytest.raises(RangeError, match=r"dimension 2 is out of range: a 2-d tensor has dimensions -2 to 1"):
+    with pytest.raises(
+        RangeError, match=r"dimension 2 is out of range: a 2-d tensor has dimensions -2 to 1"
+    ):
         shapes.axis(2, 2)
     with pytest.raises(ShapeError, match="dimension 1 appears twice"):
         shapes.axes((1, -1), 2)

@@ -26,7 +26,12 @@ def test_a_program_for_each_shape_dtype_and_structure():
 def test_python_values_are_constants():
     f = trace(lambda x, k, *, flag=False: x * k + (1 if flag else 0))
     one = cr.ones(1)
-    assert [f(one, 2).item(), f(one, 3).item(), f(one, 2, flag=True).item(), f(one, 2).item()] == [2, 3, 3, 2]
+    assert [f(one, 2).item(), f(one, 3).item(), f(one, 2, flag=True).item(), f(one, 2).item()] == [
+        2,
+        3,
+        3,
+        2,
+    ]
     assert len(f.programs) == 3
     # 1, 1.0 and True are equal as dictionary keys, and are not the same argument
     g = trace(lambda x, k: x * k)
@@ -133,7 +138,11 @@ def test_the_same_tensor_twice_and_then_two():
     f = trace(lambda a, b: a * 2 + b)
     one, two = cr.ones(2), cr.full((2,), 2.0)
     assert f(one, one).tolist() == [3, 3]
-    assert f(one, two).tolist() == [4, 4] and f(two, one).tolist() == [5, 5] and f(two, two).tolist() == [6, 6]
+    assert (
+        f(one, two).tolist() == [4, 4]
+        and f(two, one).tolist() == [5, 5]
+        and f(two, two).tolist() == [6, 6]
+    )
 
 
 @pytest.mark.parametrize("first", [0, 1])
@@ -177,13 +186,22 @@ def test_writes_to_memory_seen_under_two_names():
 def test_transposed_arguments_are_another_program_or_another_layout():
     f = trace(lambda x: x.reshape(-1))
     x = cr.arange(6).reshape(2, 3)
-    assert f(x).tolist() == [0, 1, 2, 3, 4, 5] and f(cr.arange(6).reshape(3, 2).T).tolist() == [0, 2, 4, 1, 3, 5]
+    assert f(x).tolist() == [0, 1, 2, 3, 4, 5] and f(cr.arange(6).reshape(3, 2).T).tolist() == [
+        0,
+        2,
+        4,
+        1,
+        3,
+        5,
+    ]
 
 
 def test_a_traced_function_inside_another_becomes_part_of_it():
     inner = trace(lambda x: x * 2)
     outer = trace(lambda x: inner(x) + 1)
-    assert outer(cr.ones(2)).tolist() == [3, 3] and inner.programs == [] and len(outer.programs) == 1
+    assert (
+        outer(cr.ones(2)).tolist() == [3, 3] and inner.programs == [] and len(outer.programs) == 1
+    )
 
 
 def test_traced_functions_keep_name_and_doc():
@@ -199,6 +217,11 @@ def test_results_may_be_any_structure():
     f = trace(lambda x: {"a": (x + 1, [x * 2, None, "text"]), "n": 3})
     for k in (1.0, 2.0):
         out = f(cr.tensor(k))
-        assert out["a"][0].item() == k + 1 and out["a"][1][0].item() == 2 * k and out["a"][1][1:] == [None, "text"] and out["n"] == 3
+        assert (
+            out["a"][0].item() == k + 1
+            and out["a"][1][0].item() == 2 * k
+            and out["a"][1][1:] == [None, "text"]
+            and out["n"] == 3
+        )
     top = trace(lambda x: x.topk(2))(cr.arange(3.0))
     assert top.values.tolist() == [2, 1]

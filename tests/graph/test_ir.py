@@ -1,5 +1,7 @@
 """The program: its text, pruning, the verifier, the interpreter."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,9 @@ def test_the_text_of_a_small_program():
         return g, values
 
     program = trace(f).capture(cr.ones(3, 5)).program
-    assert str(program) == """\
+    assert (
+        str(program)
+        == """\
 program(%0: float32[3,5], %1: float32[5]) {
   %2: float32[3,5] = mul(%0, %1)
   %3: float32[3,5] = add(%2, 2.5)
@@ -51,6 +55,7 @@ program(%0: float32[3,5], %1: float32[5]) {
   %13: float32[5] = sum(%12, dim=(0,), keepdim=False)
   return %13, %6
 }"""
+    )
 
 
 def test_the_text_with_lines_and_a_loop():
@@ -61,7 +66,12 @@ def test_the_text_with_lines_and_a_loop():
     program = trace(f).capture(cr.ones(3, 5)).program
     text = program.text(lines=True)
     row = next(r for r in text.splitlines() if "= scan(" in r)
-    assert "body=<program of 1 equations>" in row and "length=3" in row and row.endswith("# the loop") and "test_ir.py:" in row
+    assert (
+        "body=<program of 1 equations>" in row
+        and "length=3" in row
+        and row.endswith("# the loop")
+        and "test_ir.py:" in row
+    )
     assert "  | program(" in text and "mul(" in text
     assert "# " not in program.text()
 
@@ -94,7 +104,11 @@ def test_pruning_keeps_order_and_every_output_that_something_needs():
         equation(ops.exp, [x], [a]), equation(ops.sin, [x], [b]),
         equation(ops.topk, [a], [c, i], k=2, dim=0, largest=True),
     ]  # fmt: skip
-    assert pruned(eqs, [i]) == [eqs[0], eqs[2]] and pruned(eqs, [b]) == [eqs[1]] and pruned(eqs, []) == []
+    assert (
+        pruned(eqs, [i]) == [eqs[0], eqs[2]]
+        and pruned(eqs, [b]) == [eqs[1]]
+        and pruned(eqs, []) == []
+    )
     assert pruned(eqs, [None, Literal(1), c, b]) == eqs
 
 
@@ -131,7 +145,9 @@ def test_wrong_shapes_and_dtypes():
         with pytest.raises(TraceError, match=r"verify: the law says .* the outputs are .* in exp"):
             verify(Program([x], [equation(ops.exp, [x], [wrong])], [wrong]))
     with pytest.raises(TraceError, match="the law says"):
-        verify(Program([x], [equation(ops.max_along, [x], [var(3)], dim=1, keepdim=False)], []))  # one output of two
+        verify(
+            Program([x], [equation(ops.max_along, [x], [var(3)], dim=1, keepdim=False)], [])
+        )  # one output of two
     with pytest.raises(cr.ChainruleError):
         verify(Program([x], [equation(ops.matmul, [x, x], [var(3, 3)])], []))
 
@@ -146,17 +162,27 @@ def test_unknown_ops():
 
 def test_wrong_attributes():
     x, y = var(3, 5), var(3)
-    with pytest.raises(TraceError, match=r"the attributes \['keepdim'\] are missing or not those of the op, in sum"):
+    with pytest.raises(
+        TraceError, match=r"the attributes \['keepdim'\] are missing or not those of the op, in sum"
+    ):
         verify(Program([x], [equation(ops.sum, [x], [y], dim=(1,))], [y]))
     with pytest.raises(TraceError, match=r"the attributes \['colour'\] are missing or not"):
         verify(Program([x], [equation(ops.sum, [x], [y], dim=(1,), keepdim=False, colour=1)], [y]))
 
 
 def test_a_loops_body_is_verified_too():
-    program = trace(lambda x: cr.scan(lambda c, s: ((c[0] * s[0],), ()), (x[0],), (x,))[0][0]).capture(cr.ones(3, 5)).program
+    program = (
+        trace(lambda x: cr.scan(lambda c, s: ((c[0] * s[0],), ()), (x[0],), (x,))[0][0])
+        .capture(cr.ones(3, 5))
+        .program
+    )
     eq = next(e for e in program.equations if e.op.name == "scan")
     body = eq.attrs["body"]
-    broken = Program(body.inputs, [equation(ops.exp, [var(5)], [v for v in body.equations[0].outputs])], body.outputs)
+    broken = Program(
+        body.inputs,
+        [equation(ops.exp, [var(5)], list(body.equations[0].outputs))],
+        body.outputs,
+    )
     eq.attrs["body"] = broken
     with pytest.raises(TraceError, match="is read before it is assigned, in exp"):
         verify(program)
@@ -169,12 +195,21 @@ def test_the_interpreter_runs_what_is_written():
     x, y, z, i = var(5), var(5), var(2), var(2, dtype=dtypes.int64)
     program = Program(
         [x],
-        [equation(ops.mul, [x, Literal(3.0)], [y]), equation(ops.topk, [y], [z, i], k=2, dim=0, largest=True)],
+        [
+            equation(ops.mul, [x, Literal(3.0)], [y]),
+            equation(ops.topk, [y], [z, i], k=2, dim=0, largest=True),
+        ],
         [i, z, x, Literal(2.5), None],
     )
     a = np.array([1, 5, 2, 4, 3], np.float32)
     indices, values, same, number, nothing = program(a)
-    assert indices.tolist() == [1, 3] and values.tolist() == [15, 12] and same is a and number == 2.5 and nothing is None
+    assert (
+        indices.tolist() == [1, 3]
+        and values.tolist() == [15, 12]
+        and same is a
+        and number == 2.5
+        and nothing is None
+    )
     assert values.dtype == np.float32 and (a == [1, 5, 2, 4, 3]).all()
     with pytest.raises(AssertionError, match="1 inputs, 0 values"):
         interpret(program, [])
@@ -186,7 +221,11 @@ def test_a_value_is_dropped_after_its_last_use():
 
     refs, alive = [], []
     v = [var(5) for _ in range(5)]
-    program = Program([v[0]], [equation(ops.add, [a, Literal(1.0)], [b]) for a, b in zip(v, v[1:], strict=False)], [v[-1]])
+    program = Program(
+        [v[0]],
+        [equation(ops.add, [a, Literal(1.0)], [b]) for a, b in itertools.pairwise(v)],
+        [v[-1]],
+    )
     original = ops.add.evaluate
 
     def evaluate(args, attrs):

@@ -138,19 +138,34 @@ H = cr.ones(3, requires_grad=True) * 2
 REFUSED = {
     branch: (r"a branch \(if, while, and, or, bool\(\)\) needs the value of a tensor", "branch"),
     loop: (r"a branch \(if, while, and, or, bool\(\)\) needs the value", "loop"),
-    number: (r"item\(\) needs the value of a tensor, which a traced program has only when it runs", "item"),
+    number: (
+        r"item\(\) needs the value of a tensor, which a traced program has only when it runs",
+        "item",
+    ),
     as_float: ("needs the value of a tensor", "float"),
     as_int: ("needs the value of a tensor", "int"),
     as_list: (r"tolist\(\) needs the value of a tensor", "tolist"),
     as_array: (r"numpy\(\) needs the value of a tensor", "asarray"),
-    numpy_in: ("a NumPy array was turned into a tensor inside a traced function: its values would be frozen", "array"),
-    from_numpy: ("a NumPy array was turned into a tensor inside a traced function: its values would be frozen", "from_numpy"),
+    numpy_in: (
+        "a NumPy array was turned into a tensor inside a traced function: its values would be frozen",
+        "array",
+    ),
+    from_numpy: (
+        "a NumPy array was turned into a tensor inside a traced function: its values would be frozen",
+        "from_numpy",
+    ),
     mask_read: ("needs the value of a tensor", "mask"),
     nonzero: (r"nonzero\(\) needs the value of a tensor", "nonzero"),
-    module_attribute: ("the attribute 'last' of a Keeps is set to a traced value", "module attribute"),
+    module_attribute: (
+        "the attribute 'last' of a Keeps is set to a traced value",
+        "module attribute",
+    ),
     data_assigned: (r"assigning \.data replaces a tensor's memory", "data"),
     seeded: ("seeding inside a traced function would happen only once", "seed"),
-    with_history: (r"a tensor of shape \(3,\) that was computed outside of the traced function, and has a history there", "history"),
+    with_history: (
+        r"a tensor of shape \(3,\) that was computed outside of the traced function, and has a history there",
+        "history",
+    ),
     printed: ("needs the value of a tensor", "format"),
     compared: ("needs the value of a tensor", "allclose"),
     membership: ("needs the value of a tensor", "in"),
@@ -158,16 +173,31 @@ REFUSED = {
     branch_on_a_cell: ("a branch needs the value of a traced number", "cell branch"),
     function_of_a_cell: (r"float\(\) needs the value of a traced number", "cell float"),
     numpy_of_a_cell: ("NumPy needs the value of a traced tensor", "cell numpy"),
-    scan_body: ("random numbers are drawn inside the body of a scan, which is traced once", "drawn"),
+    scan_body: (
+        "random numbers are drawn inside the body of a scan, which is traced once",
+        "drawn",
+    ),
     written_in_scan: ("the body of a scan writes in place into a tensor around it", ""),
 }
 
 
 def state_of_the_world():
     return (
-        modes.trace, modes.grad, cr.get_rng_state().tolist(), W.tolist(), STATE.tolist(), W._storage.value.__class__, STATE._storage.value.__class__,
-        W._edge, H._edge, W.grad, W.requires_grad, H.requires_grad, "last" in vars(KEEPS), KEEPS.training,
-    )  # fmt: skip
+        modes.trace,
+        modes.grad,
+        cr.get_rng_state().tolist(),
+        W.tolist(),
+        STATE.tolist(),
+        W._storage.value.__class__,
+        STATE._storage.value.__class__,
+        W._edge,
+        H._edge,
+        W.grad,
+        W.requires_grad,
+        H.requires_grad,
+        "last" in vars(KEEPS),
+        KEEPS.training,
+    )
 
 
 @pytest.mark.parametrize("f", REFUSED, ids=lambda f: f.__name__)
@@ -212,13 +242,21 @@ def in_a_closure():
     return f
 
 
-@pytest.mark.parametrize("f", [in_a_list, in_an_object, in_a_closure()], ids=["list", "object", "closure"])
+@pytest.mark.parametrize(
+    "f", [in_a_list, in_an_object, in_a_closure()], ids=["list", "object", "closure"]
+)
 def test_tensors_kept_outside_are_refused(f):
     kept.clear()
     Holder.last = None
-    with pytest.raises(TraceError, match="a tensor made inside the traced function is kept outside of it") as caught:
+    with pytest.raises(
+        TraceError, match="a tensor made inside the traced function is kept outside of it"
+    ) as caught:
         trace(f)(cr.ones(3))
-    assert f"{HERE}:" in str(caught.value) and "# leak" in str(caught.value) and "copy_()" in str(caught.value)
+    assert (
+        f"{HERE}:" in str(caught.value)
+        and "# leak" in str(caught.value)
+        and "copy_()" in str(caught.value)
+    )
     leaked = kept[0] if kept and isinstance(kept[0], cr.Tensor) else Holder.last
     if leaked is not None:
         with pytest.raises(TraceError, match="has ended"):
@@ -245,7 +283,9 @@ def test_what_only_a_cycle_holds_is_no_leak():
 def test_an_argument_with_a_history_is_refused():
     w = cr.ones(2, requires_grad=True)
     f = trace(lambda x: x * 2)
-    with pytest.raises(TraceError, match=r"argument 0 of a traced function has a history") as caught:
+    with pytest.raises(
+        TraceError, match=r"argument 0 of a traced function has a history"
+    ) as caught:
         f(w * 2)
     assert "detach()" in str(caught.value)
     f((w * 2).detach())
@@ -255,9 +295,14 @@ def test_an_argument_with_a_history_is_refused():
 
 def test_arrays_and_unhashable_arguments_are_refused():
     f = trace(lambda x: x)
-    with pytest.raises(TraceError, match=r"a NumPy array is passed to a traced function.*\n.*\n  hint: pass a tensor"):
+    with pytest.raises(
+        TraceError,
+        match=r"a NumPy array is passed to a traced function.*\n.*\n  hint: pass a tensor",
+    ):
         f(np.ones(2))
-    with pytest.raises(TraceError, match="arguments of a traced function are tensors, hashable values"):
+    with pytest.raises(
+        TraceError, match="arguments of a traced function are tensors, hashable values"
+    ):
         f({1, 2})
 
 
@@ -292,7 +337,10 @@ def test_an_exception_half_way_through_a_training_step():
         trace(step)(x)
     for a, b in zip(look(), before, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert all(p.grad is g and p.is_leaf and p.requires_grad for p, g in zip(net.parameters(), grads, strict=True))
+    assert all(
+        p.grad is g and p.is_leaf and p.requires_grad
+        for p, g in zip(net.parameters(), grads, strict=True)
+    )
     assert modes.trace is None and cr.is_grad_enabled()
     older.backward()  # the older graph does not mind: nothing was written
     net(x).sum().backward()

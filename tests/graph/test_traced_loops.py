@@ -30,7 +30,7 @@ def test_an_lstm_forward_and_backward(layers, both_ways):
     net = nn.LSTM(3, 5, num_layers=layers, bidirectional=both_ways)
     step = lstm_step(net)
     traced = trace(step)
-    for k in range(2):
+    for _ in range(2):
         x = cr.tensor(RNG.standard_normal((7, 2, 3)).astype(np.float32))
         for a, b in zip(step(x), traced(x), strict=True):
             # the weights' gradients are summed over time in the same order, so even they agree to the bit
@@ -40,7 +40,10 @@ def test_an_lstm_forward_and_backward(layers, both_ways):
 
 def count(program):
     """All equations, those of the loops' bodies too."""
-    return sum(1 + sum(count(v) for v in eq.attrs.values() if hasattr(v, "equations")) for eq in program.equations)
+    return sum(
+        1 + sum(count(v) for v in eq.attrs.values() if hasattr(v, "equations"))
+        for eq in program.equations
+    )
 
 
 def test_the_size_of_a_program_does_not_depend_on_the_length():
@@ -69,7 +72,10 @@ def test_the_body_runs_once_per_trace():
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_scans_with_several_carries_and_closed_over_weights(reverse):
-    w, b = cr.tensor(RNG.standard_normal((5, 5)), requires_grad=True), cr.tensor(RNG.standard_normal(5), requires_grad=True)
+    w, b = (
+        cr.tensor(RNG.standard_normal((5, 5)), requires_grad=True),
+        cr.tensor(RNG.standard_normal(5), requires_grad=True),
+    )
 
     def f(x, h):
         def body(carry, step):
@@ -82,7 +88,10 @@ def test_scans_with_several_carries_and_closed_over_weights(reverse):
         total = (last * ys[2]).sum() + (zs**2).sum()
         return last, n, ys, zs, *cr.grad(total, [w, b, x, h])
 
-    x, h = cr.tensor(RNG.standard_normal((7, 5)), requires_grad=True), cr.tensor(RNG.standard_normal(5), requires_grad=True)
+    x, h = (
+        cr.tensor(RNG.standard_normal((7, 5)), requires_grad=True),
+        cr.tensor(RNG.standard_normal(5), requires_grad=True),
+    )
     for e, t in zip(f(x, h), trace(f)(x, h), strict=True):
         np.testing.assert_array_equal(e.detach().numpy(), t.detach().numpy())
 
@@ -105,7 +114,10 @@ def test_scan_errors():
     x = cr.ones(3, 2)
     with pytest.raises(cr.ShapeError, match="the body must return 1 carries, found 2"):
         scan(lambda c, s: ((c[0], c[0]), ()), (x[0],), (x,))
-    with pytest.raises(cr.ShapeError, match=r"must return carry 0 as it got it, \(2,\) float32, found \(1, 2\) float32"):
+    with pytest.raises(
+        cr.ShapeError,
+        match=r"must return carry 0 as it got it, \(2,\) float32, found \(1, 2\) float32",
+    ):
         scan(lambda c, s: ((c[0][None],), ()), (x[0],), (x,))
     with pytest.raises(cr.ShapeError, match="the same number of steps"):
         scan(lambda c, s: (c, ()), (x[0],), (x, cr.ones(2, 2)))
@@ -137,7 +149,9 @@ def test_a_cache_written_in_place_at_a_traced_position():
     with cr.no_grad():
         for pos in range(11):
             x = cr.tensor(RNG.standard_normal(6).astype(np.float32))
-            np.testing.assert_array_equal(traced(x, cr.tensor(pos)).numpy(), eager(x, cr.tensor(pos)).numpy())
+            np.testing.assert_array_equal(
+                traced(x, cr.tensor(pos)).numpy(), eager(x, cr.tensor(pos)).numpy()
+            )
             for a, b in zip(*caches, strict=True):
                 np.testing.assert_array_equal(a.numpy(), b.numpy())
     assert len(traced.programs) == 1

@@ -10,19 +10,54 @@ from chainrule.graph import trace, verify
 from chainrule.nn import functional as F
 
 UNARY = [
-    lambda a: a.tanh(), lambda a: a.sigmoid() * 2, lambda a: a.abs().sqrt(), lambda a: F.gelu(a), lambda a: a.softmax(-1), lambda a: -a,
-    lambda a: a.cumsum(0), lambda a: a.flip(1), lambda a: F.layer_norm(a, a.shape[-1:]), lambda a: a.sort(1)[0], lambda a: a.clamp(-1, 1),
-    lambda a: F.dropout(a, 0.3), lambda a: a.roll(1, 0), lambda a: a - a.max(1, keepdim=True)[0], lambda a: a.tril(), lambda a: a.detach() * a,
-    lambda a: a * a.mean(0), lambda a: a / (1 + a.norm()), lambda a: a.masked_fill(a > 0.5, 0.0), lambda a: a[cr.tensor([2, 0, 1])],
-    lambda a: a.gather(1, a.argsort(1)), lambda a: cr.cat([a[1:], a[:1]]), lambda a: a.view(-1).view(3, 5), lambda a: a.t().contiguous().t() + 0,
-    lambda a: a.to(cr.float64).to(cr.float32), lambda a: a.topk(5, 1).values, lambda a: cr.where(a > 0, a, a * 0.1), lambda a: a.double().exp().float().log1p(),
-]  # fmt: skip
+    lambda a: a.tanh(),
+    lambda a: a.sigmoid() * 2,
+    lambda a: a.abs().sqrt(),
+    lambda a: F.gelu(a),
+    lambda a: a.softmax(-1),
+    lambda a: -a,
+    lambda a: a.cumsum(0),
+    lambda a: a.flip(1),
+    lambda a: F.layer_norm(a, a.shape[-1:]),
+    lambda a: a.sort(1)[0],
+    lambda a: a.clamp(-1, 1),
+    lambda a: F.dropout(a, 0.3),
+    lambda a: a.roll(1, 0),
+    lambda a: a - a.max(1, keepdim=True)[0],
+    lambda a: a.tril(),
+    lambda a: a.detach() * a,
+    lambda a: a * a.mean(0),
+    lambda a: a / (1 + a.norm()),
+    lambda a: a.masked_fill(a > 0.5, 0.0),
+    lambda a: a[cr.tensor([2, 0, 1])],
+    lambda a: a.gather(1, a.argsort(1)),
+    lambda a: cr.cat([a[1:], a[:1]]),
+    lambda a: a.view(-1).view(3, 5),
+    lambda a: a.t().contiguous().t() + 0,
+    lambda a: a.to(cr.float64).to(cr.float32),
+    lambda a: a.topk(5, 1).values,
+    lambda a: cr.where(a > 0, a, a * 0.1),
+    lambda a: a.double().exp().float().log1p(),
+]
 BINARY = [
-    lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - 2 * b, lambda a, b: a / (b.abs() + 1), lambda a, b: cr.maximum(a, b), lambda a, b: (a @ b.T) @ a / 5,
-    lambda a, b: cr.einsum("ij,kj->ik", a, b) @ b / 5, lambda a, b: cr.stack([a, b]).mean(0), lambda a, b: a.lerp_(b, 0.5) if not a.is_leaf else a, lambda a, b: a.where(b > 0, b),
-    lambda a, b: a.copy_(b * 2) if not a.is_leaf else b, lambda a, b: a.mul_(b * 1) if not a.is_leaf else a,
-]  # fmt: skip
-calls = st.lists(st.tuples(st.integers(0, len(UNARY) + len(BINARY) - 1), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8)
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: a - 2 * b,
+    lambda a, b: a / (b.abs() + 1),
+    lambda a, b: cr.maximum(a, b),
+    lambda a, b: (a @ b.T) @ a / 5,
+    lambda a, b: cr.einsum("ij,kj->ik", a, b) @ b / 5,
+    lambda a, b: cr.stack([a, b]).mean(0),
+    lambda a, b: a.lerp_(b, 0.5) if not a.is_leaf else a,
+    lambda a, b: a.where(b > 0, b),
+    lambda a, b: a.copy_(b * 2) if not a.is_leaf else b,
+    lambda a, b: a.mul_(b * 1) if not a.is_leaf else a,
+]
+calls = st.lists(
+    st.tuples(st.integers(0, len(UNARY) + len(BINARY) - 1), st.integers(0, 30), st.integers(0, 30)),
+    min_size=1,
+    max_size=8,
+)
 
 
 def network(program):
@@ -46,7 +81,10 @@ def test_ops(program):
     traced = trace(f)
     for seed in (0, 1):
         rng = np.random.default_rng(seed)
-        x, w = [cr.tensor(rng.standard_normal((3, 5)).astype(np.float32), requires_grad=True) for _ in range(2)]
+        x, w = [
+            cr.tensor(rng.standard_normal((3, 5)).astype(np.float32), requires_grad=True)
+            for _ in range(2)
+        ]
         cr.manual_seed(seed)
         eager = f(x, w)
         cr.manual_seed(seed)
@@ -62,7 +100,12 @@ def test_views_and_writes(program):
 
     def f(x):
         pool = run(OnTensors(), program, x)
-        total = sum([(cr.tensor(weights(k, t.shape).tolist(), dtype=cr.float64).view(t.shape) * t).sum() for k, t in enumerate(pool)])
+        total = sum(
+            [
+                (cr.tensor(weights(k, t.shape).tolist(), dtype=cr.float64).view(t.shape) * t).sum()
+                for k, t in enumerate(pool)
+            ]
+        )
         (g,) = cr.grad(total, x)
         return (*[t.detach() * 1 for t in pool], g)
 

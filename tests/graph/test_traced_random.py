@@ -14,7 +14,15 @@ def dropouts(x):
 
 
 def everything(x):
-    return x * cr.rand(5) + cr.randn(5) + cr.randint(0, 100, (5,)) + cr.randperm(5) + cr.bernoulli(cr.full((5,), 0.5)) + cr.zeros(5).uniform_() + cr.randn_like(x)
+    return (
+        x * cr.rand(5)
+        + cr.randn(5)
+        + cr.randint(0, 100, (5,))
+        + cr.randperm(5)
+        + cr.bernoulli(cr.full((5,), 0.5))
+        + cr.zeros(5).uniform_()
+        + cr.randn_like(x)
+    )
 
 
 def remat(x):

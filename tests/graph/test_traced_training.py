@@ -76,11 +76,17 @@ def test_a_whole_adamw_step_with_clipping_and_a_schedule():
     """Ten steps of a changing learning rate, one program."""
 
     def make():
-        net = nn.Sequential(nn.Linear(5, 7), nn.LayerNorm(7), nn.GELU(), nn.Dropout(0.2), nn.Linear(7, 3))
+        net = nn.Sequential(
+            nn.Linear(5, 7), nn.LayerNorm(7), nn.GELU(), nn.Dropout(0.2), nn.Linear(7, 3)
+        )
         opt = optim.AdamW(
-            [{"params": [p for p in net.parameters() if p.ndim > 1]}, {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0}],
-            lr=0.05, weight_decay=0.1,
-        )  # fmt: skip
+            [
+                {"params": [p for p in net.parameters() if p.ndim > 1]},
+                {"params": [p for p in net.parameters() if p.ndim < 2], "weight_decay": 0.0},
+            ],
+            lr=0.05,
+            weight_decay=0.1,
+        )
         schedule = optim.lr_scheduler.CosineAnnealingLR(opt, 7)
         rates.append([])
 
@@ -245,6 +251,7 @@ def test_a_call_does_not_hold_on_to_its_arguments_and_results():
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_every_floating_dtype(dtype):
     """Half floats are computed in float32 and rounded; where that happens must not differ."""
+
     def f(x, w):
         y = (x * w * 1.1).softmax(-1) + F.gelu(x) / 3
         y[0] = 0.5
@@ -252,7 +259,10 @@ def test_every_floating_dtype(dtype):
         z = F.layer_norm(y, (5,)) @ w.view(5, 1)
         return y.detach(), z.detach(), *cr.grad((z * z).mean(), [x, w])
 
-    x, w = cr.tensor(ROWS[0], dtype=dtype, requires_grad=True), cr.tensor(ROWS[1, 0], dtype=dtype, requires_grad=True)
+    x, w = (
+        cr.tensor(ROWS[0], dtype=dtype, requires_grad=True),
+        cr.tensor(ROWS[1, 0], dtype=dtype, requires_grad=True),
+    )
     for e, t in zip(f(x, w), trace(f)(x, w), strict=True):
         assert e.dtype is t.dtype and e.dtype.name == dtype
         np.testing.assert_array_equal(e.numpy(), t.numpy())
@@ -310,7 +320,12 @@ def test_second_order_gradient_penalty():
 
 def test_checkpoint_in_a_training_step():
     def make():
-        blocks = nn.ModuleList([nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.Dropout(0.3), nn.Linear(7, 5)) for _ in range(2)])
+        blocks = nn.ModuleList(
+            [
+                nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.Dropout(0.3), nn.Linear(7, 5))
+                for _ in range(2)
+            ]
+        )
         opt = optim.SGD(blocks.parameters(), lr=0.1)
 
         def step(x):

@@ -99,7 +99,12 @@ def both(f, *makers):
     for run in (f, trace(f)):
         args = [make() for make in makers]
         results = [run(*args) for _ in range(2)]
-        found.append(([r.tolist() if isinstance(r, cr.Tensor) else r for r in results], [a.tolist() for a in args]))
+        found.append(
+            (
+                [r.tolist() if isinstance(r, cr.Tensor) else r for r in results],
+                [a.tolist() for a in args],
+            )
+        )
     return found
 
 
@@ -129,7 +134,17 @@ def test_writes_go_through_a_view_that_is_an_argument():
     assert traced(short[1:4]).item() == 12 and short.tolist() == [0, 2, 4, 6, 4]
 
 
-@pytest.mark.parametrize("view", [lambda x: x[1:3], lambda x: x.T[1:3].T, lambda x: x.view(-1)[3:9], lambda x: x[::2], lambda x: x[0], lambda x: x.unsqueeze(0)])
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x[1:3],
+        lambda x: x.T[1:3].T,
+        lambda x: x.view(-1)[3:9],
+        lambda x: x[::2],
+        lambda x: x[0],
+        lambda x: x.unsqueeze(0),
+    ],
+)
 def test_views_as_arguments_are_read_where_they_are(view):
     f = lambda v: v * v + 1  # noqa: E731
     traced = trace(f)
@@ -170,7 +185,11 @@ def test_reads_before_a_write_see_the_old_value():
     traced = trace(f)
     for expected in ([1, 3], [3, 5]):
         a, b, c = traced(cr.tensor(2.0))
-        assert a.tolist() == [expected[0]] * 2 and b.tolist() == [[expected[1]]] * 2 and c.tolist() == [expected[1]] * 2
+        assert (
+            a.tolist() == [expected[0]] * 2
+            and b.tolist() == [[expected[1]]] * 2
+            and c.tolist() == [expected[1]] * 2
+        )
 
 
 def test_a_returned_argument_is_the_argument():
@@ -227,7 +246,9 @@ def test_the_version_counts_writes_of_a_program():
         y, z = (w * w).sum(), (x * w).sum()
         traced(x)
         for older in (y, z):
-            with pytest.raises(cr.GradError, match=r"overwritten   .*test_traced_writes.py.*traced\(x\)"):
+            with pytest.raises(
+                cr.GradError, match=r"overwritten   .*test_traced_writes.py.*traced\(x\)"
+            ):
                 older.backward()
 
 

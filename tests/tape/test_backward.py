@@ -139,7 +139,9 @@ def test_results_of_grad_are_not_the_graphs_memory():
     y = x.exp()
     (g,) = cr.grad(y, x, cr.ones(2, dtype=cr.float64), retain_graph=True)
     g.zero_()
-    np.testing.assert_allclose(cr.grad(y, x, cr.ones(2, dtype=cr.float64))[0].numpy(), y.detach().numpy())
+    np.testing.assert_allclose(
+        cr.grad(y, x, cr.ones(2, dtype=cr.float64))[0].numpy(), y.detach().numpy()
+    )
 
 
 def test_grad_accumulates_in_its_own_memory():
@@ -155,7 +157,9 @@ def test_grad_is_checked_when_set():
     x = leaf(1.0, 2.0)
     with pytest.raises(DTypeError, match=r"\.grad is a Tensor or None, found list"):
         x.grad = [1.0, 2.0]
-    with pytest.raises(ShapeError, match=r"\.grad must be like the tensor, \(2,\) float64, found \(3,\) float64"):
+    with pytest.raises(
+        ShapeError, match=r"\.grad must be like the tensor, \(2,\) float64, found \(3,\) float64"
+    ):
         x.grad = cr.zeros(3, dtype=cr.float64)
     with pytest.raises(ShapeError, match="found .* float32"):
         x.grad = cr.zeros(2)
@@ -229,11 +233,18 @@ def test_backward_with_create_graph_gives_grad_a_history():
 
 
 def test_backward_needs_a_history_and_one_element():
-    with pytest.raises(GradError, match="backward needs a tensor that was computed from one that requires a gradient"):
+    with pytest.raises(
+        GradError,
+        match="backward needs a tensor that was computed from one that requires a gradient",
+    ):
         cr.ones(1).backward()
-    with pytest.raises(GradError, match=r"one element, found shape \(2,\)\n  hint: \.sum\(\) or \.mean\(\)"):
+    with pytest.raises(
+        GradError, match=r"one element, found shape \(2,\)\n  hint: \.sum\(\) or \.mean\(\)"
+    ):
         (leaf(1.0, 2.0) * 2).backward()
-    with pytest.raises(ShapeError, match=r"the gradient must have the shape of the tensor, \(2,\), found \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"the gradient must have the shape of the tensor, \(2,\), found \(3,\)"
+    ):
         (leaf(1.0, 2.0) * 2).backward(cr.ones(3))
     x = leaf(1.0, 2.0)
     (x * 2).backward(cr.tensor([1.0, 10.0], dtype=cr.float64))
@@ -258,7 +269,12 @@ def test_inputs_limits_what_is_filled():
 def test_grad_does_not_accumulate():
     a, b = leaf(2.0), leaf(3.0)
     ga, gb = cr.grad((a * b).sum(), [a, b])
-    assert (ga.item(), gb.item()) == (3, 2) and a.grad is None and b.grad is None and not ga.requires_grad
+    assert (
+        (ga.item(), gb.item()) == (3, 2)
+        and a.grad is None
+        and b.grad is None
+        and not ga.requires_grad
+    )
 
 
 def test_grad_by_a_tensor_in_the_middle():
@@ -271,7 +287,9 @@ def test_grad_by_a_tensor_in_the_middle():
 
 def test_grad_by_an_unused_input():
     a, b = leaf(2.0), leaf(3.0)
-    with pytest.raises(GradError, match=r"do not depend on the input of shape \(1,\)\n  hint: allow_unused=True"):
+    with pytest.raises(
+        GradError, match=r"do not depend on the input of shape \(1,\)\n  hint: allow_unused=True"
+    ):
         cr.grad((a * 2).sum(), [a, b])
     ga, gb = cr.grad((a * 2).sum(), [a, b], allow_unused=True)
     assert ga.tolist() == [2] and gb is None
@@ -301,7 +319,7 @@ def test_only_one_output_of_an_op_gets_a_gradient():
         expected[:, pick] = 1
         np.testing.assert_array_equal(x.grad.numpy(), expected)
     x = cr.tensor(a, requires_grad=True)
-    var, mean = cr.var_mean(x, 1)
+    _, mean = cr.var_mean(x, 1)
     mean.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), np.full((3, 5), 1 / 5))
     x = cr.tensor(a, requires_grad=True)
@@ -316,7 +334,7 @@ def test_an_lstms_last_state_alone():
     cr.manual_seed(3)
     net = cr.nn.LSTM(3, 2).double()
     x = cr.randn(5, 7, 3, dtype=cr.float64, requires_grad=True)
-    out, (h, c) = net(x)
+    out, (h, _) = net(x)
     (gh,) = cr.grad(h.sum(), x, retain_graph=True)
     (go,) = cr.grad(out[-1].sum(), x)
     np.testing.assert_allclose(gh.numpy(), go.numpy())

@@ -52,7 +52,9 @@ def looped(x):
 
 def layered(x):
     cr.manual_seed(1)
-    net = cr.nn.Sequential(cr.nn.Linear(5, 7), cr.nn.LayerNorm(7), cr.nn.GELU(), cr.nn.Dropout(0.5), cr.nn.Softmax(-1))
+    net = cr.nn.Sequential(
+        cr.nn.Linear(5, 7), cr.nn.LayerNorm(7), cr.nn.GELU(), cr.nn.Dropout(0.5), cr.nn.Softmax(-1)
+    )
     return net(x)
 
 
@@ -76,7 +78,9 @@ ENDS = {
     "retained": lambda y: y.sum().backward(retain_graph=True),
     "create_graph": lambda y: cr.grad(y.sum(), INPUT, create_graph=True, allow_unused=True),
 }
-INPUT = cr.tensor(np.random.default_rng(0).random((3, 5)) + 0.5, requires_grad=True, dtype=cr.float32)
+INPUT = cr.tensor(
+    np.random.default_rng(0).random((3, 5)) + 0.5, requires_grad=True, dtype=cr.float32
+)
 
 
 @contextlib.contextmanager
@@ -112,8 +116,6 @@ def test_the_graph_dies_with_its_last_tensor(name, end):
         assert gc.collect() == 0, "something was left to the cycle collector"
 
 
-
-
 def test_saved_arrays_are_freed_by_the_pass_that_uses_them():
     """Backward frees as it goes: peak memory would otherwise hold every activation beside every gradient."""
     x = cr.ones(5, requires_grad=True)
@@ -129,7 +131,14 @@ def test_saved_arrays_are_freed_by_the_pass_that_uses_them():
 def test_what_no_rule_needs_is_not_kept():
     """x + 1 needs no operand: keeping it would double the memory of a residual network."""
     x = cr.ones(5, requires_grad=True)
-    for make in (lambda h: h + 1, lambda h: h * 2, lambda h: h.sum(), lambda h: h.view(5, 1) + 0, lambda h: cr.cat([h, h]), lambda h: -h):
+    for make in (
+        lambda h: h + 1,
+        lambda h: h * 2,
+        lambda h: h.sum(),
+        lambda h: h.view(5, 1) + 0,
+        lambda h: cr.cat([h, h]),
+        lambda h: -h,
+    ):
         h = x * 2
         ref = weakref.ref(h._storage)
         y = make(h)
@@ -177,7 +186,13 @@ def test_an_error_in_a_pass_leaves_no_cycle():
 
 def test_tensors_themselves_are_freed_at_once():
     with no_collector():
-        for make in (lambda: cr.ones(3), lambda: cr.ones(3)[1:], lambda: cr.ones(3, requires_grad=True), lambda: cr.nn.Linear(3, 5), lambda: cr.nn.LSTM(3, 5)):
+        for make in (
+            lambda: cr.ones(3),
+            lambda: cr.ones(3)[1:],
+            lambda: cr.ones(3, requires_grad=True),
+            lambda: cr.nn.Linear(3, 5),
+            lambda: cr.nn.LSTM(3, 5),
+        ):
             t = make()
             ref = weakref.ref(t)
             del t

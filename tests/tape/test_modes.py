@@ -96,7 +96,9 @@ def test_inference_mode():
     assert not cr.is_inference_mode_enabled() and recorded()
 
 
-@pytest.mark.parametrize("block", [cr.no_grad, cr.inference_mode, lambda: cr.set_grad_enabled(False)])
+@pytest.mark.parametrize(
+    "block", [cr.no_grad, cr.inference_mode, lambda: cr.set_grad_enabled(False)]
+)
 def test_an_exception_leaves_the_mode_as_it_was(block):
     with pytest.raises(ZeroDivisionError), block():
         _ = 1 / 0

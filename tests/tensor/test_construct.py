@@ -54,7 +54,10 @@ def test_a_noncontiguous_array_becomes_row_major():
 def test_tensors_in_lists_are_stacked():
     x = cr.tensor([cr.tensor(1.5), cr.tensor(2.5)])
     assert x.dtype is cr.float32 and x.tolist() == [1.5, 2.5]
-    assert cr.tensor([[cr.tensor(1), cr.tensor(2)], [cr.tensor(3), cr.tensor(4)]]).tolist() == [[1, 2], [3, 4]]
+    assert cr.tensor([[cr.tensor(1), cr.tensor(2)], [cr.tensor(3), cr.tensor(4)]]).tolist() == [
+        [1, 2],
+        [3, 4],
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "bfloat16", "float64"])
@@ -68,7 +71,9 @@ def test_dtype_given(dtype):
 
 def test_requires_grad_is_for_floats():
     assert cr.tensor([1.0], requires_grad=True).is_leaf
-    with pytest.raises(DTypeError, match="only floating tensors can require a gradient, found int64"):
+    with pytest.raises(
+        DTypeError, match="only floating tensors can require a gradient, found int64"
+    ):
         cr.tensor([1], requires_grad=True)
 
 

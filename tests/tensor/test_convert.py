@@ -9,7 +9,18 @@ import pytest
 import chainrule as cr
 from chainrule.base.errors import DTypeError, GradError, ShapeError
 
-DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+DTYPES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "bfloat16",
+    "float32",
+    "float64",
+]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -23,14 +34,20 @@ def test_item_and_tolist_give_python_numbers(dtype):
 
 def test_item_takes_one_element():
     assert cr.ones(1, 1, 1).item() == 1.0
-    with pytest.raises(ShapeError, match=r"item\(\) takes a tensor with one element, found shape \(2,\)"):
+    with pytest.raises(
+        ShapeError, match=r"item\(\) takes a tensor with one element, found shape \(2,\)"
+    ):
         cr.ones(2).item()
 
 
 def test_python_numbers():
-    assert float(cr.tensor(2)) == 2.0 and int(cr.tensor(2.7)) == 2 and [10, 20, 30][cr.tensor(1)] == 20
+    assert (
+        float(cr.tensor(2)) == 2.0 and int(cr.tensor(2.7)) == 2 and [10, 20, 30][cr.tensor(1)] == 20
+    )
     assert bool(cr.tensor(0.5)) and not bool(cr.zeros(1))
-    with pytest.raises(DTypeError, match="only integer tensors can be used as an index, found float32"):
+    with pytest.raises(
+        DTypeError, match="only integer tensors can be used as an index, found float32"
+    ):
         [10][cr.tensor(0.0)]
     with pytest.raises(ShapeError, match="the truth of a tensor with shape .* is ambiguous"):
         bool(cr.ones(2))
@@ -75,7 +92,13 @@ def test_to(dtype):
     y = x.to(dtype=dtype)
     assert y.dtype.name == dtype
     assert x.to(y).dtype is y.dtype
-    expected = {"bool": [False, True, True], "float16": [0, 1, 3.69921875], "bfloat16": [0, 1, 3.703125], "float64": x.tolist(), "float32": x.tolist()}
+    expected = {
+        "bool": [False, True, True],
+        "float16": [0, 1, 3.69921875],
+        "bfloat16": [0, 1, 3.703125],
+        "float64": x.tolist(),
+        "float32": x.tolist(),
+    }
     assert y.tolist() == expected.get(dtype, [0, 1, 3])
 
 
@@ -83,7 +106,14 @@ def test_to_the_same_dtype_is_the_tensor_itself():
     x = cr.ones(2)
     assert x.to(cr.float32) is x and x.float() is x and x.to("cpu") is x
     assert x.to(cr.float32, copy=True) is not x
-    for method, dtype in {"double": "float64", "half": "float16", "bfloat16": "bfloat16", "long": "int64", "int": "int32", "bool": "bool"}.items():
+    for method, dtype in {
+        "double": "float64",
+        "half": "float16",
+        "bfloat16": "bfloat16",
+        "long": "int64",
+        "int": "int32",
+        "bool": "bool",
+    }.items():
         assert getattr(x, method)().dtype.name == dtype
     assert x.type() == "chainrule.float32" and x.type_as(cr.ones(1, dtype=cr.int8)).dtype is cr.int8
 
@@ -118,7 +148,9 @@ def test_deepcopy_is_independent_and_keeps_the_gradient():
     with cr.no_grad():
         v.add_(1)
     v.grad.add_(1)
-    assert w.tolist() == [1, 1, 1] and w.grad.tolist() == [2, 2, 2] and v.requires_grad and v.is_leaf
+    assert (
+        w.tolist() == [1, 1, 1] and w.grad.tolist() == [2, 2, 2] and v.requires_grad and v.is_leaf
+    )
     a, b = copy.deepcopy((w, w))
     assert a is b  # tied stays tied
 
@@ -135,7 +167,11 @@ def test_only_leaves_are_copied(act):
 
 def test_size():
     x = cr.zeros(2, 3, 5)
-    assert x.size() == (2, 3, 5) and x.size(-1) == 5 and isinstance(x.size(), cr.tensor(0).shape.__class__)
+    assert (
+        x.size() == (2, 3, 5)
+        and x.size(-1) == 5
+        and isinstance(x.size(), cr.tensor(0).shape.__class__)
+    )
     assert x.shape.numel() == 30 and x.numel() == x.nelement() == 30 and len(x) == 2
     assert repr(x.shape) == "chainrule.Size([2, 3, 5])" and x.shape[1:] == (3, 5)
     assert x.nbytes == 120 and x.element_size() == x.itemsize == 4

@@ -59,8 +59,18 @@ def test_refused(call, error, text):
 def test_no_method_changes_its_tensor():
     """A method that wrote into its own memory without an underscore in its name would corrupt everything upstream."""
     before = X.clone()
-    for call in (lambda x: x.sort(1), lambda x: x.cumsum(0), lambda x: x.clamp(0, 1), lambda x: x.tril(), lambda x: x.masked_fill(x > 3, 0.0),
-                 lambda x: x.scatter(0, cr.zeros(1, 3, 5, dtype=cr.int64), 9.0), lambda x: x.roll(1, 1), lambda x: x.flip(0), lambda x: -x, lambda x: abs(x)):  # fmt: skip
+    for call in (
+        lambda x: x.sort(1),
+        lambda x: x.cumsum(0),
+        lambda x: x.clamp(0, 1),
+        lambda x: x.tril(),
+        lambda x: x.masked_fill(x > 3, 0.0),
+        lambda x: x.scatter(0, cr.zeros(1, 3, 5, dtype=cr.int64), 9.0),
+        lambda x: x.roll(1, 1),
+        lambda x: x.flip(0),
+        lambda x: -x,
+        lambda x: abs(x),
+    ):
         call(X)
     np.testing.assert_array_equal(X.numpy(), before.numpy())
 

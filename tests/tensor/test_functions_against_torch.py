@@ -7,7 +7,7 @@ import chainrule as cr
 
 A = np.random.default_rng(0).standard_normal((3, 5, 7))
 B = np.random.default_rng(1).standard_normal((5, 7))
-I = np.random.default_rng(2).integers(0, 5, (3, 2, 7))
+INDICES = np.random.default_rng(2).integers(0, 5, (3, 2, 7))
 
 # each with the library L, a tensor x (3, 5, 7) that wants a gradient, y (5, 7) too, i int64 indices (3, 2, 7) below 5
 CALLS = {
@@ -36,7 +36,9 @@ CALLS = {
     "std()": lambda L, x, y, i: x.std(),
     "std(dim)": lambda L, x, y, i: x.std(1),
     "std(unbiased=False)": lambda L, x, y, i: x.std(1, unbiased=False),
-    "std(dim, correction=0, keepdim)": lambda L, x, y, i: L.std(x, dim=(0, 1), correction=0, keepdim=True),
+    "std(dim, correction=0, keepdim)": lambda L, x, y, i: L.std(
+        x, dim=(0, 1), correction=0, keepdim=True
+    ),
     "var(False)": lambda L, x, y, i: x.var(False),
     "var(correction=2)": lambda L, x, y, i: x.var(-1, correction=2),
     "var_mean": lambda L, x, y, i: L.var_mean(x, dim=1),
@@ -151,8 +153,12 @@ def outputs(found):
 
 def run(L, call):
     x, y = L.tensor(A, requires_grad=True), L.tensor(B, requires_grad=True)
-    outs = outputs(call(L, x, y, L.tensor(I)))
-    total = sum((o.double() * L.tensor(np.random.default_rng(k).standard_normal(tuple(o.shape)))).sum() for k, o in enumerate(outs) if o.requires_grad)
+    outs = outputs(call(L, x, y, L.tensor(INDICES)))
+    total = sum(
+        (o.double() * L.tensor(np.random.default_rng(k).standard_normal(tuple(o.shape)))).sum()
+        for k, o in enumerate(outs)
+        if o.requires_grad
+    )
     if isinstance(total, L.Tensor):
         total.backward()
     return outs, x.grad, y.grad
@@ -166,7 +172,12 @@ def test_call(torch, name):
     for a, b in zip(mine, theirs, strict=True):
         assert tuple(a.shape) == tuple(b.shape) and f"torch.{a.dtype.name}" == str(b.dtype)
         assert a.requires_grad == b.requires_grad
-        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-12 if a.dtype is cr.float64 else 1e-6, atol=1e-12)
+        np.testing.assert_allclose(
+            a.detach().numpy(),
+            b.detach().numpy(),
+            rtol=1e-12 if a.dtype is cr.float64 else 1e-6,
+            atol=1e-12,
+        )
     for a, b in zip(my_grads, their_grads, strict=True):
         if b is None:
             assert a is None or not a.numpy().any()
@@ -177,7 +188,12 @@ def test_call(torch, name):
 
 def test_named_results(torch):
     x, t = cr.tensor(A), torch.tensor(A)
-    for call in (lambda v: v.max(1), lambda v: v.min(1), lambda v: v.sort(1), lambda v: v.topk(2, 1)):
+    for call in (
+        lambda v: v.max(1),
+        lambda v: v.min(1),
+        lambda v: v.sort(1),
+        lambda v: v.topk(2, 1),
+    ):
         found, expected = call(x), call(t)
         np.testing.assert_array_equal(found.values.numpy(), expected.values.numpy())
         np.testing.assert_array_equal(found.indices.numpy(), expected.indices.numpy())
@@ -185,26 +201,75 @@ def test_named_results(torch):
         assert values is found.values and indices is found[1]
 
 
-@pytest.mark.parametrize("call", [
-    lambda L, x: L.max(x), lambda L, x: x.max(0)[0], lambda L, x: x.amax(0), lambda L, x: x.sum(0), lambda L, x: x.mean(), lambda L, x: x.std(),
-    lambda L, x: x.argmax(0), lambda L, x: x.clamp(0, 1), lambda L, x: x.sort()[0], lambda L, x: x.norm(), lambda L, x: L.maximum(x, L.zeros(5)),
-    lambda L, x: x > 0, lambda L, x: x.cumsum(0), lambda L, x: x.round(), lambda L, x: x % 2, lambda L, x: x // 2, lambda L, x: x.sign(), lambda L, x: x.isnan(),
-])  # fmt: skip
-@pytest.mark.parametrize("data", [
-    [1.0, float("nan"), 2.0, -1.0, 0.0], [float("inf"), -float("inf"), 0.5, 1.5, 2.5], [3.0, 3.0, 3.0, -3.0, 3.0], [-0.0, 0.0, -0.5, -1.5, -2.5],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda L, x: L.max(x),
+        lambda L, x: x.max(0)[0],
+        lambda L, x: x.amax(0),
+        lambda L, x: x.sum(0),
+        lambda L, x: x.mean(),
+        lambda L, x: x.std(),
+        lambda L, x: x.argmax(0),
+        lambda L, x: x.clamp(0, 1),
+        lambda L, x: x.sort()[0],
+        lambda L, x: x.norm(),
+        lambda L, x: L.maximum(x, L.zeros(5)),
+        lambda L, x: x > 0,
+        lambda L, x: x.cumsum(0),
+        lambda L, x: x.round(),
+        lambda L, x: x % 2,
+        lambda L, x: x // 2,
+        lambda L, x: x.sign(),
+        lambda L, x: x.isnan(),
+    ],
+)
+@pytest.mark.parametrize(
+    "data",
+    [
+        [1.0, float("nan"), 2.0, -1.0, 0.0],
+        [float("inf"), -float("inf"), 0.5, 1.5, 2.5],
+        [3.0, 3.0, 3.0, -3.0, 3.0],
+        [-0.0, 0.0, -0.5, -1.5, -2.5],
+    ],
+)
 def test_nan_infinities_ties_and_rounding(torch, call, data):
-    np.testing.assert_array_equal(call(cr, cr.tensor(data)).numpy(), call(torch, torch.tensor(data)).numpy())
+    np.testing.assert_array_equal(
+        call(cr, cr.tensor(data)).numpy(), call(torch, torch.tensor(data)).numpy()
+    )
 
 
-@pytest.mark.parametrize("call", [
-    lambda L: L.arange(7), lambda L: L.arange(2, 11, 3), lambda L: L.arange(0.5, 3), lambda L: L.arange(5, 0, -2), lambda L: L.arange(3, dtype=L.float16),
-    lambda L: L.arange(0, 1, 0.1), lambda L: L.linspace(0, 1, 11), lambda L: L.linspace(-3, 5, 7, dtype=L.float64), lambda L: L.linspace(2, 3, 1),
-    lambda L: L.eye(3), lambda L: L.eye(3, 5, dtype=L.int64), lambda L: L.full((2, 3), 7), lambda L: L.full((2,), 0.5), lambda L: L.full((), True),
-    lambda L: L.zeros(2, 3), lambda L: L.zeros((2, 3)), lambda L: L.ones([5]), lambda L: L.zeros(0), lambda L: L.zeros_like(L.ones(3, dtype=L.int32)),
-    lambda L: L.full_like(L.ones(3), 2), lambda L: L.tril_indices(3, 5, 1), lambda L: L.triu_indices(5, 3, -1), lambda L: L.ones_like(L.zeros(2), dtype=L.bool),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda L: L.arange(7),
+        lambda L: L.arange(2, 11, 3),
+        lambda L: L.arange(0.5, 3),
+        lambda L: L.arange(5, 0, -2),
+        lambda L: L.arange(3, dtype=L.float16),
+        lambda L: L.arange(0, 1, 0.1),
+        lambda L: L.linspace(0, 1, 11),
+        lambda L: L.linspace(-3, 5, 7, dtype=L.float64),
+        lambda L: L.linspace(2, 3, 1),
+        lambda L: L.eye(3),
+        lambda L: L.eye(3, 5, dtype=L.int64),
+        lambda L: L.full((2, 3), 7),
+        lambda L: L.full((2,), 0.5),
+        lambda L: L.full((), True),
+        lambda L: L.zeros(2, 3),
+        lambda L: L.zeros((2, 3)),
+        lambda L: L.ones([5]),
+        lambda L: L.zeros(0),
+        lambda L: L.zeros_like(L.ones(3, dtype=L.int32)),
+        lambda L: L.full_like(L.ones(3), 2),
+        lambda L: L.tril_indices(3, 5, 1),
+        lambda L: L.triu_indices(5, 3, -1),
+        lambda L: L.ones_like(L.zeros(2), dtype=L.bool),
+    ],
+)
 def test_creation(torch, call):
     mine, theirs = call(cr), call(torch)
-    assert f"torch.{mine.dtype.name}" == str(theirs.dtype) and tuple(mine.shape) == tuple(theirs.shape)
+    assert f"torch.{mine.dtype.name}" == str(theirs.dtype) and tuple(mine.shape) == tuple(
+        theirs.shape
+    )
     np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6, atol=1e-7)

@@ -52,28 +52,40 @@ def test_one_draw_of_many_is_many_draws_of_one():
     g = cr.Generator().manual_seed(3)
     whole = cr.rand(10, generator=g)
     g.manual_seed(3)
-    np.testing.assert_array_equal(np.concatenate([cr.rand(3, generator=g).numpy(), cr.rand(7, generator=g).numpy()]), whole.numpy())
+    np.testing.assert_array_equal(
+        np.concatenate([cr.rand(3, generator=g).numpy(), cr.rand(7, generator=g).numpy()]),
+        whole.numpy(),
+    )
 
 
 def test_a_state_that_is_none_is_refused():
     g = cr.Generator()
     for bad in ([1.0, 2.0], [1], [-1, 0], np.zeros((2, 1), np.int64)):
-        with pytest.raises(FormatError, match="a generator state is two non-negative int64 numbers"):
+        with pytest.raises(
+            FormatError, match="a generator state is two non-negative int64 numbers"
+        ):
             g.set_state(np.array(bad))
 
 
 def test_seeds():
     g = cr.Generator()
     assert g.seed() == g.initial_seed() and cr.Generator().seed() != cr.Generator().seed()
-    a, b = cr.rand(5, generator=cr.Generator().manual_seed(1)), cr.rand(5, generator=cr.Generator().manual_seed(2))
+    a, b = (
+        cr.rand(5, generator=cr.Generator().manual_seed(1)),
+        cr.rand(5, generator=cr.Generator().manual_seed(2)),
+    )
     assert not cr.equal(a, b)
-    assert cr.equal(cr.rand(5, generator=cr.Generator()), cr.rand(5, generator=cr.Generator()))  # unseeded: a constant
+    assert cr.equal(
+        cr.rand(5, generator=cr.Generator()), cr.rand(5, generator=cr.Generator())
+    )  # unseeded: a constant
 
 
 def test_distributions():
     g = cr.Generator().manual_seed(5)
     u = cr.rand(100003, generator=g, dtype=cr.float64).numpy()
-    assert 0 <= u.min() and u.max() < 1 and abs(u.mean() - 0.5) < 5e-3 and abs(u.var() - 1 / 12) < 2e-3
+    assert (
+        0 <= u.min() and u.max() < 1 and abs(u.mean() - 0.5) < 5e-3 and abs(u.var() - 1 / 12) < 2e-3
+    )
     n = cr.randn(100003, generator=g, dtype=cr.float64).numpy()
     assert abs(n.mean()) < 0.02 and abs(n.std() - 1) < 0.02 and abs((n**4).mean() - 3) < 0.15
     assert abs(np.corrcoef(n[:-1], n[1:])[0, 1]) < 0.02
@@ -87,6 +99,18 @@ def test_distributions():
 
 def test_shapes_and_dtypes_of_likes():
     x = cr.zeros(2, 3, dtype=cr.float64)
-    for y in (cr.rand_like(x), cr.randn_like(x), cr.randint_like(x, 5), cr.empty_like(x), cr.zeros_like(x), cr.ones_like(x), cr.full_like(x, 2)):
+    for y in (
+        cr.rand_like(x),
+        cr.randn_like(x),
+        cr.randint_like(x, 5),
+        cr.empty_like(x),
+        cr.zeros_like(x),
+        cr.ones_like(x),
+        cr.full_like(x, 2),
+    ):
         assert tuple(y.shape) == (2, 3) and y.dtype is cr.float64
-    assert cr.rand(()).shape == () and cr.rand(0).shape == (0,) and cr.randn(2, requires_grad=True).requires_grad
+    assert (
+        cr.rand(()).shape == ()
+        and cr.rand(0).shape == (0,)
+        and cr.randn(2, requires_grad=True).requires_grad
+    )

@@ -50,7 +50,11 @@ def advanced_index(draw):
     No plain integers: PyTorch takes them as views, NumPy broadcasts them with the tensors (see the test against torch).
     """
     places = sorted(draw(st.sets(st.integers(0, 3), min_size=1, max_size=2)))
-    shapes = draw(st.sampled_from([((), ()), ((4,), (4,)), ((4,), (1,)), ((3, 1), (2,)), ((0,), (1,)), ((2, 2), (2, 2))]))
+    shapes = draw(
+        st.sampled_from(
+            [((), ()), ((4,), (4,)), ((4,), (1,)), ((3, 1), (2,)), ((0,), (1,)), ((2, 2), (2, 2))]
+        )
+    )
     rng = np.random.default_rng(draw(st.integers(0, 999)))
     parts = []
     for d, n in enumerate(SHAPE):
@@ -101,15 +105,26 @@ def test_a_basic_index_is_a_view(index):
         assert np.shares_memory(y.numpy(), x.numpy())
 
 
-@given(basic_index() | advanced_index() | mask_index(), st.sampled_from(["scalar", "0-d", "last", "ones", "full"]))
+@given(
+    basic_index() | advanced_index() | mask_index(),
+    st.sampled_from(["scalar", "0-d", "last", "ones", "full"]),
+)
 def test_writing_is_numpys(index, form):
     a = numbers()
     x = cr.tensor(a)
     shape = a[index].shape
-    shapes = {"scalar": None, "0-d": (), "last": shape[-1:], "ones": (1,) * len(shape), "full": shape}
+    shapes = {
+        "scalar": None,
+        "0-d": (),
+        "last": shape[-1:],
+        "ones": (1,) * len(shape),
+        "full": shape,
+    }
     value = 2.5 if form == "scalar" else numbers(1, shapes[form])
     if len(index) and any(isinstance(p, np.ndarray) and p.dtype != bool for p in index):
-        value = 2.5 if form == "scalar" else numbers(1, ())  # repeated places: which value wins is not defined
+        value = (
+            2.5 if form == "scalar" else numbers(1, ())
+        )  # repeated places: which value wins is not defined
     a[index] = value
     x[as_tensors(index)] = value if form == "scalar" else cr.tensor(value)
     np.testing.assert_array_equal(x.numpy(), a)
@@ -166,7 +181,11 @@ def test_integers_beside_tensors_count_as_views():
     x = cr.tensor(numbers())
     i = cr.tensor([1, 0])
     assert tuple(x[0, :, i].shape) == (5, 2, 7)
-    assert tuple(x[i, :, i].shape) == (2, 5, 7)  # tensors apart from each other go to the front in both
+    assert tuple(x[i, :, i].shape) == (
+        2,
+        5,
+        7,
+    )  # tensors apart from each other go to the front in both
     assert tuple(x[:, i, i].shape) == (3, 2, 7)
 
 
@@ -186,12 +205,20 @@ def test_repeated_places_add_up_and_the_last_write_wins():
         (-4, RangeError, "-4"),
         ((0, 0, 0, 0, 0), RangeError, "too many indices: 5 for a tensor with 4 axes"),
         ((..., ...), RangeError, "one Ellipsis"),
-        (slice(None, None, -1), ShapeError, r"step of a slice must be positive, found -1\n  hint: x.flip\(dim\)"),
+        (
+            slice(None, None, -1),
+            ShapeError,
+            r"step of a slice must be positive, found -1\n  hint: x.flip\(dim\)",
+        ),
         (1.5, DTypeError, "an index is made of .* found float"),
         ("a", DTypeError, "found str"),
         (cr.tensor([0.5]), DTypeError, "must hold integers or bools"),
         (cr.tensor([3]), RangeError, "3"),
-        (cr.tensor([True, False]), ShapeError, "a mask must have the shape of the axes it selects from"),
+        (
+            cr.tensor([True, False]),
+            ShapeError,
+            "a mask must have the shape of the axes it selects from",
+        ),
         ((cr.tensor([0, 1]), cr.tensor([0, 1, 2])), ShapeError, "2"),
     ],
 )
@@ -206,25 +233,35 @@ def test_wrong_indices(index, error, text):
 
 def test_values_that_do_not_fit():
     x = cr.zeros(3, 5)
-    with pytest.raises(ShapeError, match=r"values of shape \(3,\) cannot be written into a tensor of shape \(5,\)"):
+    with pytest.raises(
+        ShapeError, match=r"values of shape \(3,\) cannot be written into a tensor of shape \(5,\)"
+    ):
         x[0] = cr.ones(3)
     with pytest.raises(ShapeError):
         x[cr.tensor([0, 1])] = cr.ones(3, 5)
     with pytest.raises(ShapeError):
         x[cr.ones(3, 5, dtype=cr.bool)] = cr.ones(2)
-    with pytest.raises(DTypeError, match="float32 values cannot be written into a tensor of dtype int64"):
+    with pytest.raises(
+        DTypeError, match="float32 values cannot be written into a tensor of dtype int64"
+    ):
         cr.zeros(3, dtype=cr.int64)[0] = 1.5
     x[0] = cr.ones(1, 1, 5)  # surplus axes of size 1 in front are dropped, as in torch
     assert x[0].tolist() == [1] * 5
     x[1] = np.arange(5.0)  # arrays and lists convert
     x[2] = [5, 4, 3, 2, 1]
-    assert x[1].tolist() == [0, 1, 2, 3, 4] and x[2].tolist() == [5, 4, 3, 2, 1] and x.dtype is cr.float32
+    assert (
+        x[1].tolist() == [0, 1, 2, 3, 4]
+        and x[2].tolist() == [5, 4, 3, 2, 1]
+        and x.dtype is cr.float32
+    )
 
 
 def test_a_leaf_cannot_be_written_by_index():
     w = cr.zeros(3, requires_grad=True)
     for index in (0, slice(1), cr.tensor([0]), cr.tensor([True, False, False])):
-        with pytest.raises(GradError, match="a leaf that requires a gradient cannot be written in place"):
+        with pytest.raises(
+            GradError, match="a leaf that requires a gradient cannot be written in place"
+        ):
             w[index] = 1.0
     assert w.tolist() == [0, 0, 0]
 

@@ -26,7 +26,13 @@ def mixed_index(draw):
         if kind == "int":
             parts.append(int(rng.integers(-n, n)))
         elif kind == "slice":
-            parts.append(slice(draw(st.none() | st.integers(-n, n)), draw(st.none() | st.integers(-n, n)), draw(st.none() | st.integers(1, 3))))
+            parts.append(
+                slice(
+                    draw(st.none() | st.integers(-n, n)),
+                    draw(st.none() | st.integers(-n, n)),
+                    draw(st.none() | st.integers(1, 3)),
+                )
+            )
         elif kind == "tensor":
             parts.append(rng.integers(-n, n, shape))
         elif any(isinstance(p, np.ndarray) for p in parts):
@@ -70,7 +76,9 @@ def test_writing_and_its_gradient(torch, index, whole):
     shape = tuple(t[theirs].shape)
     v = np.random.default_rng(1).standard_normal(shape if whole else ())
     if whole and any(isinstance(p, np.ndarray) and p.dtype != bool for p in index):
-        v = np.broadcast_to(v.ravel()[:1].reshape(()) if v.size else np.float64(0.0), shape).copy()  # which repeat wins is not defined
+        v = np.broadcast_to(
+            v.ravel()[:1].reshape(()) if v.size else np.float64(0.0), shape
+        ).copy()  # which repeat wins is not defined
     p, q = cr.tensor(v, requires_grad=True), torch.tensor(v, requires_grad=True)
     y, u = x * 1, t * 1
     y[ours] = p
@@ -83,7 +91,18 @@ def test_writing_and_its_gradient(torch, index, whole):
     np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["index_add_", "index_copy_", "index_fill_", "scatter_", "scatter_add_", "masked_fill_", "fill_diagonal_"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "index_add_",
+        "index_copy_",
+        "index_fill_",
+        "scatter_",
+        "scatter_add_",
+        "masked_fill_",
+        "fill_diagonal_",
+    ],
+)
 def test_methods_that_write_at_indices(torch, name):
     a = np.random.default_rng(0).standard_normal((5, 7))
     b = np.random.default_rng(1).standard_normal((3, 7))
@@ -100,7 +119,9 @@ def test_methods_that_write_at_indices(torch, name):
         }[name]  # fmt: skip
         assert getattr(y, name)(*arguments) is y
         (y * y).sum().backward()
-        return [v.detach().numpy() for v in (y, x.grad, *([src.grad] if src.grad is not None else []))]
+        return [
+            v.detach().numpy() for v in (y, x.grad, *([src.grad] if src.grad is not None else []))
+        ]
 
     for mine, theirs in zip(run(cr), run(torch), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-12)

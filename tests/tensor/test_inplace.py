@@ -7,11 +7,38 @@ import chainrule as cr
 from chainrule.base.errors import DTypeError, ShapeError
 
 CASES = {
-    "abs_": (), "ceil_": (), "clamp_": (-0.5, 0.7), "cos_": (), "erf_": (), "exp_": (), "expm1_": (), "floor_": (), "neg_": (), "pow_": (2,),
-    "reciprocal_": (), "round_": (), "sigmoid_": (), "sign_": (), "sin_": (), "square_": (), "tanh_": (), "trunc_": (), "relu_": (),
-    "tril_": (), "triu_": (1,), "cumsum_": (1,), "lerp_": ("w", 0.3), "addcmul_": ("w", "w"), "addcdiv_": ("w", "p"),
-    "add_": ("w",), "sub_": ("w",), "mul_": ("w",), "div_": ("p",), "remainder_": ("p",), "masked_fill_": ("mask", 0.25),
-}  # fmt: skip
+    "abs_": (),
+    "ceil_": (),
+    "clamp_": (-0.5, 0.7),
+    "cos_": (),
+    "erf_": (),
+    "exp_": (),
+    "expm1_": (),
+    "floor_": (),
+    "neg_": (),
+    "pow_": (2,),
+    "reciprocal_": (),
+    "round_": (),
+    "sigmoid_": (),
+    "sign_": (),
+    "sin_": (),
+    "square_": (),
+    "tanh_": (),
+    "trunc_": (),
+    "relu_": (),
+    "tril_": (),
+    "triu_": (1,),
+    "cumsum_": (1,),
+    "lerp_": ("w", 0.3),
+    "addcmul_": ("w", "w"),
+    "addcdiv_": ("w", "p"),
+    "add_": ("w",),
+    "sub_": ("w",),
+    "mul_": ("w",),
+    "div_": ("p",),
+    "remainder_": ("p",),
+    "masked_fill_": ("mask", 0.25),
+}
 POSITIVE = {"log_": (), "log1p_": (), "rsqrt_": (), "sqrt_": (), "pow_": ("p",)}
 ALL = [(n, a, False) for n, a in CASES.items()] + [(n, a, True) for n, a in POSITIVE.items()]
 
@@ -36,19 +63,30 @@ def result(name, arguments, positive, in_place, lib=cr):
         }.get(name)  # fmt: skip
         y = plain(y, *given) if plain else getattr(y, name[:-1])(*given)
     (y * lib.tensor(np.arange(15.0).reshape(3, 5))).sum().backward()
-    return [y.detach().numpy(), *[t.grad.numpy() for t in (x, named["w"], named["p"]) if t.grad is not None]]
+    return [
+        y.detach().numpy(),
+        *[t.grad.numpy() for t in (x, named["w"], named["p"]) if t.grad is not None],
+    ]
 
 
 @pytest.mark.parametrize(("name", "arguments", "positive"), ALL)
 def test_in_place_is_the_other_form_written_down(name, arguments, positive):
     """Where a rule needs the value that is overwritten, it has to be set aside: torch does, and so do we."""
-    for a, b in zip(result(name, arguments, positive, True), result(name, arguments, positive, False), strict=True):
+    for a, b in zip(
+        result(name, arguments, positive, True),
+        result(name, arguments, positive, False),
+        strict=True,
+    ):
         np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(("name", "arguments", "positive"), ALL)
 def test_in_place_against_torch(torch, name, arguments, positive):
-    for a, b in zip(result(name, arguments, positive, True), result(name, arguments, positive, True, torch), strict=True):
+    for a, b in zip(
+        result(name, arguments, positive, True),
+        result(name, arguments, positive, True, torch),
+        strict=True,
+    ):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
@@ -80,7 +118,9 @@ def test_augmented_assignment_of_bits(symbol):
 
 def test_results_that_do_not_fit_are_refused_and_nothing_is_written():
     x = cr.zeros(3, dtype=cr.int64)
-    with pytest.raises(DTypeError, match="float32 values cannot be written into a tensor of dtype int64"):
+    with pytest.raises(
+        DTypeError, match="float32 values cannot be written into a tensor of dtype int64"
+    ):
         x.add_(0.5)
     with pytest.raises(DTypeError):
         x /= 2
@@ -94,7 +134,11 @@ def test_results_that_do_not_fit_are_refused_and_nothing_is_written():
 def test_random_fillings():
     cr.manual_seed(5)
     x = cr.empty(10007)
-    assert abs(x.uniform_(2, 4).mean().item() - 3) < 0.02 and x.min().item() >= 2 and x.max().item() < 4
+    assert (
+        abs(x.uniform_(2, 4).mean().item() - 3) < 0.02
+        and x.min().item() >= 2
+        and x.max().item() < 4
+    )
     assert abs(x.normal_(1, 2).std().item() - 2) < 0.05
     assert abs(x.bernoulli_(0.3).mean().item() - 0.3) < 0.02
     n = cr.empty(1009, dtype=cr.int64).random_(3, 7)

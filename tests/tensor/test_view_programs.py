@@ -15,7 +15,10 @@ def on_arrays(program, x):
 def on_chainrule(program, x):
     leaf = cr.tensor(x, requires_grad=True)
     pool = run(OnTensors(), program, leaf)
-    total = sum([(cr.tensor(weights(k, t.shape)) * t).sum() for k, t in enumerate(pool)], cr.tensor(0.0, dtype=cr.float64))
+    total = sum(
+        [(cr.tensor(weights(k, t.shape)) * t).sum() for k, t in enumerate(pool)],
+        cr.tensor(0.0, dtype=cr.float64),
+    )
     total.backward()
     return pool, total, leaf.grad
 
@@ -29,9 +32,13 @@ def test_values_and_gradients(program):
     assert len(arrays) == len(tensors)
     for a, t in zip(arrays, tensors, strict=True):
         np.testing.assert_allclose(t.detach().numpy(), a, rtol=1e-12, atol=1e-12)
-        assert np.shares_memory(t.detach().numpy(), tensors[0].detach().numpy()) == np.shares_memory(a, arrays[0])
+        assert np.shares_memory(
+            t.detach().numpy(), tensors[0].detach().numpy()
+        ) == np.shares_memory(a, arrays[0])
     direction, h = np.random.default_rng(6).standard_normal(x.shape), 1e-5
-    numeric = (on_arrays(program, x + h * direction)[1] - on_arrays(program, x - h * direction)[1]) / (2 * h)
+    numeric = (
+        on_arrays(program, x + h * direction)[1] - on_arrays(program, x - h * direction)[1]
+    ) / (2 * h)
     assert abs(float((g.numpy() * direction).sum()) - numeric) <= 1e-6 * (1 + abs(numeric))
     assert abs(total.item() - value) <= 1e-10 * (1 + abs(value))
 
@@ -45,6 +52,8 @@ def test_against_torch(torch, program):
     pool = run(OnTensors(), program, leaf)
     sum((torch.tensor(weights(k, t.shape)) * t).sum() for k, t in enumerate(pool)).backward()
     for mine, theirs in zip(tensors, pool, strict=True):
-        np.testing.assert_allclose(mine.detach().numpy(), theirs.detach().numpy(), rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(
+            mine.detach().numpy(), theirs.detach().numpy(), rtol=1e-12, atol=1e-12
+        )
         assert mine.requires_grad == theirs.requires_grad and mine.stride() == theirs.stride()
     np.testing.assert_allclose(g.numpy(), leaf.grad.numpy(), rtol=1e-11, atol=1e-12)

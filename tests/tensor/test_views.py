@@ -128,7 +128,9 @@ def test_a_write_of_something_computed_from_the_target():
     def f(x):
         y = x * 1
         y[0] = (y[1] * 1) * (y[2] * 1)
-        y.add_((y * 1).sin())  # torch refuses y.sin() here too: its derivative needs what is overwritten
+        y.add_(
+            (y * 1).sin()
+        )  # torch refuses y.sin() here too: its derivative needs what is overwritten
         return (y * y).sum()
 
     check(f, 3, 5)
@@ -154,7 +156,7 @@ def test_views_of_a_number():
     y = x * 1
     y.view(1).mul_(3)
     y.unsqueeze(0).add_(x)
-    y[None][0] = y.detach() * x
+    y[None][0] = y.detach().clone() * x
     y.backward()
     assert y.item() == 16 and x.grad.item() == 8
 
@@ -179,19 +181,50 @@ def test_second_derivatives_through_a_write():
 
 def test_memory_is_shared_until_a_copy_is_asked_for():
     x = cr.arange(30).reshape(2, 3, 5)
-    shared = [x.view(-1), x.reshape(6, 5), x.T, x.mT, x[0], x[..., 1:], x.unsqueeze(1), x.squeeze(), x.detach(), x.data,
-              x.expand(7, 2, 3, 5), x.diagonal(), x.permute(2, 0, 1), x.flatten(1), x.unflatten(2, (1, 5)), x.movedim(0, 1), *x.split(1), *x.unbind(1)]  # fmt: skip
+    shared = [
+        x.view(-1),
+        x.reshape(6, 5),
+        x.T,
+        x.mT,
+        x[0],
+        x[..., 1:],
+        x.unsqueeze(1),
+        x.squeeze(),
+        x.detach(),
+        x.data,
+        x.expand(7, 2, 3, 5),
+        x.diagonal(),
+        x.permute(2, 0, 1),
+        x.flatten(1),
+        x.unflatten(2, (1, 5)),
+        x.movedim(0, 1),
+        *x.split(1),
+        *x.unbind(1),
+    ]
     for y in shared:
         assert np.shares_memory(x.numpy(), y.numpy())
-    for y in (x.clone(), x.T.reshape(-1), x.T.contiguous(), x.flip(0), x.to(cr.int32), x.repeat(1, 1, 1), x[cr.tensor([0])]):
+    for y in (
+        x.clone(),
+        x.T.reshape(-1),
+        x.T.contiguous(),
+        x.flip(0),
+        x.to(cr.int32),
+        x.repeat(1, 1, 1),
+        x[cr.tensor([0])],
+    ):
         assert not np.shares_memory(x.numpy(), y.numpy())
-    with pytest.raises(ShapeError, match=r"view: the memory of a tensor with shape \(5, 3, 2\) and strides .*\n  hint: reshape"):
+    with pytest.raises(
+        ShapeError,
+        match=r"view: the memory of a tensor with shape \(5, 3, 2\) and strides .*\n  hint: reshape",
+    ):
         x.T.view(-1)
 
 
 def test_expanded_tensors_cannot_be_written():
     y = cr.zeros(3, 1).expand(3, 5)
-    with pytest.raises(ShapeError, match=r"several of its elements share one place in memory.*\n  hint: clone"):
+    with pytest.raises(
+        ShapeError, match=r"several of its elements share one place in memory.*\n  hint: clone"
+    ):
         y.add_(1)
     with pytest.raises(ShapeError, match="several of its elements share"):
         y[0, 0] = 1
@@ -201,12 +234,23 @@ def test_expanded_tensors_cannot_be_written():
 # --------------------------------------------------------------------------------------------------- leaves and modes
 
 
-@pytest.mark.parametrize("view", [lambda w: w, lambda w: w.view(-1), lambda w: w[0], lambda w: w[1:].T])
+@pytest.mark.parametrize(
+    "view", [lambda w: w, lambda w: w.view(-1), lambda w: w[0], lambda w: w[1:].T]
+)
 def test_a_leaf_is_not_written_with_gradients_on(view):
     w = leaf(3, 5)
     before = w.detach().clone()
-    for write in (lambda v: v.add_(1), lambda v: v.copy_(v * 2), lambda v: v.zero_(), lambda v: v.__setitem__(0, 1.0), lambda v: v.normal_()):
-        with pytest.raises(GradError, match=r"a leaf that requires a gradient cannot be written in place\n  hint: under no_grad"):
+    for write in (
+        lambda v: v.add_(1),
+        lambda v: v.copy_(v * 2),
+        lambda v: v.zero_(),
+        lambda v: v.__setitem__(0, 1.0),
+        lambda v: v.normal_(),
+    ):
+        with pytest.raises(
+            GradError,
+            match=r"a leaf that requires a gradient cannot be written in place\n  hint: under no_grad",
+        ):
             write(view(w))
     np.testing.assert_array_equal(w.detach().numpy(), before.numpy())
 
@@ -231,8 +275,12 @@ def test_a_view_taken_under_no_grad():
         v.mul_(2)
     assert not v.requires_grad
     (y * y).sum().backward()
-    np.testing.assert_allclose(w.grad.numpy(), 2 * w.detach().numpy() * [1, 2, 2])  # as torch: written under no_grad
-    with pytest.raises(GradError, match=r"a view taken under no_grad cannot be written with gradients on\n  hint: "):
+    np.testing.assert_allclose(
+        w.grad.numpy(), 2 * w.detach().numpy() * [1, 2, 2]
+    )  # as torch: written under no_grad
+    with pytest.raises(
+        GradError, match=r"a view taken under no_grad cannot be written with gradients on\n  hint: "
+    ):
         v.copy_(w[1:])
 
 

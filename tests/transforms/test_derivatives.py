@@ -5,7 +5,17 @@ import pytest
 
 import chainrule as cr
 from chainrule.base.errors import GradError, ShapeError
-from chainrule.transforms import grad, hessian, hvp, jacfwd, jacobian, jacrev, jvp, value_and_grad, vjp
+from chainrule.transforms import (
+    grad,
+    hessian,
+    hvp,
+    jacfwd,
+    jacobian,
+    jacrev,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 
 RNG = np.random.default_rng(0)
 A, B = RNG.standard_normal((3, 5)), RNG.standard_normal((5, 2))
@@ -32,7 +42,9 @@ def differences(f, x, eps=1e-6):
         e = np.zeros(x.size)
         e[k] = eps
         e = e.reshape(x.shape)
-        columns.append((np.asarray(f(t(x + e)).detach().numpy()) - f(t(x - e)).detach().numpy()) / (2 * eps))
+        columns.append(
+            (np.asarray(f(t(x + e)).detach().numpy()) - f(t(x - e)).detach().numpy()) / (2 * eps)
+        )
     return np.stack(columns, -1).reshape(*columns[0].shape, *x.shape)
 
 
@@ -57,7 +69,10 @@ def test_several_arguments_and_aux():
     assert ga.tolist() == [6, 10] and gb.tolist() == [2, 4] and aux == "aux"
     (value, aux), g = value_and_grad(f, 1, has_aux=True)(a, b, c=2.0)
     assert value.item() == 26 and g.tolist() == [2, 4] and aux == "aux"
-    assert grad(lambda a, b: (a * a).sum(), (0, 1))(a, b)[1].tolist() == [0, 0]  # not reached: zeros
+    assert grad(lambda a, b: (a * a).sum(), (0, 1))(a, b)[1].tolist() == [
+        0,
+        0,
+    ]  # not reached: zeros
 
 
 def test_the_input_is_left_alone():
@@ -66,7 +81,9 @@ def test_the_input_is_left_alone():
     assert not x.requires_grad and x.grad is None
     w = t(X).requires_grad_()
     g = grad(scalar)(w)
-    assert w.grad is None and g.requires_grad  # w is differentiated further out: the result keeps its history
+    assert (
+        w.grad is None and g.requires_grad
+    )  # w is differentiated further out: the result keeps its history
 
 
 def test_nested_to_third_order():
@@ -75,7 +92,10 @@ def test_nested_to_third_order():
     assert grad(grad(f))(t(2.0)).item() == 160
     assert grad(grad(grad(f)))(t(2.0)).item() == 240
     cubic = lambda x: (x**3).sum() + (x[0] * x[1]) ** 2  # noqa: E731
-    third = jacobian(lambda x: jacobian(lambda y: jacobian(cubic, y, create_graph=True), x, create_graph=True), t(X[:2]))
+    third = jacobian(
+        lambda x: jacobian(lambda y: jacobian(cubic, y, create_graph=True), x, create_graph=True),
+        t(X[:2]),
+    )
     expected = differences(lambda x: hessian(cubic, x), X[:2], 1e-4)
     close(third, expected, 1e-5)
 
@@ -132,9 +152,13 @@ def test_vjp_and_jvp_of_several_inputs_and_outputs():
     assert ga.tolist() == [103, 150] and gb.tolist() == [101, 120]
     outs, pushed = jvp(f, (a, b), (t([1.0, 0.0]), t([0.0, 1.0])))
     assert pushed[0].tolist() == [3, 2] and pushed[1].item() == 2 and pushed[2].tolist() == [0, 0]
-    with pytest.raises(ShapeError, match="one cotangent for each of the 3 outputs is needed, found 1"):
+    with pytest.raises(
+        ShapeError, match="one cotangent for each of the 3 outputs is needed, found 1"
+    ):
         pull(t(1.0))
-    with pytest.raises(ShapeError, match=r"a tangent must have the shape of its primal, \(2,\), found \(3,\)"):
+    with pytest.raises(
+        ShapeError, match=r"a tangent must have the shape of its primal, \(2,\), found \(3,\)"
+    ):
         jvp(f, (a, b), (t(np.ones(3)), b))
 
 
@@ -160,7 +184,9 @@ def test_jacobians():
     assert expected.shape == (3, 3, 2, 3)
     for found in (jacrev(f)(t(M)), jacfwd(f)(t(M)), jacobian(f, t(M))):
         close(found, expected)
-    assert jacobian(lambda x: cr.ones(3, dtype=cr.float64), t(X)).tolist() == np.zeros((3, 5)).tolist()
+    assert (
+        jacobian(lambda x: cr.ones(3, dtype=cr.float64), t(X)).tolist() == np.zeros((3, 5)).tolist()
+    )
 
 
 def test_jacobian_of_several_inputs_and_outputs_is_torchs_tuple_of_tuples():
@@ -173,7 +199,12 @@ def test_jacobian_of_several_inputs_and_outputs_is_torchs_tuple_of_tuples():
 
 def test_hessians():
     H = differences(grad(scalar), X, 1e-5)
-    for found in (hessian(scalar, t(X)), hessian(scalar)(t(X)), jacfwd(grad(scalar))(t(X)), jacrev(jacrev(scalar))(t(X))):
+    for found in (
+        hessian(scalar, t(X)),
+        hessian(scalar)(t(X)),
+        jacfwd(grad(scalar))(t(X)),
+        jacrev(jacrev(scalar))(t(X)),
+    ):
         close(found, H, 1e-6)
     v = RNG.standard_normal(5)
     value, Hv = hvp(scalar, t(X), t(v))
@@ -200,7 +231,10 @@ def test_create_graph():
 
 
 def test_wrong_uses():
-    with pytest.raises(GradError, match=r"whose value has one element, found shape \(2,\)\n  hint: jacobian, or \.sum\(\)"):
+    with pytest.raises(
+        GradError,
+        match=r"whose value has one element, found shape \(2,\)\n  hint: jacobian, or \.sum\(\)",
+    ):
         grad(network)(t(X))
     with pytest.raises(GradError, match="found float"):
         grad(lambda x: 1.0)(t(X))
@@ -224,9 +258,23 @@ def test_against_torch_func(torch):
         (C.jacrev(lambda x: net(cr, x))(ours), T.jacrev(lambda x: net(torch, x))(theirs)),
         (C.jacfwd(lambda x: net(cr, x))(ours), T.jacfwd(lambda x: net(torch, x))(theirs)),
         (C.hessian(lambda x: number(cr, x))(ours), T.hessian(lambda x: number(torch, x))(theirs)),
-        (C.jvp(lambda x: net(cr, x), (ours,), (t(v),))[1], T.jvp(lambda x: net(torch, x), (theirs,), (torch.tensor(v),))[1]),
-        (C.jacrev(C.jacrev(C.jacrev(lambda x: number(cr, x))))(ours), T.jacrev(T.jacrev(T.jacrev(lambda x: number(torch, x))))(theirs)),
-        (cr.autograd.functional.hvp(lambda x: number(cr, x), ours, t(v))[1], torch.autograd.functional.hvp(lambda x: number(torch, x), theirs, torch.tensor(v))[1]),
-        (cr.autograd.functional.vjp(lambda x: net(cr, x), ours, t([1.0, 2.0]))[1], torch.autograd.functional.vjp(lambda x: net(torch, x), theirs, torch.tensor([1.0, 2.0], dtype=torch.float64))[1]),
-    ]:  # fmt: skip
+        (
+            C.jvp(lambda x: net(cr, x), (ours,), (t(v),))[1],
+            T.jvp(lambda x: net(torch, x), (theirs,), (torch.tensor(v),))[1],
+        ),
+        (
+            C.jacrev(C.jacrev(C.jacrev(lambda x: number(cr, x))))(ours),
+            T.jacrev(T.jacrev(T.jacrev(lambda x: number(torch, x))))(theirs),
+        ),
+        (
+            cr.autograd.functional.hvp(lambda x: number(cr, x), ours, t(v))[1],
+            torch.autograd.functional.hvp(lambda x: number(torch, x), theirs, torch.tensor(v))[1],
+        ),
+        (
+            cr.autograd.functional.vjp(lambda x: net(cr, x), ours, t([1.0, 2.0]))[1],
+            torch.autograd.functional.vjp(
+                lambda x: net(torch, x), theirs, torch.tensor([1.0, 2.0], dtype=torch.float64)
+            )[1],
+        ),
+    ]:
         np.testing.assert_allclose(mine.numpy(), reference.numpy(), rtol=1e-9, atol=1e-10)

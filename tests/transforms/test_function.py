@@ -45,7 +45,11 @@ class Divide(Function):
     def backward(ctx, g, g_rest, _whole):
         a, b = ctx.saved_tensors
         seen.append(ctx.needs_input_grad)
-        return g / b * ctx.scale + g_rest, -g * a / (b * b) * ctx.scale - g_rest * (a / b).floor(), None
+        return (
+            g / b * ctx.scale + g_rest,
+            -g * a / (b * b) * ctx.scale - g_rest * (a / b).floor(),
+            None,
+        )
 
 
 seen: list = []
@@ -64,7 +68,9 @@ def test_several_outputs_attributes_and_needs():
     a, b = leaf(7.0, 5.0), leaf(2.0, 3.0)
     seen.clear()
     q, r, whole = Divide.apply(a, b, 10.0)
-    assert whole.tolist() == [3, 1] and not whole.requires_grad and q.requires_grad and r.requires_grad
+    assert (
+        whole.tolist() == [3, 1] and not whole.requires_grad and q.requires_grad and r.requires_grad
+    )
     (q.sum() + r.sum()).backward()
     np.testing.assert_allclose(a.grad.numpy(), 10 / np.array([2.0, 3.0]) + 1)
     np.testing.assert_allclose(b.grad.numpy(), -np.array([7 / 4, 5 / 9]) * 10 - [3, 1])
@@ -177,7 +183,9 @@ def test_saved_values_are_watched():
     x = leaf(1.0) * 1
     y = Divide.apply(x, leaf(2.0), 1.0)[0]
     x.add_(1)
-    with pytest.raises(GradError, match=r"a tensor of shape \(1,\) that a Function saved was overwritten in place"):
+    with pytest.raises(
+        GradError, match=r"a tensor of shape \(1,\) that a Function saved was overwritten in place"
+    ):
         y.sum().backward()
     y = Exp.apply(leaf(1.0))
     y.add_(1)
@@ -186,10 +194,12 @@ def test_saved_values_are_watched():
 
 
 def test_a_freed_graph():
-    y = Exp.apply(leaf(1.0)).sum()
+    y = Exp.apply(leaf(1.0))
     y.backward(retain_graph=True)
     y.backward()
-    with pytest.raises(GradError, match="freed by an earlier backward pass"):
+    with pytest.raises(
+        GradError, match="the graph behind this Function was freed by an earlier backward pass"
+    ):
         y.backward()
 
 
@@ -203,7 +213,10 @@ def test_wrong_backwards():
         def backward(ctx, g):
             return g
 
-    with pytest.raises(GradError, match=r"Few\.backward must return a gradient \(or None\) for each of the 2 inputs of forward, found 1"):
+    with pytest.raises(
+        GradError,
+        match=r"Few\.backward must return a gradient \(or None\) for each of the 2 inputs of forward, found 1",
+    ):
         Few.apply(leaf(1.0), leaf(2.0)).sum().backward()
 
     class Nothing(Function):

@@ -49,8 +49,12 @@ def test_right_rules_pass():
 def test_a_wrong_element_is_named():
     with pytest.raises(GradError) as caught:
         gradcheck(rule(wrong_in_one_element), (X,))
-    assert str(caught.value).startswith("gradcheck: the derivative of output 0, element 1, by input 0, element 1, is 3.66")
-    assert "by backward and 3.63" in str(caught.value) and "(1 of 9 elements disagree)" in str(caught.value)
+    assert str(caught.value).startswith(
+        "gradcheck: the derivative of output 0, element 1, by input 0, element 1, is 3.66"
+    )
+    assert "by backward and 3.63" in str(caught.value) and "(1 of 9 elements disagree)" in str(
+        caught.value
+    )
     assert gradcheck(rule(wrong_in_one_element), (X,), raise_exception=False) is False
 
 

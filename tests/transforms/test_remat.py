@@ -17,7 +17,12 @@ X = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)
 
 def blocks():
     cr.manual_seed(3)
-    return [nn.Sequential(nn.Linear(5, 11), nn.GELU(), nn.Dropout(0.3), nn.Linear(11, 5), nn.LayerNorm(5)) for _ in range(3)]
+    return [
+        nn.Sequential(
+            nn.Linear(5, 11), nn.GELU(), nn.Dropout(0.3), nn.Linear(11, 5), nn.LayerNorm(5)
+        )
+        for _ in range(3)
+    ]
 
 
 def trained(saving):
@@ -142,7 +147,9 @@ def test_an_overwritten_input_is_refused():
     h = x * 1
     y = checkpoint(lambda v: v.exp(), h)
     h.add_(1)
-    with pytest.raises(GradError, match="an input of a checkpointed function was overwritten in place"):
+    with pytest.raises(
+        GradError, match="an input of a checkpointed function was overwritten in place"
+    ):
         y.sum().backward()
 
 
@@ -154,7 +161,9 @@ def test_a_function_that_does_something_else_the_second_time_is_refused():
         runs.append(1)
         return v.exp() if len(runs) == 1 else v.exp().sin()
 
-    with pytest.raises(GradError, match="must do the same when it runs again: 1 recorded ops before, 2 now"):
+    with pytest.raises(
+        GradError, match="must do the same when it runs again: 1 recorded ops before, 2 now"
+    ):
         checkpoint(f, cr.tensor(X, requires_grad=True)).sum().backward()
 
 

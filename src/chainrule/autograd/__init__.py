@@ -7,5 +7,6 @@ from . import functional
 from .functional import backward
 
 __all__ = [
-    "Function", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "inference_mode", "no_grad", "set_grad_enabled",
+    "Function", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck",
+    "inference_mode", "no_grad", "set_grad_enabled",
 ]  # fmt: skip

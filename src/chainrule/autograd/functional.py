@@ -22,13 +22,25 @@ def vjp(func: Callable, inputs: Any, v: Any = None) -> tuple:
 
 def jvp(func: Callable, inputs: Any, v: Any = None) -> tuple:
     """(outputs, J v) at inputs."""
-    return _jvp(func, inputs if isinstance(inputs, tuple) else (inputs,), v if isinstance(v, tuple) else (v,))
+    return _jvp(
+        func,
+        inputs if isinstance(inputs, tuple) else (inputs,),
+        v if isinstance(v, tuple) else (v,),
+    )
 
 
-def backward(tensors: Any, grad_tensors: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
     """Accumulate the gradients of several tensors into the leaves they came from."""
     outs: Sequence = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
     starts = grad_tensors if isinstance(grad_tensors, (tuple, list)) else [grad_tensors] * len(outs)
     keep = create_graph if retain_graph is None else retain_graph
     for k, (t, g) in enumerate(zip(outs, starts, strict=True)):
-        t.backward(g, retain_graph=keep or k + 1 < len(outs), create_graph=create_graph, inputs=inputs)
+        t.backward(
+            g, retain_graph=keep or k + 1 < len(outs), create_graph=create_graph, inputs=inputs
+        )

@@ -1,4 +1,6 @@
-"""The reference backend: NumPy's own functions, and the few that NumPy lacks (erf, strided views, bfloat16, Philox)."""
+"""The reference backend: NumPy's own functions, and the few that NumPy lacks (erf, strided
+views, bfloat16, Philox).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from .protocol import FUNCTIONS
 
 __all__ = ["xp"]
 
-# fdlibm's rational approximations of erf on |x| < 0.84375, < 1.25, < 1/0.35, < 6; error below 1 ulp in float64.
+# fdlibm's rational approximations of erf on |x| < 0.84375, < 1.25, < 1/0.35, < 6; error below 1 ulp
+# in float64.
 # Source: FreeBSD msun, s_erf.c (Sun Microsystems, 1993); highest power first.
 _PP = (-2.37630166566501626084e-05, -5.77027029648944159157e-03, -2.84817495755985104766e-02, -3.25042107247001499370e-01,
        1.28379167095512558561e-01)  # fmt: skip
@@ -65,27 +68,36 @@ def erf(x: np.ndarray) -> np.ndarray:
     return np.copysign(y, work).astype(dtype, copy=False)
 
 
-def restrided(x: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0) -> np.ndarray:
-    """A view of x's memory with a shape and strides counted in elements, starting `offset` elements after x's first."""
+def restrided(
+    x: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0
+) -> np.ndarray:
+    """A view of x's memory with a shape and strides counted in elements, starting `offset`
+    elements after x's first.
+    """
     reach = np.lib.stride_tricks.as_strided(x, (offset + 1,), (x.itemsize,))[offset:]
     return np.lib.stride_tricks.as_strided(reach, shape, tuple(s * x.itemsize for s in strides))
 
 
 def add_at(x: np.ndarray, index: object, values: np.ndarray) -> None:
-    """x[index] += values, where an index that occurs twice adds twice, in the order of the index."""
+    """x[index] += values, where an index that occurs twice adds twice, in the order of the
+    index.
+    """
     np.add.at(x, index, values)
 
 
-# Philox4x32-10: multipliers, Weyl constants of the key schedule. Source: Salmon, Moraes, Dror & Shaw 2011, section 3.3, table 2.
+# Philox4x32-10: multipliers, Weyl constants of the key schedule. Source: Salmon, Moraes, Dror &
+# Shaw 2011, section 3.3, table 2.
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = 0x9E3779B9, 0xBB67AE85
 _LOW, _32 = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 def philox(seed: int, offset: int, count: int) -> np.ndarray:
-    """`count` random uint32 words: words `offset`, `offset + 1`, … of the stream that the seed names.
+    """`count` random uint32 words: words `offset`, `offset + 1`, … of the stream that the seed
+    names.
 
-    Counter based: word k of the stream depends on seed and k alone, so any part can be computed anywhere, in any order.
+    Counter based: word k of the stream depends on seed and k alone, so any part can be computed
+    anywhere, in any order.
     """
     first, last = offset // 4, (offset + count + 3) // 4
     k0, k1 = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
@@ -115,4 +127,6 @@ _OWN = {
     "add_reduceat": np.add.reduceat,
 }
 
-xp = types.SimpleNamespace(**{name: _OWN.get(name) or getattr(np, name) for name in sorted(FUNCTIONS)})
+xp = types.SimpleNamespace(
+    **{name: _OWN.get(name) or getattr(np, name) for name in sorted(FUNCTIONS)}
+)

@@ -1,10 +1,13 @@
 """The dtypes and PyTorch's promotion rules: the one table that every op reads.
 
-A `DType` is what users see (`chainrule.float32`); its `.numpy` is how values are stored. They coincide but for bfloat16, which NumPy
-lacks: it is stored as its 16 bits in `uint16`, and ops compute on it in float32 and round the result (nearest, ties to even).
+A `DType` is what users see (`chainrule.float32`); its `.numpy` is how values are stored. They
+coincide but for bfloat16, which NumPy
+lacks: it is stored as its 16 bits in `uint16`, and ops compute on it in float32 and round the
+    result (nearest, ties to even).
 
-Promotion has three ranks: tensors with at least one axis, 0-d tensors, Python scalars. A lower rank changes the result only when its
-category (bool < integer < floating) is higher, so `float32 tensor * 2.5` stays float32 and `int64 tensor * 2.5` becomes the default dtype.
+Promotion has three ranks: tensors with at least one axis, 0-d tensors, Python scalars. A lower rank
+changes the result only when its category (bool < integer < floating) is higher, so `float32 tensor
+* 2.5` stays float32 and `int64 tensor * 2.5` becomes the default dtype.
 Source: PyTorch documentation, "Tensor Attributes", section "Type promotion".
 """
 
@@ -17,14 +20,16 @@ import numpy as np
 
 from .errors import DTypeError
 
-__all__ = ["DType", "FLOATS", "INTEGERS", "default", "of", "promote", "set_default"]
+__all__ = ["FLOATS", "INTEGERS", "DType", "default", "of", "promote", "set_default"]
 
 BOOL, INTEGER, FLOATING = 0, 1, 2  # categories, in the order in which they promote
 AXES, ZERO_D, SCALAR = 2, 1, 0  # ranks of an operand
 
 
 class DType:
-    """One element type: `name`, how it is stored (`numpy`), its `category` and `itemsize` in bytes."""
+    """One element type: `name`, how it is stored (`numpy`), its `category` and `itemsize` in
+    bytes.
+    """
 
     __slots__ = ("category", "itemsize", "name", "numpy")
 
@@ -92,7 +97,11 @@ def of(dtype: object) -> DType:
         raise DTypeError(f"{dtype!r} is not a dtype; known are {', '.join(_BY_NAME)}") from e
     found = _BY_NUMPY.get(stored.newbyteorder("="))
     if found is None or found is bfloat16:
-        why = "complex numbers are not supported" if stored.kind == "c" else f"there is no dtype for {stored}"
+        why = (
+            "complex numbers are not supported"
+            if stored.kind == "c"
+            else f"there is no dtype for {stored}"
+        )
         raise DTypeError(f"{why}; known are {', '.join(d.name for d in ALL)}")
     return found
 
@@ -136,7 +145,8 @@ def of_scalar(value: object) -> DType:
 
 
 def join(a: DType, b: DType) -> DType:
-    """The smallest dtype that both convert to, as PyTorch defines it: integers give way to any float.
+    """The smallest dtype that both convert to, as PyTorch defines it: integers give way to any
+    float.
 
     >>> join(uint8, int8), join(int64, float16), join(float16, bfloat16)
     (chainrule.int16, chainrule.float16, chainrule.float32)
@@ -192,7 +202,9 @@ def float32_from_bits(u: np.ndarray) -> np.ndarray:
 
 
 def convert(array: np.ndarray, dtype: DType) -> np.ndarray:
-    """A raw array in another dtype; the same array if it has it already. Floats truncate toward zero to integers."""
+    """A raw array in another dtype; the same array if it has it already. Floats truncate toward
+    zero to integers.
+    """
     if array.dtype == dtype.numpy:
         return array
     if array.dtype == BF16_BITS:

@@ -1,6 +1,7 @@
 """Every error a user can be given, each a subclass of the builtin a person would expect.
 
-A message says, in this order: the call, the law in words, each operand with shape and dtype, the offending number, a hint.
+A message says, in this order: the call, the law in words, each operand with shape and dtype, the
+offending number, a hint.
 """
 
 __all__ = [
@@ -46,15 +47,21 @@ class DeviceError(ChainruleError, RuntimeError):
 
 
 class GradError(ChainruleError, RuntimeError):
-    """A derivative that cannot be taken: a freed graph, an overwritten value, no path, an in-place write on a leaf."""
+    """A derivative that cannot be taken: a freed graph, an overwritten value, no path, an
+    in-place write on a leaf.
+    """
 
 
 class TraceError(ChainruleError, RuntimeError):
-    """Something a traced program cannot contain, with the line that asked for it and what to do instead."""
+    """Something a traced program cannot contain, with the line that asked for it and what to do
+    instead.
+    """
 
 
 class FormatError(ChainruleError, ValueError):
-    """A file or record that is not what its format says: path, offset or key, what was found, what was expected."""
+    """A file or record that is not what its format says: path, offset or key, what was found,
+    what was expected.
+    """
 
 
 class StateDictError(ChainruleError, RuntimeError):

@@ -1,6 +1,8 @@
-"""Which line of the user's program did this? Costs 0.2 µs to note, text is made only when an error needs it.
+"""Which line of the user's program did this? Costs 0.2 µs to note, text is made only when an error
+needs it.
 
-A *place* is (code object, instruction offset): it keeps no frame, so no local variable is kept alive.
+A *place* is (code object, instruction offset): it keeps no frame, so no local variable is kept
+alive.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ __all__ = ["modes"]
 
 
 class Modes(threading.local):
-    """`grad`: are ops recorded? `inference`: are results barred from autograd? `trace`: the active trace or None."""
+    """`grad`: are ops recorded? `inference`: are results barred from autograd? `trace`: the
+    active trace or None.
+    """
 
     grad: bool = True
     inference: bool = False

@@ -1,12 +1,24 @@
-"""Arithmetic on shapes: broadcasting, dimensions, strides, and how a shape is printed in an error."""
+"""Arithmetic on shapes: broadcasting, dimensions, strides, and how a shape is printed in an
+error.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from .errors import RangeError, ShapeError
 
-__all__ = ["Shape", "axis", "axes", "broadcast", "contiguous_strides", "resolve", "restride", "size"]
+__all__ = [
+    "Shape",
+    "axes",
+    "axis",
+    "broadcast",
+    "contiguous_strides",
+    "resolve",
+    "restride",
+    "size",
+]
 
 Shape = tuple[int, ...]
 
@@ -51,7 +63,9 @@ def axis(dim: int, ndim: int) -> int:
         except AttributeError:
             raise ShapeError(f"a dimension is an int, found {dim!r}") from None
     if not -n <= dim < n:
-        raise RangeError(f"dimension {dim} is out of range: a {ndim}-d tensor has dimensions {-n} to {n - 1}")
+        raise RangeError(
+            f"dimension {dim} is out of range: a {ndim}-d tensor has dimensions {-n} to {n - 1}"
+        )
     return dim % n
 
 
@@ -66,7 +80,7 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:
     if not isinstance(dim, (tuple, list)):
         return (axis(dim, ndim),) if ndim else _check_0d(dim)
     found = sorted(axis(d, ndim) for d in dim)
-    for a, b in zip(found, found[1:], strict=False):
+    for a, b in itertools.pairwise(found):
         if a == b:
             raise ShapeError(f"dimension {a} appears twice in {tuple(dim)}")
     return tuple(found) if ndim else ()
@@ -115,7 +129,8 @@ def contiguous_strides(shape: Shape) -> Shape:
 def restride(shape: Shape, strides: Shape, new: Shape) -> Shape | None:
     """Strides under which the same memory has another shape, or None if it must be copied.
 
-    Groups of old axes that are contiguous with each other are matched with groups of new axes of equal size.
+    Groups of old axes that are contiguous with each other are matched with groups of new axes of
+    equal size.
     Source: the rule of `torch.Tensor.view`, PyTorch documentation.
 
     >>> restride((2, 3), (3, 1), (6,)), restride((2, 3), (1, 2), (6,))

@@ -24,7 +24,9 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command that `arguments` (default: the process's own) spell; returns its exit code."""
+    """Run the command that `arguments` (default: the process's own) spell; returns its exit
+    code.
+    """
     from ..train.recipes import ConfigError
 
     try:

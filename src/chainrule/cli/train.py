@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None:
         if arguments.recipe or arguments.seed or arguments.settings or arguments.out:
             raise ConfigError(
-                "--resume goes on with a run as it was begun: no RECIPE, --seed, --set or --out with it"
+                "--resume goes on with a run as it was begun: no RECIPE, --seed, --set or --out "
+                "with it"
             )
         with show(quiet=arguments.json) as progress:
             result = runs.resume(arguments.resume, [progress])

@@ -52,7 +52,8 @@ class TensorDataset(Dataset):
                     f"  tensors[{j}]  {tuple(u.shape)}" for j, u in enumerate(tensors)
                 )
                 raise ShapeError(
-                    "TensorDataset(*tensors): all must have the same size of axis 0, the number of samples; "
+                    "TensorDataset(*tensors): all must have the same size of axis 0, the number "
+                    "of samples;"
                     f"tensors[{k}] does not\n{listed}"
                 )
         self.tensors = tensors

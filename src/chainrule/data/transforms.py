@@ -1,4 +1,6 @@
-"""Changes of a sample that leave its label true, drawn from (seed, epoch, index) and nothing else."""
+"""Changes of a sample that leave its label true, drawn from (seed, epoch, index) and nothing
+else.
+"""
 
 from __future__ import annotations
 

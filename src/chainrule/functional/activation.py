@@ -7,15 +7,32 @@ import math
 from ..backends import xp
 from ..base import dtypes
 from ..base.errors import DTypeError
-from ..ops import clamp, erf, exp, expm1, log1p, logical_and, maximum, minimum, sigmoid, sign, slice_, tanh, where
 from ..ops import abs as abs_
+from ..ops import (
+    clamp,
+    erf,
+    exp,
+    expm1,
+    log1p,
+    logical_and,
+    maximum,
+    minimum,
+    sigmoid,
+    sign,
+    slice_,
+    tanh,
+    where,
+)
 from ..ops.kinds import along, elementwise, gather
 from ..ops.record import composite, refuse, spec_of
 from ..ops.samples import F, S
 
 SQRT_HALF = math.sqrt(0.5)
 GELU_SCALE = math.sqrt(2 / math.pi)
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017, eq. 14: zero mean, unit variance is a fixed point
+SELU_ALPHA, SELU_SCALE = (
+    1.6732632423543772,
+    1.0507009873554805,
+)  # Klambauer et al. 2017, eq. 14: zero mean, unit variance is a fixed point
 
 
 @composite(elementwise, types="promote", reference="torch.nn.functional.relu", onnx="Relu")
@@ -28,7 +45,9 @@ relu.vjp(x=lambda g, y: g * (y > 0))
 relu.fast(lambda x: xp.maximum(x, 0))
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.leaky_relu", onnx="LeakyRelu")
+@composite(
+    elementwise, types="floating", reference="torch.nn.functional.leaky_relu", onnx="LeakyRelu"
+)
 def leaky_relu(x, /, *, negative_slope=0.01):
     """y = x where x > 0, else negative_slope · x.  Source: Maas et al. 2013."""
     return where(x > 0, x, negative_slope * x)
@@ -37,10 +56,16 @@ def leaky_relu(x, /, *, negative_slope=0.01):
 leaky_relu.vjp(x=lambda g, x, negative_slope: where(x > 0, g, negative_slope * g))
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.prelu",
-           samples=(S(F(2, 5, 3), F(5, 1)), S(F(5, 3), F())))  # fmt: skip
+@composite(
+    elementwise,
+    types="floating",
+    reference="torch.nn.functional.prelu",
+    samples=(S(F(2, 5, 3), F(5, 1)), S(F(5, 3), F())),
+)
 def prelu(x, weight, /):
-    """y = x where x > 0, else weight · x, the weight broadcast against x and learned.  Source: He et al. 2015."""
+    """y = x where x > 0, else weight · x, the weight broadcast against x and learned.  Source:
+    He et al. 2015.
+    """
     return where(x > 0, x, weight * x)
 
 
@@ -62,10 +87,22 @@ def celu(x, /, *, alpha=1.0):
     return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x) / alpha))
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.gelu", onnx="Gelu", domain=(-4, 4),
-           samples=(S(F(5, 3), approximate="none"), S(F(5, 3), approximate="tanh"), S(F(), approximate="none"), S(F(0, 3), approximate="tanh")))  # fmt: skip
+@composite(
+    elementwise,
+    types="floating",
+    reference="torch.nn.functional.gelu",
+    onnx="Gelu",
+    domain=(-4, 4),
+    samples=(
+        S(F(5, 3), approximate="none"),
+        S(F(5, 3), approximate="tanh"),
+        S(F(), approximate="none"),
+        S(F(0, 3), approximate="tanh"),
+    ),
+)
 def gelu(x, /, *, approximate="none"):
-    """Gaussian error linear unit,  y = x · Φ(x),  or with 'tanh'  y = x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³))).
+    """Gaussian error linear unit,  y = x · Φ(x),  or with 'tanh'  y = x/2 · (1 + tanh(√(2/π) · (x +
+    0.044715 x³))).
 
     Source: Hendrycks & Gimpel 2016, eq. 1 and section 2.
     """
@@ -79,7 +116,9 @@ def _gelu_rule(g, x, approximate):
         x2 = x * x
         t = tanh(GELU_SCALE * (x + 0.044715 * (x2 * x)))
         return g * (0.5 * (1 + t) + (0.5 * GELU_SCALE) * x * (1 - t * t) * (1 + 0.134145 * x2))
-    return g * (0.5 * (1 + erf(SQRT_HALF * x)) + (x * exp(-0.5 * (x * x))) * 0.3989422804014327)  # 1/√(2π)
+    return g * (
+        0.5 * (1 + erf(SQRT_HALF * x)) + (x * exp(-0.5 * (x * x))) * 0.3989422804014327
+    )  # 1/√(2π)
 
 
 gelu.vjp(x=lambda g, x, approximate: _gelu_rule(g, x, approximate))
@@ -141,7 +180,9 @@ def softsign(x, /):
 
 
 def _like_x(args, attrs):
-    """Numbers that meet an integer x become integers, so that the result stays one, as in PyTorch."""
+    """Numbers that meet an integer x become integers, so that the result stays one, as in
+    PyTorch.
+    """
     dtype = spec_of(args[0]).dtype
     if dtype.category == dtypes.FLOATING:
         return attrs
@@ -150,7 +191,9 @@ def _like_x(args, attrs):
     return {name: int(v) for name, v in attrs.items()}
 
 
-@composite(elementwise, types="promote", normalize=_like_x, reference="torch.nn.functional.hardtanh")
+@composite(
+    elementwise, types="promote", normalize=_like_x, reference="torch.nn.functional.hardtanh"
+)
 def hardtanh(x, /, *, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the derivative at the bounds is 0."""
     return clamp(x, min_val, max_val)
@@ -165,13 +208,17 @@ def relu6(x, /):
     return hardtanh(x, min_val=0.0, max_val=6.0)
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.hardsigmoid", onnx="HardSigmoid")
+@composite(
+    elementwise, types="floating", reference="torch.nn.functional.hardsigmoid", onnx="HardSigmoid"
+)
 def hardsigmoid(x, /):
     """y = min(max(x + 3, 0), 6) / 6.  Source: Howard et al. 2019."""
     return relu6(x + 3) / 6
 
 
-@composite(elementwise, types="floating", reference="torch.nn.functional.hardswish", onnx="HardSwish")
+@composite(
+    elementwise, types="floating", reference="torch.nn.functional.hardswish", onnx="HardSwish"
+)
 def hardswish(x, /):
     """y = x · min(max(x + 3, 0), 6) / 6.  Source: Howard et al. 2019."""
     return x * (relu6(x + 3) / 6)
@@ -195,16 +242,29 @@ def tanhshrink(x, /):
     return x - tanh(x)
 
 
-@composite(elementwise, types="promote", normalize=_like_x, reference="torch.nn.functional.threshold",
-           samples=(S(F(5, 3), threshold=0.1, value=2.0),))  # fmt: skip
+@composite(
+    elementwise,
+    types="promote",
+    normalize=_like_x,
+    reference="torch.nn.functional.threshold",
+    samples=(S(F(5, 3), threshold=0.1, value=2.0),),
+)
 def threshold(x, /, *, threshold, value):
     """x where x > threshold, else a value."""
     return where(x <= threshold, value, x)
 
 
-@composite(gather, types="floating", normalize=along, reference="torch.nn.functional.glu", samples=(S(F(5, 4), dim=-1), S(F(6, 3), dim=0)))
+@composite(
+    gather,
+    types="floating",
+    normalize=along,
+    reference="torch.nn.functional.glu",
+    samples=(S(F(5, 4), dim=-1), S(F(6, 3), dim=0)),
+)
 def glu(x, /, *, dim=-1):
-    """Gated linear unit: the first half of an axis times σ of the second.  Source: Dauphin et al. 2017."""
+    """Gated linear unit: the first half of an axis times σ of the second.  Source: Dauphin et
+    al. 2017.
+    """
     if not x.ndim:
         raise refuse("a 0-d tensor has no axis to halve")
     half = x.shape[dim] // 2

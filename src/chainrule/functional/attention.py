@@ -19,7 +19,9 @@ def _check(args, attrs):
         raise refuse("q is (…, T, D), k (…, S, D), v (…, S, E)")
     if mask is not None and attrs["causal"]:
         raise ValueError("attention: give a mask or causal=True, not both")
-    return attrs | {"scale": 1 / math.sqrt(q.shape[-1]) if attrs["scale"] is None else attrs["scale"]}
+    return attrs | {
+        "scale": 1 / math.sqrt(q.shape[-1]) if attrs["scale"] is None else attrs["scale"]
+    }
 
 
 _SAMPLES = (
@@ -30,13 +32,22 @@ _SAMPLES = (
 )
 
 
-@composite(contract, types="floating", masks=("mask",), normalize=_check, hidden=("p",), reference="torch.nn.functional.scaled_dot_product_attention",
-           samples=_SAMPLES)  # fmt: skip
+@composite(
+    contract,
+    types="floating",
+    masks=("mask",),
+    normalize=_check,
+    hidden=("p",),
+    reference="torch.nn.functional.scaled_dot_product_attention",
+    samples=_SAMPLES,
+)
 def attention(q, k, v, mask=None, /, *, causal=False, scale=None):
-    """y = softmax(q kᵀ · scale + mask) v.  q (…, T, D), k (…, S, D), v (…, S, E) → (…, T, E); scale is 1/√D unless given.
+    """y = softmax(q kᵀ · scale + mask) v.  q (…, T, D), k (…, S, D), v (…, S, E) → (…, T, E); scale
+    is 1/√D unless given.
 
-    A bool mask says who may be attended to, a floating one is added; causal lets position t see s ≤ t. A row that may see nothing gives zeros
-    (PyTorch: the same since 2.5).  Source: Vaswani et al. 2017, eq. 1.
+    A bool mask says who may be attended to, a floating one is added; causal lets position t see s ≤
+    t. A row that may see nothing gives zeros (PyTorch: the same since 2.5).  Source: Vaswani et al.
+    2017, eq. 1.
     """
     s = matmul(q, k.mT) * scale  # (…, T, S)
     if causal:

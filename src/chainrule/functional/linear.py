@@ -13,14 +13,29 @@ from ..ops.samples import F, S
 def _check_linear(args, attrs):
     x, w, b = args
     if w.ndim != 2 or x.ndim < 1 or x.shape[-1] != w.shape[1]:
-        raise refuse("the last axis of x must equal the last axis of the (out, in) weight", weight=f"needs x (…, {w.shape[-1]})")
+        raise refuse(
+            "the last axis of x must equal the last axis of the (out, in) weight",
+            weight=f"needs x (…, {w.shape[-1]})",
+        )
     if b is not None and tuple(b.shape) != (w.shape[0],):
         raise refuse(f"the bias must have one element for each of the {w.shape[0]} outputs")
     return attrs
 
 
-@composite(contract, types="same", normalize=_check_linear, reference="torch.nn.functional.linear", onnx="Gemm",
-           samples=(S(F(5, 3), F(7, 3), F(7)), S(F(2, 5, 3), F(7, 3), F(7)), S(F(5, 3), F(7, 3), None), S(F(3), F(7, 3), F(7)), S(F(0, 3), F(7, 3), F(7))))  # fmt: skip
+@composite(
+    contract,
+    types="same",
+    normalize=_check_linear,
+    reference="torch.nn.functional.linear",
+    onnx="Gemm",
+    samples=(
+        S(F(5, 3), F(7, 3), F(7)),
+        S(F(2, 5, 3), F(7, 3), F(7)),
+        S(F(5, 3), F(7, 3), None),
+        S(F(3), F(7, 3), F(7)),
+        S(F(0, 3), F(7, 3), F(7)),
+    ),
+)
 def linear(x, weight, bias=None, /):
     """Affine map of the last axis,  y = x Wᵀ + b,  with W (out, in)."""
     if x.ndim == 1:
@@ -43,7 +58,13 @@ def _outer(g, x):
 
 @linear.fast
 def _linear(x, weight, bias=None):
-    flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1]) if x.size else xp.zeros((0, x.shape[-1]), x.dtype)
+    flat = (
+        x
+        if x.ndim == 2
+        else x.reshape(-1, x.shape[-1])
+        if x.size
+        else xp.zeros((0, x.shape[-1]), x.dtype)
+    )
     y = xp.matmul(flat, weight.T)
     if bias is not None:
         y += bias
@@ -53,12 +74,24 @@ def _linear(x, weight, bias=None):
 _STATE = xp.asarray([7, 0])  # seed and offset
 
 
-@composite(random, types="floating", promotes=("x",), hidden=("kept",), reference="torch.nn.functional.dropout",
-           samples=(S(F(5, 3), _STATE, p=0.5), S(F(5, 3), _STATE, p=1.0), S(F(5, 3, 2), _STATE, p=0.3, channels=True)))  # fmt: skip
+@composite(
+    random,
+    types="floating",
+    promotes=("x",),
+    hidden=("kept",),
+    reference="torch.nn.functional.dropout",
+    samples=(
+        S(F(5, 3), _STATE, p=0.5),
+        S(F(5, 3), _STATE, p=1.0),
+        S(F(5, 3, 2), _STATE, p=0.3, channels=True),
+    ),
+)
 def dropout(x, state, /, *, p=0.5, skip=0, channels=False):
-    """Each element is 0 with probability p, else x / (1 − p), so that the mean stays.  Source: Srivastava et al. 2014.
+    """Each element is 0 with probability p, else x / (1 − p), so that the mean stays.  Source:
+    Srivastava et al. 2014.
 
-    `state` and `skip` are those of a random op; with `channels` whole channels (the first two axes) fall together.
+    `state` and `skip` are those of a random op; with `channels` whole channels (the first two axes)
+    fall together.
     """
     shape = tuple(x.shape[:2]) + (1,) * (x.ndim - 2) if channels else tuple(x.shape)
     kept = uniform(state, shape=shape, skip=skip) >= p

@@ -1,15 +1,31 @@
-"""Losses. `reduction` is 'mean', 'sum' or 'none'; inputs and targets of different shapes are refused, never broadcast."""
+"""Losses. `reduction` is 'mean', 'sum' or 'none'; inputs and targets of different shapes are
+refused, never broadcast.
+"""
 
 from __future__ import annotations
 
 import math
 
-
 from ..backends import xp
 from ..base import dtypes
 from ..base.errors import DTypeError, RangeError
 from ..ops import abs as abs_
-from ..ops import cast, exp, expand, gather, log, log1p, maximum, minimum, scatter, square, sum, view, where, zeros_like
+from ..ops import (
+    cast,
+    exp,
+    expand,
+    gather,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    scatter,
+    square,
+    sum,
+    view,
+    where,
+    zeros_like,
+)
 from ..ops.kinds import elementwise, reduce
 from ..ops.record import composite, refuse, spec_of
 from ..ops.samples import F, I, S
@@ -24,9 +40,13 @@ def check_reduction(args, attrs):
 
 
 def same_shapes(args, attrs):
-    """The check of losses that compare elementwise: PyTorch would broadcast (N,) against (N, 1) and average N² differences."""
+    """The check of losses that compare elementwise: PyTorch would broadcast (N,) against (N, 1)
+    and average N² differences.
+    """
     if tuple(args[0].shape) != tuple(args[1].shape):
-        raise refuse("input and target must have the same shape", hint="squeeze or unsqueeze one of them")
+        raise refuse(
+            "input and target must have the same shape", hint="squeeze or unsqueeze one of them"
+        )
     return check_reduction(args, attrs)
 
 
@@ -49,12 +69,16 @@ def count(shape):
 def _class_law(args, attrs):
     x, target, weight = args
     if spec_of(target).dtype.category != dtypes.INTEGER:
-        raise DTypeError(f"target must hold class indices (integers), found {spec_of(target).dtype.name}")
+        raise DTypeError(
+            f"target must hold class indices (integers), found {spec_of(target).dtype.name}"
+        )
     if x.ndim and x.shape[1 if x.ndim > 1 else 0] == 0:
         raise refuse("there are no classes")
     expected = (*x.shape[:1], *x.shape[2:]) if x.ndim > 1 else ()
     if x.ndim == 0 or tuple(target.shape) != tuple(expected):
-        raise refuse(f"for input (N, C, …) the target must be (N, …): {tuple(expected)}, found {tuple(target.shape)}")
+        raise refuse(
+            f"for input (N, C, …) the target must be (N, …): {tuple(expected)}, found {tuple(target.shape)}"
+        )
     if weight is not None and tuple(weight.shape) != (x.shape[1 if x.ndim > 1 else 0],):
         raise refuse("weight must have one element for each class")
     return check_reduction(args, attrs)
@@ -82,27 +106,57 @@ def _weights(target, x, weight, ignore):
 
 _CLASSES = (
     S(F(5, 3), I(5, high=3), None, ignore_index=-100, reduction="mean", label_smoothing=0.0),
-    S(F(5, 3), I(5, high=3), F(3, low=0.5, high=2), ignore_index=1, reduction="mean", label_smoothing=0.1),
+    S(
+        F(5, 3),
+        I(5, high=3),
+        F(3, low=0.5, high=2),
+        ignore_index=1,
+        reduction="mean",
+        label_smoothing=0.1,
+    ),
     S(F(2, 3, 5), I(2, 5, high=3), None, ignore_index=0, reduction="sum", label_smoothing=0.0),
-    S(F(2, 3, 5), I(2, 5, high=3), F(3, low=0.5, high=2), ignore_index=-100, reduction="none", label_smoothing=0.2),
+    S(
+        F(2, 3, 5),
+        I(2, 5, high=3),
+        F(3, low=0.5, high=2),
+        ignore_index=-100,
+        reduction="none",
+        label_smoothing=0.2,
+    ),
     S(F(3), I(high=3), None, ignore_index=-100, reduction="mean", label_smoothing=0.0),
 )
 
 
-@composite(reduce, types="floating", promotes=("x", "weight"), normalize=_class_law, hidden=("logp", "at", "w"),
-           reference="torch.nn.functional.cross_entropy", onnx="SoftmaxCrossEntropyLoss", samples=_CLASSES)  # fmt: skip
-def cross_entropy(x, target, weight=None, /, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
-    """Cross-entropy of logits x (N, C, …) with class indices,  −w[t] · ln softmax(x)[t],  in nats; the mean is over the weights.
+@composite(
+    reduce,
+    types="floating",
+    promotes=("x", "weight"),
+    normalize=_class_law,
+    hidden=("logp", "at", "w"),
+    reference="torch.nn.functional.cross_entropy",
+    onnx="SoftmaxCrossEntropyLoss",
+    samples=_CLASSES,
+)
+def cross_entropy(
+    x, target, weight=None, /, *, ignore_index=-100, reduction="mean", label_smoothing=0.0
+):
+    """Cross-entropy of logits x (N, C, …) with class indices,  −w[t] · ln softmax(x)[t],  in nats;
+    the mean is over the weights.
 
-    With label smoothing ε the target keeps 1 − ε, and ε is spread over all classes.  Source: Szegedy et al. 2016, section 7.
+    With label smoothing ε the target keeps 1 − ε, and ε is spread over all classes.  Source:
+    Szegedy et al. 2016, section 7.
     """
     d = _class_axis(x)
     logp = log_softmax(x, dim=d)
     at, w = _at(target, x, ignore_index), _weights(target, x, weight, ignore_index)
-    loss = where(w == 0, 0.0, -w * gather(logp, at, dim=d))  # an ignored entry counts nothing, even where it is infinite
+    loss = where(
+        w == 0, 0.0, -w * gather(logp, at, dim=d)
+    )  # an ignored entry counts nothing, even where it is infinite
     if label_smoothing:
         spread = logp if weight is None else logp * _per_class(weight, x)
-        smooth = where(view(target != ignore_index, shape=w.shape), -sum(spread, dim=d, keepdim=True), 0.0)
+        smooth = where(
+            view(target != ignore_index, shape=w.shape), -sum(spread, dim=d, keepdim=True), 0.0
+        )
         loss = (1 - label_smoothing) * loss + (label_smoothing / x.shape[d]) * smooth
     if reduction == "none":
         return view(loss, shape=target.shape), logp, at, w
@@ -118,10 +172,18 @@ def _cross_entropy(x, target, weight=None, *, ignore_index, reduction, label_smo
     if at.size and (at.min() < 0 or at.max() >= x.shape[d]):
         wrong = int(at.min() if at.min() < 0 else at.max())
         raise RangeError(f"target {wrong} is out of range for {x.shape[d]} classes")
-    w = counted.astype(x.dtype) if weight is None else xp.where(counted, weight[at], xp.asarray(0, x.dtype))
+    w = (
+        counted.astype(x.dtype)
+        if weight is None
+        else xp.where(counted, weight[at], xp.asarray(0, x.dtype))
+    )
     loss = xp.where(w == 0, xp.asarray(0, x.dtype), -w * xp.take_along_axis(logp, at, d))
     if label_smoothing:
-        spread = logp if weight is None else logp * weight.reshape([-1 if k == d else 1 for k in range(x.ndim)])
+        spread = (
+            logp
+            if weight is None
+            else logp * weight.reshape([-1 if k == d else 1 for k in range(x.ndim)])
+        )
         smooth = xp.where(counted, -xp.sum(spread, axis=d, keepdims=True), xp.asarray(0, x.dtype))
         loss = (1 - label_smoothing) * loss + (label_smoothing / x.shape[d]) * smooth
     if reduction == "none":
@@ -131,12 +193,19 @@ def _cross_entropy(x, target, weight=None, *, ignore_index, reduction, label_smo
 
 def _per_class(weight, x):
     """A vector of class weights, shaped to broadcast against x."""
-    return view(weight, shape=(*(1,) * _class_axis(x), weight.shape[0], *(1,) * (x.ndim - 1 - _class_axis(x))))
+    return view(
+        weight,
+        shape=(*(1,) * _class_axis(x), weight.shape[0], *(1,) * (x.ndim - 1 - _class_axis(x))),
+    )
 
 
-def _cross_entropy_rule(g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing):
+def _cross_entropy_rule(
+    g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing
+):
     d = _class_axis(x)
-    scale = view(g, shape=w.shape) if reduction == "none" else g / sum(w) if reduction == "mean" else g
+    scale = (
+        view(g, shape=w.shape) if reduction == "none" else g / sum(w) if reduction == "mean" else g
+    )
     p = exp(logp)
     share = w * ((1 - label_smoothing) * scale)  # of the target class
     gx = share * p
@@ -144,7 +213,9 @@ def _cross_entropy_rule(g, x, target, weight, logp, at, w, ignore_index, reducti
     if label_smoothing:
         counted = view(target != ignore_index, shape=w.shape)
         rest = where(counted, (label_smoothing / x.shape[d]) * scale, 0.0)
-        gx = gx + rest * (x.shape[d] * p - 1 if weight is None else sum(weight) * p - _per_class(weight, x))
+        gx = gx + rest * (
+            x.shape[d] * p - 1 if weight is None else sum(weight) * p - _per_class(weight, x)
+        )
     return gx
 
 
@@ -152,10 +223,27 @@ cross_entropy.vjp(x=lambda g, x, target, weight, logp, at, w, ignore_index, redu
     g, x, target, weight, logp, at, w, ignore_index, reduction, label_smoothing))  # fmt: skip
 
 
-@composite(reduce, types="floating", promotes=("x", "weight"), normalize=_class_law, reference="torch.nn.functional.nll_loss",
-           samples=tuple([S(*s.operands, ignore_index=s.attributes["ignore_index"], reduction=s.attributes["reduction"]) for s in _CLASSES]))  # fmt: skip
+@composite(
+    reduce,
+    types="floating",
+    promotes=("x", "weight"),
+    normalize=_class_law,
+    reference="torch.nn.functional.nll_loss",
+    samples=tuple(
+        [
+            S(
+                *s.operands,
+                ignore_index=s.attributes["ignore_index"],
+                reduction=s.attributes["reduction"],
+            )
+            for s in _CLASSES
+        ]
+    ),
+)
 def nll_loss(x, target, weight=None, /, *, ignore_index=-100, reduction="mean"):
-    """Negative log-likelihood of log-probabilities x (N, C, …),  −w[t] · x[t];  the mean is over the weights."""
+    """Negative log-likelihood of log-probabilities x (N, C, …),  −w[t] · x[t];  the mean is over
+    the weights.
+    """
     w = _weights(target, x, weight, ignore_index)
     loss = where(w == 0, 0.0, -w * gather(x, _at(target, x, ignore_index), dim=_class_axis(x)))
     if reduction == "none":
@@ -172,13 +260,32 @@ def _soft_law(args, attrs):
     return check_reduction(args, attrs)
 
 
-@composite(reduce, types="floating", normalize=_soft_law, samples=(
-    S(F(5, 3), F(5, 3, low=0, high=1), None, reduction="mean", label_smoothing=0.0), S(F(2, 3, 5), F(2, 3, 5, low=0, high=1), F(3, low=0.5, high=2), reduction="sum", label_smoothing=0.1)))  # fmt: skip
+@composite(
+    reduce,
+    types="floating",
+    normalize=_soft_law,
+    samples=(
+        S(F(5, 3), F(5, 3, low=0, high=1), None, reduction="mean", label_smoothing=0.0),
+        S(
+            F(2, 3, 5),
+            F(2, 3, 5, low=0, high=1),
+            F(3, low=0.5, high=2),
+            reduction="sum",
+            label_smoothing=0.1,
+        ),
+    ),
+)
 def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smoothing=0.0):
-    """Cross-entropy of logits with class probabilities,  −Σ_c w_c · t_c · ln softmax(x)_c;  the mean is over the N · … entries."""
+    """Cross-entropy of logits with class probabilities,  −Σ_c w_c · t_c · ln softmax(x)_c;  the
+    mean is over the N · … entries.
+    """
     d = _class_axis(x)
     logp = log_softmax(x, dim=d)
-    t = target if not label_smoothing else target * (1 - label_smoothing) + label_smoothing / x.shape[d]
+    t = (
+        target
+        if not label_smoothing
+        else target * (1 - label_smoothing) + label_smoothing / x.shape[d]
+    )
     if weight is not None:
         t = t * _per_class(weight, x)
     return reduce_loss(-sum(t * logp, dim=d), reduction)
@@ -186,16 +293,32 @@ def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smo
 
 # --------------------------------------------------------------------------------------------------------- elementwise
 
-_PAIR = (S(F(5, 3), F(5, 3), reduction="mean"), S(F(7), F(7), reduction="sum"), S(F(5, 3), F(5, 3), reduction="none"))
+_PAIR = (
+    S(F(5, 3), F(5, 3), reduction="mean"),
+    S(F(7), F(7), reduction="sum"),
+    S(F(5, 3), F(5, 3), reduction="none"),
+)
 
 
-@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.mse_loss", samples=_PAIR)
+@composite(
+    reduce,
+    types="float",
+    normalize=same_shapes,
+    reference="torch.nn.functional.mse_loss",
+    samples=_PAIR,
+)
 def mse_loss(x, target, /, *, reduction="mean"):
     """Squared error,  (x − target)²."""
     return reduce_loss(square(x - target), reduction)
 
 
-@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.l1_loss", samples=_PAIR)
+@composite(
+    reduce,
+    types="float",
+    normalize=same_shapes,
+    reference="torch.nn.functional.l1_loss",
+    samples=_PAIR,
+)
 def l1_loss(x, target, /, *, reduction="mean"):
     """Absolute error,  |x − target|."""
     return reduce_loss(abs_(x - target), reduction)
@@ -204,9 +327,17 @@ def l1_loss(x, target, /, *, reduction="mean"):
 _BETA = tuple([S(*s.operands, **s.attributes, beta=0.7) for s in _PAIR])
 
 
-@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.smooth_l1_loss", samples=_BETA)
+@composite(
+    reduce,
+    types="float",
+    normalize=same_shapes,
+    reference="torch.nn.functional.smooth_l1_loss",
+    samples=_BETA,
+)
 def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
-    """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick 2015."""
+    """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick
+    2015.
+    """
     d = abs_(x - target)
     if beta == 0:
         return reduce_loss(d, reduction)
@@ -217,9 +348,17 @@ def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
 _DELTA = tuple([S(*s.operands, **s.attributes, delta=0.7) for s in _PAIR])
 
 
-@composite(reduce, types="float", normalize=same_shapes, reference="torch.nn.functional.huber_loss", samples=_DELTA)
+@composite(
+    reduce,
+    types="float",
+    normalize=same_shapes,
+    reference="torch.nn.functional.huber_loss",
+    samples=_DELTA,
+)
 def huber_loss(x, target, /, *, reduction="mean", delta=1.0):
-    """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber 1964."""
+    """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber
+    1964.
+    """
     d = abs_(x - target)
     near = minimum(d, delta)
     return reduce_loss(0.5 * square(near) + delta * (d - near), reduction)
@@ -232,9 +371,13 @@ _UNIT = (S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), None, reduction="
 NEAR_ZERO = 9.999999960041972e-13  # 1e-12 as a float32: the bound PyTorch puts under x (1 − x)
 
 
-@composite(elementwise, types="floating", samples=(S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1)),))
+@composite(
+    elementwise, types="floating", samples=(S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1)),)
+)
 def binary_entropy(x, target, /):
-    """−(t ln x + (1 − t) ln(1 − x)), elementwise. At x = 0 and 1 the derivative stays finite, as in PyTorch."""
+    """−(t ln x + (1 − t) ln(1 − x)), elementwise. At x = 0 and 1 the derivative stays finite, as
+    in PyTorch.
+    """
     return -(target * maximum(log(x), -100.0) + (1 - target) * maximum(log1p(-x), -100.0))
 
 
@@ -244,19 +387,47 @@ binary_entropy.vjp(
 )
 
 
-@composite(reduce, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy", samples=_UNIT)
+@composite(
+    reduce,
+    types="floating",
+    normalize=same_shapes,
+    reference="torch.nn.functional.binary_cross_entropy",
+    samples=_UNIT,
+)
 def binary_cross_entropy(x, target, weight=None, /, *, reduction="mean"):
-    """−w · (t ln x + (1 − t) ln(1 − x))  of probabilities x, in nats; logarithms are limited to −100, as in PyTorch."""
+    """−w · (t ln x + (1 − t) ln(1 − x))  of probabilities x, in nats; logarithms are limited to
+    −100, as in PyTorch.
+    """
     loss = binary_entropy(x, target)
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
-@composite(reduce, types="floating", normalize=same_shapes, reference="torch.nn.functional.binary_cross_entropy_with_logits",
-           samples=(S(F(5, 3), F(5, 3, low=0, high=1), None, None, reduction="mean"), S(F(5, 3), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), F(3, low=0.5, high=2), reduction="sum")))  # fmt: skip
-def binary_cross_entropy_with_logits(x, target, weight=None, pos_weight=None, /, *, reduction="mean"):
-    """Binary cross-entropy of logits,  (1 − t) x + (1 + (p − 1) t) · ln(1 + e^−x),  p the weight of positives; in nats."""
+@composite(
+    reduce,
+    types="floating",
+    normalize=same_shapes,
+    reference="torch.nn.functional.binary_cross_entropy_with_logits",
+    samples=(
+        S(F(5, 3), F(5, 3, low=0, high=1), None, None, reduction="mean"),
+        S(
+            F(5, 3),
+            F(5, 3, low=0, high=1),
+            F(3, low=0.5, high=2),
+            F(3, low=0.5, high=2),
+            reduction="sum",
+        ),
+    ),
+)
+def binary_cross_entropy_with_logits(
+    x, target, weight=None, pos_weight=None, /, *, reduction="mean"
+):
+    """Binary cross-entropy of logits,  (1 − t) x + (1 + (p − 1) t) · ln(1 + e^−x),  p the weight
+    of positives; in nats.
+    """
     soft = log1p(exp(-abs_(x))) + maximum(-x, 0.0)  # ln(1 + e^−x) without overflow
-    loss = (1 - target) * x + (soft if pos_weight is None else (1 + (pos_weight - 1) * target) * soft)
+    loss = (1 - target) * x + (
+        soft if pos_weight is None else (1 + (pos_weight - 1) * target) * soft
+    )
     return reduce_loss(loss if weight is None else loss * weight, reduction)
 
 
@@ -267,10 +438,20 @@ def _kl_law(args, attrs):
     return same_shapes(args, attrs)
 
 
-@composite(reduce, types="float", normalize=_kl_law, reference="torch.nn.functional.kl_div",
-           samples=(S(F(5, 3), F(5, 3, low=0.1, high=1), reduction="sum", log_target=False), S(F(5, 3), F(5, 3), reduction="batchmean", log_target=True)))  # fmt: skip
+@composite(
+    reduce,
+    types="float",
+    normalize=_kl_law,
+    reference="torch.nn.functional.kl_div",
+    samples=(
+        S(F(5, 3), F(5, 3, low=0.1, high=1), reduction="sum", log_target=False),
+        S(F(5, 3), F(5, 3), reduction="batchmean", log_target=True),
+    ),
+)
 def kl_div(x, target, /, *, reduction="mean", log_target=False):
-    """Kullback–Leibler divergence  t · (ln t − x)  of log-probabilities x, in nats; 'batchmean' divides the sum by the first size."""
+    """Kullback–Leibler divergence  t · (ln t − x)  of log-probabilities x, in nats; 'batchmean'
+    divides the sum by the first size.
+    """
     if log_target:
         loss = exp(target) * (target - x)
     else:

@@ -1,7 +1,7 @@
 """Softmax and the norms: statistics along some axes, then elementwise.
 
-Each has its rule with the statistics as hidden outputs (what the backward pass would otherwise compute again), and a kernel that walks memory
-fewer times than the definition.
+Each has its rule with the statistics as hidden outputs (what the backward pass would otherwise
+compute again), and a kernel that walks memory fewer times than the definition.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import math
 
 from ..backends import xp
 from ..base import dtypes, shapes
-from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, square, sqrt, sum, view, where
 from ..ops import abs as abs_
+from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, sqrt, square, sum, view, where
 from ..ops.kinds import along, normalizing, reduced
 from ..ops.record import composite, refuse
 from ..ops.reduce import restored
@@ -20,9 +20,18 @@ from ..ops.samples import F, S
 _ALONG = (S(F(5, 3), dim=-1), S(F(5, 3, 2), dim=1), S(F(), dim=0), S(F(0, 3), dim=1))
 
 
-@composite(normalizing, types="floating", normalize=along, reference="torch.softmax", onnx="Softmax", samples=_ALONG)
+@composite(
+    normalizing,
+    types="floating",
+    normalize=along,
+    reference="torch.softmax",
+    onnx="Softmax",
+    samples=_ALONG,
+)
 def softmax(x, /, *, dim):
-    """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ)  along an axis; the largest element is subtracted first, so nothing overflows."""
+    """yᵢ = e^(xᵢ) / Σⱼ e^(xⱼ)  along an axis; the largest element is subtracted first, so
+    nothing overflows.
+    """
     if x.ndim == 0 or x.shape[dim] == 0:
         return exp(x - x)
     e = exp(x - amax(x, dim=dim, keepdim=True))
@@ -42,7 +51,14 @@ def _softmax(x, *, dim):
     return y
 
 
-@composite(normalizing, types="floating", normalize=along, reference="torch.log_softmax", onnx="LogSoftmax", samples=_ALONG)
+@composite(
+    normalizing,
+    types="floating",
+    normalize=along,
+    reference="torch.log_softmax",
+    onnx="LogSoftmax",
+    samples=_ALONG,
+)
 def log_softmax(x, /, *, dim):
     """yᵢ = xᵢ − ln Σⱼ e^(xⱼ)  along an axis."""
     if x.ndim == 0 or x.shape[dim] == 0:
@@ -63,14 +79,22 @@ def _log_softmax(x, *, dim):
     return y
 
 
-@composite(normalizing, types="float", normalize=reduced, reference="torch.logsumexp", onnx="ReduceLogSumExp",
-           samples=(S(F(5, 3), dim=(1,), keepdim=False), S(F(5, 3, 2), dim=(0, 2), keepdim=True)))  # fmt: skip
+@composite(
+    normalizing,
+    types="float",
+    normalize=reduced,
+    reference="torch.logsumexp",
+    onnx="ReduceLogSumExp",
+    samples=(S(F(5, 3), dim=(1,), keepdim=False), S(F(5, 3, 2), dim=(0, 2), keepdim=True)),
+)
 def logsumexp(x, /, *, dim, keepdim=False):
     """ln Σ e^x  over axes, without overflow; −inf where all are −inf."""
     m = amax(x, dim=dim, keepdim=True)
     m = where(abs_(m) == math.inf, 0.0, m)
     y = log(sum(exp(x - m), dim=dim, keepdim=True)) + m
-    return y if keepdim else view(y, shape=tuple([n for k, n in enumerate(y.shape) if k not in dim]))
+    return (
+        y if keepdim else view(y, shape=tuple([n for k, n in enumerate(y.shape) if k not in dim]))
+    )
 
 
 logsumexp.vjp(x=lambda g, x, y, dim: restored(g, x.shape, dim) * exp(x - restored(y, x.shape, dim)))
@@ -87,13 +111,25 @@ def _over_last(args, attrs):
     return attrs
 
 
-_AFFINE = (S(F(5, 3), F(3), F(3), shape=(3,), eps=1e-5), S(F(2, 5, 3), None, None, shape=(5, 3), eps=1e-3), S(F(2, 5, 3), F(5, 3), None, shape=(5, 3), eps=1e-5))  # fmt: skip
+_AFFINE = (
+    S(F(5, 3), F(3), F(3), shape=(3,), eps=1e-5),
+    S(F(2, 5, 3), None, None, shape=(5, 3), eps=1e-3),
+    S(F(2, 5, 3), F(5, 3), None, shape=(5, 3), eps=1e-5),
+)
 
 
-@composite(normalizing, types="floating", normalize=_over_last, hidden=("xhat", "inverse"), reference="torch.nn.functional.layer_norm",
-           onnx="LayerNormalization", samples=_AFFINE)  # fmt: skip
+@composite(
+    normalizing,
+    types="floating",
+    normalize=_over_last,
+    hidden=("xhat", "inverse"),
+    reference="torch.nn.functional.layer_norm",
+    onnx="LayerNormalization",
+    samples=_AFFINE,
+)
 def layer_norm(x, weight=None, bias=None, /, *, shape, eps=1e-5):
-    """y = (x − mean) / √(var + eps) · weight + bias,  mean and variance (over n, not n − 1) of the last axes, those of `shape`.
+    """y = (x − mean) / √(var + eps) · weight + bias,  mean and variance (over n, not n − 1) of the
+    last axes, those of `shape`.
 
     Source: Ba, Kiros & Hinton 2016.
     """
@@ -121,24 +157,43 @@ def _layer_norm_rule(g, weight, xhat, inverse, shape, needs):
     dim = tuple(range(g.ndim - len(shape), g.ndim))
     gw = g if weight is None else g * weight
     centre = mean(gw, dim=dim, keepdim=True) + xhat * mean(gw * xhat, dim=dim, keepdim=True)
-    return (gw - centre) * inverse if needs[0] else None, g * xhat if needs[1] else None, g if needs[2] else None
+    return (
+        (gw - centre) * inverse if needs[0] else None,
+        g * xhat if needs[1] else None,
+        g if needs[2] else None,
+    )
 
 
-layer_norm.vjp(lambda g, weight, xhat, inverse, shape, needs: _layer_norm_rule(g, weight, xhat, inverse, shape, needs))
+layer_norm.vjp(
+    lambda g, weight, xhat, inverse, shape, needs: _layer_norm_rule(
+        g, weight, xhat, inverse, shape, needs
+    )
+)
 
 
-@composite(normalizing, types="floating", normalize=_over_last, reference="torch.nn.functional.rms_norm",
-           samples=(S(F(5, 3), F(3), shape=(3,), eps=1e-5), S(F(2, 5, 3), None, shape=(5, 3), eps=None)))  # fmt: skip
+@composite(
+    normalizing,
+    types="floating",
+    normalize=_over_last,
+    reference="torch.nn.functional.rms_norm",
+    samples=(S(F(5, 3), F(3), shape=(3,), eps=1e-5), S(F(2, 5, 3), None, shape=(5, 3), eps=None)),
+)
 def rms_norm(x, weight=None, /, *, shape, eps=None):
-    """y = x / √(mean(x²) + eps) · weight  over the last axes; eps is the dtype's machine epsilon unless given.  Source: Zhang & Sennrich 2019."""
+    """y = x / √(mean(x²) + eps) · weight  over the last axes; eps is the dtype's machine epsilon
+    unless given.  Source: Zhang & Sennrich 2019.
+    """
     dim = tuple(range(x.ndim - len(shape), x.ndim))
-    y = x * rsqrt(mean(square(x), dim=dim, keepdim=True) + (epsilon(x.dtype) if eps is None else eps))
+    y = x * rsqrt(
+        mean(square(x), dim=dim, keepdim=True) + (epsilon(x.dtype) if eps is None else eps)
+    )
     return y if weight is None else y * weight
 
 
 def epsilon(dtype) -> float:
     """The distance from 1 to the next number of a floating dtype."""
-    return {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}[dtypes.of_value(dtype).name]
+    return {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}[
+        dtypes.of_value(dtype).name
+    ]
 
 
 def _per_channel(args, attrs):
@@ -147,7 +202,9 @@ def _per_channel(args, attrs):
         raise refuse("x must be (N, C, …)")
     for v in args[1:]:
         if v is not None and tuple(v.shape) != (x.shape[1],):
-            raise refuse(f"every vector must have one element for each of the {x.shape[1]} channels of x")
+            raise refuse(
+                f"every vector must have one element for each of the {x.shape[1]} channels of x"
+            )
     return attrs
 
 
@@ -156,12 +213,26 @@ def channelled(v, ndim):
     return view(v, shape=(1, v.shape[0], *(1,) * (ndim - 2)))
 
 
-@composite(normalizing, types="floating", normalize=_per_channel, outputs=("y", "mean", "var"), hidden=("xhat", "inverse"), constant=("mean", "var"),
-           onnx="BatchNormalization", samples=(S(F(5, 3), F(3), F(3), eps=1e-5), S(F(2, 3, 5), None, None, eps=1e-3), S(F(2, 3, 2, 5), F(3), F(3), eps=1e-5)))  # fmt: skip
+@composite(
+    normalizing,
+    types="floating",
+    normalize=_per_channel,
+    outputs=("y", "mean", "var"),
+    hidden=("xhat", "inverse"),
+    constant=("mean", "var"),
+    onnx="BatchNormalization",
+    samples=(
+        S(F(5, 3), F(3), F(3), eps=1e-5),
+        S(F(2, 3, 5), None, None, eps=1e-3),
+        S(F(2, 3, 2, 5), F(3), F(3), eps=1e-5),
+    ),
+)
 def batch_norm(x, weight=None, bias=None, /, *, eps=1e-5):
-    """y = (x − mean) / √(var + eps) · weight + bias  per channel over the batch and all positions; also the mean and the variance (over n).
+    """y = (x − mean) / √(var + eps) · weight + bias  per channel over the batch and all positions;
+    also the mean and the variance (over n).
 
-    Mean and variance are given for a layer's running statistics and take part in no derivative.  Source: Ioffe & Szegedy 2015, algorithm 1.
+    Mean and variance are given for a layer's running statistics and take part in no derivative.
+    Source: Ioffe & Szegedy 2015, algorithm 1.
     """
     dim = (0, *range(2, x.ndim))
     m = mean(x, dim=dim, keepdim=True)
@@ -205,7 +276,9 @@ def _batch_norm_rule(g_y, weight, xhat, inverse, needs):
     return gx, gw, gb
 
 
-batch_norm.vjp(lambda g_y, weight, xhat, inverse, needs: _batch_norm_rule(g_y, weight, xhat, inverse, needs))
+batch_norm.vjp(
+    lambda g_y, weight, xhat, inverse, needs: _batch_norm_rule(g_y, weight, xhat, inverse, needs)
+)
 
 
 def _given_statistics(args, attrs):
@@ -214,10 +287,19 @@ def _given_statistics(args, attrs):
     return _per_channel((x, weight, bias), attrs)
 
 
-@composite(normalizing, types="floating", normalize=_given_statistics,
-           samples=(S(F(5, 3), F(3), F(3, low=0.5, high=2), F(3), F(3), eps=1e-5), S(F(2, 3, 5), F(3), F(3, low=0.5, high=2), None, None, eps=1e-3)))  # fmt: skip
+@composite(
+    normalizing,
+    types="floating",
+    normalize=_given_statistics,
+    samples=(
+        S(F(5, 3), F(3), F(3, low=0.5, high=2), F(3), F(3), eps=1e-5),
+        S(F(2, 3, 5), F(3), F(3, low=0.5, high=2), None, None, eps=1e-3),
+    ),
+)
 def batch_norm_with(x, mean, var, weight=None, bias=None, /, *, eps=1e-5):
-    """y = (x − mean) / √(var + eps) · weight + bias  with given statistics, as a trained layer computes it: one factor and one summand a channel."""
+    """y = (x − mean) / √(var + eps) · weight + bias  with given statistics, as a trained layer
+    computes it: one factor and one summand a channel.
+    """
     factor = rsqrt(var + eps)
     factor = factor if weight is None else factor * weight
     summand = -mean * factor if bias is None else bias - mean * factor
@@ -227,22 +309,42 @@ def batch_norm_with(x, mean, var, weight=None, bias=None, /, *, eps=1e-5):
 def _grouped(args, attrs):
     _per_channel(args, attrs)
     if attrs["groups"] < 1 or args[0].shape[1] % attrs["groups"]:
-        raise refuse(f"groups must divide the channels, found groups={attrs['groups']} and {args[0].shape[1]} channels")
+        raise refuse(
+            f"groups must divide the channels, found groups={attrs['groups']} and {args[0].shape[1]} channels"
+        )
     return attrs
 
 
-@composite(normalizing, types="floating", normalize=_grouped, reference="torch.nn.functional.group_norm", onnx="GroupNormalization",
-           samples=(S(F(2, 6, 5), F(6), F(6), groups=3, eps=1e-5), S(F(2, 4, 3, 5), None, None, groups=2, eps=1e-5)))  # fmt: skip
+@composite(
+    normalizing,
+    types="floating",
+    normalize=_grouped,
+    reference="torch.nn.functional.group_norm",
+    onnx="GroupNormalization",
+    samples=(
+        S(F(2, 6, 5), F(6), F(6), groups=3, eps=1e-5),
+        S(F(2, 4, 3, 5), None, None, groups=2, eps=1e-5),
+    ),
+)
 def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
-    """Layer norm over groups of channels and all positions, then weight and bias per channel.  Source: Wu & He 2018."""
+    """Layer norm over groups of channels and all positions, then weight and bias per channel.
+    Source: Wu & He 2018.
+    """
     per = shapes.size(x.shape[1:]) // groups
-    y = view(layer_norm(view(x, shape=(x.shape[0], groups, per)), shape=(per,), eps=eps), shape=x.shape)
+    y = view(
+        layer_norm(view(x, shape=(x.shape[0], groups, per)), shape=(per,), eps=eps), shape=x.shape
+    )
     y = y if weight is None else y * channelled(weight, x.ndim)
     return y if bias is None else y + channelled(bias, x.ndim)
 
 
-@composite(normalizing, types="floating", reference="torch.nn.functional.normalize", onnx="LpNormalization",
-           samples=(S(F(5, 3), p=2.0, dim=1, eps=1e-12), S(F(5, 3), p=1.0, dim=0, eps=1e-12)))  # fmt: skip
+@composite(
+    normalizing,
+    types="floating",
+    reference="torch.nn.functional.normalize",
+    onnx="LpNormalization",
+    samples=(S(F(5, 3), p=2.0, dim=1, eps=1e-12), S(F(5, 3), p=1.0, dim=0, eps=1e-12)),
+)
 def normalize(x, /, *, p=2.0, dim=1, eps=1e-12):
     """x / max(‖x‖ₚ, eps)  along an axis."""
     if p == 2:

@@ -10,12 +10,40 @@ from ..ops.record import composite, refuse
 from ..ops.samples import F, S
 
 
-@composite(window, types="floating", reference="torch.nn.functional.avg_pool2d", onnx="AveragePool",
-           samples=(S(F(2, 3, 7, 5), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), count_padding=True, divisor=None),
-                    S(F(2, 3, 7, 5), kernel=(3, 2), stride=(1, 2), padding=((1, 1), (1, 0)), count_padding=False, divisor=None)))  # fmt: skip
+@composite(
+    window,
+    types="floating",
+    reference="torch.nn.functional.avg_pool2d",
+    onnx="AveragePool",
+    samples=(
+        S(
+            F(2, 3, 7, 5),
+            kernel=(2, 2),
+            stride=(2, 2),
+            padding=((0, 0), (0, 0)),
+            count_padding=True,
+            divisor=None,
+        ),
+        S(
+            F(2, 3, 7, 5),
+            kernel=(3, 2),
+            stride=(1, 2),
+            padding=((1, 1), (1, 0)),
+            count_padding=False,
+            divisor=None,
+        ),
+    ),
+)
 def avg_pool(x, /, *, kernel, stride, padding, count_padding=True, divisor=None):
-    """The mean of each window of x (N, C, *S). Without `count_padding` the mean is over elements inside x; `divisor` replaces the count."""
-    geometry = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": (1,) * len(kernel)}
+    """The mean of each window of x (N, C, *S). Without `count_padding` the mean is over elements
+    inside x; `divisor` replaces the count.
+    """
+    geometry = {
+        "kernel": kernel,
+        "stride": stride,
+        "padding": padding,
+        "dilation": (1,) * len(kernel),
+    }
     total = sum_pool(x, **geometry)
     if divisor is not None:
         return total / divisor
@@ -33,10 +61,21 @@ def _parts(args, attrs):
     return attrs | {"size": size}
 
 
-@composite(window, types="floating", normalize=_parts, reference="torch.nn.functional.adaptive_avg_pool2d",
-           samples=(S(F(2, 3, 7, 5), size=(3, 2)), S(F(2, 3, 7, 5), size=(1, 1)), S(F(2, 3, 11), size=(4,))))  # fmt: skip
+@composite(
+    window,
+    types="floating",
+    normalize=_parts,
+    reference="torch.nn.functional.adaptive_avg_pool2d",
+    samples=(
+        S(F(2, 3, 7, 5), size=(3, 2)),
+        S(F(2, 3, 7, 5), size=(1, 1)),
+        S(F(2, 3, 11), size=(4,)),
+    ),
+)
 def adaptive_avg_pool(x, /, *, size):
-    """The mean of windows that cut each spatial axis of x (N, C, *S) into `size` parts: part i is from ⌊i·S/P⌋ to ⌈(i+1)·S/P⌉."""
+    """The mean of windows that cut each spatial axis of x (N, C, *S) into `size` parts: part i
+    is from ⌊i·S/P⌋ to ⌈(i+1)·S/P⌉.
+    """
     spatial = tuple(range(2, x.ndim))
     if all(n == 1 for n in size):
         return mean(x, dim=spatial, keepdim=True)
@@ -46,7 +85,9 @@ def adaptive_avg_pool(x, /, *, size):
             continue
         dims = (*[k for k in range(x.ndim) if k != d], d)
         back = tuple([dims.index(k) for k in range(x.ndim)])
-        x = permute(matmul(permute(x, dims=dims), cast(_averages(n, parts), dtype=x.dtype)), dims=back)
+        x = permute(
+            matmul(permute(x, dims=dims), cast(_averages(n, parts), dtype=x.dtype)), dims=back
+        )
     return x
 
 

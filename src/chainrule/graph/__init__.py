@@ -1,7 +1,8 @@
 """The traced program: what a function of tensors would compute, written down.
 
-Imports tensor, tape, ops and base. Reading order: `ir` (what a program is), `trace` (how one is written), `scan` (loops), `verify`,
-`traced` (calling one again: guards and the host program), `interpret`.
+Imports tensor, tape, ops and base. Reading order: `ir` (what a program is), `trace` (how one is
+written), `scan` (loops), `verify`, `traced` (calling one again: guards and the host program),
+`interpret`.
 
 >>> from chainrule.tensor import Tensor
 >>> from chainrule.graph import trace
@@ -21,4 +22,13 @@ from .ir import Equation, Literal, Program, Var
 from .traced import TracedFunction, trace
 from .verify import verify
 
-__all__ = ["Equation", "Literal", "Program", "TracedFunction", "Var", "interpret", "trace", "verify"]
+__all__ = [
+    "Equation",
+    "Literal",
+    "Program",
+    "TracedFunction",
+    "Var",
+    "interpret",
+    "trace",
+    "verify",
+]

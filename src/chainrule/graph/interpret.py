@@ -1,4 +1,6 @@
-"""The plain interpreter: one equation after another on NumPy arrays, by the same `Op.evaluate` that eager calls end in."""
+"""The plain interpreter: one equation after another on NumPy arrays, by the same `Op.evaluate`
+that eager calls end in.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ __all__ = ["interpret"]
 
 
 def interpret(program: Program, values: Sequence[Any]) -> tuple:
-    """The outputs of a program on raw values, one for each input. A value is dropped after its last use."""
+    """The outputs of a program on raw values, one for each input. A value is dropped after its
+    last use.
+    """
     assert len(values) == len(program.inputs), f"{len(program.inputs)} inputs, {len(values)} values"
     env = {v.id: x for v, x in zip(program.inputs, values, strict=True)}
     last = _last_uses(program)
@@ -34,11 +38,17 @@ def interpret(program: Program, values: Sequence[Any]) -> tuple:
 
 def _evaluated(eq: Equation, args: tuple) -> Any:
     if len(eq.outputs) == 1 and eq.outputs[0].spec.weak:
-        return float(eq.op.body(*args, **eq.attrs))  # Python numbers are computed with as Python does, in float64
+        return float(
+            eq.op.body(*args, **eq.attrs)
+        )  # Python numbers are computed with as Python does, in float64
     y = eq.op.evaluate(args, eq.attrs)
     if eq.op.is_view:
         return y
-    return tuple([np.asarray(v, order="C") for v in y]) if isinstance(y, tuple) else np.asarray(y, order="C")  # as tensors keep them
+    return (
+        tuple([np.asarray(v, order="C") for v in y])
+        if isinstance(y, tuple)
+        else np.asarray(y, order="C")
+    )  # as tensors keep them
 
 
 def _last_uses(program: Program) -> dict[int, list[int]]:

@@ -1,7 +1,8 @@
 """The intermediate representation: a program in static single assignment form.
 
-A program has inputs, equations in order, and outputs. Each equation applies one op of the table; each variable is assigned once. There is no
-control flow but the op `scan`, whose body is a program, and no memory: a write in place was turned into a `view_scatter` when it was traced.
+A program has inputs, equations in order, and outputs. Each equation applies one op of the table;
+each variable is assigned once. There is no control flow but the op `scan`, whose body is a program,
+and no memory: a write in place was turned into a `view_scatter` when it was traced.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Var:
 
 
 class Literal:
-    """A constant operand: a Python number or an array that was fixed when the program was written."""
+    """A constant operand: a Python number or an array that was fixed when the program was
+    written.
+    """
 
     __slots__ = ("value",)
 
@@ -59,14 +62,29 @@ class Equation:
 
     __slots__ = ("attrs", "inputs", "op", "outputs", "place")
 
-    def __init__(self, op: Op, inputs: Sequence[Operand], attrs: dict, outputs: Sequence[Var], place: Place | None):
-        self.op, self.inputs, self.attrs, self.outputs, self.place = op, tuple(inputs), attrs, tuple(outputs), place
+    def __init__(
+        self,
+        op: Op,
+        inputs: Sequence[Operand],
+        attrs: dict,
+        outputs: Sequence[Var],
+        place: Place | None,
+    ):
+        self.op, self.inputs, self.attrs, self.outputs, self.place = (
+            op,
+            tuple(inputs),
+            attrs,
+            tuple(outputs),
+            place,
+        )
 
 
 class Program:
     """Inputs, equations, outputs. Calling it interprets it on raw values."""
 
-    def __init__(self, inputs: Sequence[Var], equations: Sequence[Equation], outputs: Sequence[Operand]):
+    def __init__(
+        self, inputs: Sequence[Var], equations: Sequence[Equation], outputs: Sequence[Operand]
+    ):
         self.inputs, self.equations, self.outputs = tuple(inputs), tuple(equations), tuple(outputs)
 
     @property
@@ -102,7 +120,14 @@ class Program:
                     nested = ["  | " + row for row in value.text(lines).splitlines()]
                     value = f"<program of {len(value.equations)} equations>"
                 elif key == "path":
-                    value = "[" + ", ".join(f"{op.name}({', '.join(f'{k}={v}' for k, v in attrs)})" for op, attrs in value) + "]"
+                    value = (
+                        "["
+                        + ", ".join(
+                            f"{op.name}({', '.join(f'{k}={v}' for k, v in attrs)})"
+                            for op, attrs in value
+                        )
+                        + "]"
+                    )
                 arguments.append(f"{key}={value}")
             left = ", ".join(f"{name(v)}: {shown(v.spec)}" for v in eq.outputs)
             row = f"  {left} = {eq.op.name}({', '.join(arguments)})"

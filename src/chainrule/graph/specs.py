@@ -1,9 +1,10 @@
-"""Shapes and dtypes of an op's outputs: a primitive's law says them, a composite's follow from its definition."""
+"""Shapes and dtypes of an op's outputs: a primitive's law says them, a composite's follow from
+its definition.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from ..base.errors import ChainruleError
 from ..base.modes import modes
@@ -33,7 +34,10 @@ def _of_definition(op: Op, operands: tuple, attrs: tuple) -> tuple[Spec, ...]:
     scratch, before = Trace(), modes.trace
     modes.trace = scratch
     try:
-        out = op.body(*as_floats(op, [None if s is None else scratch.new_input(s) for s in operands]), **dict(attrs))
+        out = op.body(
+            *as_floats(op, [None if s is None else scratch.new_input(s) for s in operands]),
+            **dict(attrs),
+        )
     finally:
         modes.trace = before
     return tuple([spec_of(v) for v in (out if isinstance(out, tuple) else (out,))])

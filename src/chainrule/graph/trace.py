@@ -2,12 +2,15 @@
 
 While a trace is active, tensors read and write through it:
 
-- a storage that was there before is *captured* when it is first touched: a Tracer takes the place of its array until the trace ends;
-- a write replaces the Tracer in a storage by a new one (through a view: by a `view_scatter` of the whole), so later reads of any view see it;
-- at the end every storage gets its array back, and those whose Tracer changed are the program's writes.
+- a storage that was there before is *captured* when it is first touched: a Tracer takes the place
+  of its array until the trace ends;
+- a write replaces the Tracer in a storage by a new one (through a view: by a `view_scatter` of the
+  whole), so later reads of any view see it;
+- at the end every storage gets its array back, and those whose Tracer changed are the program's
+  writes.
 
-Python itself is not traced: a branch on a Tracer, a number taken out of it, an array turned into a tensor would freeze one call's value into
-the program, and are refused with the line.
+Python itself is not traced: a branch on a Tracer, a number taken out of it, an array turned into a
+tensor would freeze one call's value into the program, and are refused with the line.
 """
 
 from __future__ import annotations
@@ -38,7 +41,9 @@ __all__ = ["Trace", "Tracer"]
 
 
 class Tracer:
-    """A value that will exist when the program runs. Supports what rules use: operators, ops, `.shape .ndim .dtype .mT`."""
+    """A value that will exist when the program runs. Supports what rules use: operators, ops,
+    `.shape .ndim .dtype .mT`.
+    """
 
     __slots__ = ("__weakref__", "place", "trace", "var")
     __array_ufunc__ = None
@@ -71,44 +76,100 @@ class Tracer:
         """The last two axes exchanged."""
         return ops.permute(self, dims=(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2))
 
-    def __add__(a, b): return ops.add(a, b)  # noqa: E704
-    def __radd__(a, b): return ops.add(b, a)  # noqa: E704
-    def __sub__(a, b): return ops.sub(a, b)  # noqa: E704
-    def __rsub__(a, b): return ops.sub(b, a)  # noqa: E704
-    def __mul__(a, b): return ops.mul(a, b)  # noqa: E704
-    def __rmul__(a, b): return ops.mul(b, a)  # noqa: E704
-    def __truediv__(a, b): return ops.div(a, b)  # noqa: E704
-    def __rtruediv__(a, b): return ops.div(b, a)  # noqa: E704
-    def __floordiv__(a, b): return ops.floor_divide(a, b)  # noqa: E704
-    def __pow__(a, b): return ops.pow(a, b)  # noqa: E704
-    def __rpow__(a, b): return ops.pow(b, a)  # noqa: E704
-    def __matmul__(a, b): return ops.matmul(a, b)  # noqa: E704
-    def __rmatmul__(a, b): return ops.matmul(b, a)  # noqa: E704
-    def __neg__(a): return ops.neg(a)  # noqa: E704
-    def __abs__(a): return ops.abs(a)  # noqa: E704
-    def __eq__(a, b): return ops.eq(a, b)  # noqa: E704
-    def __ne__(a, b): return ops.ne(a, b)  # noqa: E704
-    def __lt__(a, b): return ops.lt(a, b)  # noqa: E704
-    def __le__(a, b): return ops.le(a, b)  # noqa: E704
-    def __gt__(a, b): return ops.gt(a, b)  # noqa: E704
-    def __ge__(a, b): return ops.ge(a, b)  # noqa: E704
-    def __and__(a, b): return ops.bitwise_and(a, b)  # noqa: E704
-    def __or__(a, b): return ops.bitwise_or(a, b)  # noqa: E704
-    def __invert__(a): return ops.bitwise_not(a)  # noqa: E704
+    def __add__(a, b):
+        return ops.add(a, b)
+
+    def __radd__(a, b):
+        return ops.add(b, a)
+
+    def __sub__(a, b):
+        return ops.sub(a, b)
+
+    def __rsub__(a, b):
+        return ops.sub(b, a)
+
+    def __mul__(a, b):
+        return ops.mul(a, b)
+
+    def __rmul__(a, b):
+        return ops.mul(b, a)
+
+    def __truediv__(a, b):
+        return ops.div(a, b)
+
+    def __rtruediv__(a, b):
+        return ops.div(b, a)
+
+    def __floordiv__(a, b):
+        return ops.floor_divide(a, b)
+
+    def __pow__(a, b):
+        return ops.pow(a, b)
+
+    def __rpow__(a, b):
+        return ops.pow(b, a)
+
+    def __matmul__(a, b):
+        return ops.matmul(a, b)
+
+    def __rmatmul__(a, b):
+        return ops.matmul(b, a)
+
+    def __neg__(a):
+        return ops.neg(a)
+
+    def __abs__(a):
+        return ops.abs(a)
+
+    def __eq__(a, b):
+        return ops.eq(a, b)
+
+    def __ne__(a, b):
+        return ops.ne(a, b)
+
+    def __lt__(a, b):
+        return ops.lt(a, b)
+
+    def __le__(a, b):
+        return ops.le(a, b)
+
+    def __gt__(a, b):
+        return ops.gt(a, b)
+
+    def __ge__(a, b):
+        return ops.ge(a, b)
+
+    def __and__(a, b):
+        return ops.bitwise_and(a, b)
+
+    def __or__(a, b):
+        return ops.bitwise_or(a, b)
+
+    def __invert__(a):
+        return ops.bitwise_not(a)
 
     def __hash__(self) -> int:
         return id(self)
 
     def __bool__(self) -> bool:
-        refuse("a branch needs the value of a traced number", "compute with it (ops.where), or do this outside of the traced function")
+        refuse(
+            "a branch needs the value of a traced number",
+            "compute with it (ops.where), or do this outside of the traced function",
+        )
 
     def __float__(self) -> float:
-        refuse("float() needs the value of a traced number", "compute with it as it is, or do this outside of the traced function")
+        refuse(
+            "float() needs the value of a traced number",
+            "compute with it as it is, or do this outside of the traced function",
+        )
 
     __int__ = __index__ = __float__  # type: ignore[assignment]
 
     def __array__(self, *args: Any, **options: Any) -> np.ndarray:
-        refuse("NumPy needs the value of a traced tensor", "use chainrule's own functions, or do this outside of the traced function")
+        refuse(
+            "NumPy needs the value of a traced tensor",
+            "use chainrule's own functions, or do this outside of the traced function",
+        )
 
     def __repr__(self) -> str:
         return f"Tracer({self.var!r})"
@@ -127,13 +188,23 @@ class Trace:
         self.start = newest_order()  # nodes of the tape older than this were made outside
         self.equations: list[Equation] = []
         self.inputs: list[tuple[Var, Any]] = []  # each with what it stands for
-        self.captured: dict[Storage, tuple[Tracer, Any]] = {}  # (its Tracer at first, what it held before)
-        self.outer: dict[int, tuple[Any, Tracer]] = {}  # raw Tracers of an enclosing trace that are used here
-        self.touched: dict[int, tuple[Tensor, Any, bool]] = {}  # captured tensors: their edge and leaf flag before
-        self.grads: dict[int, tuple[Tensor, Tensor | None, bool]] = {}  # tensors whose .grad was set: what it was, whether read before
+        self.captured: dict[
+            Storage, tuple[Tracer, Any]
+        ] = {}  # (its Tracer at first, what it held before)
+        self.outer: dict[
+            int, tuple[Any, Tracer]
+        ] = {}  # raw Tracers of an enclosing trace that are used here
+        self.touched: dict[
+            int, tuple[Tensor, Any, bool]
+        ] = {}  # captured tensors: their edge and leaf flag before
+        self.grads: dict[
+            int, tuple[Tensor, Tensor | None, bool]
+        ] = {}  # tensors whose .grad was set: what it was, whether read before
         self.grad_reads: dict[int, tuple[Tensor, bool]] = {}
         self.host: list[tuple[str, Any, Any]] = []  # cells, effects, generator states, in order
-        self.random_states: dict[int, list] = {}  # generator -> [generator, state Tracer, words drawn]
+        self.random_states: dict[
+            int, list
+        ] = {}  # generator -> [generator, state Tracer, words drawn]
         self.modules: dict[int, Any] = {}
         self.made: list[weakref.ref] = []
         self.views: dict[tuple, Tracer] = {}
@@ -163,7 +234,8 @@ class Trace:
                 return a.var
             if a.trace.ended:
                 raise TraceError(
-                    f"a value made inside a traced function that has ended is used after it\n  made at  {describe(a.place)}\n  hint: return it from the function"
+                    "a value made inside a traced function that has ended is used after it\n"
+                    f"  made at  {describe(a.place)}\n  hint: return it from the function"
                 )
             return self.from_outer(a).var
         if a is None:
@@ -178,11 +250,22 @@ class Trace:
         return found[1]
 
     def stage(self, op: Op, args: tuple, attrs: dict) -> Any:
-        """Append an equation; its outputs as Tracers. A composite without rules of its own is written as its definition."""
+        """Append an equation; its outputs as Tracers. A composite without rules of its own is
+        written as its definition.
+        """
         if op.composite and not op.differentiable:
             return op.body(*as_floats(op, args), **attrs)
         operands = [self.operand(a) for a in args]
-        specs = output_specs(op, tuple([v.spec if isinstance(v, Var) else v.value if isinstance(v, Literal) else None for v in operands]), attrs)
+        specs = output_specs(
+            op,
+            tuple(
+                [
+                    v.spec if isinstance(v, Var) else v.value if isinstance(v, Literal) else None
+                    for v in operands
+                ]
+            ),
+            attrs,
+        )
         outputs = [Var(s) for s in specs]
         self.equations.append(Equation(op, operands, attrs, outputs, here()))
         tracers = tuple([Tracer(self, v) for v in outputs])
@@ -195,7 +278,9 @@ class Trace:
     # ------------------------------------------------------------------------------------------------------- storages
 
     def lifted(self, storage: Storage, stands_for: Any = None) -> Tracer:
-        """What a storage holds at this point of the program; it is captured if it was there before."""
+        """What a storage holds at this point of the program; it is captured if it was there
+        before.
+        """
         value = storage.value
         if value.__class__ is Tracer and value.trace is self:
             return value
@@ -219,7 +304,9 @@ class Trace:
         return self._followed(t._storage, t._path)
 
     def view(self, x: Tensor, path: tuple) -> Tracer:
-        """What a view of a tensor is at this point of the program, given the path from the storage to it."""
+        """What a view of a tensor is at this point of the program, given the path from the
+        storage to it.
+        """
         self.read(x)
         return self._followed(x._storage, path)
 
@@ -229,7 +316,8 @@ class Trace:
             return
         if t._edge is not None and t._edge[0].order < self.start and self.parent is None:
             refuse(
-                f"a tensor of shape {tuple(t.shape)} that was computed outside of the traced function, and has a history there, is used in it",
+                f"a tensor of shape {tuple(t.shape)} that was computed outside of the traced function, "
+                "and has a history there, is used in it",
                 "pass it as detach()ed, or compute it inside",
             )
         self.touched[id(t)] = (t, t._edge, t._leaf)
@@ -252,20 +340,27 @@ class Trace:
         storage = t._storage
         strides = t.stride()
         if any(n > 1 and s == 0 for n, s in zip(t.shape, strides, strict=True)):
-            raise ShapeError(f"this tensor {tuple(t.shape)} cannot be written: several of its elements share one place in memory\n  hint: clone() it first")
+            raise ShapeError(
+                f"this tensor {tuple(t.shape)} cannot be written: several of its elements share one place "
+                "in memory\n  hint: clone() it first"
+            )
         if value.__class__ is not Tracer:
             value = self.constant(np.asarray(value, t.dtype.numpy))
         if value.spec.dtype is not t.dtype:
             value = ops.cast(value, dtype=t.dtype)
         if value.shape != tuple(t.shape):
             value = ops.expand(value, shape=tuple(t.shape))
-        storage.value = ops.view_scatter(storage.value, value, path=t._path) if t._path else self._own(value)
+        storage.value = (
+            ops.view_scatter(storage.value, value, path=t._path) if t._path else self._own(value)
+        )
 
     def _own(self, value: Tracer) -> Tracer:
         return value if value.trace is self else self.from_outer(value)
 
     def layout(self, t: Tensor) -> np.ndarray:
-        """An array with the strides that the tensor has. Its elements are never read: there may be none."""
+        """An array with the strides that the tensor has. Its elements are never read: there may
+        be none.
+        """
         storage = t._storage
         before = self.captured.get(storage, (None, storage.value))[1]
         root = before if isinstance(before, np.ndarray) else _phantom(spec_of(before))
@@ -280,7 +375,9 @@ class Trace:
         self.made.append(weakref.ref(t))
 
     def adopt(self, t: Tensor, value: Any) -> Any:
-        """A tensor that is made inside the trace, around a value; arrays become constants of the program."""
+        """A tensor that is made inside the trace, around a value; arrays become constants of the
+        program.
+        """
         self.own(t)
         return self.constant(value) if isinstance(value, np.ndarray) else value
 
@@ -318,7 +415,10 @@ class Trace:
     def _random(self, generator: Any) -> list:
         root = self
         while root.parent is not None:
-            refuse("random numbers are drawn inside the body of a scan, which is traced once", "draw them before, and pass them as a sequence")
+            refuse(
+                "random numbers are drawn inside the body of a scan, which is traced once",
+                "draw them before, and pass them as a sequence",
+            )
         found = root.random_states.get(id(generator))
         if found is None:
             tracer = root.new_input(Spec((2,), dtypes.int64), "state")
@@ -327,7 +427,9 @@ class Trace:
         return found
 
     def random(self, generator: Any, words: int) -> tuple[Tracer, int]:
-        """The state of a generator on entry, and how many words this program has drawn from it before."""
+        """The state of a generator on entry, and how many words this program has drawn from it
+        before.
+        """
         entry = self._random(generator)
         skip = entry[2]
         entry[2] += words
@@ -361,7 +463,9 @@ class Trace:
         refuse(what, hint)
 
     def refuse_attribute(self, holder: Any, name: str, value: Any) -> NoReturn:
-        """A traced value is stored in a Python attribute, where the next call would not find a new one."""
+        """A traced value is stored in a Python attribute, where the next call would not find a
+        new one.
+        """
         refuse(
             f"the attribute {name!r} of a {type(holder).__name__} is set to a traced value: it would keep one call's value for ever",
             "return the value from the function, or write into a registered buffer with copy_()",
@@ -377,7 +481,9 @@ class Trace:
 
     @contextlib.contextmanager
     def active(self) -> Iterator[Trace]:
-        """A block whose ops are written into this trace; afterwards every tensor that was there before is as it was."""
+        """A block whose ops are written into this trace; afterwards every tensor that was there
+        before is as it was.
+        """
         before, modes.trace = modes.trace, self
         try:
             yield self
@@ -406,13 +512,21 @@ class Trace:
         if alive:
             place = getattr(alive[0]._value, "place", None)
             raise TraceError(
-                "a tensor made inside the traced function is kept outside of it (in an attribute, a global or a list), where it has no value\n"
+                "a tensor made inside the traced function is kept outside of it (in an attribute,"
+                " a global or a list), where it has no value\n"
                 f"  made at  {describe(place)}\n"
-                "  hint: return it from the function, or write into a tensor that exists with copy_()"
+                """hint: return it from the function, or write into a tensor that exists with
+                copy_()
+                """
             )
 
 
 def _phantom(spec: Spec) -> np.ndarray:
     """Row-major strides over one element of memory."""
     one = np.zeros(1, spec.dtype.numpy)
-    return np.lib.stride_tricks.as_strided(one, spec.shape, tuple([s * one.itemsize for s in contiguous_strides(spec.shape)]), writeable=False)
+    return np.lib.stride_tricks.as_strided(
+        one,
+        spec.shape,
+        tuple([s * one.itemsize for s in contiguous_strides(spec.shape)]),
+        writeable=False,
+    )

@@ -1,8 +1,10 @@
 """Calling a traced function: which program fits this call, what it is fed, where its results go.
 
-A program is made for one *situation*. What belongs to it is checked at every call (the guards): the arguments' structure, shapes, dtypes, stride
-class and aliasing; the gradient mode; each captured tensor's memory, shape and flag; what each `.grad` that is read was; the structure of every
-module that was called. Anything else in Python is a constant of the program. A call that fits no program makes a new one.
+A program is made for one *situation*. What belongs to it is checked at every call (the guards): the
+arguments' structure, shapes, dtypes, stride class and aliasing; the gradient mode; each captured
+tensor's memory, shape and flag; what each `.grad` that is read was; the structure of every module
+that was called. Anything else in Python is a constant of the program. A call that fits no program
+makes a new one.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from ..base import dtypes
 from ..base.errors import TraceError
 from ..base.lines import here
 from ..base.modes import modes
-from ..ops.record import spec_of
 from ..tensor.storage import Storage
 from ..tensor.tensor import Tensor, wrap
 from .interpret import interpret
@@ -39,7 +40,9 @@ class Slot:
 
 
 def flatten(x: Any, leaves: list) -> Any:
-    """The structure of nested tuples, lists and dicts; the tensors in them go to `leaves`, other values stay in the structure."""
+    """The structure of nested tuples, lists and dicts; the tensors in them go to `leaves`, other
+    values stay in the structure.
+    """
     if isinstance(x, Tensor):
         leaves.append(x)
         return "tensor"
@@ -49,7 +52,11 @@ def flatten(x: Any, leaves: list) -> Any:
     if isinstance(x, dict):
         return ("dict", tuple([(k, flatten(v, leaves)) for k, v in x.items()]))
     if isinstance(x, np.ndarray):
-        refuse("a NumPy array is passed to a traced function: its values would be frozen into the program", "pass a tensor: from_numpy(array)")
+        refuse(
+            "a NumPy array is passed to a traced function: its values would be frozen into the "
+            "program",
+            "pass a tensor: from_numpy(array)",
+        )
     return ("value", type(x), x)  # 1, 1.0 and True are equal, and are not the same argument
 
 
@@ -79,12 +86,17 @@ def situation(args: tuple, kwargs: dict) -> tuple[Any, list[Tensor]]:
     try:
         hash(key)
     except TypeError:
-        raise TraceError("arguments of a traced function are tensors, hashable values, and tuples, lists and dicts of them") from None
+        raise TraceError(
+            "arguments of a traced function are tensors, hashable values, and tuples, lists and "
+            "dicts of them"
+        ) from None
     return key, leaves
 
 
 def stand_in(t: Tensor) -> Tensor:
-    """A tensor that a traced function sees in the place of an argument: the same elements, on a storage of their own."""
+    """A tensor that a traced function sees in the place of an argument: the same elements, on a
+    storage of their own.
+    """
     out = object.__new__(t.__class__)
     out.__dict__.update(t.__dict__)
     out._storage, out._path, out._base, out._edge, out._stamp = Storage(t._value), (), None, None, 0
@@ -95,14 +107,19 @@ def stand_in(t: Tensor) -> Tensor:
 
 
 class Capture:
-    """A program with all that ties it to Python: where inputs come from, where outputs go, and its guards."""
+    """A program with all that ties it to Python: where inputs come from, where outputs go, and
+    its guards.
+    """
 
     def __init__(self, f: Callable, args: tuple, kwargs: dict):
         self.key, given = situation(args, kwargs)
         t = Trace()
         for k, x in enumerate(given):
             if x.edge is not None and x.edge[1] >= 0:
-                refuse(f"argument {k} of a traced function has a history", "pass it as detach()ed; gradients flow inside of the traced function")
+                refuse(
+                    f"argument {k} of a traced function has a history",
+                    "pass it as detach()ed; gradients flow inside of the traced function",
+                )
         leaves = [stand_in(x) for x in given]
         for k, x in enumerate(leaves):
             t.lifted(x._storage, Slot(k))
@@ -125,25 +142,34 @@ class Capture:
         t.refuse_leaks(allowed)
 
     def _result(self, t: Trace, r: Tensor, leaves: list[Tensor]) -> Any:
-        """How a returned tensor is handed out: an argument or captured tensor as itself, anything else as a new tensor."""
+        """How a returned tensor is handed out: an argument or captured tensor as itself,
+        anything else as a new tensor.
+        """
         for k, leaf in enumerate(leaves):
             if r is leaf:
                 return ("argument", k)
         return ("new", None) if t.owns(r) else ("same", r)
 
     def _refuse_shared_writes(self, t: Trace, given: list[Tensor], leaves: list[Tensor]) -> None:
-        """Memory that a program sees under two names must not be written: each name would keep its own copy."""
+        """Memory that a program sees under two names must not be written: each name would keep
+        its own copy.
+        """
         written = {id(storage) for storage, _, _ in t.writes}
         names: dict[int, list[tuple[str, int, bool]]] = {}
         for k, (x, leaf) in enumerate(zip(given, leaves, strict=True)):
-            names.setdefault(id(x._storage), []).append((f"argument {k}", id(leaf._storage), leaf._leaf))
+            names.setdefault(id(x._storage), []).append(
+                (f"argument {k}", id(leaf._storage), leaf._leaf)
+            )
         for storage in t.captured:
             if id(storage) in names:
                 names[id(storage)].append(("a tensor that the function uses", id(storage), False))
         for group in names.values():
             if len(group) > 1 and any(s in written or leaf for _, s, leaf in group):
                 shown = " and ".join([name for name, _, _ in group])
-                refuse(f"{shown} share memory, and it is written or takes a gradient in the traced function", "pass a clone(), or only one of them")
+                refuse(
+                    f"{shown} share memory, and it is written or takes a gradient in the traced function",
+                    "pass a clone(), or only one of them",
+                )
 
     def _finish(self, t: Trace, leaves: list[Tensor], outputs: list) -> None:
         self.writes = [(stands_for(t, tracer), storage) for storage, tracer, _ in t.writes]
@@ -164,10 +190,16 @@ class Capture:
         equations = pruned(t.equations, wanted)
         self.program = verify(Program([v for v, _ in t.inputs], equations, wanted))
         self.sources = [s for _, s in t.inputs]
-        self.host = [(kind, what, None if var is None else self._place(var)) for kind, what, var in t.host]
+        self.host = [
+            (kind, what, None if var is None else self._place(var)) for kind, what, var in t.host
+        ]
         self.advances = [(generator, words) for generator, _, words in t.random_states.values()]
-        self.tensors = [(x, x._storage, x._leaf) for x, _, _ in t.touched.values() if id(x) not in by_id]
-        self.grad_guards = [(by_id.get(id(x), x), was_none) for x, was_none in t.grad_reads.values()]
+        self.tensors = [
+            (x, x._storage, x._leaf) for x, _, _ in t.touched.values() if id(x) not in by_id
+        ]
+        self.grad_guards = [
+            (by_id.get(id(x), x), was_none) for x, was_none in t.grad_reads.values()
+        ]
         self.modules = [(m, _module_structure(m)) for m in t.modules.values()]
         self.cell_types = {place: type(what()) for kind, what, place in self.host if kind == "cell"}
         self.made_at = here()
@@ -197,7 +229,11 @@ class Capture:
             if kind == "cell":
                 values[place] = what()
                 if type(values[place]) is not self.cell_types[place]:
-                    values[place] = self.cell_types[place](values[place]) if self.cell_types[place] is float else float(values[place])
+                    values[place] = (
+                        self.cell_types[place](values[place])
+                        if self.cell_types[place] is float
+                        else float(values[place])
+                    )
             elif kind == "state":
                 values[place] = what.state()
             else:
@@ -205,9 +241,16 @@ class Capture:
         for generator, words in self.advances:
             generator.advance(words)
         out = execute(self.program, values)
-        results, written, grads = out[: self.result_count], out[self.result_count :][: self.write_count], out[self.result_count + self.write_count :]
+        results, written, grads = (
+            out[: self.result_count],
+            out[self.result_count :][: self.write_count],
+            out[self.result_count + self.write_count :],
+        )
         shared = {id(v) for v in values}
-        fresh = [v.copy() if isinstance(v, np.ndarray) and (id(v) in shared or v.base is not None) else v for v in (*results, *grads)]
+        fresh = [
+            v.copy() if isinstance(v, np.ndarray) and (id(v) in shared or v.base is not None) else v
+            for v in (*results, *grads)
+        ]
         for (source, _), value in zip(self.writes, written, strict=True):
             self._written(source, value, leaves)
         new_grads = iter(fresh[len(results) :])
@@ -216,7 +259,9 @@ class Capture:
             t._grad = wrap(next(new_grads), None) if g == "new" else g
         tensors = []
         for (how, what), value in zip(self.results, fresh, strict=False):
-            tensors.append(leaves[what] if how == "argument" else what if how == "same" else wrap(value, None))
+            tensors.append(
+                leaves[what] if how == "argument" else what if how == "same" else wrap(value, None)
+            )
         return unflatten(self.structure, iter(tensors))
 
     @staticmethod
@@ -247,7 +292,13 @@ def stands_for(t: Trace, tracer: Tracer) -> Any:
 
 def _module_structure(m: Any) -> tuple:
     """What of a module a program depends on: its mode, and which tensors and modules it holds."""
-    return (m.training, *[tuple([id(v) for v in part.values()]) for part in (m._parameters, m._buffers, m._modules)])
+    return (
+        m.training,
+        *[
+            tuple([id(v) for v in part.values()])
+            for part in (m._parameters, m._buffers, m._modules)
+        ],
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- traced functions
@@ -279,7 +330,9 @@ class TracedFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
-            return self.f(*args, **kwargs)  # inside another trace: its equations become part of that program
+            return self.f(
+                *args, **kwargs
+            )  # inside another trace: its equations become part of that program
         c = self.capture(*args, **kwargs)
         leaves: list[Tensor] = []
         flatten((args, kwargs), leaves)
@@ -287,9 +340,10 @@ class TracedFunction:
 
 
 def trace(f: Callable) -> TracedFunction:
-    """Trace a function of tensors: the first call writes a program, every call runs one with the plain NumPy interpreter.
+    """Trace a function of tensors: the first call writes a program, every call runs one with the
+    plain NumPy interpreter.
 
-    The function may do what a training step does: call modules, backward, step an optimizer, write in place, draw random numbers. What a
-    program cannot contain raises a TraceError with the line.
+    The function may do what a training step does: call modules, backward, step an optimizer, write
+    in place, draw random numbers. What a program cannot contain raises a TraceError with the line.
     """
     return TracedFunction(f)

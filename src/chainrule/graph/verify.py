@@ -12,8 +12,9 @@ __all__ = ["verify"]
 
 
 def verify(program: Program) -> Program:
-    """Raise a TraceError unless: each variable is assigned once and before it is read, each op is of the table and gets the operands it takes,
-    and each output has the shape and dtype that the op's law says. Returns the program."""
+    """Raise a TraceError unless: each variable is assigned once and before it is read, each op is
+    of the table and gets the operands it takes, and each output has the shape and dtype that the
+    op's law says. Returns the program."""
     known: set[int] = set()
     for v in program.inputs:
         _assign(v, known, "an input")
@@ -40,14 +41,23 @@ def _check_equation(eq: Equation, known: set[int]) -> None:
             raise TraceError(f"verify: {v!r} is read before it is assigned, {where}")
     unknown = set(eq.attrs) ^ set(eq.op.defaults)
     if unknown:
-        raise TraceError(f"verify: the attributes {sorted(unknown)} are missing or not those of the op, {where}")
+        raise TraceError(
+            f"verify: the attributes {sorted(unknown)} are missing or not those of the op, {where}"
+        )
     for value in eq.attrs.values():
         if isinstance(value, Program):
             verify(value)
-    operands = tuple([v.spec if isinstance(v, Var) else v.value if isinstance(v, Literal) else None for v in eq.inputs])
+    operands = tuple(
+        [
+            v.spec if isinstance(v, Var) else v.value if isinstance(v, Literal) else None
+            for v in eq.inputs
+        ]
+    )
     expected = output_specs(eq.op, operands, eq.attrs)
     found = tuple([v.spec for v in eq.outputs])
-    if [(s.shape, s.dtype, s.weak) for s in expected] != [(s.shape, s.dtype, s.weak) for s in found]:
+    if [(s.shape, s.dtype, s.weak) for s in expected] != [
+        (s.shape, s.dtype, s.weak) for s in found
+    ]:
         raise TraceError(f"verify: the law says {expected}, the outputs are {found}, {where}")
     for v in eq.outputs:
         _assign(v, known, where)

@@ -1,4 +1,5 @@
-"""Looking into the framework and what is built with it. May import everything below; only `train` and `cli` import it.
+"""Looking into the framework and what is built with it. May import everything below; only `train`
+and `cli` import it.
 
 Reading order: `gradcheck_table` (are all derivatives right?).
 """

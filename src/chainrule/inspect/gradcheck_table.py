@@ -1,8 +1,11 @@
-"""Are all derivatives right? Every op of the table against differences, first and second order, in float64.
+"""Are all derivatives right? Every op of the table against differences, first and second order, in
+float64.
 
-An op's record says which calls to check (`samples`): what to draw for each operand, and attributes. For each call the derivative by
-all floating operands along one random direction is compared with a central difference, see `transforms.gradcheck`; then the same is
-done with the derivative itself, which goes through the op's rules a second time. This table is the primary evidence that the framework
+An op's record says which calls to check (`samples`): what to draw for each operand, and attributes.
+For each call the derivative by all floating operands along one random direction is compared with a
+central difference, see `transforms.gradcheck`; then the same is done with the derivative itself,
+which goes through the op's rules a second time. This table is the primary evidence that the
+framework
 computes right gradients, and reads nothing but the record: a new op is in it by being defined.
 """
 

@@ -1,8 +1,9 @@
 """Modules: the tree of parameters, and the layers.
 
-May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order: `parameter`,
-`module`, `containers`, `hooks`, `functional` (the torch-shaped face of the functions), `init`, then the layers, a family each:
-`linear`, `conv`, `pooling`, `normalization`, `embedding`, `dropout`, `recurrent`, `activation`, `flatten`, `loss`.
+May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
+`parameter`, `module`, `containers`, `hooks`, `functional` (the torch-shaped face of the functions),
+`init`, then the layers, a family each: `linear`, `conv`, `pooling`, `normalization`, `embedding`,
+`dropout`, `recurrent`, `activation`, `flatten`, `loss`.
 """
 
 from . import functional, init, utils

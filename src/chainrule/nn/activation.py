@@ -1,4 +1,5 @@
-"""Activations as modules: each calls the function of the same name in ``nn.functional``, where the formula is explained.
+"""Activations as modules: each calls the function of the same name in ``nn.functional``, where the
+formula is explained.
 
 With ``inplace=True`` the result is written over the input, which must not be needed elsewhere.
 """
@@ -338,7 +339,8 @@ class Threshold(Module):
 
 
 class GELU(Module):
-    """y = x · Φ(x), Φ the distribution function of the normal law; ``approximate="tanh"`` takes its tanh form.
+    """y = x · Φ(x), Φ the distribution function of the normal law; ``approximate="tanh"`` takes its
+    tanh form.
 
     Example:
         >>> nn.GELU()(tensor([0.0]))

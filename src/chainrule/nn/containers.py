@@ -1,6 +1,7 @@
 """Modules and parameters in sequences and dictionaries.
 
-A plain list or dict hides what it holds from ``parameters()``; these file every item under its index or key:
+A plain list or dict hides what it holds from ``parameters()``; these file every item under its
+index or key:
 
     Sequential      a list of modules, and their composition as forward
     ModuleList      a list of modules
@@ -24,7 +25,9 @@ __all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequen
 
 
 class _ModuleSequence(Module):
-    """What Sequential and ModuleList share: children in order, filed under "0", "1", … unless they were given names."""
+    """What Sequential and ModuleList share: children in order, filed under "0", "1", … unless
+    they were given names.
+    """
 
     def _key(self, index: int) -> str:
         """The name under which item ``index`` is filed."""
@@ -166,7 +169,8 @@ class Sequential(_ModuleSequence):
 
 
 class ModuleList(_ModuleSequence):
-    """A list of modules that files each under its index. It has no forward: the owner loops over it.
+    """A list of modules that files each under its index. It has no forward: the owner loops over
+    it.
 
     Args:
         modules: an iterable of modules.
@@ -189,7 +193,9 @@ class ModuleList(_ModuleSequence):
         return ModuleList([*self, *other])
 
     def __repr__(self) -> str:
-        """As every module, but a run of children that print alike is printed once: ``(0-5): 6 x Block(…)``."""
+        """As every module, but a run of children that print alike is printed once: ``(0-5): 6 x
+        Block(…)``.
+        """
         if len(self) == 0:
             return f"{self._get_name()}()"
         runs: list[list] = []  # [first, last, text]
@@ -276,7 +282,8 @@ class ModuleDict(Module):
 
 
 class ParameterList(Module):
-    """A list of parameters. A Tensor put into it becomes a Parameter; other values are kept as they are.
+    """A list of parameters. A Tensor put into it becomes a Parameter; other values are kept as they
+    are.
 
     Args:
         values: an iterable.
@@ -326,7 +333,8 @@ class ParameterList(Module):
         """Add every value of an iterable at the end; returns the list.
 
         Raises:
-            TypeError: ``values`` is not an iterable, or is a Tensor (whose rows are not parameters).
+            TypeError: ``values`` is not an iterable, or is a Tensor (whose rows are not
+            parameters).
         """
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             raise TypeError(
@@ -347,7 +355,8 @@ class ParameterList(Module):
 
 
 class ParameterDict(Module):
-    """A dictionary of parameters. A Tensor put into it becomes a Parameter; other values are kept as they are.
+    """A dictionary of parameters. A Tensor put into it becomes a Parameter; other values are kept
+    as they are.
 
     Args:
         parameters: a mapping from name to value, or an iterable of pairs.
@@ -433,7 +442,8 @@ class ParameterDict(Module):
         return ParameterDict(OrderedDict(self.items()))
 
     def update(self, parameters: Mapping[str, Any] | Iterable) -> None:
-        """Add or replace the values of a mapping (a plain one in the order of its sorted keys) or of an iterable of pairs.
+        """Add or replace the values of a mapping (a plain one in the order of its sorted keys) or
+        of an iterable of pairs.
 
         Raises:
             TypeError: ``parameters`` is not an iterable.

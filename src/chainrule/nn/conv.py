@@ -29,7 +29,8 @@ def _tuple(value: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
 class _ConvNd(Module):
     """A convolution over ``axes`` spatial axes.
 
-    ``weight`` (out_channels, in_channels / groups, *kernel) and ``bias`` (out_channels,) begin uniform on ±1/√fan_in.
+    ``weight`` (out_channels, in_channels / groups, *kernel) and ``bias`` (out_channels,) begin
+    uniform on ±1/√fan_in.
     """
 
     axes: int
@@ -139,7 +140,8 @@ class Conv1d(_ConvNd):
         out_channels: channels of the output.
         kernel_size: length of the window.
         stride: step from one window to the next.
-        padding: zeros added at both ends; or "valid" (none), or "same" (the output is as long as the input).
+        padding: zeros added at both ends; or "valid" (none), or "same" (the output is as long as
+            the input).
         dilation: step between the elements of a window.
         groups: into how many independent convolutions the channels are divided.
         bias: whether a bias is added.
@@ -162,7 +164,8 @@ class Conv1d(_ConvNd):
 
 
 class Conv2d(_ConvNd):
-    """Convolution (really cross-correlation) over images; arguments as ``Conv1d``, a number or one per axis.
+    """Convolution (really cross-correlation) over images; arguments as ``Conv1d``, a number or one
+    per axis.
 
     y[b, o, h, w] = bias[o] + Σ_c Σ_i Σ_j weight[o, c, i, j] · x[b, c, s·h + d·i − p, s·w + d·j − p]
 

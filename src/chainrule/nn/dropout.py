@@ -1,4 +1,5 @@
-"""Dropout: in training, zero elements (or channels) at random and scale the others up, so that the mean stays.
+"""Dropout: in training, zero elements (or channels) at random and scale the others up, so that the
+mean stays.
 
 Source: Srivastava et al. 2014; scaled in training ("inverted"), so that evaluation is the identity.
 """
@@ -26,7 +27,8 @@ class _Dropout(Module):
 
 
 class Dropout(_Dropout):
-    """Zero each element with probability p, multiply the others by 1 / (1 − p). In evaluation mode, the identity.
+    """Zero each element with probability p, multiply the others by 1 / (1 − p). In evaluation mode,
+    the identity.
 
     Args:
         p: probability of zero.

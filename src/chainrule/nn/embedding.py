@@ -18,13 +18,16 @@ __all__ = ["Embedding"]
 class Embedding(Module):
     """A table with one row per symbol,  y[…] = weight[x[…]].
 
-    ``weight`` (num_embeddings, embedding_dim) begins normal, N(0, 1). Its gradient is dense, and the same bits every time.
+    ``weight`` (num_embeddings, embedding_dim) begins normal, N(0, 1). Its gradient is dense, and
+    the same bits every time.
 
     Args:
         num_embeddings: number of rows V.
         embedding_dim: size of a row.
-        padding_idx: a row that begins at zero and receives no gradient; negative counts from the end.
-        max_norm: before each look-up, rows used that are longer than this are shortened to it, in place.
+        padding_idx: a row that begins at zero and receives no gradient; negative counts from the
+            end.
+        max_norm: before each look-up, rows used that are longer than this are shortened to it, in
+            place.
         norm_type: the p of the norm for ``max_norm``.
         scale_grad_by_freq: refused when true.
         sparse: refused when true.

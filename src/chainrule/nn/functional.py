@@ -1,9 +1,11 @@
 """The torch-shaped face of the functions: PyTorch's names, argument orders, defaults and overloads.
 
-What is done here is handling of arguments: a number or one per axis, padding by name, batched or not, in place or not. The
-formulas and their derivatives stand in the functional and ops rooms, under the same names.
+What is done here is handling of arguments: a number or one per axis, padding by name, batched or
+not, in place or not. The formulas and their derivatives stand in the functional and ops rooms,
+under the same names.
 
-Read in order: linear, convolution, pooling, normalisation, embedding, dropout, activations, losses, attention, the rest.
+Read in order: linear, convolution, pooling, normalisation, embedding, dropout, activations, losses,
+attention, the rest.
 """
 
 from __future__ import annotations
@@ -210,7 +212,8 @@ def conv1d(
         weight: w (O, C / groups, K).
         bias: (O,).
         stride: step from one window to the next.
-        padding: zeros at both ends; or "valid" (none), "same" (the output is as long as the input; stride 1 only).
+        padding: zeros at both ends; or "valid" (none), "same" (the output is as long as the input;
+            stride 1 only).
         dilation: step between the elements of a window.
         groups: into how many independent convolutions the channels are divided.
 
@@ -233,7 +236,8 @@ def conv2d(
     dilation: Sizes = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation over images, x (B, C, H, W) or (C, H, W), w (O, C / groups, K, K'); arguments as ``conv1d``.
+    """Cross-correlation over images, x (B, C, H, W) or (C, H, W), w (O, C / groups, K, K');
+    arguments as ``conv1d``.
 
     Example:
         >>> F.conv2d(ones(1, 1, 3, 3), ones(1, 1, 3, 3), padding=1)[0, 0]
@@ -253,7 +257,9 @@ def conv3d(
     dilation: Sizes = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation over volumes, x (B, C, D, H, W) or (C, D, H, W); arguments as ``conv1d``."""
+    """Cross-correlation over volumes, x (B, C, D, H, W) or (C, D, H, W); arguments as
+    ``conv1d``.
+    """
     return _conv(3, input, weight, bias, stride, padding, dilation, groups)
 
 
@@ -269,7 +275,9 @@ def _pool_edges(
     dilation: tuple[int, ...],
     ceil_mode: bool,
 ) -> tuple[tuple[int, int], ...]:
-    """Padding (before, after) of each axis. In ceil mode the last window may reach beyond, if it begins inside."""
+    """Padding (before, after) of each axis. In ceil mode the last window may reach beyond, if it
+    begins inside.
+    """
     edges = []
     for n, k, s, p, d in zip(sizes, kernel, stride, padding, dilation, strict=True):
         if not 0 <= 2 * p <= k:
@@ -319,7 +327,9 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest value of each window along one axis, x (B, C, L) or (C, L); arguments as ``max_pool2d``."""
+    """The largest value of each window along one axis, x (B, C, L) or (C, L); arguments as
+    ``max_pool2d``.
+    """
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -360,7 +370,9 @@ def max_pool3d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest value of each window of a volume, x (B, C, D, H, W); arguments as ``max_pool2d``."""
+    """The largest value of each window of a volume, x (B, C, D, H, W); arguments as
+    ``max_pool2d``.
+    """
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -383,7 +395,8 @@ def _avg_pool(
     around = _per_axis(padding, axes, "padding")
     edges = _pool_edges(name, x.shape[2:], kernel, steps, around, (1,) * axes, ceil_mode)
     if count_include_pad and any(after > before for before, after in edges):
-        # The zeros asked for count, those that ceil mode adds do not: make the former part of the input.
+        # The zeros asked for count, those that ceil mode adds do not: make the former part of the
+        # input.
         x = ops.pad(x, pads=((0, 0), (0, 0), *[(p, p) for p in around]))
         edges = tuple((0, after - before) for before, after in edges)
         count_include_pad = False
@@ -406,7 +419,9 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of each window along one axis, x (B, C, L) or (C, L); arguments as ``avg_pool2d``."""
+    """The mean of each window along one axis, x (B, C, L) or (C, L); arguments as
+    ``avg_pool2d``.
+    """
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -466,16 +481,20 @@ def _adaptive_avg_pool(axes: int, input: Tensor, output_size: Any) -> Tensor:
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over ``output_size`` pieces of an axis, x (B, C, L) or (C, L); as ``adaptive_avg_pool2d``."""
+    """Means over ``output_size`` pieces of an axis, x (B, C, L) or (C, L); as
+    ``adaptive_avg_pool2d``.
+    """
     return _adaptive_avg_pool(1, input, output_size)
 
 
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over a grid of cells that cover the image, whatever its size; cell i of n is rows ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.
+    """Means over a grid of cells that cover the image, whatever its size; cell i of n is rows
+    ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.
 
     Args:
         input: x (B, C, H, W) or (C, H, W).
-        output_size: the grid, a number or (height, width); None in place of one keeps the image's size.
+        output_size: the grid, a number or (height, width); None in place of one keeps the image's
+            size.
 
     Example:
         >>> F.adaptive_avg_pool2d(arange(9.0).reshape(1, 3, 3), 1)
@@ -506,7 +525,8 @@ def batch_norm(
 
     Args:
         input: x (B, C, …).
-        running_mean: (C,). With ``training`` it is moved towards the batch's mean, else it is the mean.
+        running_mean: (C,). With ``training`` it is moved towards the batch's mean, else it is the
+            mean.
         running_var: (C,). The same for the variance, which in the batch is the unbiased one.
         weight: (C,), a factor.
         bias: (C,), a summand.
@@ -552,7 +572,8 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """(x − mean) / √(var + eps) · weight + bias  over the last axes, which have the sizes ``normalized_shape``.
+    """(x − mean) / √(var + eps) · weight + bias  over the last axes, which have the sizes
+    ``normalized_shape``.
 
     Example:
         >>> F.layer_norm(tensor([1.0, 3.0]), (2,), eps=0.0)
@@ -568,7 +589,9 @@ def group_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Layer norm of each of ``num_groups`` groups of the channels of x (B, C, …), then weight and bias per channel."""
+    """Layer norm of each of ``num_groups`` groups of the channels of x (B, C, …), then weight
+    and bias per channel.
+    """
     return fn.group_norm(input, weight, bias, groups=num_groups, eps=eps)
 
 
@@ -578,7 +601,8 @@ def rms_norm(
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:
-    """x / √(mean(x²) + eps) · weight  over the last axes; eps is the dtype's machine epsilon if None.
+    """x / √(mean(x²) + eps) · weight  over the last axes; eps is the dtype's machine epsilon if
+    None.
 
     Example:
         >>> F.rms_norm(tensor([3.0, 3.0]), (2,), eps=0.0)
@@ -654,7 +678,9 @@ def _refuse_sparse(scale_grad_by_freq: bool, sparse: bool) -> None:
 
 
 def _shorten_rows(weight: Tensor, used: Tensor, max_norm: float, p: float) -> None:
-    """Scale the rows of the table that are used and longer than ``max_norm`` down to it, in place."""
+    """Scale the rows of the table that are used and longer than ``max_norm`` down to it, in
+    place.
+    """
     with no_grad():
         length = weight.norm(p, dim=1)
         long = zeros(weight.shape[0], dtype=bool_)
@@ -703,7 +729,8 @@ def _dropout(input: Tensor, p: float, training: bool, inplace: bool, channels: b
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Zero each element with probability p and multiply the others by 1 / (1 − p); without ``training``, the identity.
+    """Zero each element with probability p and multiply the others by 1 / (1 − p); without
+    ``training``, the identity.
 
     Example:
         >>> F.dropout(ones(2), p=1.0)
@@ -739,7 +766,9 @@ def dropout2d(
 
 
 def _apply(op: Callable, input: Tensor, inplace: bool, **attributes: Any) -> Tensor:
-    """The op, its result written over the input if asked. The derivative may need the old input, so it gets a copy."""
+    """The op, its result written over the input if asked. The derivative may need the old input,
+    so it gets a copy.
+    """
     if not inplace:
         return op(input, **attributes)
     recorded = modes.grad and input.requires_grad
@@ -772,7 +801,9 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """scale · elu(x, alpha), with the two constants that make zero mean and unit variance a fixed point."""
+    """scale · elu(x, alpha), with the two constants that make zero mean and unit variance a
+    fixed point.
+    """
     return _apply(fn.selu, input, inplace)
 
 
@@ -985,7 +1016,8 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """Negative log-likelihood,  −w[t] · x[t], of log-probabilities x (B, C, …); arguments as ``cross_entropy``.
+    """Negative log-likelihood,  −w[t] · x[t], of log-probabilities x (B, C, …); arguments as
+    ``cross_entropy``.
 
     Example:
         >>> F.nll_loss(tensor([[-1.0, -2.0]]), tensor([1]))
@@ -1036,7 +1068,8 @@ def huber_loss(
 def binary_cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, *, reduction: str = "mean"
 ) -> Tensor:
-    """−w · (y ln x + (1 − y) ln(1 − x))  of probabilities x, logarithms no lower than −100; in nats.
+    """−w · (y ln x + (1 − y) ln(1 − x))  of probabilities x, logarithms no lower than −100; in
+    nats.
 
     Raises:
         ShapeError: input and target have different shapes.
@@ -1088,12 +1121,14 @@ def binary_cross_entropy_with_logits(
 def kl_div(
     input: Tensor, target: Tensor, *, reduction: str = "mean", log_target: bool = False
 ) -> Tensor:
-    """Kullback-Leibler divergence,  y (ln y − x), of log-probabilities x; different shapes are refused.
+    """Kullback-Leibler divergence,  y (ln y − x), of log-probabilities x; different shapes are
+    refused.
 
     Args:
         input: log-probabilities.
         target: probabilities, or with ``log_target`` their logarithms.
-        reduction: "batchmean" (the sum over the batch size: the divergence), "mean", "sum" or "none".
+        reduction: "batchmean" (the sum over the batch size: the divergence), "mean", "sum" or
+            "none".
         log_target: see target.
     """
     return fn.kl_div(input, target, reduction=reduction, log_target=log_target)
@@ -1129,10 +1164,12 @@ def scaled_dot_product_attention(
         key: k (…, H, S, D).
         value: v (…, H, S, E).
         attn_mask: broadcast to (…, T, S); bool says who may be attended to, floating is added.
-        dropout_p: probability with which an attention weight is zeroed. There is no ``training`` here: pass 0 in evaluation.
+        dropout_p: probability with which an attention weight is zeroed. There is no ``training``
+            here: pass 0 in evaluation.
         is_causal: whether position t attends to positions up to t only.
         scale: 1/√D if None.
-        enable_gqa: whether k and v may have fewer heads than q, each serving a run of query heads (Ainslie et al. 2023).
+        enable_gqa: whether k and v may have fewer heads than q, each serving a run of query heads
+            (Ainslie et al. 2023).
 
     Returns:
         (…, H, T, E).
@@ -1157,10 +1194,13 @@ def scaled_dot_product_attention(
 
 
 def _per_query_head(query: Tensor, x: Tensor) -> Tensor:
-    """Heads of keys or values (…, H_kv, S, D) repeated for the query heads they serve, (…, H, S, D)."""
+    """Heads of keys or values (…, H_kv, S, D) repeated for the query heads they serve, (…, H, S,
+    D).
+    """
     if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:
         raise ShapeError(
-            "scaled_dot_product_attention: with enable_gqa the heads of the query must be a multiple "
+            "scaled_dot_product_attention: with enable_gqa the heads of the query must be a "
+            "multiple"
             f"of those of key and value, found {tuple(query.shape)} and {tuple(x.shape)}"
         )
     times = query.shape[-3] // x.shape[-3]
@@ -1179,13 +1219,16 @@ def pad(
 
     Args:
         input: x.
-        pad: (before, after) of the last axis, then of the one before it, and so on; negative numbers cut (constant only).
-        mode: "constant", "reflect" (mirrored at the edge), "replicate" (the edge repeated) or "circular" (from the other end).
+        pad: (before, after) of the last axis, then of the one before it, and so on; negative
+            numbers cut (constant only).
+        mode: "constant", "reflect" (mirrored at the edge), "replicate" (the edge repeated) or
+            "circular" (from the other end).
         value: the constant, 0 if None; only with "constant".
 
     Raises:
         ValueError: an unknown mode, or a value with another mode than "constant".
-        ShapeError: an odd count, more pairs than axes, or more elements than there are to mirror or repeat.
+        ShapeError: an odd count, more pairs than axes, or more elements than there are to mirror or
+        repeat.
 
     Example:
         >>> F.pad(tensor([1, 2, 3]), (1, 2))

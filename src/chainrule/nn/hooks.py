@@ -1,6 +1,7 @@
 """Functions a user hangs on a module: before its forward, after it, and around its backward.
 
-A module without hooks pays one comparison per call; everything here runs only for a module that has some. The four kinds
+A module without hooks pays one comparison per call; everything here runs only for a module that has
+some. The four kinds
 and what they may do:
 
     forward_pre    hook(module, args) -> None or new args                       before forward
@@ -8,8 +9,10 @@ and what they may do:
     backward_pre   hook(module, grad_output) -> None or new grad_output         when the output's gradient is known
     backward       hook(module, grad_input, grad_output) -> None or new grad_input   when the inputs' gradient is known
 
-The two backward kinds need a place in the graph where *all* gradients of the outputs (or inputs) are there at once. That
-place is a gate: an identity function of several tensors, one behind the module's inputs and one behind its outputs.
+The two backward kinds need a place in the graph where *all* gradients of the outputs (or inputs)
+are there at once. That
+place is a gate: an identity function of several tensors, one behind the module's inputs and one
+    behind its outputs.
 """
 
 from __future__ import annotations
@@ -37,7 +40,8 @@ class Hook(NamedTuple):
 
 
 class RemovableHandle:
-    """What registering a hook returns: ``handle.remove()`` takes the hook off again; also a context manager.
+    """What registering a hook returns: ``handle.remove()`` takes the hook off again; also a context
+    manager.
 
     Example:
         >>> layer = nn.ReLU()
@@ -90,8 +94,9 @@ class Hooks:
 def call_with_hooks(module: Any, hooks: Hooks, args: tuple, kwargs: dict) -> Any:
     """``module.forward(*args, **kwargs)`` with every hook of the module around it.
 
-    A forward hook registered with ``always_call`` runs even when forward (or another hook) raises; what it raises itself is
-    then reported as a warning, since the first error is the one to be seen.
+    A forward hook registered with ``always_call`` runs even when forward (or another hook) raises;
+    what it raises itself is then reported as a warning, since the first error is the one to be
+    seen.
     """
     called: set[int] = set()
     result = None
@@ -146,7 +151,9 @@ def _call_forward(module: Any, hook: Hook, args: tuple, kwargs: dict, result: An
 
 
 class _Gate(Function):
-    """Identity of several tensors whose backward shows all their gradients, at once, to ``watch``."""
+    """Identity of several tensors whose backward shows all their gradients, at once, to
+    ``watch``.
+    """
 
     @staticmethod
     def forward(ctx: Any, watch: Callable, *tensors: Tensor) -> tuple[Tensor, ...]:
@@ -161,8 +168,9 @@ class _Gate(Function):
 class _BackwardGates:
     """The two gates around one call of a module, and what passes between them.
 
-    Backward reaches the output gate first (the pre-hooks run, ``grad_output`` is kept), then the input gate (the hooks run).
-    If no input wants a gradient there is no second gate, and the hooks run at the first with ``grad_input`` all None.
+    Backward reaches the output gate first (the pre-hooks run, ``grad_output`` is kept), then the
+    input gate (the hooks run). If no input wants a gradient there is no second gate, and the hooks
+    run at the first with ``grad_input`` all None.
     """
 
     def __init__(self, module: Any, hooks: Hooks) -> None:
@@ -216,7 +224,7 @@ class _BackwardGates:
         if grad_output is None:
             raise GradError(
                 f"the inputs of {type(self.module).__name__} received a gradient that did not pass "
-                "through its outputs: its forward keeps or returns an input by another way than "
+                """through its outputs: its forward keeps or returns an input by another way than"""
                 "its result, and full backward hooks cannot be called"
             )
         grad_input = _spread(grads, self.inputs, self.n_inputs)

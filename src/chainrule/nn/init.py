@@ -1,8 +1,10 @@
-"""Initial values of weights: every function fills its tensor in place, outside the graph, and returns it.
+"""Initial values of weights: every function fills its tensor in place, outside the graph, and
+returns it.
 
-What most of them keep constant is the variance of the activations from layer to layer. For ``y = W x`` with ``fan_in``
-independent inputs, ``Var y = fan_in · Var W · Var x``: so ``Var W = gain² / fan_in``, with a gain that makes up for what
-the nonlinearity takes away. For a convolution the fans count every element of the window.
+What most of them keep constant is the variance of the activations from layer to layer. For ``y = W
+x`` with ``fan_in`` independent inputs, ``Var y = fan_in · Var W · Var x``: so ``Var W = gain² /
+fan_in``, with a gain that makes up for what the nonlinearity takes away. For a convolution the fans
+count every element of the window.
 
     fan_in    inputs that feed one output    weight.shape[1] · window
     fan_out   outputs that one input feeds   weight.shape[0] · window
@@ -61,7 +63,8 @@ _GAIN_ONE = (
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor by which weights before ``nonlinearity`` are widened to keep the variance.
 
-    1 for linear, convolutions and sigmoid; 5/3 for tanh; √2 for relu; √(2 / (1 + slope²)) for leaky_relu; 3/4 for selu.
+    1 for linear, convolutions and sigmoid; 5/3 for tanh; √2 for relu; √(2 / (1 + slope²)) for
+    leaky_relu; 3/4 for selu.
 
     Args:
         nonlinearity: the name of the function in ``nn.functional``.
@@ -116,8 +119,9 @@ def trunc_normal_(
 ) -> Tensor:
     """Fill with draws from N(mean, std²) restricted to [a, b].
 
-    What falls outside is drawn again. Where little of the normal lies inside (less than 30 %), candidates are drawn
-    uniformly from [a, b] instead, and each kept with the probability  exp(−½ ((x − mean)/std)²) / its maximum there.
+    What falls outside is drawn again. Where little of the normal lies inside (less than 30 %),
+    candidates are drawn uniformly from [a, b] instead, and each kept with the probability  exp(−½
+    ((x − mean)/std)²) / its maximum there.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -178,7 +182,8 @@ def eye_(tensor: Tensor) -> Tensor:
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """Fill the weight of a convolution (out, in, *window) so that it passes as many channels on unchanged as it can.
+    """Fill the weight of a convolution (out, in, *window) so that it passes as many channels on
+    unchanged as it can.
 
     Args:
         tensor: of 3, 4 or 5 dimensions.
@@ -220,14 +225,18 @@ def _fan(tensor: Tensor, mode: str) -> int:
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Fill from U(−a, a) with  a = gain · √(6 / (fan_in + fan_out)).   Source: Glorot & Bengio 2010, eq. 16."""
+    """Fill from U(−a, a) with  a = gain · √(6 / (fan_in + fan_out)).   Source: Glorot & Bengio
+    2010, eq. 16.
+    """
     fan_in, fan_out = _fans(tensor)
     a = gain * math.sqrt(6.0 / (fan_in + fan_out))
     return uniform_(tensor, -a, a, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Fill from N(0, std²) with  std = gain · √(2 / (fan_in + fan_out)).   Source: Glorot & Bengio 2010, eq. 12."""
+    """Fill from N(0, std²) with  std = gain · √(2 / (fan_in + fan_out)).   Source: Glorot &
+    Bengio 2010, eq. 12.
+    """
     fan_in, fan_out = _fans(tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
 
@@ -244,7 +253,8 @@ def kaiming_uniform_(
     Args:
         tensor: a weight (out, in, *window).
         a: the slope of the leaky_relu that follows.
-        mode: ``"fan_in"`` keeps the variance of the forward pass, ``"fan_out"`` that of the backward pass.
+        mode: ``"fan_in"`` keeps the variance of the forward pass, ``"fan_out"`` that of the
+            backward pass.
         nonlinearity: what follows, for ``calculate_gain``.
         generator: the source of random bits.
 
@@ -264,7 +274,9 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Fill from N(0, std²) with  std = gain / √fan; arguments as ``kaiming_uniform_``.   Source: He et al. 2015, eq. 10."""
+    """Fill from N(0, std²) with  std = gain / √fan; arguments as ``kaiming_uniform_``.   Source:
+    He et al. 2015, eq. 10.
+    """
     if _is_empty(tensor):
         return tensor
     std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
@@ -279,10 +291,12 @@ def _is_empty(tensor: Tensor) -> bool:
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
-    """Fill with a matrix whose rows (or columns, if there are fewer) are orthonormal, times ``gain``.
+    """Fill with a matrix whose rows (or columns, if there are fewer) are orthonormal, times
+    ``gain``.
 
-    The Q of the QR decomposition of a normal matrix, its columns signed so that every orthogonal matrix is equally likely.
-    Dimensions after the first are taken together.   Source: Saxe et al. 2013; signs: Mezzadri 2007, section 5.
+    The Q of the QR decomposition of a normal matrix, its columns signed so that every orthogonal
+    matrix is equally likely. Dimensions after the first are taken together.   Source: Saxe et al.
+    2013; signs: Mezzadri 2007, section 5.
 
     Raises:
         ValueError: fewer than two dimensions.
@@ -303,7 +317,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 def sparse_(
     tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
 ) -> Tensor:
-    """Fill a matrix from N(0, std²), then set the fraction ``sparsity`` of each column to zero.   Source: Martens 2010.
+    """Fill a matrix from N(0, std²), then set the fraction ``sparsity`` of each column to zero.
+    Source: Martens 2010.
 
     Raises:
         ValueError: the tensor has not two dimensions.

@@ -15,7 +15,8 @@ __all__ = ["Bilinear", "Identity", "Linear"]
 
 
 class Identity(Module):
-    """Returns its input. Any arguments are taken, so that it can stand in for a layer that was left out.
+    """Returns its input. Any arguments are taken, so that it can stand in for a layer that was left
+    out.
 
     Example:
         >>> nn.Identity(54, unused=True)(zeros(3)).shape
@@ -33,7 +34,8 @@ class Identity(Module):
 class Linear(Module):
     """An affine map of the last axis,  y = x Wᵀ + b.
 
-    ``weight`` (out_features, in_features) and ``bias`` (out_features,) begin uniform on ±1/√in_features.
+    ``weight`` (out_features, in_features) and ``bias`` (out_features,) begin uniform on
+    ±1/√in_features.
 
     Args:
         in_features: size of the input's last axis.

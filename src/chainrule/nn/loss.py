@@ -1,7 +1,9 @@
-"""Losses as modules: each calls the function of the same name in ``nn.functional``, where the formula is explained.
+"""Losses as modules: each calls the function of the same name in ``nn.functional``, where the
+formula is explained.
 
-``reduction`` says what becomes of the losses of the elements: "mean" and "sum" give one number, "none" leaves them.
-PyTorch's deprecated ``size_average`` and ``reduce`` do not exist; what stood behind them is given by name.
+``reduction`` says what becomes of the losses of the elements: "mean" and "sum" give one number,
+"none" leaves them. PyTorch's deprecated ``size_average`` and ``reduce`` do not exist; what stood
+behind them is given by name.
 """
 
 from __future__ import annotations
@@ -106,7 +108,8 @@ class CrossEntropyLoss(_WeightedLoss):
         reduction: "mean" (over the weights of the targets), "sum" or "none".
         label_smoothing: the share ε of the target that is spread evenly over all classes.
 
-    Shapes: logits (B, C, …) or (C,); targets (B, …) or () integers, or probabilities of the logits' shape.
+    Shapes: logits (B, C, …) or (C,); targets (B, …) or () integers, or probabilities of the logits'
+    shape.
 
     Example:
         >>> nn.CrossEntropyLoss()(zeros(3, 2), tensor([0, 1, 1]))
@@ -172,7 +175,8 @@ class NLLLoss(_WeightedLoss):
 
 
 class BCELoss(_WeightedLoss):
-    """Binary cross-entropy from probabilities,  −y ln x − (1 − y) ln(1 − x), logarithms no lower than −100.
+    """Binary cross-entropy from probabilities,  −y ln x − (1 − y) ln(1 − x), logarithms no lower
+    than −100.
 
     Args:
         weight: a factor per element, of a shape that broadcasts.
@@ -227,7 +231,8 @@ class KLDivLoss(_Loss):
     """Kullback-Leibler divergence,  y (ln y − x), the input being log-probabilities.
 
     Args:
-        reduction: "batchmean" (the sum over the batch size: the divergence), "mean", "sum" or "none".
+        reduction: "batchmean" (the sum over the batch size: the divergence), "mean", "sum" or
+            "none".
         log_target: whether the target is log-probabilities too.
 
     Example:

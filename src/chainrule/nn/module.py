@@ -1,8 +1,9 @@
 """Module: a function with parameters.
 
-A module is a tree. Assigning a Parameter, a Module or (with ``register_buffer``) a plain tensor to an attribute files it
-under its name; everything else a module can do walks that tree: list the parameters for the optimizer, save and load them,
-switch between training and evaluation, convert the dtype, print itself.
+A module is a tree. Assigning a Parameter, a Module or (with ``register_buffer``) a plain tensor to
+an attribute files it under its name; everything else a module can do walks that tree: list the
+parameters for the optimizer, save and load them, switch between training and evaluation, convert
+the dtype, print itself.
 
 Where a name is filed:
 
@@ -12,8 +13,8 @@ Where a name is filed:
 
 All other attributes are ordinary ones.
 
-Read: ``__setattr__``/``__getattr__`` (filing), ``__call__`` (running), ``named_*`` (walking), ``state_dict`` and
-``load_state_dict`` (saving), ``_apply`` (converting), ``__repr__``.
+Read: ``__setattr__``/``__getattr__`` (filing), ``__call__`` (running), ``named_*`` (walking),
+``state_dict`` and ``load_state_dict`` (saving), ``_apply`` (converting), ``__repr__``.
 """
 
 from __future__ import annotations
@@ -55,10 +56,12 @@ class IncompatibleKeys(_Keys):
 
 
 class Module:
-    """Base of every layer and model: subclass it, make the parts in ``__init__``, say in ``forward`` what they compute.
+    """Base of every layer and model: subclass it, make the parts in ``__init__``, say in
+    ``forward`` what they compute.
 
     Attributes:
-        training: true in training mode (dropout drops, batch norm uses the batch's statistics); see ``train``, ``eval``.
+        training: true in training mode (dropout drops, batch norm uses the batch's statistics); see
+            ``train``, ``eval``.
 
     Example:
         >>> class Net(nn.Module):
@@ -81,7 +84,8 @@ class Module:
     _hooks: Hooks | None
 
     def __init__(self) -> None:
-        # Straight into __dict__: __setattr__ below would look for the dicts that are only now being made.
+        # Straight into __dict__: __setattr__ below would look for the dicts that are only now being
+        # made.
         self.__dict__.update(
             training=True,
             _parameters={},
@@ -92,7 +96,9 @@ class Module:
         )
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; every subclass defines it. Call the module itself, not this: the call runs the hooks."""
+        """What the module computes; every subclass defines it. Call the module itself, not this:
+        the call runs the hooks.
+        """
         raise NotImplementedError(
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
@@ -161,20 +167,25 @@ class Module:
         return sorted(name for name in names if not name[:1].isdigit())
 
     def _forget(self, name: str, keep: dict) -> None:
-        """Take ``name`` out of wherever it is filed but in ``keep``, where replacing a value keeps its place."""
+        """Take ``name`` out of wherever it is filed but in ``keep``, where replacing a value
+        keeps its place.
+        """
         for filed in (self.__dict__, self._parameters, self._buffers, self._modules):
             if filed is not keep:
                 filed.pop(name, None)
         self._non_persistent_buffers_set.discard(name)
 
     def _refuse_traced(self, name: str, value: Tensor) -> None:
-        """A tensor made inside a trace must not stay behind on the module: outside the trace it has no value."""
+        """A tensor made inside a trace must not stay behind on the module: outside the trace it
+        has no value.
+        """
         registered = self._parameters.get(name) is value or self._buffers.get(name) is value
         if not registered and modes.trace.owns(value):
             modes.trace.refuse_attribute(self, name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
-        """File ``param`` under ``name``; None reserves the name (a layer built with ``bias=False``).
+        """File ``param`` under ``name``; None reserves the name (a layer built with
+        ``bias=False``).
 
         Raises:
             TypeError: ``param`` is not a Parameter, or the name is no string.
@@ -251,7 +262,8 @@ class Module:
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """This module and all below it, depth first, with their dotted names (its own is ``prefix``).
+        """This module and all below it, depth first, with their dotted names (its own is
+        ``prefix``).
 
         Args:
             memo: modules already met, which are left out; those met here are added.
@@ -292,8 +304,8 @@ class Module:
     ) -> Iterator[tuple[str, Parameter]]:
         """Every parameter with its dotted name; tied ones once, under their first name.
 
-        A module or parameter kept in a plain list, tuple or dict is not seen by this walk, and would silently stay
-        untrained. It is reported with a warning that names the attribute.
+        A module or parameter kept in a plain list, tuple or dict is not seen by this walk, and
+        would silently stay untrained. It is reported with a warning that names the attribute.
         """
         self._report_hidden(recurse)
         return self._named_members("_parameters", prefix, recurse, remove_duplicate)
@@ -336,7 +348,9 @@ class Module:
                 yield (f"{path}.{name}" if path else name), member
 
     def _report_hidden(self, recurse: bool) -> None:
-        """Warn of modules and parameters that hide in plain containers. Those also filed properly are no fault."""
+        """Warn of modules and parameters that hide in plain containers. Those also filed
+        properly are no fault.
+        """
         filed: set[int] | None = None
         for path, module in self.named_modules() if recurse else [("", self)]:
             for name, value in module.__dict__.items():
@@ -414,7 +428,8 @@ class Module:
     # ---- modes --------------------------------------------------------------------------------------------------
 
     def train(self: M, mode: bool = True) -> M:
-        """Put this module and all below it in training mode (or, with false, evaluation mode); returns it.
+        """Put this module and all below it in training mode (or, with false, evaluation mode);
+        returns it.
 
         Raises:
             ValueError: ``mode`` is not a bool.
@@ -437,7 +452,9 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradient of every parameter, or with ``set_to_none=False`` fill it with zeros."""
+        """Drop the gradient of every parameter, or with ``set_to_none=False`` fill it with
+        zeros.
+        """
         for parameter in self.parameters():
             if set_to_none:
                 parameter.grad = None  # without looking at what it was, so that a traced step does not depend on it
@@ -446,7 +463,8 @@ class Module:
                     parameter.grad.detach_().zero_()
 
     def apply(self: M, fn: Callable[[Module], None]) -> M:
-        """Call ``fn`` on every module below this one, then on this one (to initialise, most often); returns it.
+        """Call ``fn`` on every module below this one, then on this one (to initialise, most often);
+        returns it.
 
         Example:
             >>> net = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
@@ -460,7 +478,9 @@ class Module:
     # ---- converting ---------------------------------------------------------------------------------------------
 
     def _apply(self: M, fn: Callable[[Tensor], Tensor]) -> M:
-        """Replace the data of every parameter, gradient and buffer by ``fn`` of it. The objects stay the same ones."""
+        """Replace the data of every parameter, gradient and buffer by ``fn`` of it. The objects
+        stay the same ones.
+        """
         for module in self.modules():
             for member in chain(module._parameters.values(), module._buffers.values()):
                 if member is None:
@@ -473,8 +493,9 @@ class Module:
     def to(self: M, *args: Any, **kwargs: Any) -> M:
         """Convert the floating-point parameters and buffers in place; returns the module.
 
-        Call it as ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``, whose dtype and device are
-        taken. ``non_blocking`` and ``memory_format`` are accepted and have no effect. Integer tensors keep their dtype.
+        Call it as ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``, whose
+        dtype and device are taken. ``non_blocking`` and ``memory_format`` are accepted and have no
+        effect. Integer tensors keep their dtype.
 
         Raises:
             TypeError: the dtype is not a floating-point one.
@@ -530,10 +551,12 @@ class Module:
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, args)`` before every forward; a result that is not None replaces the arguments.
+        """Call ``hook(module, args)`` before every forward; a result that is not None replaces the
+        arguments.
 
         Args:
-            hook: with ``with_kwargs`` it is called ``hook(module, args, kwargs)`` and returns ``(args, kwargs)`` or None.
+            hook: with ``with_kwargs`` it is called ``hook(module, args, kwargs)`` and returns
+                ``(args, kwargs)`` or None.
             prepend: run before the hooks that are there, not after them.
             with_kwargs: whether the hook sees the keyword arguments.
         """
@@ -548,7 +571,8 @@ class Module:
         with_kwargs: bool = False,
         always_call: bool = False,
     ) -> RemovableHandle:
-        """Call ``hook(module, args, output)`` after every forward; a result that is not None replaces the output.
+        """Call ``hook(module, args, output)`` after every forward; a result that is not None
+        replaces the output.
 
         Args:
             hook: with ``with_kwargs`` it is called ``hook(module, args, kwargs, output)``.
@@ -562,16 +586,19 @@ class Module:
     def register_full_backward_pre_hook(
         self, hook: Callable, prepend: bool = False
     ) -> RemovableHandle:
-        """Call ``hook(module, grad_output)`` when the gradient of the output is known; a result replaces it."""
+        """Call ``hook(module, grad_output)`` when the gradient of the output is known; a result
+        replaces it.
+        """
         hooks = self._own_hooks()
         return hooks.add(hooks.backward_pre, Hook(hook), prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are known.
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are
+        known.
 
-        Both are tuples, one entry per positional argument and output, None for what is not a tensor or wants no gradient.
-        A result that is not None replaces ``grad_input``. Inputs and outputs pass through an identity, so neither may be
-        changed in place while the hook is there.
+        Both are tuples, one entry per positional argument and output, None for what is not a tensor
+        or wants no gradient. A result that is not None replaces ``grad_input``. Inputs and outputs
+        pass through an identity, so neither may be changed in place while the hook is there.
         """
         hooks = self._own_hooks()
         return hooks.add(hooks.backward, Hook(hook), prepend)
@@ -585,7 +612,8 @@ class Module:
         prefix: str = "",
         keep_vars: bool = False,
     ) -> dict[str, Tensor]:
-        """Every parameter and persistent buffer under its dotted name; tied ones under each of their names.
+        """Every parameter and persistent buffer under its dotted name; tied ones under each of
+        their names.
 
         The tensors share their storage with the module: copy them to keep a moment.
 
@@ -620,13 +648,15 @@ class Module:
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
-        """Copy the tensors (or arrays) of ``state_dict`` into this module. Everything is checked before anything is changed.
+        """Copy the tensors (or arrays) of ``state_dict`` into this module. Everything is checked
+        before anything is changed.
 
         Args:
             state_dict: from dotted name to Tensor or array.
             strict: whether the names must be exactly those of ``self.state_dict()``.
-            assign: whether to put the given tensors in place of the module's, keeping their dtype, instead of copying
-                values. A name assigned twice (tied weights) must be given one tensor to stay tied.
+            assign: whether to put the given tensors in place of the module's, keeping their dtype,
+                instead of copying values. A name assigned twice (tied weights) must be given one
+                tensor to stay tied.
 
         Returns:
             The names missing from ``state_dict`` and those it has too many (both empty if ``strict``).
@@ -710,7 +740,9 @@ class Module:
 
 
 def _need_none(name: str, value: Any, what: str, expected: str) -> None:
-    """A filed name may be set to None; anything of the wrong kind would take it out of the files silently."""
+    """A filed name may be set to None; anything of the wrong kind would take it out of the files
+    silently.
+    """
     if value is not None:
         raise TypeError(
             f"cannot assign '{type(value).__name__}' as {what} '{name}' ({expected} or None expected)"

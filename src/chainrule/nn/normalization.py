@@ -22,18 +22,21 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm"
 
 
 class _BatchNorm(Module):
-    """Normalise each channel over the batch and all spatial axes.   Source: Ioffe & Szegedy 2015, algorithms 1 and 2.
+    """Normalise each channel over the batch and all spatial axes.   Source: Ioffe & Szegedy 2015,
+    algorithms 1 and 2.
 
-    In training mode the statistics are the batch's, and the buffers move towards them by ``momentum``:
-    running ← (1 − momentum) · running + momentum · batch, the variance being the unbiased one. In evaluation mode the
-    statistics are the buffers.
+    In training mode the statistics are the batch's, and the buffers move towards them by
+    ``momentum``: running ← (1 − momentum) · running + momentum · batch, the variance being the
+    unbiased one. In evaluation mode the statistics are the buffers.
 
     Args:
         num_features: number of channels C.
         eps: added to the variance.
         momentum: how far the buffers move; None keeps the plain mean over all batches seen.
-        affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one number per channel.
-        track_running_stats: whether to keep the buffers; without them evaluation uses the batch's statistics too.
+        affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one
+            number per channel.
+        track_running_stats: whether to keep the buffers; without them evaluation uses the batch's
+            statistics too.
         device: where the parameters live; only the CPU.
         dtype: of parameters and buffers; the default dtype if None.
         bias: whether an affine layer has a bias.
@@ -171,14 +174,18 @@ def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
 
 
 class LayerNorm(Module):
-    """Normalise over the last axes, then scale and shift each element.   Source: Ba, Kiros & Hinton 2016, eq. 3 and 4.
+    """Normalise over the last axes, then scale and shift each element.   Source: Ba, Kiros & Hinton
+    2016, eq. 3 and 4.
 
-    y = (x − mean) / √(var + eps) · weight + bias,  mean and (biased) variance over the last len(normalized_shape) axes
+    y = (x − mean) / √(var + eps) · weight + bias,  mean and (biased) variance over the last
+    len(normalized_shape) axes
 
     Args:
-        normalized_shape: sizes of the axes normalised over, the last ones of the input; a number means the last axis.
+        normalized_shape: sizes of the axes normalised over, the last ones of the input; a number
+            means the last axis.
         eps: added to the variance.
-        elementwise_affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0) of that shape.
+        elementwise_affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at
+            0) of that shape.
         bias: whether an affine layer has a bias.
         device: where the parameters live; only the CPU.
         dtype: of the parameters; the default dtype if None.
@@ -226,13 +233,15 @@ class LayerNorm(Module):
 
 
 class GroupNorm(Module):
-    """Divide the channels into groups and normalise each group of each sample.   Source: Wu & He 2018, eq. 1 and 7.
+    """Divide the channels into groups and normalise each group of each sample.   Source: Wu & He
+    2018, eq. 1 and 7.
 
     Args:
         num_groups: number of groups; it divides num_channels.
         num_channels: number of channels C.
         eps: added to the variance.
-        affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one number per channel.
+        affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one
+            number per channel.
         device: where the parameters live; only the CPU.
         dtype: of the parameters; the default dtype if None.
         bias: whether an affine layer has a bias.
@@ -289,12 +298,14 @@ class GroupNorm(Module):
 
 
 class RMSNorm(Module):
-    """Divide by the root of the mean square over the last axes, then scale.   Source: Zhang & Sennrich 2019, eq. 4.
+    """Divide by the root of the mean square over the last axes, then scale.   Source: Zhang &
+    Sennrich 2019, eq. 4.
 
     y = x / √(mean(x²) + eps) · weight
 
     Args:
-        normalized_shape: sizes of the axes normalised over, the last ones of the input; a number means the last axis.
+        normalized_shape: sizes of the axes normalised over, the last ones of the input; a number
+            means the last axis.
         eps: added to the mean square; the smallest step of the input's dtype from 1 if None.
         elementwise_affine: whether there is a ``weight`` of that shape (begins at 1).
         device: where the parameters live; only the CPU.

@@ -1,7 +1,8 @@
 """Parameters and buffers: the two kinds of tensor that belong to a module.
 
-A *parameter* is what training changes: a leaf of the graph that wants a gradient. A *buffer* is what the forward pass keeps
-for itself (running statistics, a table of angles): saved with the module, but invisible to the optimizer.
+A *parameter* is what training changes: a leaf of the graph that wants a gradient. A *buffer* is
+what the forward pass keeps for itself (running statistics, a table of angles): saved with the
+module, but invisible to the optimizer.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ __all__ = ["Buffer", "Parameter"]
 
 
 class Parameter(Tensor):
-    """A tensor that a module trains: assigned to an attribute of a module, it joins ``module.parameters()``.
+    """A tensor that a module trains: assigned to an attribute of a module, it joins
+    ``module.parameters()``.
 
     Args:
-        data: a Tensor, whose memory is shared, or anything ``Tensor`` accepts (an array, a list, a number). Without it
-            the parameter is empty, of shape (0,).
+        data: a Tensor, whose memory is shared, or anything ``Tensor`` accepts (an array, a list, a
+            number). Without it the parameter is empty, of shape (0,).
         requires_grad: whether ``backward`` fills its ``grad``.
 
     Raises:
@@ -35,7 +37,8 @@ class Parameter(Tensor):
 
 
 class Buffer(Tensor):
-    """A tensor that a module keeps but does not train: assigned to an attribute, it joins ``module.buffers()``.
+    """A tensor that a module keeps but does not train: assigned to an attribute, it joins
+    ``module.buffers()``.
 
     Args:
         data: a Tensor, whose memory is shared, or anything ``Tensor`` accepts; empty by default.
@@ -54,6 +57,8 @@ class Buffer(Tensor):
 
 
 def _share(tensor: Tensor, data: Any) -> None:
-    """Let a new tensor stand on the memory of ``data``: it becomes what ``data.detach()`` is, in its own class."""
+    """Let a new tensor stand on the memory of ``data``: it becomes what ``data.detach()`` is, in
+    its own class.
+    """
     value = empty(0) if data is None else data if isinstance(data, Tensor) else Tensor(data)
     vars(tensor).update(vars(value.detach()))

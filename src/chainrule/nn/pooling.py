@@ -14,7 +14,8 @@ __all__ = ["AdaptiveAvgPool2d", "AvgPool2d", "MaxPool2d"]
 class MaxPool2d(Module):
     """The largest value of each window of an image.
 
-    y[b, c, h, w] = max over i, j of x[b, c, s·h + d·i − p, s·w + d·j − p],  with −∞ outside the image
+    y[b, c, h, w] = max over i, j of x[b, c, s·h + d·i − p, s·w + d·j − p],  with −∞ outside the
+    image
 
     Args:
         kernel_size: size of the window, a number or (height, width).
@@ -126,7 +127,8 @@ class AdaptiveAvgPool2d(Module):
     Cell i of n covers the rows ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.
 
     Args:
-        output_size: the grid, a number or (height, width); None in place of one keeps the image's size.
+        output_size: the grid, a number or (height, width); None in place of one keeps the image's
+            size.
 
     Shapes: x (B, C, H, W) or (C, H, W).
 

@@ -2,13 +2,15 @@
 
     T time   B batch   I input size   H hidden size   L layers   D directions (1 or 2)
 
-A step of the LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummins 2000):
+A step of the LSTM (Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber &
+Cummins 2000):
 
     i, f, g, o = the four quarters of  x W_ihᵀ + b_ih + h W_hhᵀ + b_hh
     c' = σ(f) · c + σ(i) · tanh(g)
     h' = σ(o) · tanh(c')
 
-The part that depends on x alone is one product for all steps at once; only  h W_hhᵀ  must wait for its turn.
+The part that depends on x alone is one product for all steps at once; only  h W_hhᵀ  must wait for
+its turn.
 """
 
 from __future__ import annotations
@@ -37,8 +39,9 @@ def _lstm_step(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
 class LSTM(Module):
     """Long short-term memory over a sequence, in layers, one or both ways.
 
-    The parameters of layer l are ``weight_ih_l{l}`` (4H, size of its input), ``weight_hh_l{l}`` (4H, H), ``bias_ih_l{l}`` and
-    ``bias_hh_l{l}`` (4H,), with the suffix ``_reverse`` for the backward direction; all begin uniform on ±1/√H.
+    The parameters of layer l are ``weight_ih_l{l}`` (4H, size of its input), ``weight_hh_l{l}``
+    (4H, H), ``bias_ih_l{l}`` and ``bias_hh_l{l}`` (4H,), with the suffix ``_reverse`` for the
+    backward direction; all begin uniform on ±1/√H.
 
     Args:
         input_size: I.
@@ -47,7 +50,8 @@ class LSTM(Module):
         bias: whether there are biases.
         batch_first: whether input and output are (B, T, …) rather than (T, B, …); states never are.
         dropout: probability of dropout on the output of every layer but the last, in training.
-        bidirectional: whether a second LSTM runs from the end; its outputs stand behind the first one's.
+        bidirectional: whether a second LSTM runs from the end; its outputs stand behind the first
+            one's.
         proj_size: only 0: projections are not built.
         device: where the parameters live; only the CPU.
         dtype: of the parameters; the default dtype if None.
@@ -231,7 +235,8 @@ class LSTM(Module):
 class LSTMCell(Module):
     """One step of an LSTM.
 
-    Parameters ``weight_ih`` (4H, I), ``weight_hh`` (4H, H), ``bias_ih`` and ``bias_hh`` (4H,), all uniform on ±1/√H at first.
+    Parameters ``weight_ih`` (4H, I), ``weight_hh`` (4H, H), ``bias_ih`` and ``bias_hh`` (4H,), all
+    uniform on ±1/√H at first.
 
     Args:
         input_size: I.

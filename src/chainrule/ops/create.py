@@ -1,4 +1,6 @@
-"""Ops without operands: made from attributes alone. While a trace is active they stage like any other."""
+"""Ops without operands: made from attributes alone. While a trace is active they stage like any
+other.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,24 @@ def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:
     return Spec(tuple(shape), dtype)
 
 
-@primitive(create, law=_full_law, normalize=_typed, reference="torch.full", onnx="ConstantOfShape",
-           samples=(S(shape=(5, 3), value=2.5, dtype=dtypes.float64), S(shape=(), value=7, dtype=dtypes.int64)))  # fmt: skip
+@primitive(
+    create,
+    law=_full_law,
+    normalize=_typed,
+    reference="torch.full",
+    onnx="ConstantOfShape",
+    samples=(
+        S(shape=(5, 3), value=2.5, dtype=dtypes.float64),
+        S(shape=(), value=7, dtype=dtypes.int64),
+    ),
+)
 def full(*, shape, value, dtype):
     """One value everywhere."""
-    return xp.full(shape, value, dtype.numpy) if dtype is not dtypes.bfloat16 else xp.convert(xp.full(shape, value, "float32"), dtype)
+    return (
+        xp.full(shape, value, dtype.numpy)
+        if dtype is not dtypes.bfloat16
+        else xp.convert(xp.full(shape, value, "float32"), dtype)
+    )
 
 
 def _arange_law(op: Op, *, start: float, step: float, count: int, dtype: dtypes.DType) -> Spec:
@@ -32,8 +47,17 @@ def _arange_law(op: Op, *, start: float, step: float, count: int, dtype: dtypes.
     return Spec((count,), dtype)
 
 
-@primitive(create, law=_arange_law, normalize=_typed, reference="torch.arange", onnx="Range",
-           samples=(S(start=2, step=3, count=5, dtype=dtypes.int64), S(start=0.5, step=-0.25, count=7, dtype=dtypes.float64)))  # fmt: skip
+@primitive(
+    create,
+    law=_arange_law,
+    normalize=_typed,
+    reference="torch.arange",
+    onnx="Range",
+    samples=(
+        S(start=2, step=3, count=5, dtype=dtypes.int64),
+        S(start=0.5, step=-0.25, count=7, dtype=dtypes.float64),
+    ),
+)
 def arange(*, start, step, count, dtype):
     """yₖ = start + k · step  for k = 0 … count − 1."""
     exact = "int64" if isinstance(start, int) and isinstance(step, int) else "float64"
@@ -45,7 +69,14 @@ def _eye_law(op: Op, *, rows: int, columns: int, dtype: dtypes.DType) -> Spec:
     return Spec((rows, columns), dtype)
 
 
-@primitive(create, law=_eye_law, normalize=_typed, reference="torch.eye", onnx="EyeLike", samples=(S(rows=3, columns=5, dtype=dtypes.float64),))
+@primitive(
+    create,
+    law=_eye_law,
+    normalize=_typed,
+    reference="torch.eye",
+    onnx="EyeLike",
+    samples=(S(rows=3, columns=5, dtype=dtypes.float64),),
+)
 def eye(*, rows, columns, dtype):
     """Ones on the main diagonal, zeros elsewhere."""
     return xp.convert(xp.eye(rows, columns), dtype)

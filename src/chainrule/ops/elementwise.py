@@ -1,7 +1,7 @@
 """Elementwise primitives: arithmetic, comparison, logic and the usual functions of analysis.
 
-Read a rule as: what reaches the output as `g` reaches the operand as this. Where an op is flat or jumps (sign, floor, ties of maximum), the
-rule gives what PyTorch gives.
+Read a rule as: what reaches the output as `g` reaches the operand as this. Where an op is flat or
+jumps (sign, floor, ties of maximum), the rule gives what PyTorch gives.
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def _by_base(g: Any, a: Any, b: Any) -> Any:
 
 pow.vjp(
     a=lambda g, a, b: _by_base(g, a, b),
-    b=lambda g, a, b, y: g * where(logical_and(a == 0, b >= 0), 0.0, y * log(where(a == 0, 1.0, a))),
+    b=lambda g, a, b, y: (
+        g * where(logical_and(a == 0, b >= 0), 0.0, y * log(where(a == 0, 1.0, a)))
+    ),
 )
 
 
@@ -110,7 +112,9 @@ def square(x, /):
 square.vjp(x=lambda g, x: g * (x + x))
 
 
-@primitive(elementwise, types="float", reference="torch.reciprocal", onnx="Reciprocal", domain=(0.5, 3))
+@primitive(
+    elementwise, types="float", reference="torch.reciprocal", onnx="Reciprocal", domain=(0.5, 3)
+)
 def reciprocal(x, /):
     """Reciprocal,  y = 1 / x."""
     return xp.divide(1, x)
@@ -224,7 +228,9 @@ tanh.vjp(x=lambda g, y: g * (1 - y * y))
 
 @primitive(elementwise, types="float", reference="torch.sigmoid", onnx="Sigmoid")
 def sigmoid(x, /):
-    """Logistic function,  y = 1 / (1 + e⁻ˣ), computed as (1 + tanh(x/2)) / 2, which cannot overflow."""
+    """Logistic function,  y = 1 / (1 + e⁻ˣ), computed as (1 + tanh(x/2)) / 2, which cannot
+    overflow.
+    """
     y = xp.tanh(x * 0.5)
     return y * 0.5 + 0.5
 
@@ -305,20 +311,45 @@ minimum.vjp(
 )
 
 
-@primitive(elementwise, types="promote", promotes=("a", "b"), reference="torch.where", onnx="Where",
-           samples=(S(B(5, 3), F(5, 3), F(5, 3)), S(B(5, 1), F(3), F()), S(B(), F(), F()), S(B(0, 3), F(3), F(0, 3))))  # fmt: skip
+@primitive(
+    elementwise,
+    types="promote",
+    promotes=("a", "b"),
+    reference="torch.where",
+    onnx="Where",
+    samples=(
+        S(B(5, 3), F(5, 3), F(5, 3)),
+        S(B(5, 1), F(3), F()),
+        S(B(), F(), F()),
+        S(B(0, 3), F(3), F(0, 3)),
+    ),
+)
 def where(condition, a, b, /):
     """a where the condition holds, b elsewhere."""
     return xp.where(condition, a, b)
 
 
-where.vjp(a=lambda g, condition: where(condition, g, 0.0), b=lambda g, condition: where(condition, 0.0, g))
+where.vjp(
+    a=lambda g, condition: where(condition, g, 0.0), b=lambda g, condition: where(condition, 0.0, g)
+)
 
 
-@primitive(elementwise, types="promote", reference="torch.clamp", onnx="Clip",
-           samples=(S(F(5, 3), -1.0, 2.0), S(F(7), None, 0.5), S(F(), -1.0, None), S(F(5, 3), F(3, low=-2, high=-1), F(5, 1, low=1, high=2))))  # fmt: skip
+@primitive(
+    elementwise,
+    types="promote",
+    reference="torch.clamp",
+    onnx="Clip",
+    samples=(
+        S(F(5, 3), -1.0, 2.0),
+        S(F(7), None, 0.5),
+        S(F(), -1.0, None),
+        S(F(5, 3), F(3, low=-2, high=-1), F(5, 1, low=1, high=2)),
+    ),
+)
 def clamp(x, low=None, high=None, /):
-    """x limited to [low, high]; where low > high the result is high. A bound has the gradient where it is the result."""
+    """x limited to [low, high]; where low > high the result is high. A bound has the gradient
+    where it is the result.
+    """
     if low is not None:
         x = xp.maximum(x, low)
     return x if high is None else xp.minimum(x, high)
@@ -332,8 +363,12 @@ def _inside(x: Any, low: Any, high: Any) -> Any:
 
 clamp.vjp(
     x=lambda g, x, low, high: where(_inside(x, low, high), g, 0.0),
-    low=lambda g, x, low, high: where(logical_and(x < low, True if high is None else low < high), g, 0.0),
-    high=lambda g, x, low, high: where(logical_or(x > high, False if low is None else high < low), g, 0.0),
+    low=lambda g, x, low, high: where(
+        logical_and(x < low, True if high is None else low < high), g, 0.0
+    ),
+    high=lambda g, x, low, high: where(
+        logical_or(x > high, False if low is None else high < low), g, 0.0
+    ),
 )
 
 
@@ -454,10 +489,18 @@ def _cast_dtype(args: tuple, attrs: dict) -> dict:
     return attrs | {"dtype": dtypes.of_value(attrs["dtype"])}
 
 
-@primitive(elementwise, law=_cast_law, normalize=_cast_dtype, reference="torch.Tensor.to", onnx="Cast",
-           samples=(S(F(5, 3), dtype=dtypes.float64), S(F(), dtype=dtypes.float64)))  # fmt: skip
+@primitive(
+    elementwise,
+    law=_cast_law,
+    normalize=_cast_dtype,
+    reference="torch.Tensor.to",
+    onnx="Cast",
+    samples=(S(F(5, 3), dtype=dtypes.float64), S(F(), dtype=dtypes.float64)),
+)
 def cast(x, /, *, dtype):
-    """The same values in another dtype: floats truncate toward 0 to integers, anything nonzero is True."""
+    """The same values in another dtype: floats truncate toward 0 to integers, anything nonzero
+    is True.
+    """
     x = xp.asarray(x)
     return x.copy() if x.dtype == dtype.numpy else xp.convert(x, dtype)
 

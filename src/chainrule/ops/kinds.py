@@ -1,6 +1,7 @@
 """The kinds of ops, and the law of those kinds that have one for all.
 
-A law is a function `law(op, *operand_specs, **attributes)` that returns the Spec of each output or raises in words.
+A law is a function `law(op, *operand_specs, **attributes)` that returns the Spec of each output or
+raises in words.
 """
 
 from __future__ import annotations
@@ -12,26 +13,37 @@ from ..base.errors import ShapeError
 from .record import Kind, Op, Spec, common
 
 __all__ = [
-    "concat", "contract", "create", "elementwise", "gather", "normalizing", "order", "random", "reduce", "scatter", "view", "window",
+    "concat", "contract", "create", "elementwise", "gather", "normalizing", "order", "random",
+    "reduce", "scatter", "view", "window",
 ]  # fmt: skip
 
 
 def elementwise_law(op: Op, *operands: Spec | None, **attrs: Any) -> Spec:
-    """Operands broadcast to one shape: sizes of an axis are equal or 1, missing leading axes count as 1."""
+    """Operands broadcast to one shape: sizes of an axis are equal or 1, missing leading axes
+    count as 1.
+    """
     given = [s for s in operands if s is not None]
-    dtype = dtypes.bool_ if op.types in ("compare", "logical") else common(op, operands) or given[0].dtype
+    dtype = (
+        dtypes.bool_
+        if op.types in ("compare", "logical")
+        else common(op, operands) or given[0].dtype
+    )
     return Spec(shapes.broadcast(*[s.shape for s in given]), dtype, all(s.weak for s in given))
 
 
 def reduce_law(op: Op, x: Spec, *, dim: Any = None, keepdim: bool = False, **attrs: Any) -> Spec:
     """The reduced axes disappear, or stay with size 1 if keepdim."""
     dims = shapes.axes(dim, x.ndim)
-    shape = tuple([1 if k in dims else n for k, n in enumerate(x.shape) if keepdim or k not in dims])
+    shape = tuple(
+        [1 if k in dims else n for k, n in enumerate(x.shape) if keepdim or k not in dims]
+    )
     return Spec(shape, common(op, (x,)) or x.dtype)
 
 
 def reduced(args: tuple, attrs: dict) -> dict:
-    """Normal form of a reduction's attributes: `dim` a sorted tuple of axes counted from the front."""
+    """Normal form of a reduction's attributes: `dim` a sorted tuple of axes counted from the
+    front.
+    """
     return attrs | {"dim": shapes.axes(attrs["dim"], args[0].ndim)}
 
 
@@ -47,7 +59,9 @@ def same_law(op: Op, x: Spec, *others: Any, **attrs: Any) -> Spec:
 
 def need_axis_sizes(name: str, a: tuple, b: tuple, dim: int) -> None:
     """Refuse operands whose sizes differ on any axis but `dim`."""
-    if len(a) != len(b) or any(m != n for k, (m, n) in enumerate(zip(a, b, strict=True)) if k != dim):
+    if len(a) != len(b) or any(
+        m != n for k, (m, n) in enumerate(zip(a, b, strict=True)) if k != dim
+    ):
         raise ShapeError(f"operands must agree on every axis but {dim}, found {a} and {b}")
 
 

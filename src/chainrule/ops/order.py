@@ -27,10 +27,24 @@ def _sort_law(op: Op, x: Spec, **attrs: Any) -> tuple[Spec, Spec]:
     return Spec(x.shape, x.dtype), Spec(x.shape, dtypes.int64)
 
 
-@primitive(order_kind, types="promote", law=_sort_law, normalize=along, outputs=("values", "indices"), constant=("indices",),
-           reference="torch.sort", samples=(S(F(5, 3), dim=0, descending=False), S(F(7), dim=-1, descending=True), S(F(), dim=0, descending=False)))  # fmt: skip
+@primitive(
+    order_kind,
+    types="promote",
+    law=_sort_law,
+    normalize=along,
+    outputs=("values", "indices"),
+    constant=("indices",),
+    reference="torch.sort",
+    samples=(
+        S(F(5, 3), dim=0, descending=False),
+        S(F(7), dim=-1, descending=True),
+        S(F(), dim=0, descending=False),
+    ),
+)
 def sort(x, /, *, dim=-1, descending=False):
-    """Elements in ascending (or descending) order along an axis and where they were: (values, indices). Stable; NaN is the largest."""
+    """Elements in ascending (or descending) order along an axis and where they were: (values,
+    indices). Stable; NaN is the largest.
+    """
     if not x.ndim:
         return x.copy(), xp.zeros((), "int64")
     indices = _order(x, dim, descending)
@@ -49,10 +63,21 @@ def _topk_law(op: Op, x: Spec, *, k: int, dim: int, largest: bool) -> tuple[Spec
     return Spec(shape, x.dtype), Spec(shape, dtypes.int64)
 
 
-@primitive(order_kind, types="promote", law=_topk_law, normalize=along, outputs=("values", "indices"), constant=("indices",), reference="torch.topk",
-           onnx="TopK", samples=(S(F(5, 7), k=3, dim=-1, largest=True), S(F(7, 3), k=2, dim=0, largest=False)))  # fmt: skip
+@primitive(
+    order_kind,
+    types="promote",
+    law=_topk_law,
+    normalize=along,
+    outputs=("values", "indices"),
+    constant=("indices",),
+    reference="torch.topk",
+    onnx="TopK",
+    samples=(S(F(5, 7), k=3, dim=-1, largest=True), S(F(7, 3), k=2, dim=0, largest=False)),
+)
 def topk(x, /, *, k, dim=-1, largest=True):
-    """The k largest (or smallest) elements along an axis in order, and where they were: (values, indices)."""
+    """The k largest (or smallest) elements along an axis in order, and where they were: (values,
+    indices).
+    """
     if not x.ndim:
         return x.copy(), xp.zeros((), "int64")
     indices = _order(x, dim, largest)[(slice(None),) * dim + (slice(k),)]
@@ -67,8 +92,14 @@ def _back(g: Any, indices: Any, x_shape: tuple, dim: int) -> Any:
     return scatter(full(shape=x_shape, value=0.0, dtype=g.dtype), indices, g, dim=dim)
 
 
-@primitive(order_kind, types="promote", law=lambda op, x, **attrs: Spec(x.shape, dtypes.int64), normalize=along, reference="torch.argsort",
-           samples=(S(F(5, 3), dim=0, descending=False), S(F(7), dim=-1, descending=True)))  # fmt: skip
+@primitive(
+    order_kind,
+    types="promote",
+    law=lambda op, x, **attrs: Spec(x.shape, dtypes.int64),
+    normalize=along,
+    reference="torch.argsort",
+    samples=(S(F(5, 3), dim=0, descending=False), S(F(7), dim=-1, descending=True)),
+)
 def argsort(x, /, *, dim=-1, descending=False):
     """The indices that put x in order along an axis; stable."""
     return _order(x, dim, descending) if x.ndim else xp.zeros((), "int64")

@@ -1,4 +1,5 @@
-"""The op record: one definition that every consumer reads, and the dispatch that decides what a call does.
+"""The op record: one definition that every consumer reads, and the dispatch that decides what a
+call does.
 
     @primitive(elementwise, types="float", reference="torch.tanh", domain=(-4, 4))
     def tanh(x, /):
@@ -7,8 +8,9 @@
 
     tanh.vjp(x=lambda g, y: g * (1 - y * y))
 
-Operands are positional only and may be raw arrays, Tensors, Tracers, Python scalars or (where the op allows it) None; `*xs` is a list of
-operands and comes last. Attributes are keyword only, hashable, and static.
+Operands are positional only and may be raw arrays, Tensors, Tracers, Python scalars or (where the
+op allows it) None; `*xs` is a list of operands and comes last. Attributes are keyword only,
+hashable, and static.
 
 The parameters of a derivative rule say what it needs, and only that is kept for the backward pass:
 
@@ -21,11 +23,13 @@ The parameters of a derivative rule say what it needs, and only that is kept for
 | an attribute's name | its value |
 | `needs` (joint rules) | for each operand, whether its gradient is asked for |
 
-Rules and composite bodies use only ops, operators and `.shape .ndim .dtype .mT`, so the same rule runs on raw arrays (a fast backward pass),
-on Tensors (derivatives of any order) and on Tracers (a traced backward pass). Broadcasting is undone by the engine, never by a rule.
+Rules and composite bodies use only ops, operators and `.shape .ndim .dtype .mT`, so the same rule
+runs on raw arrays (a fast backward pass), on Tensors (derivatives of any order) and on Tracers (a
+traced backward pass). Broadcasting is undone by the engine, never by a rule.
 
-Hidden outputs (log-sum-exp, a mask, 1/σ) are computed along and seen by rules only. A primitive's hidden outputs must be constants of
-differentiation (indices, masks). A composite's may be anything, because its second derivative is taken through its definition.
+Hidden outputs (log-sum-exp, a mask, 1/σ) are computed along and seen by rules only. A primitive's
+hidden outputs must be constants of differentiation (indices, masks). A composite's may be anything,
+because its second derivative is taken through its definition.
 """
 
 from __future__ import annotations
@@ -51,7 +55,9 @@ TABLE: dict[str, Op] = {}
 """Every op by name, in the order of definition."""
 
 READERS: dict[type, Callable[[Op, tuple, dict], Any]] = {}
-"""What a call does when an operand has this type. Tensor and its subclasses put their reading here: they record."""
+"""What a call does when an operand has this type. Tensor and its subclasses put their reading
+here: they record.
+"""
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -74,7 +80,9 @@ Law = Callable[..., "Spec | tuple[Spec, ...]"]
 
 
 class Kind:
-    """How consumers treat an op: the compiler, batching, the exporter ask for the kind, never for the name."""
+    """How consumers treat an op: the compiler, batching, the exporter ask for the kind, never
+    for the name.
+    """
 
     def __init__(self, name: str, words: str, law: Law | None = None, *, strict: bool = False):
         self.name, self.words, self.law, self.strict = name, words, law, strict
@@ -84,7 +92,9 @@ class Kind:
 
 
 class Rule(NamedTuple):
-    """A derivative rule: the function, where in [*gradients, *saved values] its parameters are found, and `pick`, which takes them from there."""
+    """A derivative rule: the function, where in [*gradients, *saved values] its parameters are
+    found, and `pick`, which takes them from there.
+    """
 
     function: Callable
     picks: tuple[int, ...]
@@ -99,7 +109,9 @@ def _picker(picks: tuple[int, ...]) -> Callable[[list], Sequence]:
 
 
 class _Quiet(threading.local):
-    """Runs a function with NumPy's floating-point warnings off, without touching the caller's own settings."""
+    """Runs a function with NumPy's floating-point warnings off, without touching the caller's
+    own settings.
+    """
 
     def __init__(self) -> None:
         context = contextvars.Context()
@@ -111,7 +123,9 @@ _quiet = _Quiet()
 
 
 class Op:
-    """An op: its body, kind, law, derivative rules and what tests and docs need. Call it like a function."""
+    """An op: its body, kind, law, derivative rules and what tests and docs need. Call it like a
+    function.
+    """
 
     def __init__(
         self,
@@ -135,20 +149,35 @@ class Op:
         parameters = list(inspect.signature(body).parameters.values())
         assert body.__doc__, f"{body.__name__} has no docstring"
         self.name, self.body, self.kind, self.composite = body.__name__, body, kind, composite
-        self.__name__, self.__qualname__, self.__module__, self.__doc__ = body.__name__, body.__name__, body.__module__, body.__doc__
+        self.__name__, self.__qualname__, self.__module__, self.__doc__ = (
+            body.__name__,
+            body.__name__,
+            body.__module__,
+            body.__doc__,
+        )
         self.__signature__ = inspect.signature(body)
         self.operands = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
         self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        self.optional = frozenset(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is None)
-        self.required = sum(p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters)
+        self.optional = frozenset(
+            p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is None
+        )
+        self.required = sum(
+            p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters
+        )
         self.arity = len(self.operands)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        assert all(p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.KEYWORD_ONLY) for p in parameters), self.name
+        assert all(
+            p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.KEYWORD_ONLY) for p in parameters
+        ), self.name
         self.outputs, self.hidden = tuple(outputs), tuple(hidden)
         self.single = len(self.outputs) == 1 and not self.hidden
         self.constant = frozenset(constant)
         self.types, self.law, self.normalize = types, law or kind.law, normalize
-        self.promotes = tuple(promotes) if promotes is not None else (*self.operands, *filter(None, [self.variadic]))
+        self.promotes = (
+            tuple(promotes)
+            if promotes is not None
+            else (*self.operands, *filter(None, [self.variadic]))
+        )
         self.masks = frozenset(masks)
         self.domain, self.reference, self.onnx, self.samples = domain, reference, onnx, samples
         self.rules: dict[str, Rule] = {}
@@ -156,12 +185,20 @@ class Op:
         self.joint: Rule | None = None
         self.differentiable = False  # has any operand a rule?
         self.pulls_simply = False  # shortcut: one output, and a rule for each operand
-        self.keeps_simply: str | None = None  # shortcut: one output, and what is kept is "nothing", the "output" or all "operands"
+        self.keeps_simply: str | None = (
+            None  # shortcut: one output, and what is kept is "nothing", the "output" or all "operands"
+        )
         self.kernel: Callable | None = None if composite else body
-        self.keep: tuple[tuple[str, Any], ...] = ()  # (where from, index or name) of each saved value
-        self.strict = kind.strict and not composite  # the backend is laxer than the law, so the law is checked at every call
+        self.keep: tuple[
+            tuple[str, Any], ...
+        ] = ()  # (where from, index or name) of each saved value
+        self.strict = (
+            kind.strict and not composite
+        )  # the backend is laxer than the law, so the law is checked at every call
         self.takes_part = False  # a view of some of the elements, each once: its gradient is a part of the operand's
-        self.nests = kind.name == "scan"  # its body evaluates other ops, each of which is quiet itself
+        self.nests = (
+            kind.name == "scan"
+        )  # its body evaluates other ops, each of which is quiet itself
         self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
         self.is_view = kind.name == "view"
         names = self.operands + ((self.variadic,) if self.variadic else ())
@@ -170,10 +207,16 @@ class Op:
     # ---------------------------------------------------------------------------------------------------- definition
 
     def vjp(self, joint: Callable | None = None, /, **rules: Callable) -> None:
-        """Attach derivative rules: one per operand, or one joint rule that returns a gradient per operand."""
+        """Attach derivative rules: one per operand, or one joint rule that returns a gradient
+        per operand.
+        """
         functions = dict(rules) if joint is None else {"*": joint}
         wanted: list[tuple[str, Any]] = []
-        gradients = {"g": 0} if len(self.outputs) == 1 else {f"g_{o}": k for k, o in enumerate(self.outputs)}
+        gradients = (
+            {"g": 0}
+            if len(self.outputs) == 1
+            else {f"g_{o}": k for k, o in enumerate(self.outputs)}
+        )
         computed = self.outputs + self.hidden
         places: dict[str, tuple[str, Any]] = {}
         for k, operand in enumerate(self.operands):
@@ -185,17 +228,28 @@ class Op:
         places |= {name: ("attribute", name) for name in self.defaults} | {"needs": ("needs", None)}
         names = {n: list(inspect.signature(f).parameters) for n, f in functions.items()}
         if self.composite and any(p in self.hidden for ps in names.values() for p in ps):
-            wanted += [places[o] for o in self.operands]  # a second derivative goes through the definition
+            wanted += [
+                places[o] for o in self.operands
+            ]  # a second derivative goes through the definition
         for parameters in names.values():
             for p in parameters:
                 if p not in gradients and places[p] not in wanted:
                     wanted.append(places[p])
         for name in functions:
-            assert name == "*" or name in self.operands or name == self.variadic, f"{self.name} has no operand {name}"
+            assert name == "*" or name in self.operands or name == self.variadic, (
+                f"{self.name} has no operand {name}"
+            )
         order = [e for e in (("operand", k) for k in range(self.arity)) if e in wanted]
         self.keep = (*order, *[e for e in wanted if e not in order])
         for name, f in functions.items():
-            picks = tuple([gradients[p] if p in gradients else len(self.outputs) + self.keep.index(places[p]) for p in names[name]])
+            picks = tuple(
+                [
+                    gradients[p]
+                    if p in gradients
+                    else len(self.outputs) + self.keep.index(places[p])
+                    for p in names[name]
+                ]
+            )
             rule = Rule(f, picks, _picker(picks))
             if joint is None:
                 self.rules[name] = rule
@@ -203,33 +257,53 @@ class Op:
                 self.joint = rule
         self.differentiable = True
         self.pulls_simply = self.single and joint is None and self.variadic is None
-        simple = {(): "nothing", (("output", 0),): "output", tuple([("operand", k) for k in range(self.arity)]): "operands"}
+        simple = {
+            (): "nothing",
+            (("output", 0),): "output",
+            tuple([("operand", k) for k in range(self.arity)]): "operands",
+        }
         self.keeps_simply = simple.get(self.keep) if self.single else None
         self.rule_at = [self.rules.get(name) for name in self.operands]
 
     def needed(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
-        """Which of the values in `keep` the rules of the tracked operands ask for: the others need not be kept."""
+        """Which of the values in `keep` the rules of the tracked operands ask for: the others
+        need not be kept.
+        """
         found = self._needed.get(tracked)
         if found is None:
             first = len(self.outputs)
             picks: set[int] = set(self.joint.picks) if self.joint is not None else set()
             for k, on in enumerate(tracked):
-                rule = self.rule_at[k] if k < len(self.operands) else self.rules.get(self.variadic or "")
+                rule = (
+                    self.rule_at[k]
+                    if k < len(self.operands)
+                    else self.rules.get(self.variadic or "")
+                )
                 if on and rule is not None:
                     picks.update(rule.picks)
                 elif on and self.joint is None:
-                    raise GradError(f"{self.name} has no derivative by {self.operands[k]}\n  hint: detach() it")
+                    raise GradError(
+                        f"{self.name} has no derivative by {self.operands[k]}\n  hint: detach() it"
+                    )
             everything = self.through_definition
-            found = self._needed[tracked] = tuple([everything or first + k in picks for k in range(len(self.keep))])
+            found = self._needed[tracked] = tuple(
+                [everything or first + k in picks for k in range(len(self.keep))]
+            )
         return found
 
     @property
     def through_definition(self) -> bool:
-        """Whether a derivative of its derivative is taken by running the definition: a composite whose rule names hidden outputs."""
-        return self.composite and any(source == "output" and k >= len(self.outputs) for source, k in self.keep)
+        """Whether a derivative of its derivative is taken by running the definition: a composite
+        whose rule names hidden outputs.
+        """
+        return self.composite and any(
+            source == "output" and k >= len(self.outputs) for source, k in self.keep
+        )
 
     def fast(self, kernel: Callable) -> Callable:
-        """Decorator: a faster body of a composite for raw arrays, which the tests prove equal to the definition."""
+        """Decorator: a faster body of a composite for raw arrays, which the tests prove equal to
+        the definition.
+        """
         assert self.composite
         self.kernel = kernel
         return kernel
@@ -264,7 +338,9 @@ class Op:
         if len(args) > self.arity and self.variadic:
             return args
         if not self.required <= len(args) <= self.arity:
-            raise TypeError(f"{self.name}{self.__signature__} takes {self.required} to {self.arity} operands, found {len(args)}")
+            raise TypeError(
+                f"{self.name}{self.__signature__} takes {self.required} to {self.arity} operands, found {len(args)}"
+            )
         return (*args, *(None,) * (self.arity - len(args)))
 
     def _attributes(self, args: tuple, attrs: dict) -> dict:
@@ -281,16 +357,22 @@ class Op:
 
     def _refuse_attribute(self, attrs: dict) -> None:
         unknown = sorted(set(attrs) - set(self.defaults))
-        raise TypeError(f"{self.name}() has no argument {', '.join(unknown)}; it takes {self.__signature__}")
+        raise TypeError(
+            f"{self.name}() has no argument {', '.join(unknown)}; it takes {self.__signature__}"
+        )
 
     def apply(self, args: tuple, attrs: dict) -> Any:
-        """Evaluate or stage operands that are not Tensors; attributes are complete. Returns hidden outputs too."""
+        """Evaluate or stage operands that are not Tensors; attributes are complete. Returns
+        hidden outputs too.
+        """
         if modes.trace is not None and modes.trace.takes(self, args):
             return modes.trace.stage(self, args, attrs)
         return self.evaluate(args, attrs)
 
     def evaluate(self, args: tuple, attrs: dict) -> Any:
-        """The value of the op on raw arrays: promotion, then the body, with the law's words if it fails."""
+        """The value of the op on raw arrays: promotion, then the body, with the law's words if
+        it fails.
+        """
         kernel = self.kernel
         back = None
         if self.types is not None:
@@ -305,7 +387,9 @@ class Op:
                 elif a.__class__ is not float and a.__class__ is not int:
                     first = None
                     break
-            if first is not FLOAT32 and first is not FLOAT64:  # the usual case, all one NumPy float, needs no conversion
+            if (
+                first is not FLOAT32 and first is not FLOAT64
+            ):  # the usual case, all one NumPy float, needs no conversion
                 args, back = promoted(self, args)
         if self.strict:
             self.infer(args, attrs)
@@ -323,7 +407,9 @@ class Op:
         return y if back is None else _rounded(y, back)
 
     def _explain_failure(self, error: Exception, args: tuple, attrs: dict) -> None:
-        """Raise the error that says which law was broken, if it is one: NumPy's own words name neither the op nor the operands."""
+        """Raise the error that says which law was broken, if it is one: NumPy's own words name
+        neither the op nor the operands.
+        """
         if isinstance(error, ChainruleError):
             raise self.explained(error, args, attrs) from None
         if not self.composite:
@@ -334,12 +420,16 @@ class Op:
             except ChainruleError as e:
                 raise self.explained(e, args, attrs) from None
             except ValueError as e:  # an operator of the definition
-                raise self.explained(ShapeError(f"the shapes do not fit: {e}"), args, attrs) from None
+                raise self.explained(
+                    ShapeError(f"the shapes do not fit: {e}"), args, attrs
+                ) from None
 
     # --------------------------------------------------------------------------------------------------------- laws
 
     def infer(self, args: tuple, attrs: dict) -> tuple[Spec, ...]:
-        """Shapes and dtypes of all outputs, hidden ones too, from those of the operands; a law that is broken raises."""
+        """Shapes and dtypes of all outputs, hidden ones too, from those of the operands; a law
+        that is broken raises.
+        """
         assert self.law is not None, f"{self.name} has no law"
         try:
             specs = [spec_of(a) for a in args]
@@ -351,12 +441,18 @@ class Op:
         return (out,) if isinstance(out, Spec) else out
 
     def explained(self, error: ChainruleError, args: Sequence, attrs: dict) -> ChainruleError:
-        """The same error with the call and its operands written out. If an op inside a composite is to blame, both are named."""
+        """The same error with the call and its operands written out. If an op inside a composite
+        is to blame, both are named.
+        """
         if self in getattr(error, "told_by", ()):
             return error
-        names = list(self.operands) + [f"{self.variadic}[{k}]" for k in range(len(args) - len(self.operands))]
+        names = list(self.operands) + [
+            f"{self.variadic}[{k}]" for k in range(len(args) - len(self.operands))
+        ]
         shown = ", ".join([n for n, a in zip(names, args, strict=False) if a is not None])
-        given = ", ".join(f"{k}={v!r}" for k, v in attrs.items() if v is not self.defaults.get(k, self))
+        given = ", ".join(
+            f"{k}={v!r}" for k, v in attrs.items() if v is not self.defaults.get(k, self)
+        )
         lines = [f"{self.name}({', '.join(filter(None, [shown, given]))}): {error}"]
         notes = getattr(error, "notes", {})
         axes = getattr(error, "axes", {})
@@ -367,10 +463,23 @@ class Op:
             s = spec_of(a)
             letters = axes.get(name)
             shape = _lettered(s.shape, letters) if letters else str(tuple(s.shape))
-            rows.append((name, repr(a) if isinstance(a, (bool, int, float)) else shape, s.dtype.name, notes.get(name, "")))
+            rows.append(
+                (
+                    name,
+                    repr(a) if isinstance(a, (bool, int, float)) else shape,
+                    s.dtype.name,
+                    notes.get(name, ""),
+                )
+            )
         widths = [max((len(r[k]) for r in rows), default=0) for k in range(3)]
         for r in rows:
-            lines.append(("  " + "  ".join(v.ljust(w) for v, w in zip(r, widths, strict=False)) + ("      " + r[3] if r[3] else "")).rstrip())
+            lines.append(
+                (
+                    "  "
+                    + "  ".join(v.ljust(w) for v, w in zip(r, widths, strict=False))
+                    + ("      " + r[3] if r[3] else "")
+                ).rstrip()
+            )
         if hint := getattr(error, "hint", ""):
             lines.append(f"  hint: {hint}")
         new = type(error)("\n".join(lines))
@@ -386,10 +495,16 @@ class Op:
         >>> print(tanh.show().splitlines()[0])
         tanh(x, /)   elementwise primitive
         """
-        lines = [f"{self.name}{self.__signature__}   {self.kind} {'composite' if self.composite else 'primitive'}"]
+        lines = [
+            f"{self.name}{self.__signature__}   {self.kind} {'composite' if self.composite else 'primitive'}"
+        ]
         lines += ["  " + line for line in inspect.cleandoc(self.__doc__ or "").splitlines()]
-        lines.append(f"  law: {inspect.cleandoc(self.law.__doc__) if self.law and self.law.__doc__ else self.kind.words}")
-        for name, rule in (self.rules if self.joint is None else {"all operands": self.joint}).items():
+        lines.append(
+            f"  law: {inspect.cleandoc(self.law.__doc__) if self.law and self.law.__doc__ else self.kind.words}"
+        )
+        for name, rule in (
+            self.rules if self.joint is None else {"all operands": self.joint}
+        ).items():
             lines.append(f"  derivative by {name}: {_source(rule.function)}")
         if self.reference:
             lines.append(f"  reference: {self.reference}")
@@ -405,7 +520,13 @@ class Op:
 def _lettered(shape: tuple[int, ...], letters: str) -> str:
     """`(8, m=32, k=64)`: the last axes by name."""
     plain = len(shape) - len(letters)
-    return "(" + ", ".join([str(n) if k < plain else f"{letters[k - plain]}={n}" for k, n in enumerate(shape)]) + ")"
+    return (
+        "("
+        + ", ".join(
+            [str(n) if k < plain else f"{letters[k - plain]}={n}" for k, n in enumerate(shape)]
+        )
+        + ")"
+    )
 
 
 def _source(f: Callable) -> str:
@@ -452,15 +573,25 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
     `same`     all operands have one dtype, or the op refuses.
     """
     names = list(op.operands) + [op.variadic] * max(0, len(specs) - len(op.operands))
-    chosen = [s for name, s in zip(names, specs, strict=False) if s is not None and name in op.promotes]
+    chosen = [
+        s for name, s in zip(names, specs, strict=False) if s is not None and name in op.promotes
+    ]
     if not chosen:
         return None
     if op.types in ("same", "floating"):
-        chosen = [s for n, s in zip(names, specs, strict=False) if s is not None and n in op.promotes and not (n in op.masks and s.dtype is dtypes.bool_)]
+        chosen = [
+            s
+            for n, s in zip(names, specs, strict=False)
+            if s is not None
+            and n in op.promotes
+            and not (n in op.masks and s.dtype is dtypes.bool_)
+        ]
         strong = [s for s in chosen if not s.weak] or chosen
         for s in strong[1:]:
             if s.dtype is not strong[0].dtype:
-                raise DTypeError(f"operands must have the same dtype, found {strong[0].dtype.name} and {s.dtype.name}")
+                raise DTypeError(
+                    f"operands must have the same dtype, found {strong[0].dtype.name} and {s.dtype.name}"
+                )
         if op.types == "same" and strong[0].dtype is dtypes.bool_:
             raise DTypeError("operands must be numbers, found bool")
         if op.types == "floating" and strong[0].dtype.category != dtypes.FLOATING:
@@ -477,7 +608,9 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
 
 
 def as_floats(op: Op, args: Sequence) -> tuple:
-    """Operands of a composite with types "float" as its body takes them: integers and bools in the floating dtype they promote to."""
+    """Operands of a composite with types "float" as its body takes them: integers and bools in
+    the floating dtype they promote to.
+    """
     if op.types != "float":
         return tuple(args)
     specs = [spec_of(a) for a in args]
@@ -489,7 +622,9 @@ def as_floats(op: Op, args: Sequence) -> tuple:
 
 
 def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
-    """Raw operands converted as `common` says; the second result is the half float that outputs must be rounded to, if any."""
+    """Raw operands converted as `common` says; the second result is the half float that outputs
+    must be rounded to, if any.
+    """
     try:
         target = common(op, [spec_of(a) for a in args])
     except ChainruleError as e:
@@ -505,10 +640,21 @@ def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
             if a.__class__ is ndarray or isinstance(a, np.generic):
                 a = dtypes.convert(np.asarray(a), compute)
             else:
-                a = np.asarray(a).astype(compute.numpy) if target.category != dtypes.FLOATING or not isinstance(a, int | float) else a
+                a = (
+                    np.asarray(a).astype(compute.numpy)
+                    if target.category != dtypes.FLOATING or not isinstance(a, int | float)
+                    else a
+                )
         out.append(a)
-    if not any(isinstance(a, ndarray) and n in op.promotes for n, a in zip(names, out, strict=False)):  # numbers alone make an array
-        out = [np.asarray(a, compute.numpy) if isinstance(a, bool | int | float) and n in op.promotes else a for n, a in zip(names, out, strict=False)]
+    if not any(
+        isinstance(a, ndarray) and n in op.promotes for n, a in zip(names, out, strict=False)
+    ):  # numbers alone make an array
+        out = [
+            np.asarray(a, compute.numpy)
+            if isinstance(a, bool | int | float) and n in op.promotes
+            else a
+            for n, a in zip(names, out, strict=False)
+        ]
     return tuple(out), back
 
 
@@ -540,10 +686,11 @@ def _define(composite: bool, kind: Kind, options: dict) -> Callable[[Callable], 
 def primitive(kind: Kind, **options: Any) -> Callable[[Callable], Op]:
     """Define an op whose body calls the array backend.
 
-    Options: `types` (how operands are converted, see `common`), `promotes` (which operands that concerns), `masks` (operands that
-    may be bool instead), `law` (shapes and dtypes, where the
-    kind has none), `outputs` and `hidden` (names), `constant` (outputs with no derivative), `normalize(args, attrs)` (attributes in one
-    canonical form), `domain` (where samples are drawn), `reference`, `onnx`, `samples` (see `ops.samples`).
+    Options: `types` (how operands are converted, see `common`), `promotes` (which operands that
+    concerns), `masks` (operands that may be bool instead), `law` (shapes and dtypes, where the kind
+    has none), `outputs` and `hidden` (names), `constant` (outputs with no derivative),
+    `normalize(args, attrs)` (attributes in one canonical form), `domain` (where samples are drawn),
+    `reference`, `onnx`, `samples` (see `ops.samples`).
     """
     return _define(False, kind, options)
 

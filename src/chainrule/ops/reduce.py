@@ -1,6 +1,7 @@
 """Reductions along axes, and cumulative ones.
 
-`dim` is an axis, several, or None for all; in rules and laws it has its normal form, a sorted tuple.
+`dim` is an axis, several, or None for all; in rules and laws it has its normal form, a sorted
+tuple.
 """
 
 from __future__ import annotations
@@ -17,16 +18,29 @@ from .samples import B, F, S
 from .scatter import scatter
 from .shape import expand, flip, view
 
-_DIMS = (S(F(5, 3), dim=None, keepdim=False), S(F(5, 3, 2), dim=(0, 2), keepdim=True), S(F(7, 2), dim=-1, keepdim=False), S(F(), dim=None, keepdim=False))  # fmt: skip
+_DIMS = (
+    S(F(5, 3), dim=None, keepdim=False),
+    S(F(5, 3, 2), dim=(0, 2), keepdim=True),
+    S(F(7, 2), dim=-1, keepdim=False),
+    S(F(), dim=None, keepdim=False),
+)
 
 
 def restored(g: Any, x_shape: tuple, dim: tuple) -> Any:
-    """What was reduced over `dim`, given its axes back with size 1, so that it broadcasts against x."""
+    """What was reduced over `dim`, given its axes back with size 1, so that it broadcasts
+    against x.
+    """
     return view(g, shape=tuple([1 if k in dim else n for k, n in enumerate(x_shape)]))
 
 
-@primitive(reduce, types="sum", normalize=reduced, reference="torch.sum", onnx="ReduceSum",
-           samples=(*_DIMS, S(F(0, 3), dim=0, keepdim=False)))  # fmt: skip
+@primitive(
+    reduce,
+    types="sum",
+    normalize=reduced,
+    reference="torch.sum",
+    onnx="ReduceSum",
+    samples=(*_DIMS, S(F(0, 3), dim=0, keepdim=False)),
+)
 def sum(x, /, *, dim=None, keepdim=False):
     """Sum over axes; integers and bools are summed as int64."""
     return xp.sum(x, axis=dim, keepdims=keepdim)
@@ -35,13 +49,24 @@ def sum(x, /, *, dim=None, keepdim=False):
 sum.vjp(x=lambda g, x_shape, dim: expand(restored(g, x_shape, dim), shape=x_shape))
 
 
-@composite(reduce, types="floating", normalize=reduced, reference="torch.mean", onnx="ReduceMean", samples=_DIMS)
+@composite(
+    reduce,
+    types="floating",
+    normalize=reduced,
+    reference="torch.mean",
+    onnx="ReduceMean",
+    samples=_DIMS,
+)
 def mean(x, /, *, dim=None, keepdim=False):
     """Arithmetic mean over axes,  y = Σ x / n; NaN if there is nothing to average."""
     return sum(x, dim=dim, keepdim=keepdim) / shapes.size([x.shape[d] for d in dim])
 
 
-mean.vjp(x=lambda g, x_shape, dim: expand(restored(g / shapes.size([x_shape[d] for d in dim]), x_shape, dim), shape=x_shape))
+mean.vjp(
+    x=lambda g, x_shape, dim: expand(
+        restored(g / shapes.size([x_shape[d] for d in dim]), x_shape, dim), shape=x_shape
+    )
+)
 
 
 @mean.fast
@@ -57,13 +82,29 @@ def _extreme_law(op: Op, x: Spec, *, dim: tuple, keepdim: bool) -> Spec:
     return reduce_law(op, x, dim=dim, keepdim=keepdim)
 
 
-@primitive(reduce, types="promote", law=_extreme_law, normalize=reduced, reference="torch.amax", onnx="ReduceMax", samples=_DIMS)
+@primitive(
+    reduce,
+    types="promote",
+    law=_extreme_law,
+    normalize=reduced,
+    reference="torch.amax",
+    onnx="ReduceMax",
+    samples=_DIMS,
+)
 def amax(x, /, *, dim=None, keepdim=False):
     """The largest element over axes, NaN if any is; ties share the gradient evenly."""
     return xp.amax(x, axis=dim, keepdims=keepdim)
 
 
-@primitive(reduce, types="promote", law=_extreme_law, normalize=reduced, reference="torch.amin", onnx="ReduceMin", samples=_DIMS)
+@primitive(
+    reduce,
+    types="promote",
+    law=_extreme_law,
+    normalize=reduced,
+    reference="torch.amin",
+    onnx="ReduceMin",
+    samples=_DIMS,
+)
 def amin(x, /, *, dim=None, keepdim=False):
     """The smallest element over axes, NaN if any is; ties share the gradient evenly."""
     return xp.amin(x, axis=dim, keepdims=keepdim)
@@ -87,18 +128,42 @@ def _along_law(op: Op, x: Spec, *, dim: int, keepdim: bool) -> Any:
     return index if len(op.outputs) == 1 else (Spec(y.shape, x.dtype), index)
 
 
-_DIM = (S(F(5, 3), dim=1, keepdim=False), S(F(5, 3, 2), dim=0, keepdim=True), S(F(), dim=0, keepdim=False))
+_DIM = (
+    S(F(5, 3), dim=1, keepdim=False),
+    S(F(5, 3, 2), dim=0, keepdim=True),
+    S(F(), dim=0, keepdim=False),
+)
 
 
-@primitive(reduce, types="promote", law=_along_law, normalize=along, reference="torch.argmax", onnx="ArgMax", samples=_DIM)
+@primitive(
+    reduce,
+    types="promote",
+    law=_along_law,
+    normalize=along,
+    reference="torch.argmax",
+    onnx="ArgMax",
+    samples=_DIM,
+)
 def argmax(x, /, *, dim, keepdim=False):
-    """Index of the largest element along one axis (the first NaN if there is one, the first of ties), int64."""
+    """Index of the largest element along one axis (the first NaN if there is one, the first of
+    ties), int64.
+    """
     return xp.argmax(x, axis=dim, keepdims=keepdim) if x.ndim else xp.zeros((), "int64")
 
 
-@primitive(reduce, types="promote", law=_along_law, normalize=along, reference="torch.argmin", onnx="ArgMin", samples=_DIM)
+@primitive(
+    reduce,
+    types="promote",
+    law=_along_law,
+    normalize=along,
+    reference="torch.argmin",
+    onnx="ArgMin",
+    samples=_DIM,
+)
 def argmin(x, /, *, dim, keepdim=False):
-    """Index of the smallest element along one axis (the first NaN if there is one, the first of ties), int64."""
+    """Index of the smallest element along one axis (the first NaN if there is one, the first of
+    ties), int64.
+    """
     return xp.argmin(x, axis=dim, keepdims=keepdim) if x.ndim else xp.zeros((), "int64")
 
 
@@ -110,17 +175,37 @@ def _pick(x: Any, index: Any, dim: int, keepdim: bool) -> Any:
     return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
 
 
-@primitive(reduce, types="promote", law=_along_law, normalize=along, outputs=("values", "indices"), constant=("indices",),
-           reference="torch.max", samples=_DIM)  # fmt: skip
+@primitive(
+    reduce,
+    types="promote",
+    law=_along_law,
+    normalize=along,
+    outputs=("values", "indices"),
+    constant=("indices",),
+    reference="torch.max",
+    samples=_DIM,
+)
 def max_along(x, /, *, dim, keepdim=False):
-    """The largest element along one axis and its index: (values, indices); the gradient goes to that element."""
+    """The largest element along one axis and its index: (values, indices); the gradient goes to
+    that element.
+    """
     return _pick(x, xp.argmax(x, axis=dim) if x.ndim else xp.zeros((), "int64"), dim, keepdim)
 
 
-@primitive(reduce, types="promote", law=_along_law, normalize=along, outputs=("values", "indices"), constant=("indices",),
-           reference="torch.min", samples=_DIM)  # fmt: skip
+@primitive(
+    reduce,
+    types="promote",
+    law=_along_law,
+    normalize=along,
+    outputs=("values", "indices"),
+    constant=("indices",),
+    reference="torch.min",
+    samples=_DIM,
+)
 def min_along(x, /, *, dim, keepdim=False):
-    """The smallest element along one axis and its index: (values, indices); the gradient goes to that element."""
+    """The smallest element along one axis and its index: (values, indices); the gradient goes to
+    that element.
+    """
     return _pick(x, xp.argmin(x, axis=dim) if x.ndim else xp.zeros((), "int64"), dim, keepdim)
 
 
@@ -142,13 +227,27 @@ def _truth_law(op: Op, x: Spec, *, dim: tuple, keepdim: bool) -> Spec:
 _TRUTH = (S(B(5, 3), dim=None, keepdim=False), S(B(5, 3), dim=(1,), keepdim=True))
 
 
-@primitive(reduce, types="promote", law=_truth_law, normalize=reduced, reference="torch.any", samples=_TRUTH)
+@primitive(
+    reduce,
+    types="promote",
+    law=_truth_law,
+    normalize=reduced,
+    reference="torch.any",
+    samples=_TRUTH,
+)
 def any(x, /, *, dim=None, keepdim=False):
     """Whether any element is nonzero."""
     return xp.any(x, axis=dim, keepdims=keepdim)
 
 
-@primitive(reduce, types="promote", law=_truth_law, normalize=reduced, reference="torch.all", samples=_TRUTH)
+@primitive(
+    reduce,
+    types="promote",
+    law=_truth_law,
+    normalize=reduced,
+    reference="torch.all",
+    samples=_TRUTH,
+)
 def all(x, /, *, dim=None, keepdim=False):
     """Whether all elements are nonzero."""
     return xp.all(x, axis=dim, keepdims=keepdim)
@@ -159,11 +258,20 @@ def _same_sum_law(op: Op, x: Spec, *, dim: int) -> Spec:
     return Spec(x.shape, x.dtype if x.dtype.category == dtypes.FLOATING else dtypes.int64)
 
 
-@primitive(order, types="sum", law=_same_sum_law, normalize=along, reference="torch.cumsum", onnx="CumSum",
-           samples=(S(F(5, 3), dim=0), S(F(7), dim=-1), S(F(), dim=0), S(F(0, 3), dim=1)))  # fmt: skip
+@primitive(
+    order,
+    types="sum",
+    law=_same_sum_law,
+    normalize=along,
+    reference="torch.cumsum",
+    onnx="CumSum",
+    samples=(S(F(5, 3), dim=0), S(F(7), dim=-1), S(F(), dim=0), S(F(0, 3), dim=1)),
+)
 def cumsum(x, /, *, dim):
     """Cumulative sum along an axis,  yᵢ = Σ_{j ≤ i} xⱼ."""
     return xp.cumsum(x, axis=dim) if x.ndim else x.copy()
 
 
-cumsum.vjp(x=lambda g, dim: flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if g.ndim else g)
+cumsum.vjp(
+    x=lambda g, dim: flip(cumsum(flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if g.ndim else g
+)

@@ -1,4 +1,5 @@
-"""What an op's record says of its own samples: operand shapes and ranges from which checks, tests and docs draw.
+"""What an op's record says of its own samples: operand shapes and ranges from which checks, tests
+and docs draw.
 
     samples=(S(F(5, 3), dim=1), S(F(7), I(11, high=7), dim=0))
 
@@ -13,11 +14,13 @@ import numpy as np
 
 from .record import Op
 
-__all__ = ["B", "F", "I", "S", "Sample", "Draw", "samples_of"]
+__all__ = ["B", "Draw", "F", "I", "S", "Sample", "samples_of"]
 
 
 class Draw(NamedTuple):
-    """One operand to draw: `kind` f (uniform floats), i (integers), b (bools), p (a permutation's worth of distinct floats)."""
+    """One operand to draw: `kind` f (uniform floats), i (integers), b (bools), p (a
+    permutation's worth of distinct floats).
+    """
 
     shape: tuple[int, ...]
     kind: str
@@ -31,12 +34,18 @@ class Draw(NamedTuple):
         if self.kind == "b":
             return np.asarray(rng.random(self.shape) < 0.5)
         n = int(np.prod(self.shape))
-        x = self.low + (self.high - self.low) * (rng.permutation(n) + rng.uniform(0.25, 0.75, n)) / max(n, 1)
-        return np.asarray(x.reshape(self.shape), dtype)  # stratified: no two values closer than half a step, so order is stable
+        x = self.low + (self.high - self.low) * (
+            rng.permutation(n) + rng.uniform(0.25, 0.75, n)
+        ) / max(n, 1)
+        return np.asarray(
+            x.reshape(self.shape), dtype
+        )  # stratified: no two values closer than half a step, so order is stable
 
 
 class Sample(NamedTuple):
-    """One call of an op: what to draw for each operand (None, numbers and arrays stand for themselves), and attributes."""
+    """One call of an op: what to draw for each operand (None, numbers and arrays stand for
+    themselves), and attributes.
+    """
 
     operands: tuple
     attributes: dict
@@ -68,7 +77,9 @@ def S(*operands: Any, **attributes: Any) -> Sample:
 
 
 def samples_of(op: Op) -> tuple[Sample, ...]:
-    """The samples of an op: its own, or for elementwise ops with none, plain, broadcast, 0-d and 0-size calls over its domain."""
+    """The samples of an op: its own, or for elementwise ops with none, plain, broadcast, 0-d and
+    0-size calls over its domain.
+    """
     if op.samples is not None:
         return tuple(op.samples)
     if op.kind.name != "elementwise":

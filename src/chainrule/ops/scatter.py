@@ -1,4 +1,6 @@
-"""Picking elements by index, and putting or adding them there. The two are each other's derivative."""
+"""Picking elements by index, and putting or adding them there. The two are each other's
+derivative.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +26,24 @@ def _need_integers(**index: Spec) -> None:
 
 
 def _check_range(index: Any, size: int, what: str, *, lowest: int = 0) -> None:
-    """Refuse an index outside [lowest, size): NumPy's own message names neither the op nor the place."""
+    """Refuse an index outside [lowest, size): NumPy's own message names neither the op nor the
+    place.
+    """
     if index.size:
         low, high = int(index.min()), int(index.max())
         if low < lowest or high >= size:
-            raise RangeError(f"index {high if high >= size else low} is out of range for {what} of size {size}")
+            raise RangeError(
+                f"index {high if high >= size else low} is out of range for {what} of size {size}"
+            )
 
 
 # ------------------------------------------------------------------------------- advanced indexing: x[i, :, j]
 
 
 def _index_shape(x: tuple, indices: tuple, dims: tuple) -> tuple:
-    """Indexed axes give way to the broadcast shape of the indices: in place if they are neighbours, else in front."""
+    """Indexed axes give way to the broadcast shape of the indices: in place if they are
+    neighbours, else in front.
+    """
     picked = shapes.broadcast(*[s.shape for s in indices])
     rest = [n for k, n in enumerate(x) if k not in dims]
     at = dims[0] if dims == tuple(range(dims[0], dims[0] + len(dims))) else 0
@@ -43,7 +51,9 @@ def _index_shape(x: tuple, indices: tuple, dims: tuple) -> tuple:
 
 
 def _index_law(op: Op, x: Spec, *indices: Spec, dims: tuple) -> Spec:
-    """Integer indices, one for each axis in dims, broadcast together and take the place of those axes."""
+    """Integer indices, one for each axis in dims, broadcast together and take the place of those
+    axes.
+    """
     _need_integers(**{f"indices[{k}]": s for k, s in enumerate(indices)})
     return Spec(_index_shape(x.shape, indices, dims), x.dtype)
 
@@ -55,7 +65,9 @@ def _known_axes(args: tuple, attrs: dict) -> dict:
     dims = tuple([shapes.axis(d, ndim) for d in attrs["dims"]])
     found = len(args) - (2 if "accumulate" in attrs else 1)
     if len(dims) != found or sorted(set(dims)) != list(dims):
-        raise refuse(f"dims names, in order, one axis for each of the {found} indices, found {dims}")
+        raise refuse(
+            f"dims names, in order, one axis for each of the {found} indices, found {dims}"
+        )
     return attrs | {"dims": dims}
 
 
@@ -67,11 +79,24 @@ def _places(x: Any, indices: tuple, dims: tuple) -> tuple:
     return tuple(where_)
 
 
-@primitive(gather_kind, law=_index_law, normalize=_known_axes, reference="x[indices]", onnx="GatherND",
-           samples=(S(F(5, 3), I(7, high=5), dims=(0,)), S(F(5, 3, 2), I(7, high=5), I(7, low=-2, high=2), dims=(0, 2)),
-                    S(F(5, 3, 2), I(7, 1, high=3), I(2, high=2), dims=(1, 2)), S(F(5), I(high=5), dims=(0,)), S(F(5), I(0, high=5), dims=(0,))))  # fmt: skip
+@primitive(
+    gather_kind,
+    law=_index_law,
+    normalize=_known_axes,
+    reference="x[indices]",
+    onnx="GatherND",
+    samples=(
+        S(F(5, 3), I(7, high=5), dims=(0,)),
+        S(F(5, 3, 2), I(7, high=5), I(7, low=-2, high=2), dims=(0, 2)),
+        S(F(5, 3, 2), I(7, 1, high=3), I(2, high=2), dims=(1, 2)),
+        S(F(5), I(high=5), dims=(0,)),
+        S(F(5), I(0, high=5), dims=(0,)),
+    ),
+)
 def index(x, /, *indices, dims):
-    """Elements of x at integer indices along the axes `dims`, as x[i, :, j]; negative indices count from the end."""
+    """Elements of x at integer indices along the axes `dims`, as x[i, :, j]; negative indices
+    count from the end.
+    """
     return x[_places(x, indices, dims)]
 
 
@@ -79,23 +104,39 @@ index.vjp(x=lambda g, x_shape, indices, dims: index_put(
     full(shape=x_shape, value=0.0, dtype=g.dtype), g, *indices, dims=dims, accumulate=True))  # fmt: skip
 
 
-def _index_put_law(op: Op, x: Spec, values: Spec, *indices: Spec, dims: tuple, accumulate: bool) -> Spec:
+def _index_put_law(
+    op: Op, x: Spec, values: Spec, *indices: Spec, dims: tuple, accumulate: bool
+) -> Spec:
     """The shape of x; the values broadcast to the shape that indexing would give."""
     _need_integers(**{f"indices[{k}]": s for k, s in enumerate(indices)})
     picked = _index_shape(x.shape, indices, dims)
     if accumulate and x.dtype is dtypes.bool_:
         raise DTypeError("bools cannot be added")
     if shapes.broadcast(values.shape, picked) != picked:
-        raise refuse(f"values of shape {values.shape} do not broadcast to the indexed shape {picked}")
+        raise refuse(
+            f"values of shape {values.shape} do not broadcast to the indexed shape {picked}"
+        )
     return Spec(x.shape, x.dtype)
 
 
-@primitive(scatter_kind, types="promote", promotes=("x", "values"), law=_index_put_law, normalize=_known_axes, reference="torch.index_put", onnx="ScatterND",
-           samples=(S(F(5, 3), F(2, 3), I(2, high=5), dims=(0,), accumulate=True), S(F(5, 3), F(7), I(7, high=5), I(7, high=3), dims=(0, 1), accumulate=True),
-                    S(F(5, 3), F(3), I(1, high=5), dims=(0,), accumulate=False), S(F(5), F(), I(high=5), dims=(0,), accumulate=False)))  # fmt: skip
+@primitive(
+    scatter_kind,
+    types="promote",
+    promotes=("x", "values"),
+    law=_index_put_law,
+    normalize=_known_axes,
+    reference="torch.index_put",
+    onnx="ScatterND",
+    samples=(
+        S(F(5, 3), F(2, 3), I(2, high=5), dims=(0,), accumulate=True),
+        S(F(5, 3), F(7), I(7, high=5), I(7, high=3), dims=(0, 1), accumulate=True),
+        S(F(5, 3), F(3), I(1, high=5), dims=(0,), accumulate=False),
+        S(F(5), F(), I(high=5), dims=(0,), accumulate=False),
+    ),
+)
 def index_put(x, values, /, *indices, dims, accumulate=False):
-    """x with values put (or added, accumulate) at integer indices along `dims`. Where an index occurs twice, the last put stays,
-    and adds happen in the order of the index."""
+    """x with values put (or added, accumulate) at integer indices along `dims`. Where an index
+    occurs twice, the last put stays, and adds happen in the order of the index."""
     y = xp.asarray(x).copy()
     places = _places(y, indices, dims)
     if not accumulate:
@@ -108,7 +149,9 @@ def index_put(x, values, /, *indices, dims, accumulate=False):
 
 
 def _add_rows(y: Any, index: Any, values: Any) -> None:
-    """y[index] += values row by row, by sorting: rows of one index become neighbours and are summed in their order."""
+    """y[index] += values row by row, by sorting: rows of one index become neighbours and are
+    summed in their order.
+    """
     rows = xp.broadcast_to(values, (*index.shape, *y.shape[1:])).reshape(index.size, -1)
     flat = index.reshape(-1) % y.shape[0]
     by = xp.argsort(flat, kind="stable")
@@ -118,9 +161,17 @@ def _add_rows(y: Any, index: Any, values: Any) -> None:
 
 
 index_put.vjp(
-    x=lambda g, indices, values_shape, dims, accumulate: g
-    if accumulate
-    else index_put(g, full(shape=values_shape, value=0.0, dtype=g.dtype), *indices, dims=dims, accumulate=False),
+    x=lambda g, indices, values_shape, dims, accumulate: (
+        g
+        if accumulate
+        else index_put(
+            g,
+            full(shape=values_shape, value=0.0, dtype=g.dtype),
+            *indices,
+            dims=dims,
+            accumulate=False,
+        )
+    ),
     values=lambda g, indices, dims: index(g, *indices, dims=dims),
 )
 
@@ -128,7 +179,9 @@ index_put.vjp(
 
 
 def _gather_law(op: Op, x: Spec, at: Spec, *, dim: int) -> Spec:
-    """x and index have as many axes; on every axis but `dim` the index is no longer than x. The result has the index's shape."""
+    """x and index have as many axes; on every axis but `dim` the index is no longer than x. The
+    result has the index's shape.
+    """
     _need_integers(index=at)
     _fits(x.shape, at.shape, dim)
     return Spec(at.shape, x.dtype)
@@ -143,19 +196,35 @@ def _fits(x: tuple, at: tuple, dim: int) -> None:
 
 
 def _grid(at: Any, dim: int) -> tuple:
-    """For each element of an index along `dim`, its full position: the index on `dim`, its own place on the others."""
+    """For each element of an index along `dim`, its full position: the index on `dim`, its own
+    place on the others.
+    """
     if not at.ndim:
         return (at,)
     out = []
     for k, n in enumerate(at.shape):
-        out.append(at if k == dim else xp.arange(n).reshape([-1 if j == k else 1 for j in range(at.ndim)]))
+        out.append(
+            at if k == dim else xp.arange(n).reshape([-1 if j == k else 1 for j in range(at.ndim)])
+        )
     return tuple(out)
 
 
-_ALONG = (S(F(5, 3), I(5, 2, high=3), dim=1), S(F(5, 3), I(7, 3, high=5), dim=0), S(F(5, 3), I(2, 1, high=3), dim=-1), S(F(7), I(5, high=7), dim=0))
+_ALONG = (
+    S(F(5, 3), I(5, 2, high=3), dim=1),
+    S(F(5, 3), I(7, 3, high=5), dim=0),
+    S(F(5, 3), I(2, 1, high=3), dim=-1),
+    S(F(7), I(5, high=7), dim=0),
+)
 
 
-@primitive(gather_kind, law=_gather_law, normalize=along, reference="torch.gather", onnx="GatherElements", samples=_ALONG)
+@primitive(
+    gather_kind,
+    law=_gather_law,
+    normalize=along,
+    reference="torch.gather",
+    onnx="GatherElements",
+    samples=_ALONG,
+)
 def gather(x, at, /, *, dim):
     """Elements of x picked along one axis:  y[i, j] = x[i, at[i, j]]  for dim = 1."""
     if not x.ndim:
@@ -165,11 +234,17 @@ def gather(x, at, /, *, dim):
     return x[_grid(at, dim)]
 
 
-gather.vjp(x=lambda g, at, x_shape, dim: scatter_add(full(shape=x_shape, value=0.0, dtype=g.dtype), at, g, dim=dim))
+gather.vjp(
+    x=lambda g, at, x_shape, dim: scatter_add(
+        full(shape=x_shape, value=0.0, dtype=g.dtype), at, g, dim=dim
+    )
+)
 
 
 def _scatter_law(op: Op, x: Spec, at: Spec, source: Spec, *, dim: int) -> Spec:
-    """All have as many axes; the index is no longer than the source, nor (but on `dim`) than x. The result has x's shape."""
+    """All have as many axes; the index is no longer than the source, nor (but on `dim`) than x.
+    The result has x's shape.
+    """
     _need_integers(index=at)
     _fits(x.shape, at.shape, dim)
     if not source.weak:
@@ -180,9 +255,19 @@ def _scatter_law(op: Op, x: Spec, at: Spec, source: Spec, *, dim: int) -> Spec:
 _PUT = (S(F(5, 3), I(5, 1, high=3), F(5, 1), dim=1), S(F(5, 3), I(1, 3, high=5), F(2, 3), dim=0))
 
 
-@primitive(scatter_kind, types="promote", promotes=("x", "source"), law=_scatter_law, normalize=along, reference="torch.scatter", samples=_PUT)
+@primitive(
+    scatter_kind,
+    types="promote",
+    promotes=("x", "source"),
+    law=_scatter_law,
+    normalize=along,
+    reference="torch.scatter",
+    samples=_PUT,
+)
 def scatter(x, at, source, /, *, dim):
-    """x with elements replaced along one axis:  y[i, at[i, j]] = source[i, j]  for dim = 1. Of equal places, the last stays."""
+    """x with elements replaced along one axis:  y[i, at[i, j]] = source[i, j]  for dim = 1. Of
+    equal places, the last stays.
+    """
     y = xp.asarray(x).copy()
     if not y.ndim:
         return y if not at.size else xp.asarray(source).reshape(()).copy()
@@ -202,23 +287,45 @@ scatter.vjp(
 )
 
 
-@primitive(scatter_kind, types="promote", promotes=("x", "source"), law=_scatter_law, normalize=along, reference="torch.scatter_add",
-           samples=(S(F(5, 3), I(5, 7, high=3), F(5, 7), dim=1), S(F(5, 3), I(2, 3, high=5), F(3, 3), dim=0)))  # fmt: skip
+@primitive(
+    scatter_kind,
+    types="promote",
+    promotes=("x", "source"),
+    law=_scatter_law,
+    normalize=along,
+    reference="torch.scatter_add",
+    samples=(
+        S(F(5, 3), I(5, 7, high=3), F(5, 7), dim=1),
+        S(F(5, 3), I(2, 3, high=5), F(3, 3), dim=0),
+    ),
+)
 def scatter_add(x, at, source, /, *, dim):
-    """x with elements added along one axis:  y[i, at[i, j]] += source[i, j]  for dim = 1, in the order of j."""
+    """x with elements added along one axis:  y[i, at[i, j]] += source[i, j]  for dim = 1, in the
+    order of j.
+    """
     y = xp.asarray(x).copy()
     if not y.ndim:
         return y + xp.sum(source) if at.size else y
     _check_range(at, y.shape[dim], f"dimension {dim}")
-    flat, step = xp.zeros((1,) * y.ndim, "int64"), 1  # one flat index: adding at it is many times faster than at a tuple
+    flat, step = (
+        xp.zeros((1,) * y.ndim, "int64"),
+        1,
+    )  # one flat index: adding at it is many times faster than at a tuple
     for k, place in reversed(list(enumerate(_grid(at, dim)))):
         flat = flat + place * step
         step *= y.shape[k]
-    xp.add_at(y.reshape(-1), flat.reshape(-1), xp.broadcast_to(_upto(source, at.shape), at.shape).reshape(-1))
+    xp.add_at(
+        y.reshape(-1),
+        flat.reshape(-1),
+        xp.broadcast_to(_upto(source, at.shape), at.shape).reshape(-1),
+    )
     return y
 
 
-scatter_add.vjp(x=lambda g: g, source=lambda g, at, source_shape, dim: _from_corner(gather(g, at, dim=dim), source_shape))
+scatter_add.vjp(
+    x=lambda g: g,
+    source=lambda g, at, source_shape, dim: _from_corner(gather(g, at, dim=dim), source_shape),
+)
 
 
 def _from_corner(g: Any, shape: tuple) -> Any:
@@ -236,10 +343,17 @@ def _embedding_law(op: Op, weight: Spec, at: Spec, *, padding: int | None) -> Sp
     return Spec((*at.shape, weight.shape[1]), weight.dtype)
 
 
-@primitive(gather_kind, law=_embedding_law, reference="torch.nn.functional.embedding", onnx="Gather",
-           samples=(S(F(7, 3), I(5, 2, high=7), padding=None), S(F(7, 3), I(5, high=7), padding=None)))  # fmt: skip
+@primitive(
+    gather_kind,
+    law=_embedding_law,
+    reference="torch.nn.functional.embedding",
+    onnx="Gather",
+    samples=(S(F(7, 3), I(5, 2, high=7), padding=None), S(F(7, 3), I(5, high=7), padding=None)),
+)
 def embedding(weight, at, /, *, padding=None):
-    """Rows of a table,  y[…] = weight[at[…]].  Row `padding` gets no gradient. The gradient is dense and deterministic."""
+    """Rows of a table,  y[…] = weight[at[…]].  Row `padding` gets no gradient. The gradient is
+    dense and deterministic.
+    """
     _check_range(at, weight.shape[0], "the table")
     return weight[at]
 

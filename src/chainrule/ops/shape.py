@@ -1,7 +1,7 @@
 """Views, which share memory, and the ops that move elements: joining, flipping, padding.
 
-A view op applied to a raw array returns a NumPy view of the same memory; the Tensor above it shares the storage. Paths of view ops are how
-in-place writes find their place (see `tensor.storage`).
+A view op applied to a raw array returns a NumPy view of the same memory; the Tensor above it shares
+the storage. Paths of view ops are how in-place writes find their place (see `tensor.storage`).
 """
 
 from __future__ import annotations
@@ -29,10 +29,23 @@ def _resolved(args: tuple, attrs: dict) -> dict:
     return attrs | {"shape": shapes.resolve(attrs["shape"], shapes.size(args[0].shape))}
 
 
-@primitive(view_kind, law=_view_law, normalize=_resolved, reference="torch.reshape", onnx="Reshape",
-           samples=(S(F(5, 6), shape=(3, 10)), S(F(5, 3), shape=(-1,)), S(F(), shape=(1, 1)), S(F(0, 3), shape=(3, 0))))  # fmt: skip
+@primitive(
+    view_kind,
+    law=_view_law,
+    normalize=_resolved,
+    reference="torch.reshape",
+    onnx="Reshape",
+    samples=(
+        S(F(5, 6), shape=(3, 10)),
+        S(F(5, 3), shape=(-1,)),
+        S(F(), shape=(1, 1)),
+        S(F(0, 3), shape=(3, 0)),
+    ),
+)
 def view(x, /, *, shape):
-    """The same elements in row-major order under another shape. A raw array that cannot be viewed so is copied."""
+    """The same elements in row-major order under another shape. A raw array that cannot be
+    viewed so is copied.
+    """
     return xp.reshape(x, shape)
 
 
@@ -52,8 +65,14 @@ def _permutation(args: tuple, attrs: dict) -> dict:
     return attrs | {"dims": dims}
 
 
-@primitive(view_kind, law=_permute_law, normalize=_permutation, reference="torch.permute", onnx="Transpose",
-           samples=(S(F(5, 3, 2), dims=(2, 0, 1)), S(F(), dims=()), S(F(0, 3), dims=(1, 0))))  # fmt: skip
+@primitive(
+    view_kind,
+    law=_permute_law,
+    normalize=_permutation,
+    reference="torch.permute",
+    onnx="Transpose",
+    samples=(S(F(5, 3, 2), dims=(2, 0, 1)), S(F(), dims=()), S(F(0, 3), dims=(1, 0))),
+)
 def permute(x, /, *, dims):
     """The axes in another order: axis k of y is axis dims[k] of x."""
     return xp.transpose(x, dims)
@@ -84,13 +103,26 @@ def _expanded(args: tuple, attrs: dict) -> dict:
         if n == -1 and m is None:
             raise refuse(f"-1 is not allowed for a new leading axis, found {new}")
         if m is not None and n != -1 and m not in (1, n):
-            raise refuse(f"only an axis of size 1 can be expanded; axis {k - extra} has size {m}, asked for {n}")
+            raise refuse(
+                f"only an axis of size 1 can be expanded; axis {k - extra} has size {m}, asked for {n}"
+            )
         out.append(m if n == -1 else n)
     return attrs | {"shape": tuple(out)}
 
 
-@primitive(view_kind, law=_expand_law, normalize=_expanded, reference="torch.Tensor.expand", onnx="Expand",
-           samples=(S(F(5, 1), shape=(2, 5, 3)), S(F(3), shape=(-1,)), S(F(), shape=(2, 3)), S(F(1, 3), shape=(0, 3))))  # fmt: skip
+@primitive(
+    view_kind,
+    law=_expand_law,
+    normalize=_expanded,
+    reference="torch.Tensor.expand",
+    onnx="Expand",
+    samples=(
+        S(F(5, 1), shape=(2, 5, 3)),
+        S(F(3), shape=(-1,)),
+        S(F(), shape=(2, 3)),
+        S(F(1, 3), shape=(0, 3)),
+    ),
+)
 def expand(x, /, *, shape):
     """x repeated along axes of size 1 and new leading axes, without copying."""
     return xp.broadcast_to(x, shape)
@@ -111,20 +143,40 @@ def _bounds(args: tuple, attrs: dict) -> dict:
         raise refuse("a 0-d tensor cannot be sliced")
     dim = shapes.axis(dim, x.ndim)
     if attrs["step"] < 1:
-        raise refuse(f"the step of a slice must be at least 1, found {attrs['step']}", hint="flip reverses an axis")
+        raise refuse(
+            f"the step of a slice must be at least 1, found {attrs['step']}",
+            hint="flip reverses an axis",
+        )
     start, stop, step = slice(attrs["start"], attrs["stop"], attrs["step"]).indices(x.shape[dim])
     return {"dim": dim, "start": start, "stop": max(start, stop), "step": step}
 
 
-@primitive(view_kind, law=_slice_law, normalize=_bounds, reference="torch.narrow", onnx="Slice",
-           samples=(S(F(7, 3), dim=0, start=1, stop=6, step=2), S(F(5, 3), dim=1, start=-2, stop=None, step=1), S(F(5), dim=0, start=3, stop=3, step=1)))  # fmt: skip
+@primitive(
+    view_kind,
+    law=_slice_law,
+    normalize=_bounds,
+    reference="torch.narrow",
+    onnx="Slice",
+    samples=(
+        S(F(7, 3), dim=0, start=1, stop=6, step=2),
+        S(F(5, 3), dim=1, start=-2, stop=None, step=1),
+        S(F(5), dim=0, start=3, stop=3, step=1),
+    ),
+)
 def slice_(x, /, *, dim, start=0, stop=None, step=1):
-    """Every step-th element of one axis, from start up to, not including, stop; negative bounds count from the end."""
+    """Every step-th element of one axis, from start up to, not including, stop; negative bounds
+    count from the end.
+    """
     return x[(slice(None),) * dim + (slice(start, stop, step),)]
 
 
-slice_.vjp(x=lambda g, x_shape, dim, start, stop, step: view_scatter(
-    full(shape=x_shape, value=0.0, dtype=g.dtype), g, path=((slice_, (("dim", dim), ("start", start), ("stop", stop), ("step", step))),)))  # fmt: skip
+slice_.vjp(
+    x=lambda g, x_shape, dim, start, stop, step: view_scatter(
+        full(shape=x_shape, value=0.0, dtype=g.dtype),
+        g,
+        path=((slice_, (("dim", dim), ("start", start), ("stop", stop), ("step", step))),),
+    )
+)
 
 
 def _select_law(op: Op, x: Spec, *, dim: int, index: int) -> Spec:
@@ -143,22 +195,38 @@ def _one(args: tuple, attrs: dict) -> dict:
     return {"dim": dim, "index": index % n}
 
 
-@primitive(view_kind, law=_select_law, normalize=_one, reference="torch.select",
-           samples=(S(F(5, 3), dim=0, index=2), S(F(5, 3), dim=-1, index=-1), S(F(7), dim=0, index=0)))  # fmt: skip
+@primitive(
+    view_kind,
+    law=_select_law,
+    normalize=_one,
+    reference="torch.select",
+    samples=(S(F(5, 3), dim=0, index=2), S(F(5, 3), dim=-1, index=-1), S(F(7), dim=0, index=0)),
+)
 def select(x, /, *, dim, index):
     """The slice at one index of one axis, which disappears."""
     return x[(slice(None),) * dim + (index, ...)]
 
 
-select.vjp(x=lambda g, x_shape, dim, index: view_scatter(
-    full(shape=x_shape, value=0.0, dtype=g.dtype), g, path=((select, (("dim", dim), ("index", index))),)))  # fmt: skip
+select.vjp(
+    x=lambda g, x_shape, dim, index: view_scatter(
+        full(shape=x_shape, value=0.0, dtype=g.dtype),
+        g,
+        path=((select, (("dim", dim), ("index", index))),),
+    )
+)
 
 
 def _diagonal_law(op: Op, x: Spec, *, offset: int, dim1: int, dim2: int) -> Spec:
     """Two axes give way to one, the last: their diagonal."""
     rest = [n for k, n in enumerate(x.shape) if k not in (dim1, dim2)]
     rows, columns = x.shape[dim1], x.shape[dim2]
-    return Spec((*rest, max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns))), x.dtype)
+    return Spec(
+        (
+            *rest,
+            max(0, min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)),
+        ),
+        x.dtype,
+    )
 
 
 def _two_axes(args: tuple, attrs: dict) -> dict:
@@ -169,20 +237,33 @@ def _two_axes(args: tuple, attrs: dict) -> dict:
     return attrs | {"dim1": d1, "dim2": d2}
 
 
-@primitive(view_kind, law=_diagonal_law, normalize=_two_axes, reference="torch.diagonal",
-           samples=(S(F(5, 3), offset=0, dim1=0, dim2=1), S(F(2, 5, 3), offset=-1, dim1=2, dim2=1)))  # fmt: skip
+@primitive(
+    view_kind,
+    law=_diagonal_law,
+    normalize=_two_axes,
+    reference="torch.diagonal",
+    samples=(S(F(5, 3), offset=0, dim1=0, dim2=1), S(F(2, 5, 3), offset=-1, dim1=2, dim2=1)),
+)
 def diagonal(x, /, *, offset=0, dim1=0, dim2=1):
     """The diagonal of two axes, as the last axis."""
     d1, d2 = x.strides[dim1] // x.itemsize, x.strides[dim2] // x.itemsize
-    shape, strides = _diagonal_law(None, Spec(x.shape, None), offset=offset, dim1=dim1, dim2=dim2).shape, list(x.strides)
+    shape, strides = (
+        _diagonal_law(None, Spec(x.shape, None), offset=offset, dim1=dim1, dim2=dim2).shape,
+        list(x.strides),
+    )
     kept = [s // x.itemsize for k, s in enumerate(strides) if k not in (dim1, dim2)]
     start = x[(slice(None),) * dim1 + (slice(max(0, -offset), None),)]
     start = start[(slice(None),) * dim2 + (slice(max(0, offset), None),)]
     return xp.restrided(start, shape, (*kept, d1 + d2))
 
 
-diagonal.vjp(x=lambda g, x_shape, offset, dim1, dim2: view_scatter(
-    full(shape=x_shape, value=0.0, dtype=g.dtype), g, path=((diagonal, (("offset", offset), ("dim1", dim1), ("dim2", dim2))),)))  # fmt: skip
+diagonal.vjp(
+    x=lambda g, x_shape, offset, dim1, dim2: view_scatter(
+        full(shape=x_shape, value=0.0, dtype=g.dtype),
+        g,
+        path=((diagonal, (("offset", offset), ("dim1", dim1), ("dim2", dim2))),),
+    )
+)
 
 for _op in (slice_, select, diagonal):
     _op.takes_part = True
@@ -202,10 +283,14 @@ def _view_scatter_law(op: Op, x: Spec, value: Spec, *, path: tuple) -> Spec:
     place = x
     for view_op, attrs in path:
         if view_op.normalize((place,), dict(attrs)) != dict(attrs):
-            raise refuse(f"the path does not fit x: {view_op.name} with {dict(attrs)} on shape {place.shape}")
+            raise refuse(
+                f"the path does not fit x: {view_op.name} with {dict(attrs)} on shape {place.shape}"
+            )
         place = view_op.infer((place,), dict(attrs))[0]
     if shapes.broadcast(value.shape, place.shape) != place.shape:
-        raise refuse(f"a value of shape {value.shape} does not broadcast to the view of shape {place.shape}")
+        raise refuse(
+            f"a value of shape {value.shape} does not broadcast to the view of shape {place.shape}"
+        )
     return Spec(x.shape, x.dtype)
 
 
@@ -214,7 +299,9 @@ def _view_scatter_law(op: Op, x: Spec, value: Spec, *, path: tuple) -> Spec:
     S(F(5, 3), F(3), path=((slice_, (("dim", 0), ("start", 1), ("stop", 4), ("step", 1))),)),
 ))  # fmt: skip
 def view_scatter(x, value, /, *, path):
-    """x with what a path of views leads to replaced by a value: the meaning of a write through a view."""
+    """x with what a path of views leads to replaced by a value: the meaning of a write through a
+    view.
+    """
     y = x.copy()
     place = y
     for op, attrs in path:
@@ -224,7 +311,9 @@ def view_scatter(x, value, /, *, path):
 
 
 view_scatter.vjp(
-    x=lambda g, value_shape, path: view_scatter(g, full(shape=value_shape, value=0.0, dtype=g.dtype), path=path),
+    x=lambda g, value_shape, path: view_scatter(
+        g, full(shape=value_shape, value=0.0, dtype=g.dtype), path=path
+    ),
     value=lambda g, path: walk(g, path),
 )
 
@@ -253,7 +342,10 @@ def _cat_law(op: Op, *xs: Spec, dim: int) -> Spec:
     n = 0
     for s in xs:
         n += s.shape[dim]
-    return Spec((*first.shape[:dim], n, *first.shape[dim + 1 :]), dtypes.promote([(s.dtype, dtypes.AXES) for s in xs]))
+    return Spec(
+        (*first.shape[:dim], n, *first.shape[dim + 1 :]),
+        dtypes.promote([(s.dtype, dtypes.AXES) for s in xs]),
+    )
 
 
 def _cat_dim(args: tuple, attrs: dict) -> dict:
@@ -264,8 +356,19 @@ def _cat_dim(args: tuple, attrs: dict) -> dict:
     return attrs | {"dim": shapes.axis(attrs["dim"], args[0].ndim)}
 
 
-@primitive(concat, types="promote", law=_cat_law, normalize=_cat_dim, reference="torch.cat", onnx="Concat",
-           samples=(S(F(5, 3), F(2, 3), dim=0), S(F(5, 3), F(5, 1), F(5, 2), dim=-1), S(F(0, 3), F(2, 3), dim=0)))  # fmt: skip
+@primitive(
+    concat,
+    types="promote",
+    law=_cat_law,
+    normalize=_cat_dim,
+    reference="torch.cat",
+    onnx="Concat",
+    samples=(
+        S(F(5, 3), F(2, 3), dim=0),
+        S(F(5, 3), F(5, 1), F(5, 2), dim=-1),
+        S(F(0, 3), F(2, 3), dim=0),
+    ),
+)
 def cat(*xs, dim=0):
     """Tensors joined along an existing axis."""
     return xp.concatenate(xs, axis=dim)
@@ -288,7 +391,9 @@ def _stack_law(op: Op, *xs: Spec, dim: int) -> Spec:
         if s.shape != xs[0].shape:
             raise refuse(f"tensors to stack must have one shape, found {xs[0].shape} and {s.shape}")
     shape = xs[0].shape
-    return Spec((*shape[:dim], len(xs), *shape[dim:]), dtypes.promote([(s.dtype, dtypes.AXES) for s in xs]))
+    return Spec(
+        (*shape[:dim], len(xs), *shape[dim:]), dtypes.promote([(s.dtype, dtypes.AXES) for s in xs])
+    )
 
 
 def _stack_dim(args: tuple, attrs: dict) -> dict:
@@ -297,8 +402,14 @@ def _stack_dim(args: tuple, attrs: dict) -> dict:
     return attrs | {"dim": shapes.axis(attrs["dim"], args[0].ndim + 1)}
 
 
-@primitive(concat, types="promote", law=_stack_law, normalize=_stack_dim, reference="torch.stack",
-           samples=(S(F(5, 3), F(5, 3), dim=1), S(F(), F(), F(), dim=0)))  # fmt: skip
+@primitive(
+    concat,
+    types="promote",
+    law=_stack_law,
+    normalize=_stack_dim,
+    reference="torch.stack",
+    samples=(S(F(5, 3), F(5, 3), dim=1), S(F(), F(), F(), dim=0)),
+)
 def stack(*xs, dim=0):
     """Tensors of one shape joined along a new axis."""
     return xp.stack(xs, axis=dim)
@@ -313,10 +424,18 @@ def _same(op: Op, x: Spec, **attrs: Any) -> Spec:
 
 
 def _axes_tuple(args: tuple, attrs: dict) -> dict:
-    return attrs | {"dims": shapes.axes(tuple(attrs["dims"]), args[0].ndim) if attrs["dims"] != () else ()}
+    return attrs | {
+        "dims": shapes.axes(tuple(attrs["dims"]), args[0].ndim) if attrs["dims"] != () else ()
+    }
 
 
-@primitive(scatter, law=_same, normalize=_axes_tuple, reference="torch.flip", samples=(S(F(5, 3), dims=(0,)), S(F(5, 3), dims=(-1, 0))))
+@primitive(
+    scatter,
+    law=_same,
+    normalize=_axes_tuple,
+    reference="torch.flip",
+    samples=(S(F(5, 3), dims=(0,)), S(F(5, 3), dims=(-1, 0))),
+)
 def flip(x, /, *, dims):
     """The order of elements reversed along axes (a copy, as in PyTorch)."""
     return xp.flip(x, dims).copy()
@@ -335,13 +454,32 @@ def _pad_law(op: Op, x: Spec, *, pads: tuple, value: float) -> Spec:
     return Spec(shape, x.dtype)
 
 
-@primitive(scatter, law=_pad_law, reference="torch.nn.functional.pad", onnx="Pad",
-           samples=(S(F(5, 3), pads=((0, 0), (1, 2)), value=0.5), S(F(5, 3), pads=((2, -1), (0, 1)), value=0.0)))  # fmt: skip
+@primitive(
+    scatter,
+    law=_pad_law,
+    reference="torch.nn.functional.pad",
+    onnx="Pad",
+    samples=(
+        S(F(5, 3), pads=((0, 0), (1, 2)), value=0.5),
+        S(F(5, 3), pads=((2, -1), (0, 1)), value=0.0),
+    ),
+)
 def pad(x, /, *, pads, value=0.0):
-    """x surrounded by a constant: `pads` has (before, after) for each axis; negative amounts cut."""
+    """x surrounded by a constant: `pads` has (before, after) for each axis; negative amounts
+    cut.
+    """
     shape = tuple([n + a + b for n, (a, b) in zip(x.shape, pads, strict=True)])
-    y = xp.convert(xp.full(shape, value, "float32"), dtypes.bfloat16) if x.dtype == dtypes.BF16_BITS else xp.full(shape, value, x.dtype)
-    to = tuple([slice(max(a, 0), max(a, 0) + n + min(a, 0) + min(b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True)])
+    y = (
+        xp.convert(xp.full(shape, value, "float32"), dtypes.bfloat16)
+        if x.dtype == dtypes.BF16_BITS
+        else xp.full(shape, value, x.dtype)
+    )
+    to = tuple(
+        [
+            slice(max(a, 0), max(a, 0) + n + min(a, 0) + min(b, 0))
+            for n, (a, b) in zip(x.shape, pads, strict=True)
+        ]
+    )
     of = tuple([slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pads, strict=True)])
     y[to] = x[of]
     return y

@@ -1,11 +1,14 @@
 """Convolution and pooling over any number of spatial axes.
 
-Legend: N batch, C channels in, O channels out, G groups, S spatial sizes of the input, P positions of the output, K kernel sizes.
+Legend: N batch, C channels in, O channels out, G groups, S spatial sizes of the input, P positions
+of the output, K kernel sizes.
 
-Attributes here are in normal form: `stride`, `dilation` one number per spatial axis, `padding` a (before, after) pair per spatial axis.
+Attributes here are in normal form: `stride`, `dilation` one number per spatial axis, `padding` a
+(before, after) pair per spatial axis.
 
-Convolution is linear in x and in w, so it has two adjoints, and the three ops are each other's derivatives: all orders come from three bodies.
-    conv(x, w) → y        conv_input(g, w) → like x        conv_weight(x, g) → like w
+Convolution is linear in x and in w, so it has two adjoints, and the three ops are each other's
+derivatives: all orders come from three bodies. conv(x, w) → y        conv_input(g, w) → like x
+conv_weight(x, g) → like w
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ from .samples import F, S
 from .scatter import scatter_add
 from .shape import view
 
-BLOCK = 2**19  # bytes of unfolded windows made at a time: they stay in the second-level cache between being written and multiplied
+BLOCK = (
+    2**19
+)  # bytes of unfolded windows made at a time: they stay in the second-level cache between being written and multiplied
 
 
 def positions(s: int, k: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
@@ -31,13 +36,16 @@ def positions(s: int, k: int, stride: int, padding: tuple[int, int], dilation: i
     return (s + padding[0] + padding[1] - dilation * (k - 1) - 1) // stride + 1
 
 
-def _output_sizes(sizes: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) -> tuple:
+def _output_sizes(
+    sizes: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple
+) -> tuple:
     out = tuple([positions(*v) for v in zip(sizes, kernel, stride, padding, dilation, strict=True)])
     for k, p in enumerate(out):
         if p < 1:
             reach = dilation[k] * (kernel[k] - 1) + 1
             raise refuse(
-                f"the window must fit: on spatial axis {k} it spans {reach} but the padded input has {sizes[k] + padding[k][0] + padding[k][1]}"
+                f"the window must fit: on spatial axis {k} it spans {reach} but the padded input has "
+                f"{sizes[k] + padding[k][0] + padding[k][1]}"
             )
     return out
 
@@ -55,7 +63,11 @@ def _check_geometry(n: int, **attrs: tuple) -> None:
 def windows(x: Any, kernel: tuple, stride: tuple, dilation: tuple, out: tuple) -> Any:
     """All windows of padded x (N, C, *S) as a view (N, C, *K, *P): no element is copied."""
     steps = x.strides[2:]
-    strides = (*x.strides[:2], *[s * d for s, d in zip(steps, dilation, strict=True)], *[s * t for s, t in zip(steps, stride, strict=True)])
+    strides = (
+        *x.strides[:2],
+        *[s * d for s, d in zip(steps, dilation, strict=True)],
+        *[s * t for s, t in zip(steps, stride, strict=True)],
+    )
     return xp.as_strided(x, (*x.shape[:2], *kernel, *out), strides)
 
 
@@ -63,8 +75,18 @@ def padded(x: Any, padding: tuple, value: float = 0.0) -> Any:
     """Raw x with its spatial axes padded; x itself if there is nothing to pad."""
     if not any(a or b for a, b in padding):
         return x
-    y = xp.full((*x.shape[:2], *[n + a + b for n, (a, b) in zip(x.shape[2:], padding, strict=True)]), value, x.dtype)
-    y[(slice(None), slice(None), *[slice(a, a + n) for n, (a, _) in zip(x.shape[2:], padding, strict=True)])] = x
+    y = xp.full(
+        (*x.shape[:2], *[n + a + b for n, (a, b) in zip(x.shape[2:], padding, strict=True)]),
+        value,
+        x.dtype,
+    )
+    y[
+        (
+            slice(None),
+            slice(None),
+            *[slice(a, a + n) for n, (a, _) in zip(x.shape[2:], padding, strict=True)],
+        )
+    ] = x
     return y
 
 
@@ -77,17 +99,31 @@ def _blocks(n: int, bytes_each: int) -> list[slice]:
 # ------------------------------------------------------------------------------------------------------ convolution
 
 
-def _conv_law(op: Op, x: Spec, w: Spec, *, stride: tuple, padding: tuple, dilation: tuple, groups: int) -> Spec:
-    """x (N, C, *S), w (O, C/G, *K) → (N, O, *P), Pₖ = ⌊(Sₖ + padding − dilation·(Kₖ − 1) − 1) / stride⌋ + 1."""
+def _conv_law(
+    op: Op, x: Spec, w: Spec, *, stride: tuple, padding: tuple, dilation: tuple, groups: int
+) -> Spec:
+    """x (N, C, *S), w (O, C/G, *K) → (N, O, *P), Pₖ = ⌊(Sₖ + padding − dilation·(Kₖ − 1) − 1) /
+    stride⌋ + 1.
+    """
     if x.ndim < 3 or w.ndim != x.ndim:
-        raise refuse("x must be (N, C, *S) and w (O, C/G, *K) with as many axes", x=f"has {x.ndim} axes", w=f"has {w.ndim} axes")
+        raise refuse(
+            "x must be (N, C, *S) and w (O, C/G, *K) with as many axes",
+            x=f"has {x.ndim} axes",
+            w=f"has {w.ndim} axes",
+        )
     _check_geometry(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     if 0 in w.shape:
         raise refuse("w must not be empty")
     if groups < 1 or x.shape[1] % groups or w.shape[0] % groups:
-        raise refuse(f"groups must divide the channels of both, found groups={groups}, C={x.shape[1]}, O={w.shape[0]}")
+        raise refuse(
+            f"groups must divide the channels of both, found groups={groups}, C={x.shape[1]}, O={w.shape[0]}"
+        )
     if w.shape[1] * groups != x.shape[1]:
-        raise refuse("the channels of x must be groups times the second axis of w", x=f"C is {x.shape[1]}", w=f"needs C = {w.shape[1] * groups}")
+        raise refuse(
+            "the channels of x must be groups times the second axis of w",
+            x=f"C is {x.shape[1]}",
+            w=f"needs C = {w.shape[1] * groups}",
+        )
     out = _output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     return Spec((x.shape[0], w.shape[0], *out), common(op, (x, w)))
 
@@ -95,13 +131,37 @@ def _conv_law(op: Op, x: Spec, w: Spec, *, stride: tuple, padding: tuple, dilati
 _PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
 
 
-@primitive(window, types="same", law=_conv_law, reference="torch.conv2d", onnx="Conv",
-           samples=(S(F(2, 3, 7, 5), F(5, 3, 3, 2), **_PLAIN),
-                    S(F(2, 4, 7, 5), F(6, 2, 3, 3), stride=(2, 1), padding=((1, 1), (0, 2)), dilation=(1, 2), groups=2),
-                    S(F(3, 2, 11), F(5, 2, 3), stride=(2,), padding=((1, 0),), dilation=(2,), groups=1),
-                    S(F(2, 2, 4, 3, 5), F(3, 2, 2, 1, 3), stride=(1, 2, 1), padding=((0, 0), (1, 1), (0, 0)), dilation=(1, 1, 1), groups=1)))  # fmt: skip
+@primitive(
+    window,
+    types="same",
+    law=_conv_law,
+    reference="torch.conv2d",
+    onnx="Conv",
+    samples=(
+        S(F(2, 3, 7, 5), F(5, 3, 3, 2), **_PLAIN),
+        S(
+            F(2, 4, 7, 5),
+            F(6, 2, 3, 3),
+            stride=(2, 1),
+            padding=((1, 1), (0, 2)),
+            dilation=(1, 2),
+            groups=2,
+        ),
+        S(F(3, 2, 11), F(5, 2, 3), stride=(2,), padding=((1, 0),), dilation=(2,), groups=1),
+        S(
+            F(2, 2, 4, 3, 5),
+            F(3, 2, 2, 1, 3),
+            stride=(1, 2, 1),
+            padding=((0, 0), (1, 1), (0, 0)),
+            dilation=(1, 1, 1),
+            groups=1,
+        ),
+    ),
+)
 def conv(x, w, /, *, stride, padding, dilation, groups):
-    """Cross-correlation,  y[n, o, p] = Σ_{c, k} x[n, c, p·stride + k·dilation − padding] · w[o, c, k],  within each group of channels."""
+    """Cross-correlation,  y[n, o, p] = Σ_{c, k} x[n, c, p·stride + k·dilation − padding] · w[o,
+    c, k],  within each group of channels.
+    """
     (n, c), (o, cg), kernel, g = x.shape[:2], w.shape[:2], w.shape[2:], groups
     out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
     view_ = windows(padded(x, padding), kernel, stride, dilation, out)
@@ -118,19 +178,40 @@ def _conv_input_law(op: Op, dy: Spec, w: Spec, *, spatial: tuple, **attrs: Any) 
     x = Spec((dy.shape[0], w.shape[1] * attrs["groups"], *spatial), dy.dtype)
     y = _conv_law(op, x, w, **attrs)
     if y.shape != dy.shape:
-        raise refuse(f"a convolution from size {spatial} gives {y.shape}, not the shape of dy, {dy.shape}")
+        raise refuse(
+            f"a convolution from size {spatial} gives {y.shape}, not the shape of dy, {dy.shape}"
+        )
     return Spec(x.shape, common(op, (dy, w)))
 
 
-@primitive(window, types="same", law=_conv_input_law, onnx="ConvTranspose",
-           samples=(S(F(2, 5, 5, 4), F(5, 3, 3, 2), spatial=(7, 5), **_PLAIN),
-                    S(F(2, 6, 4, 3), F(6, 2, 3, 3), spatial=(7, 5), stride=(2, 1), padding=((1, 1), (0, 2)), dilation=(1, 2), groups=2)))  # fmt: skip
+@primitive(
+    window,
+    types="same",
+    law=_conv_input_law,
+    onnx="ConvTranspose",
+    samples=(
+        S(F(2, 5, 5, 4), F(5, 3, 3, 2), spatial=(7, 5), **_PLAIN),
+        S(
+            F(2, 6, 4, 3),
+            F(6, 2, 3, 3),
+            spatial=(7, 5),
+            stride=(2, 1),
+            padding=((1, 1), (0, 2)),
+            dilation=(1, 2),
+            groups=2,
+        ),
+    ),
+)
 def conv_input(dy, w, /, *, spatial, stride, padding, dilation, groups):
-    """The adjoint of `conv` in x: every output gradient spread back over its window (a transposed convolution)."""
+    """The adjoint of `conv` in x: every output gradient spread back over its window (a
+    transposed convolution).
+    """
     n, (o, cg), kernel, out = dy.shape[0], w.shape[:2], w.shape[2:], dy.shape[2:]
     wide, p = cg * size(kernel), size(out)
     matrix = w.reshape(groups, o // groups, wide).mT
-    x = xp.zeros((n, cg * groups, *[s + a + b for s, (a, b) in zip(spatial, padding, strict=True)]), dy.dtype)
+    x = xp.zeros(
+        (n, cg * groups, *[s + a + b for s, (a, b) in zip(spatial, padding, strict=True)]), dy.dtype
+    )
     grouped = dy.reshape(n, groups, o // groups, p)
     for block in _blocks(n, groups * wide * p * dy.itemsize):
         spread = xp.matmul(matrix, grouped[block]).reshape(-1, cg * groups, *kernel, *out)
@@ -144,22 +225,42 @@ def conv_input(dy, w, /, *, spatial, stride, padding, dilation, groups):
 def _conv_weight_law(op: Op, x: Spec, dy: Spec, *, kernel: tuple, **attrs: Any) -> Spec:
     """Like the w of the convolution with this x and dy: (O, C/G, *kernel)."""
     if attrs["groups"] < 1 or x.ndim < 3:
-        raise refuse(f"x must be (N, C, *S) and groups at least 1, found {x.ndim} axes and groups={attrs['groups']}")
+        raise refuse(
+            f"x must be (N, C, *S) and groups at least 1, found {x.ndim} axes and groups={attrs['groups']}"
+        )
     w = Spec((dy.shape[1], x.shape[1] // attrs["groups"], *kernel), x.dtype)
     y = _conv_law(op, x, w, **attrs)
     if y.shape != dy.shape:
-        raise refuse(f"a convolution with kernel {kernel} gives {y.shape}, not the shape of dy, {dy.shape}")
+        raise refuse(
+            f"a convolution with kernel {kernel} gives {y.shape}, not the shape of dy, {dy.shape}"
+        )
     return Spec(w.shape, common(op, (x, dy)))
 
 
-@primitive(window, types="same", law=_conv_weight_law,
-           samples=(S(F(2, 3, 7, 5), F(2, 5, 5, 4), kernel=(3, 2), **_PLAIN),
-                    S(F(2, 4, 7, 5), F(2, 6, 4, 3), kernel=(3, 3), stride=(2, 1), padding=((1, 1), (0, 2)), dilation=(1, 2), groups=2)))  # fmt: skip
+@primitive(
+    window,
+    types="same",
+    law=_conv_weight_law,
+    samples=(
+        S(F(2, 3, 7, 5), F(2, 5, 5, 4), kernel=(3, 2), **_PLAIN),
+        S(
+            F(2, 4, 7, 5),
+            F(2, 6, 4, 3),
+            kernel=(3, 3),
+            stride=(2, 1),
+            padding=((1, 1), (0, 2)),
+            dilation=(1, 2),
+            groups=2,
+        ),
+    ),
+)
 def conv_weight(x, dy, /, *, kernel, stride, padding, dilation, groups):
     """The adjoint of `conv` in w: every window of x times the gradient of its output, summed."""
     (n, c), o, out, spatial = x.shape[:2], dy.shape[1], dy.shape[2:], len(kernel)
     cg, p = c // groups, size(out)
-    view_ = xp.moveaxis(windows(padded(x, padding), kernel, stride, dilation, out), 0, 1 + spatial)  # (C, *K, N, *P)
+    view_ = xp.moveaxis(
+        windows(padded(x, padding), kernel, stride, dilation, out), 0, 1 + spatial
+    )  # (C, *K, N, *P)
     by_channel = xp.moveaxis(dy.reshape(n, o, p), 0, 1)  # (O, N, P)
     w = xp.zeros((groups, o // groups, cg * size(kernel)), x.dtype)
     for block in _blocks(n, c * size(kernel) * p * x.itemsize):
@@ -189,31 +290,57 @@ conv_weight.vjp(
 # ---------------------------------------------------------------------------------------------------------- pooling
 
 
-def _pool_law(op: Op, x: Spec, *, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple) -> Any:
+def _pool_law(
+    op: Op, x: Spec, *, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple
+) -> Any:
     """x (N, C, *S) → (N, C, *P), Pₖ as in a convolution; padding is at most half the window."""
     if x.ndim != len(kernel) + 2:
-        raise refuse(f"x must be (N, C, *S) with {len(kernel)} spatial axes", x=f"has {x.ndim} axes")
+        raise refuse(
+            f"x must be (N, C, *S) with {len(kernel)} spatial axes", x=f"has {x.ndim} axes"
+        )
     _check_geometry(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    y = Spec((*x.shape[:2], *_output_sizes(x.shape[2:], kernel, stride, padding, dilation)), common(op, (x,)) or x.dtype)
+    y = Spec(
+        (*x.shape[:2], *_output_sizes(x.shape[2:], kernel, stride, padding, dilation)),
+        common(op, (x,)) or x.dtype,
+    )
     return y if len(op.outputs) == 1 else (y, Spec(y.shape, dtypes.int64))
 
 
 def _taps(x: Any, kernel: tuple, stride: tuple, dilation: tuple, out: tuple) -> Any:
-    """For each element of the window, in order, the strided view of padded x that it meets: K views of shape (N, C, *P)."""
+    """For each element of the window, in order, the strided view of padded x that it meets: K
+    views of shape (N, C, *P).
+    """
     for at in itertools.product(*map(range, kernel)):
-        place = tuple([slice(k * d, k * d + (m - 1) * s + 1, s) for k, d, m, s in zip(at, dilation, out, stride, strict=True)])
+        place = tuple(
+            [
+                slice(k * d, k * d + (m - 1) * s + 1, s)
+                for k, d, m, s in zip(at, dilation, out, stride, strict=True)
+            ]
+        )
         yield at, x[(slice(None), slice(None), *place)]
 
 
-_POOLS = (S(F(2, 3, 7, 5), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
-          S(F(2, 3, 7, 5), kernel=(3, 2), stride=(1, 2), padding=((1, 1), (0, 1)), dilation=(1, 2)),
-          S(F(2, 3, 11), kernel=(3,), stride=(2,), padding=((1, 0),), dilation=(1,)))  # fmt: skip
+_POOLS = (
+    S(F(2, 3, 7, 5), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
+    S(F(2, 3, 7, 5), kernel=(3, 2), stride=(1, 2), padding=((1, 1), (0, 1)), dilation=(1, 2)),
+    S(F(2, 3, 11), kernel=(3,), stride=(2,), padding=((1, 0),), dilation=(1,)),
+)
 
 
-@primitive(window, types="promote", law=_pool_law, outputs=("values", "indices"), constant=("indices",),
-           reference="torch.nn.functional.max_pool2d", onnx="MaxPool", samples=_POOLS)  # fmt: skip
+@primitive(
+    window,
+    types="promote",
+    law=_pool_law,
+    outputs=("values", "indices"),
+    constant=("indices",),
+    reference="torch.nn.functional.max_pool2d",
+    onnx="MaxPool",
+    samples=_POOLS,
+)
 def max_pool(x, /, *, kernel, stride, padding, dilation):
-    """The largest element of each window and its place in the flattened spatial axes: (values, indices). The first of ties; NaN wins (the last of several)."""
+    """The largest element of each window and its place in the flattened spatial axes: (values,
+    indices). The first of ties; NaN wins (the last of several).
+    """
     out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
     lowest = -float("inf") if x.dtype.kind == "f" else xp.asarray(-(2**62)).astype(x.dtype)
     taps = list(_taps(padded(x, padding, lowest), kernel, stride, dilation, out))
@@ -226,7 +353,8 @@ def max_pool(x, /, *, kernel, stride, padding, dilation):
     if xp.any(xp.isnan(best)):
         for k in range(len(taps)):  # of several NaN the last, as in PyTorch
             xp.copyto(which, k, where=xp.isnan(taps[k][1]))
-    # the place in the flattened spatial axes: where the window starts, and how far the tap is from there
+    # the place in the flattened spatial axes: where the window starts, and how far the tap is from
+    # there
     flat, step = xp.zeros((1,) * x.ndim, "int64"), 1
     ahead = xp.zeros(len(taps), "int64")
     for axis in reversed(range(len(kernel))):
@@ -241,7 +369,9 @@ def _unpool(g: Any, indices: Any, x_shape: tuple) -> Any:
     plane = (*x_shape[:2], size(x_shape[2:]))
     flat = (*x_shape[:2], size(indices.shape[2:]))
     zeros = full(shape=plane, value=0.0, dtype=g.dtype)
-    return view(scatter_add(zeros, view(indices, shape=flat), view(g, shape=flat), dim=2), shape=x_shape)
+    return view(
+        scatter_add(zeros, view(indices, shape=flat), view(g, shape=flat), dim=2), shape=x_shape
+    )
 
 
 max_pool.vjp(x=lambda g_values, indices, x_shape: _unpool(g_values, indices, x_shape))
@@ -260,21 +390,48 @@ def sum_pool(x, /, *, kernel, stride, padding, dilation):
 def _sum_pool_input_law(op: Op, dy: Spec, *, spatial: tuple, **attrs: Any) -> Spec:
     """Like the x of the pooling with this dy: (N, C, *spatial)."""
     x = Spec((*dy.shape[:2], *spatial), dy.dtype)
-    _check_geometry(len(spatial), kernel=attrs["kernel"], stride=attrs["stride"], padding=attrs["padding"], dilation=attrs["dilation"])
+    _check_geometry(
+        len(spatial),
+        kernel=attrs["kernel"],
+        stride=attrs["stride"],
+        padding=attrs["padding"],
+        dilation=attrs["dilation"],
+    )
     y = (*x.shape[:2], *_output_sizes(spatial, **attrs))
     if y != dy.shape:
         raise refuse(f"a pooling of size {spatial} gives {y}, not the shape of dy, {dy.shape}")
     return x
 
 
-@primitive(window, types="floating", law=_sum_pool_input_law,
-           samples=(S(F(2, 3, 3, 2), spatial=(7, 5), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),))  # fmt: skip
+@primitive(
+    window,
+    types="floating",
+    law=_sum_pool_input_law,
+    samples=(
+        S(
+            F(2, 3, 3, 2),
+            spatial=(7, 5),
+            kernel=(2, 2),
+            stride=(2, 2),
+            padding=((0, 0), (0, 0)),
+            dilation=(1, 1),
+        ),
+    ),
+)
 def sum_pool_input(dy, /, *, spatial, kernel, stride, padding, dilation):
     """The adjoint of `sum_pool`: every output gradient spread evenly over its window."""
-    x = xp.zeros((*dy.shape[:2], *[s + a + b for s, (a, b) in zip(spatial, padding, strict=True)]), dy.dtype)
+    x = xp.zeros(
+        (*dy.shape[:2], *[s + a + b for s, (a, b) in zip(spatial, padding, strict=True)]), dy.dtype
+    )
     for _, tap in _taps(x, kernel, stride, dilation, dy.shape[2:]):
         tap += dy
-    return x[(slice(None), slice(None), *[slice(a, a + s) for s, (a, _) in zip(spatial, padding, strict=True)])]
+    return x[
+        (
+            slice(None),
+            slice(None),
+            *[slice(a, a + s) for s, (a, _) in zip(spatial, padding, strict=True)],
+        )
+    ]
 
 
 sum_pool.vjp(x=lambda g, x_shape, kernel, stride, padding, dilation: sum_pool_input(

@@ -1,7 +1,7 @@
 """Adam: steps of a size that does not depend on the size of the gradients.
 
-m follows the mean of the gradients and v the mean of their squares; m/√v is the direction, each element scaled by how
-reliable its sign has been.
+m follows the mean of the gradients and v the mean of their squares; m/√v is the direction, each
+element scaled by how reliable its sign has been.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def adam(
     decoupled: bool,
     maximize: bool,
 ) -> tuple:
-    """One step of Adam.   Source: Kingma & Ba 2015, algorithm 1, in the order of the end of section 2.
+    """One step of Adam.   Source: Kingma & Ba 2015, algorithm 1, in the order of the end of section
+    2.
 
         g ← g + weight_decay · p                        decay in the gradient, or
         p ← (1 − lr · weight_decay) p                   decoupled (AdamW)
@@ -39,23 +40,27 @@ def adam(
         v ← β₂ v + (1 − β₂) g²
         p ← p − lr · m̂ / (√v̂ + ε)     with  m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
 
-    m and v begin at zero, and the hats undo that. Multiplying numerator and denominator by  c = √(1 − β₂ᵗ)  moves both
-    corrections into numbers, and saves two passes over the elements:  p ← p − (lr · c / (1 − β₁ᵗ)) · m / (√v + c ε).
+    m and v begin at zero, and the hats undo that. Multiplying numerator and denominator by  c = √(1
+    − β₂ᵗ)  moves both
+    corrections into numbers, and saves two passes over the elements:  p ← p − (lr · c / (1 − β₁ᵗ))
+        · m / (√v + c ε).
 
     Args:
         p: the parameter.
         g: its gradient.
         m: the mean of the gradients.
         v: the mean of their squares.
-        v_max: with AMSGrad (Reddi, Kale & Kumar 2018) the largest v so far, which then stands in for v.
+        v_max: with AMSGrad (Reddi, Kale & Kumar 2018) the largest v so far, which then stands in
+            for v.
         t: the number of the step, from 1.
         lr: the learning rate.
         beta1: what remains of m.
         beta2: what remains of v.
         eps: keeps the division finite.
         weight_decay: the weight of the penalty ½ ‖p‖², or the share of p that goes.
-        decoupled: whether the decay acts on p itself (Loshchilov & Hutter 2019, algorithm 2). In the gradient it is
-            divided by √v along with it, so that weights with large gradients decay less.
+        decoupled: whether the decay acts on p itself (Loshchilov & Hutter 2019, algorithm 2). In
+            the gradient it is divided by √v along with it, so that weights with large gradients
+            decay less.
         maximize: whether to go up instead.
     """
     g = -g if maximize else g

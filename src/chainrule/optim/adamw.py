@@ -1,4 +1,6 @@
-"""AdamW: Adam with weight decay that acts on the parameter itself; one line of the formula in ``adam`` differs."""
+"""AdamW: Adam with weight decay that acts on the parameter itself; one line of the formula in
+``adam`` differs.
+"""
 
 from __future__ import annotations
 

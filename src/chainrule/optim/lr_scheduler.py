@@ -1,11 +1,11 @@
 """Schedules: the learning rate as a function of the number of steps (or epochs) made.
 
-Step the schedule after the optimizer. Most schedules say how the *current* rate changes from one step to the next, so
-several of them on one optimizer multiply; those that know the rate at step n outright say that too (``closed_form``), which
-is what restarts them.
+Step the schedule after the optimizer. Most schedules say how the *current* rate changes from one
+step to the next, so several of them on one optimizer multiply; those that know the rate at step n
+outright say that too (``closed_form``), which is what restarts them.
 
-Everything here is plain Python on ``group["lr"]``. Stepped inside a traced function it runs again at every call, before the
-next program reads its rate; nothing is traced anew.
+Everything here is plain Python on ``group["lr"]``. Stepped inside a traced function it runs again
+at every call, before the next program reads its rate; nothing is traced anew.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ class LRScheduler:
 
     Args:
         optimizer: whose rates are set; at once, to those of step 0.
-        last_epoch: the number of the last step made, when training goes on from a checkpoint; −1 begins.
+        last_epoch: the number of the last step made, when training goes on from a checkpoint; −1
+            begins.
 
     Attributes:
         last_epoch: the number of the current step, from 0.
@@ -85,7 +86,8 @@ class LRScheduler:
         """Go on to the next step, and set its rates."""
         if self._step_count == 1 and not self.optimizer._stepped:
             warnings.warn(
-                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first value of "
+                "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "
+                "value of"
                 "the schedule is skipped",
                 stacklevel=2,
             )
@@ -124,7 +126,9 @@ class LRScheduler:
         return {name: value for name, value in vars(self).items() if name not in self._not_saved}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what ``state_dict`` returned. The rates themselves are in the optimizer's state."""
+        """Take over what ``state_dict`` returned. The rates themselves are in the optimizer's
+        state.
+        """
         vars(self).update(state_dict)
 
 
@@ -278,7 +282,8 @@ class ConstantLR(LRScheduler):
 
 
 class LinearLR(LRScheduler):
-    """From start_factor · initial in a straight line to end_factor · initial, over ``total_iters`` steps.
+    """From start_factor · initial in a straight line to end_factor · initial, over ``total_iters``
+    steps.
 
     Args:
         optimizer: whose rates are set.
@@ -301,7 +306,8 @@ class LinearLR(LRScheduler):
     ) -> None:
         if not 0 < start_factor <= 1:
             raise ValueError(
-                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1."
+                "Starting multiplicative factor expected to be greater than 0 and less or equal "
+                "to 1."
             )
         if not 0 <= end_factor <= 1:
             raise ValueError("Ending multiplicative factor expected to be between 0 and 1.")
@@ -351,9 +357,11 @@ class ExponentialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Half a cosine from initial down to ``eta_min`` in ``T_max`` steps (and up again, if it goes on).
+    """Half a cosine from initial down to ``eta_min`` in ``T_max`` steps (and up again, if it goes
+    on).
 
-    lr = eta_min + (initial − eta_min) · (1 + cos(π n / T_max)) / 2.   Source: Loshchilov & Hutter 2017, eq. 5, no restarts.
+    lr = eta_min + (initial − eta_min) · (1 + cos(π n / T_max)) / 2.   Source: Loshchilov & Hutter
+    2017, eq. 5, no restarts.
 
     Args:
         optimizer: whose rates are set.
@@ -370,7 +378,9 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
-        """The distance from eta_min times the quotient of two neighbouring factors of the cosine."""
+        """The distance from eta_min times the quotient of two neighbouring factors of the
+        cosine.
+        """
         n = self.last_epoch
         if self._beginning:
             return self._current()
@@ -446,7 +456,8 @@ class SequentialLR(LRScheduler):
         last_epoch: the number of the last step made.
 
     Raises:
-        ValueError: no schedules, a schedule of another optimizer, or not one milestone less than schedules.
+        ValueError: no schedules, a schedule of another optimizer, or not one milestone less than
+        schedules.
     """
 
     _not_saved = ("optimizer", "_schedulers")
@@ -468,7 +479,8 @@ class SequentialLR(LRScheduler):
                 )
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the "
+                "Sequential Schedulers expects number of schedulers provided to be one more than "
+                "the"
                 f"number of milestone points, but got number of schedulers {len(schedulers)} and the "
                 f"number of milestones to be equal to {len(milestones)}"
             )
@@ -477,7 +489,8 @@ class SequentialLR(LRScheduler):
         self._milestones = list(milestones)
         self.last_epoch = last_epoch + 1
         self._step_count = 1
-        # Each schedule set the rate of its own step 0 when it was made: take that back, and let the first set its again.
+        # Each schedule set the rate of its own step 0 when it was made: take that back, and let the
+        # first set its again.
         for group in optimizer.param_groups:
             group["lr"] = group["initial_lr"]
         self._unbegin()
@@ -520,10 +533,12 @@ class SequentialLR(LRScheduler):
 
 
 class OneCycleLR(LRScheduler):
-    """One rise and fall of the rate, and (opposite to it) of the momentum.   Source: Smith & Topin 2018.
+    """One rise and fall of the rate, and (opposite to it) of the momentum.   Source: Smith & Topin
+    2018.
 
-    The rate goes from max_lr / div_factor up to max_lr in the share ``pct_start`` of the steps, then down to
-    max_lr / (div_factor · final_div_factor); with ``three_phase`` first back to where it began, symmetrically.
+    The rate goes from max_lr / div_factor up to max_lr in the share ``pct_start`` of the steps,
+    then down to max_lr / (div_factor · final_div_factor); with ``three_phase`` first back to where
+    it began, symmetrically.
 
     Args:
         optimizer: whose rates (and momenta) are set.
@@ -614,7 +629,9 @@ class OneCycleLR(LRScheduler):
             group["momentum"] = momentum
 
     def _between(self, group: dict[str, Any], names: Sequence[str], share: float) -> float:
-        """The point at ``share`` of the way from the first to the second of two of the group's numbers."""
+        """The point at ``share`` of the way from the first to the second of two of the group's
+        numbers.
+        """
         start, end = group[names[0]], group[names[1]]
         if self.anneal_strategy == "linear":
             return (end - start) * share + start

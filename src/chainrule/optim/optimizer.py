@@ -4,17 +4,20 @@ A method is one pure function of values, in the letters of its paper:
 
     def adamw(p, g, m, v, *, t, lr, beta1, beta2, eps, weight_decay): ...; return p, m, v
 
-This file brings it the values and takes the results back: it keeps the parameter groups and, for every parameter, the
-method's state; reads what lies under the tensors, calls the function, writes what it returns.
+This file brings it the values and takes the results back: it keeps the parameter groups and, for
+every parameter, the method's state; reads what lies under the tensors, calls the function, writes
+what it returns.
 
-Under a trace the same code stages the update instead of computing it. For that to hold at every later call of the program,
+Under a trace the same code stages the update instead of computing it. For that to hold at every
+later call of the program,
 
-- hyper-parameters and step counts are read with ``number``: floats in eager mode, inputs of the program under a trace. A
-  method may do arithmetic on them, and nothing else: no ``float()``, no comparison;
+- hyper-parameters and step counts are read with ``number``: floats in eager mode, inputs of the
+  program under a trace. A method may do arithmetic on them, and nothing else: no ``float()``, no
+  comparison;
 - the step counts advance in an ``effect``, which runs again at each call;
 - state is made in ``outside``: for real, once;
-- what a method branches on in Python (``nesterov``, whether there is momentum at all) is its ``structure``; a program
-  that is run after it changed raises a TraceError.
+- what a method branches on in Python (``nesterov``, whether there is momentum at all) is its
+  ``structure``; a program that is run after it changed raises a TraceError.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ from ..tensor import Tensor, bfloat16, float16, float32, tensor, zeros_like
 __all__ = ["Optimizer", "checked", "known_zero", "number", "refuse_differentiable"]
 
 BLOCK = 65_536
-"""Elements updated at a time in eager mode: a method's temporaries then stay in the cache, in memory that is already mapped."""
+"""Elements updated at a time in eager mode: a method's temporaries then stay in the cache, in
+memory that is already mapped.
+"""
 
 _LOW_PRECISION = (float16, bfloat16)
 
@@ -69,12 +74,16 @@ def refuse_differentiable(differentiable: bool) -> None:
 
 
 def number(read: Callable[[], float]) -> Any:
-    """A hyper-parameter as a float, or in a trace an input of the program, for which ``read`` is called again at each call."""
+    """A hyper-parameter as a float, or in a trace an input of the program, for which ``read`` is
+    called again at each call.
+    """
     return cell(lambda: float(read()))
 
 
 def known_zero(number: Any) -> bool:
-    """Whether a hyper-parameter is certainly zero, so that its term can be left out; one read by a trace never is."""
+    """Whether a hyper-parameter is certainly zero, so that its term can be left out; one read by
+    a trace never is.
+    """
     return isinstance(number, (int, float)) and number == 0
 
 
@@ -84,13 +93,15 @@ class Optimizer:
     A subclass sets ``rule`` and ``slots``, and defines ``hyper``; most need nothing else.
 
     Args:
-        params: an iterable of parameters, of (name, parameter) pairs, or of dicts that each have ``"params"`` and the
-            options of a group.
+        params: an iterable of parameters, of (name, parameter) pairs, or of dicts that each have
+            ``"params"`` and the options of a group.
         defaults: the options of groups that do not give their own.
 
     Attributes:
-        param_groups: list of dicts, ``"params"`` and the options; change an option here to change it for the next step.
-        state: for each parameter the dict of its state; ``"step"`` is a Python number here, a tensor in ``state_dict``.
+        param_groups: list of dicts, ``"params"`` and the options; change an option here to change
+            it for the next step.
+        state: for each parameter the dict of its state; ``"step"`` is a Python number here, a
+            tensor in ``state_dict``.
 
     Raises:
         TypeError: something that is not a Tensor.
@@ -103,7 +114,8 @@ class Optimizer:
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
+                "params argument given to the optimizer should be an iterable of Tensors or "
+                "dicts,"
                 "but got a Tensor"
             )
         self.defaults = defaults
@@ -125,11 +137,15 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} must define rule")
 
     def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The names of the state tensors, shaped as the parameter, that the rule takes and returns."""
+        """The names of the state tensors, shaped as the parameter, that the rule takes and
+        returns.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define slots")
 
     def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
-        """The rule's keyword arguments: numbers through ``number``, flags plainly; ``step()`` is the number of this step."""
+        """The rule's keyword arguments: numbers through ``number``, flags plainly; ``step()`` is
+        the number of this step.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define hyper")
 
     def structure(self, group: dict[str, Any]) -> dict[str, Any]:
@@ -142,18 +158,21 @@ class Optimizer:
         """Add parameters with options of their own.
 
         Args:
-            param_group: ``"params"`` (one or an iterable) and any of the options; the defaults fill in the others.
+            param_group: ``"params"`` (one or an iterable) and any of the options; the defaults fill
+                in the others.
 
         Raises:
             TypeError: not a dict, a set (it has no order), or something that is not a Tensor.
-            ValueError: an option without a default, a parameter that is not a leaf, or one that is in a group already.
+            ValueError: an option without a default, a parameter that is not a leaf, or one that is
+            in a group already.
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         given = param_group["params"]
         if isinstance(given, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering "
+                "optimizer parameters need to be organized in ordered collections, but the "
+                "ordering"
                 "of tensors in sets will change between runs. Please use a list instead."
             )
         items = [given] if isinstance(given, Tensor) else list(given)
@@ -192,7 +211,9 @@ class Optimizer:
         self.param_groups.append(param_group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drop the gradient of every parameter, or with ``set_to_none=False`` fill it with zeros."""
+        """Drop the gradient of every parameter, or with ``set_to_none=False`` fill it with
+        zeros.
+        """
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
@@ -253,7 +274,9 @@ class Optimizer:
         return state
 
     def _update(self, rule: Callable, tensors: list[Tensor], g: Any, hyper: dict) -> None:
-        """Replace a parameter (the first) and its state by what the rule makes of them and of the gradient g."""
+        """Replace a parameter (the first) and its state by what the rule makes of them and of
+        the gradient g.
+        """
         values = [x.read() for x in tensors]
         if modes.trace is None and g.size > BLOCK and _plain(values):
             for x, value in zip(tensors, values, strict=True):
@@ -269,7 +292,9 @@ class Optimizer:
                 x.write(value)
 
     def _guard(self, group: dict[str, Any]) -> None:
-        """Let a traced program complain, when it is run, if the structure it was traced with has changed."""
+        """Let a traced program complain, when it is run, if the structure it was traced with has
+        changed.
+        """
         traced = self.structure(group)
 
         def check() -> None:
@@ -312,10 +337,12 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the groups' options and the state of ``state_dict``, whose values are copied.
 
-        State tensors that exist keep their identity and get new values, so a program traced with them goes on with these.
+        State tensors that exist keep their identity and get new values, so a program traced with
+        them goes on with these.
 
         Raises:
-            StateDictError: other groups, or a state tensor of another shape than its parameter. Nothing is changed.
+            StateDictError: other groups, or a state tensor of another shape than its parameter.
+            Nothing is changed.
         """
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
@@ -395,12 +422,16 @@ def _advance(states: list[dict[str, Any]]) -> None:
 
 
 def _plain(values: list[np.ndarray]) -> bool:
-    """Whether arrays are float32 or float64 in one piece, so that a slice of the flattened array is the memory itself."""
+    """Whether arrays are float32 or float64 in one piece, so that a slice of the flattened array
+    is the memory itself.
+    """
     return all([x.dtype.itemsize >= 4 and x.flags.c_contiguous for x in values])
 
 
 def _in_blocks(rule: Callable, values: list[np.ndarray], g: np.ndarray, hyper: dict) -> None:
-    """The rule on BLOCK elements at a time, in place: it works on each element alone, so the pieces give the same values."""
+    """The rule on BLOCK elements at a time, in place: it works on each element alone, so the
+    pieces give the same values.
+    """
     flat, g = [x.reshape(-1) for x in values], g.reshape(-1)
     for start in range(0, g.size, BLOCK):
         pieces = [x[start : start + BLOCK] for x in flat]

@@ -1,7 +1,8 @@
 """Stochastic gradient descent, with momentum.
 
-Source: Sutskever, Martens, Dahl & Hinton 2013. Differs from the paper: the learning rate multiplies the velocity at the end,
-not the gradient at the beginning, as in PyTorch; so a change of rate acts at once on what has been gathered.
+Source: Sutskever, Martens, Dahl & Hinton 2013. Differs from the paper: the learning rate multiplies
+the velocity at the end, not the gradient at the beginning, as in PyTorch; so a change of rate acts
+at once on what has been gathered.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def sgd_momentum(
         b: the velocity.
         lr: the learning rate.
         momentum: what remains of the velocity.
-        dampening: what part of the gradient is left out of it; 0 at the first step, when there is no velocity yet.
+        dampening: what part of the gradient is left out of it; 0 at the first step, when there is
+            no velocity yet.
         weight_decay: the weight of the penalty ½ ‖p‖².
         nesterov: whether to look ahead along the velocity.
         maximize: whether to go up instead.

@@ -1,10 +1,11 @@
 """The tape: nodes, and the backward pass over them.
 
-A node is one op that was applied. Its *edges* say, for each operand, where the gradient goes on: `(node, k)` is output k of another node,
-`(leaf, -1)` a leaf tensor, None nowhere. Nodes know nothing of tensors: a leaf is anything with the methods of `Leaf`.
+A node is one op that was applied. Its *edges* say, for each operand, where the gradient goes on:
+`(node, k)` is output k of another node, `(leaf, -1)` a leaf tensor, None nowhere. Nodes know
+nothing of tensors: a leaf is anything with the methods of `Leaf`.
 
-The pass takes the newest node whose gradient has arrived, again and again: whatever consumes a node is newer than it, so this is a topological
-order by construction, and nothing recurses.
+The pass takes the newest node whose gradient has arrived, again and again: whatever consumes a node
+is newer than it, so this is a topological order by construction, and nothing recurses.
 """
 
 from __future__ import annotations
@@ -24,7 +25,16 @@ from ..base.modes import modes
 from ..ops import add, cast, full, sum, view
 from ..ops.record import Op
 
-__all__ = ["Edge", "Leaf", "Node", "OpNode", "backward_pass", "newest_order", "reachable", "unbroadcast"]
+__all__ = [
+    "Edge",
+    "Leaf",
+    "Node",
+    "OpNode",
+    "backward_pass",
+    "newest_order",
+    "reachable",
+    "unbroadcast",
+]
 
 BF16 = dtypes.BF16_BITS
 HALVES = (BF16, dtypes.float16.numpy)
@@ -51,7 +61,9 @@ def newest_order() -> int:
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum a gradient over the axes along which its operand was broadcast."""
     extra = g.ndim - len(shape)
-    axes = tuple([k for k in range(g.ndim) if k < extra or (shape[k - extra] == 1 and g.shape[k] != 1)])
+    axes = tuple(
+        [k for k in range(g.ndim) if k < extra or (shape[k - extra] == 1 and g.shape[k] != 1)]
+    )
     if axes:
         g = sum(g, dim=axes, keepdim=False)
     return g if g.shape == shape else view(g, shape=shape)
@@ -68,7 +80,11 @@ class Node:
     __slots__ = ("__weakref__", "edges", "hooks", "metas", "order", "place")
 
     def __init__(self, edges: Sequence[Edge | None], metas: tuple, place: Place | None):
-        self.edges, self.metas, self.place = edges, metas, place  # metas: (shape, stored dtype) of each output
+        self.edges, self.metas, self.place = (
+            edges,
+            metas,
+            place,
+        )  # metas: (shape, stored dtype) of each output
         self.hooks: dict[int, list] | None = None
         self.order = next(_order)
 
@@ -78,14 +94,18 @@ class Node:
         raise NotImplementedError
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
-        """The gradient for each edge, from those that arrived at the outputs (None where none did)."""
+        """The gradient for each edge, from those that arrived at the outputs (None where none
+        did).
+        """
         raise NotImplementedError
 
     def release(self) -> None:
         """Forget saved values after the pass."""
 
     def keep_copies(self, storage: Any) -> None:
-        """Saved values that lie in this storage are copied, because it is about to be written by the very op they were saved for."""
+        """Saved values that lie in this storage are copied, because it is about to be written by
+        the very op they were saved for.
+        """
 
     def zeros(self, k: int) -> Any:
         """A gradient of output k that did not arrive."""
@@ -99,7 +119,8 @@ class Node:
 class Part:
     """The gradient of a part of an operand, before it is given the size of the whole.
 
-    A loop over x[t] would otherwise make an array of the size of x at every step, to add up mostly zeros.
+    A loop over x[t] would otherwise make an array of the size of x at every step, to add up mostly
+    zeros.
     """
 
     __slots__ = ("attrs", "gradient", "op")
@@ -117,7 +138,16 @@ class OpNode(Node):
 
     __slots__ = ("attrs", "op", "remat", "saved", "stamps")
 
-    def __init__(self, op: Op, attrs: dict, edges: Sequence[Edge | None], saved: list, stamps: Sequence, metas: tuple, place: Place | None):
+    def __init__(
+        self,
+        op: Op,
+        attrs: dict,
+        edges: Sequence[Edge | None],
+        saved: list,
+        stamps: Sequence,
+        metas: tuple,
+        place: Place | None,
+    ):
         self.op, self.attrs, self.saved, self.stamps = op, attrs, saved, stamps
         self.edges, self.metas, self.place, self.hooks = edges, metas, place, None
         self.order = next(_order)
@@ -132,11 +162,18 @@ class OpNode(Node):
 
     def keep_copies(self, storage: Any) -> None:
         if any(s is storage for s, _ in self.stamps):
-            self.saved = [v.copy() if isinstance(v, np.ndarray) and np.may_share_memory(v, storage.value) else v for v in self.saved]
+            self.saved = [
+                v.copy()
+                if isinstance(v, np.ndarray) and np.may_share_memory(v, storage.value)
+                else v
+                for v in self.saved
+            ]
             self.stamps = [(s, version) for s, version in self.stamps if s is not storage]
 
     def forget(self, rerun: Any, place: int) -> None:
-        """Drop the saved values; `rerun.restore(node)` brings them back, `place` is the node's place in it."""
+        """Drop the saved values; `rerun.restore(node)` brings them back, `place` is the node's
+        place in it.
+        """
         self.saved, self.stamps, self.remat = rerun, (), place
 
     def _refuse_freed(self) -> None:
@@ -150,7 +187,7 @@ class OpNode(Node):
             f"a value that the derivative of {self.op.name} needs was overwritten in place\n"
             f"  needed since  {describe(self.place)}\n"
             f"  overwritten   {describe(storage.written)}\n"
-            "  hint: write to a clone, or use the form of the op without the trailing underscore"
+            """hint: write to a clone, or use the form of the op without the trailing underscore"""
         )
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
@@ -171,7 +208,9 @@ class OpNode(Node):
         if len(grads) > 1:
             grads = [self.zeros(k) if g is None else g for k, g in enumerate(grads)]
         context = [*grads, *saved]
-        if context[0].dtype.itemsize == 2 and not create:  # rules compute half floats in float32, as bodies do
+        if (
+            context[0].dtype.itemsize == 2 and not create
+        ):  # rules compute half floats in float32, as bodies do
             context = [_widened(v) for v in context]
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
@@ -185,11 +224,17 @@ class OpNode(Node):
                 out.append(f(*pick(context)))
         if op.variadic and len(self.edges) > len(out):
             rule = op.rules.get(op.variadic)
-            out.extend(rule.function(*rule.pick(context)) if rule else [None] * (len(self.edges) - len(out)))
+            out.extend(
+                rule.function(*rule.pick(context))
+                if rule
+                else [None] * (len(self.edges) - len(out))
+            )
         return out
 
     def _wrapped(self, wrap: Wrap) -> tuple:
-        """Saved values as tensors that know where they come from, so that what is computed from them has a derivative."""
+        """Saved values as tensors that know where they come from, so that what is computed from
+        them has a derivative.
+        """
         out = []
         for (source, k), v in zip(self.op.keep, self.saved, strict=True):
             if source == "operand":
@@ -203,7 +248,9 @@ class OpNode(Node):
         return tuple(out)
 
     def _through_definition(self, grads: list, wrap: Wrap) -> Sequence:
-        """A derivative that can be differentiated again: the composite's definition is run on the operands and pulled back."""
+        """A derivative that can be differentiated again: the composite's definition is run on
+        the operands and pulled back.
+        """
         values = dict(zip(self.op.keep, self.saved, strict=True))
         operands = [values["operand", k] for k in range(len(self.op.operands))]
         inputs = [wrap(v, e, alias=True) for v, e in zip(operands, self.edges, strict=True)]
@@ -213,9 +260,15 @@ class OpNode(Node):
         finally:
             modes.grad = before
         outs = (out,) if len(self.op.outputs) == 1 else out
-        roots = [(o.edge, g) for o, g in zip(outs, grads, strict=True) if g is not None and o.edge is not None]
+        roots = [
+            (o.edge, g)
+            for o, g in zip(outs, grads, strict=True)
+            if g is not None and o.edge is not None
+        ]
         asked = [x.edge if e is not None else None for x, e in zip(inputs, self.edges, strict=True)]
-        found = backward_pass(roots, asked=[e for e in asked if e is not None], create=True, retain=True, wrap=wrap)
+        found = backward_pass(
+            roots, asked=[e for e in asked if e is not None], create=True, retain=True, wrap=wrap
+        )
         return [None if e is None else found.get(e) for e in asked]
 
 
@@ -245,7 +298,9 @@ def reachable(roots: Iterable[Edge], oldest: int = 0) -> list[Node]:
 
 def _leading_to(asked: list[Edge], roots: list[Edge]) -> set[Node]:
     """The nodes behind the roots from which an asked edge can be reached."""
-    oldest = min([target.order if k >= 0 else 0 for target, k in asked], default=0)  # no older node leads there
+    oldest = min(
+        [target.order if k >= 0 else 0 for target, k in asked], default=0
+    )  # no older node leads there
     wanted = set(asked)
     found: set[Node] = set()
     for node in reachable(roots, oldest):
@@ -256,19 +311,29 @@ def _leading_to(asked: list[Edge], roots: list[Edge]) -> set[Node]:
     return found
 
 
-def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, create: bool, retain: bool, wrap: Wrap) -> dict[Edge, Any]:
+def backward_pass(
+    roots: list[tuple[Edge, Any]],
+    *,
+    asked: list[Edge] | None,
+    create: bool,
+    retain: bool,
+    wrap: Wrap,
+) -> dict[Edge, Any]:
     """Pull gradients back from the roots.
 
     Args:
         roots: pairs of an edge and the gradient that starts there.
-        asked: the edges whose gradients are wanted (leaves or outputs of nodes); None for all leaves.
+        asked: the edges whose gradients are wanted (leaves or outputs of nodes); None for all
+            leaves.
         create: gradients are tensors and the pass itself is recorded.
         retain: keep saved values, so that another pass may follow.
         wrap: makes a tensor of (value, edge), used with `create`.
     Returns:
         The gradients by edge.
     """
-    pending: dict[Node, list] = {}  # the gradients that have arrived so far, one slot for each output of a node
+    pending: dict[
+        Node, list
+    ] = {}  # the gradients that have arrived so far, one slot for each output of a node
     queue: list[tuple[int, Node]] = []  # the nodes of `pending`, newest on top
     found: dict[Edge, Any] = {}
     wanted = None if asked is None else set(asked)
@@ -293,7 +358,9 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
         target, k = edge
         if k < 0 and wanted is not None and edge not in wanted:
             return
-        before = found.get(edge) if k < 0 else (pending.get(target) or [None] * len(target.metas))[k]
+        before = (
+            found.get(edge) if k < 0 else (pending.get(target) or [None] * len(target.metas))[k]
+        )
         if before is None:
             shape, dtype = target.metas[k]
             whole = np.zeros(shape, dtype)
@@ -313,7 +380,9 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                 pending[target][k] = whole
         mine[edge] = whole
 
-    mine: dict[Edge, np.ndarray] = {}  # gradients in the making that nothing else holds, so that parts can be added in place
+    mine: dict[
+        Edge, np.ndarray
+    ] = {}  # gradients in the making that nothing else holds, so that parts can be added in place
     for edge, g in roots:
         arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create
@@ -342,7 +411,9 @@ def backward_pass(roots: list[tuple[Edge, Any]], *, asked: list[Edge] | None, cr
                     if g.dtype is not dtype and _stored(g) != dtype:
                         g = cast(g, dtype=dtypes.stored(dtype))
                     target, k = edge
-                    if k == 0 and target not in pending and len(target.metas) == 1:  # the usual case of `arrive`
+                    if (
+                        k == 0 and target not in pending and len(target.metas) == 1
+                    ):  # the usual case of `arrive`
                         pending[target] = [g]
                         heappush(queue, (-target.order, target))
                     else:
@@ -360,7 +431,9 @@ def _stored(g: Any) -> Any:
 
 
 def _run_hooks(node: Node, grads: list) -> None:
-    """Hooks of the tensors that are this node's outputs; one that returns a tensor replaces the gradient."""
+    """Hooks of the tensors that are this node's outputs; one that returns a tensor replaces the
+    gradient.
+    """
     for k, hooks in node.hooks.items():  # type: ignore[union-attr]
         for hook in list(hooks):
             if grads[k] is not None:

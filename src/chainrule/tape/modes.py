@@ -1,4 +1,6 @@
-"""Switches of the current thread, and the three doors between a traced function and Python that must run again at each call."""
+"""Switches of the current thread, and the three doors between a traced function and Python that
+must run again at each call.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from typing import Any
 from ..base.modes import modes
 
 __all__ = [
-    "cell", "effect", "enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "modes", "no_grad", "outside", "set_grad_enabled",
+    "cell", "effect", "enable_grad", "inference_mode", "is_grad_enabled",
+    "is_inference_mode_enabled", "modes", "no_grad", "outside", "set_grad_enabled",
 ]  # fmt: skip
 
 
@@ -127,9 +130,11 @@ class set_grad_enabled(_Switch):
 
 
 class inference_mode(_Switch):
-    """As `no_grad`, for code that will never differentiate: results can take no part in a later graph as leaves either.
+    """As `no_grad`, for code that will never differentiate: results can take no part in a later
+    graph as leaves either.
 
-    chainrule needs no separate tensor kind for speed, so this is `no_grad` with its own query, `is_inference_mode_enabled`.
+    chainrule needs no separate tensor kind for speed, so this is `no_grad` with its own query,
+    `is_inference_mode_enabled`.
     """
 
     def __init__(self, mode: bool = True):
@@ -151,15 +156,19 @@ class inference_mode(_Switch):
 
 
 def cell(read: Callable[[], float]) -> Any:
-    """A Python number that may change between calls (a learning rate): its value now, or in a trace a 0-d input read at each call.
+    """A Python number that may change between calls (a learning rate): its value now, or in a trace
+    a 0-d input read at each call.
 
-    The result promotes like a Python number. Compute with it; do not branch on it or pass it to `math`.
+    The result promotes like a Python number. Compute with it; do not branch on it or pass it to
+    `math`.
     """
     return read() if modes.trace is None else modes.trace.cell(read)
 
 
 def effect(run: Callable[[], Any]) -> None:
-    """Runs `run()`; in a trace, instead, it runs at each call of the traced function, in order with the cells and other effects."""
+    """Runs `run()`; in a trace, instead, it runs at each call of the traced function, in order
+    with the cells and other effects.
+    """
     if modes.trace is None:
         run()
     else:
@@ -168,7 +177,9 @@ def effect(run: Callable[[], Any]) -> None:
 
 @contextlib.contextmanager
 def outside() -> Iterator[None]:
-    """A block that is executed for real even while a trace is being written: state that a first step creates is made in it."""
+    """A block that is executed for real even while a trace is being written: state that a first
+    step creates is made in it.
+    """
     before, modes.trace = modes.trace, None
     try:
         yield

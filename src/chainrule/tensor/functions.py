@@ -1,6 +1,8 @@
-"""The torch-shaped functions: PyTorch's names, argument orders and overloads over the ops, whose signatures have one form each.
+"""The torch-shaped functions: PyTorch's names, argument orders and overloads over the ops, whose
+signatures have one form each.
 
-Every function here works on Tensors (and on whatever else ops take) and is a method of Tensor as well. Nothing here has a formula or a
+Every function here works on Tensors (and on whatever else ops take) and is a method of Tensor as
+well. Nothing here has a formula or a
 derivative: those stand in `ops` and `functional`.
 """
 
@@ -16,11 +18,15 @@ from ..base import dtypes, shapes
 from ..base.errors import DTypeError, RangeError, ShapeError
 
 __all__ = [
-    "add", "addcdiv", "addcmul", "addmm", "all", "allclose", "amax", "amin", "any", "argmax", "argmin", "argsort", "baddbmm", "bmm", "broadcast_tensors", "broadcast_to",
-    "cat", "chunk", "clamp", "concat", "cumsum", "diag", "diagonal", "div", "dot", "einsum", "equal", "flatten", "flip", "gather", "hstack",
-    "index_select", "isclose", "lerp", "log_softmax", "logsumexp", "masked_fill", "matmul", "max", "mean", "min", "mm", "movedim", "mv", "narrow", "norm", "outer", "permute",
-    "relu", "repeat", "reshape", "roll", "scatter", "scatter_add", "select", "softmax", "sort", "split", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "t",
-    "tile", "topk", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze", "var", "var_mean", "vstack", "where",
+    "add", "addcdiv", "addcmul", "addmm", "all", "allclose", "amax", "amin", "any", "argmax",
+    "argmin", "argsort", "baddbmm", "bmm", "broadcast_tensors", "broadcast_to", "cat", "chunk",
+    "clamp", "concat", "cumsum", "diag", "diagonal", "div", "dot", "einsum", "equal", "flatten",
+    "flip", "gather", "hstack", "index_select", "isclose", "lerp", "log_softmax", "logsumexp",
+    "masked_fill", "matmul", "max", "mean", "min", "mm", "movedim", "mv", "narrow", "norm", "outer",
+    "permute", "relu", "repeat", "reshape", "roll", "scatter", "scatter_add", "select", "softmax",
+    "sort", "split", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "t", "tile", "topk",
+    "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze", "var", "var_mean", "vstack",
+    "where",
 ]  # fmt: skip
 
 Dims = int | Sequence[int] | None
@@ -62,7 +68,11 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "trunc":
         y = ops.trunc(ops.div(input, other))
         whole = [ops.record.spec_of(v).dtype for v in (input, other)]
-        return y if any_floating(whole) else ops.cast(y, dtype=dtypes.promote([(d, dtypes.AXES) for d in whole]))
+        return (
+            y
+            if any_floating(whole)
+            else ops.cast(y, dtype=dtypes.promote([(d, dtypes.AXES) for d in whole]))
+        )
     raise ValueError(f"rounding_mode is None, 'trunc' or 'floor', found {rounding_mode!r}")
 
 
@@ -94,11 +104,15 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """input where the condition holds, other elsewhere; with the condition alone, the indices where it holds."""
+    """input where the condition holds, other elsewhere; with the condition alone, the indices
+    where it holds.
+    """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if ops.record.spec_of(condition).dtype is not dtypes.bool_:
-        raise DTypeError(f"the condition of where must be bool, found {ops.record.spec_of(condition).dtype.name}")
+        raise DTypeError(
+            f"the condition of where must be bool, found {ops.record.spec_of(condition).dtype.name}"
+        )
     return ops.where(condition, input, other)
 
 
@@ -110,14 +124,22 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     return y if y.dtype is input.dtype else ops.cast(y, dtype=input.dtype)
 
 
-def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+def isclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> Any:
     """|input − other| ≤ atol + rtol · |other|, elementwise; equal infinities are close, NaNs only if equal_nan."""
     near = ops.abs(input - other) <= atol + rtol * ops.abs(other)
     near = ops.logical_or(ops.logical_and(near, ops.isfinite(other)), input == other)
-    return ops.logical_or(near, ops.logical_and(ops.isnan(input), ops.isnan(other))) if equal_nan else near
+    return (
+        ops.logical_or(near, ops.logical_and(ops.isnan(input), ops.isnan(other)))
+        if equal_nan
+        else near
+    )
 
 
-def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+def allclose(
+    input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+) -> bool:
     """Whether all elements are close, as a Python bool."""
     return bool(ops.all(isclose(input, other, rtol, atol, equal_nan)).item())
 
@@ -144,12 +166,26 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = No
     return ops.mean(_in(input, dtype), dim=_dims(dim), keepdim=keepdim)
 
 
-def var(input: Any, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None) -> Any:
+def var(
+    input: Any,
+    dim: Dims = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Any:
     """Variance,  Σ (x − mean)² / (n − correction);  correction is 1 (unbiased) unless given."""
     return var_mean(input, dim, unbiased, keepdim, correction=correction)[0]
 
 
-def var_mean(input: Any, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None) -> tuple:
+def var_mean(
+    input: Any,
+    dim: Dims = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> tuple:
     """Variance and mean of the same axes."""
     if isinstance(dim, bool):  # torch.var(x, unbiased)
         dim, unbiased = None, dim
@@ -162,12 +198,28 @@ def var_mean(input: Any, dim: Dims = None, unbiased: bool = True, keepdim: bool 
     return v, (m if keepdim else ops.view(m, shape=v.shape))
 
 
-def std(input: Any, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, *, correction: float | None = None) -> Any:
+def std(
+    input: Any,
+    dim: Dims = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Any:
     """Standard deviation, the root of `var`."""
     return ops.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
 
 
-def _extreme(whole: Any, along: Any, pairwise: Any, result: Any, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+def _extreme(
+    whole: Any,
+    along: Any,
+    pairwise: Any,
+    result: Any,
+    input: Any,
+    dim: Any,
+    keepdim: bool,
+    other: Any,
+) -> Any:
     if other is not None:
         return pairwise(input, other)
     if dim is None:
@@ -199,12 +251,20 @@ def amin(input: Any, dim: Dims = (), keepdim: bool = False) -> Any:
 
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Index of the largest element along an axis, or of the flattened tensor."""
-    return ops.argmax(flatten(input), dim=0) if dim is None else ops.argmax(input, dim=dim, keepdim=keepdim)
+    return (
+        ops.argmax(flatten(input), dim=0)
+        if dim is None
+        else ops.argmax(input, dim=dim, keepdim=keepdim)
+    )
 
 
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Index of the smallest element along an axis, or of the flattened tensor."""
-    return ops.argmin(flatten(input), dim=0) if dim is None else ops.argmin(input, dim=dim, keepdim=keepdim)
+    return (
+        ops.argmin(flatten(input), dim=0)
+        if dim is None
+        else ops.argmin(input, dim=dim, keepdim=keepdim)
+    )
 
 
 def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
@@ -217,8 +277,12 @@ def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     return ops.all(input, dim=_dims(dim), keepdim=keepdim)
 
 
-def norm(input: Any, p: float | str = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    """The p-norm  (Σ |x|ᵖ)^(1/p)  over axes; 'fro' is p = 2, ±inf the largest or smallest |x|, 0 the count of nonzeros."""
+def norm(
+    input: Any, p: float | str = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
+) -> Any:
+    """The p-norm  (Σ |x|ᵖ)^(1/p)  over axes; 'fro' is p = 2, ±inf the largest or smallest |x|, 0
+    the count of nonzeros.
+    """
     x = _in(input, dtype)
     dim = _dims(dim)
     p = 2 if p == "fro" else p
@@ -276,7 +340,9 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, stable: bool = 
 
 
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """The k largest or smallest elements: (values, indices). Always in order, whether asked or not."""
+    """The k largest or smallest elements: (values, indices). Always in order, whether asked or
+    not.
+    """
     return topk_result(*ops.topk(input, k=k, dim=dim, largest=largest))
 
 
@@ -309,7 +375,9 @@ swapaxes = transpose
 def t(input: Any) -> Any:
     """The transpose of a matrix; tensors of fewer axes as they are."""
     if input.ndim > 2:
-        raise ShapeError(f"t() takes tensors of at most two axes, found {input.ndim}\n  hint: .mT transposes the last two")
+        raise ShapeError(
+            f"t() takes tensors of at most two axes, found {input.ndim}\n  hint: .mT transposes the last two"
+        )
     return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
@@ -317,18 +385,26 @@ def movedim(input: Any, source: Dims, destination: Dims) -> Any:
     """Axes moved to other places; the rest keep their order."""
     n = input.ndim
     src = [shapes.axis(d, n) for d in ([source] if isinstance(source, int) else source)]  # type: ignore[union-attr]
-    dst = [shapes.axis(d, n) for d in ([destination] if isinstance(destination, int) else destination)]  # type: ignore[union-attr]
+    dst = [
+        shapes.axis(d, n) for d in ([destination] if isinstance(destination, int) else destination)
+    ]  # type: ignore[union-attr]
     if len(src) != len(dst) or len(set(src)) != len(src) or len(set(dst)) != len(dst):
-        raise ShapeError(f"movedim needs as many different sources as destinations, found {source} and {destination}")
+        raise ShapeError(
+            f"movedim needs as many different sources as destinations, found {source} and {destination}"
+        )
     place = dict(zip(dst, src, strict=True))
     rest = iter([d for d in range(n) if d not in src])
-    return ops.permute(input, dims=tuple([place[k] if k in place else next(rest) for k in range(n)]))
+    return ops.permute(
+        input, dims=tuple([place[k] if k in place else next(rest) for k in range(n)])
+    )
 
 
 def squeeze(input: Any, dim: Dims = None) -> Any:
     """Axes of size 1 removed: all, or those named (which stay if their size is not 1)."""
     drop = shapes.axes(_dims(dim), input.ndim) if not isinstance(dim, (tuple, list)) or dim else ()
-    return ops.view(input, shape=tuple([n for k, n in enumerate(input.shape) if not (k in drop and n == 1)]))
+    return ops.view(
+        input, shape=tuple([n for k, n in enumerate(input.shape) if not (k in drop and n == 1)])
+    )
 
 
 def unsqueeze(input: Any, dim: int) -> Any:
@@ -345,13 +421,22 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     a, b = shapes.axis(start_dim, n), shapes.axis(end_dim, n)
     if a > b:
         raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
-    return ops.view(input, shape=(*input.shape[:a], shapes.size(input.shape[a : b + 1]), *input.shape[b + 1 :]))
+    return ops.view(
+        input, shape=(*input.shape[:a], shapes.size(input.shape[a : b + 1]), *input.shape[b + 1 :])
+    )
 
 
 def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     """One axis cut into several."""
     d = shapes.axis(dim, input.ndim)
-    return ops.view(input, shape=(*input.shape[:d], *shapes.resolve(tuple(sizes), input.shape[d]), *input.shape[d + 1 :]))
+    return ops.view(
+        input,
+        shape=(
+            *input.shape[:d],
+            *shapes.resolve(tuple(sizes), input.shape[d]),
+            *input.shape[d + 1 :],
+        ),
+    )
 
 
 def broadcast_to(input: Any, size: Sequence[int]) -> Any:
@@ -408,7 +493,12 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
 
 def unbind(input: Any, dim: int = 0) -> tuple:
     """Views of all slices of an axis."""
-    return tuple([ops.select(input, dim=dim, index=k) for k in range(input.shape[shapes.axis(dim, input.ndim)])])
+    return tuple(
+        [
+            ops.select(input, dim=dim, index=k)
+            for k in range(input.shape[shapes.axis(dim, input.ndim)])
+        ]
+    )
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
@@ -424,7 +514,9 @@ def diag(input: Any, diagonal: int = 0) -> Any:
         raise ShapeError(f"diag takes a vector or a matrix, found {input.ndim} axes")
     n = input.shape[0] + abs(diagonal)
     zeros = ops.full(shape=(n, n), value=0, dtype=input.dtype)
-    return ops.view_scatter(zeros, input, path=((ops.diagonal, (("offset", diagonal), ("dim1", 0), ("dim2", 1))),))
+    return ops.view_scatter(
+        zeros, input, path=((ops.diagonal, (("offset", diagonal), ("dim1", 0), ("dim2", 1))),)
+    )
 
 
 def tril(input: Any, diagonal: int = 0) -> Any:
@@ -468,7 +560,9 @@ def flip(input: Any, *dims: Any) -> Any:
 
 
 def roll(input: Any, shifts: int | Sequence[int], dims: Dims = None) -> Any:
-    """Elements moved along axes; those pushed off the end come back in front. Without dims, of the flattened tensor."""
+    """Elements moved along axes; those pushed off the end come back in front. Without dims, of
+    the flattened tensor.
+    """
     if dims is None:
         return reshape(roll(flatten(input), shifts, 0), input.shape)
     shifts, dims = ([shifts], [dims]) if isinstance(shifts, int) else (shifts, dims)
@@ -476,16 +570,22 @@ def roll(input: Any, shifts: int | Sequence[int], dims: Dims = None) -> Any:
         n = input.shape[shapes.axis(d, input.ndim)]
         if n and s % n:
             cut = n - s % n
-            input = ops.cat(ops.slice_(input, dim=d, start=cut), ops.slice_(input, dim=d, stop=cut), dim=d)
+            input = ops.cat(
+                ops.slice_(input, dim=d, start=cut), ops.slice_(input, dim=d, stop=cut), dim=d
+            )
     return input
 
 
 def repeat(input: Any, *repeats: Any) -> Any:
-    """x laid side by side `repeats` times along each axis; more counts than axes add axes in front."""
+    """x laid side by side `repeats` times along each axis; more counts than axes add axes in
+    front.
+    """
     counts = flat(repeats)
     extra = len(counts) - input.ndim
     if extra < 0:
-        raise ShapeError(f"repeat needs a count for each of the {input.ndim} axes, found {len(counts)}")
+        raise ShapeError(
+            f"repeat needs a count for each of the {input.ndim} axes, found {len(counts)}"
+        )
     shape = (1,) * extra + tuple(input.shape)
     inner = [v for n in shape for v in (1, n)]
     outer = [v for c, n in zip(counts, shape, strict=True) for v in (c, n)]
@@ -523,16 +623,23 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
         raise ShapeError(f"index_select takes a vector of indices, found {index.ndim} axes")
     if not input.ndim:
         return input.clone()
-    return ops.index(input, index if index.ndim else reshape(index, 1), dims=(shapes.axis(dim, input.ndim),))
+    return ops.index(
+        input, index if index.ndim else reshape(index, 1), dims=(shapes.axis(dim, input.ndim),)
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- products
 
 
 def matmul(input: Any, other: Any) -> Any:
-    """The matrix product of the last two axes; a vector counts as a row on the left and a column on the right."""
+    """The matrix product of the last two axes; a vector counts as a row on the left and a column
+    on the right.
+    """
     if input.ndim == 0 or other.ndim == 0:
-        raise ShapeError("matmul(a, b): both operands need at least one axis, a number has none\n  hint: a * b scales")
+        raise ShapeError(
+            "matmul(a, b): both operands need at least one axis, a number has none\n  hint: a * b"
+            " scales"
+        )
     a = unsqueeze(input, 0) if input.ndim == 1 else input
     b = unsqueeze(other, 1) if other.ndim == 1 else other
     y = ops.matmul(a, b)
@@ -557,7 +664,9 @@ def bmm(input: Any, mat2: Any) -> Any:
     """The products of two batches of matrices."""
     _need_axes("bmm", input=(input, 3), mat2=(mat2, 3))
     if input.shape[0] != mat2.shape[0]:
-        raise ShapeError(f"bmm: the batches must be equal, found {input.shape[0]} and {mat2.shape[0]}")
+        raise ShapeError(
+            f"bmm: the batches must be equal, found {input.shape[0]} and {mat2.shape[0]}"
+        )
     return ops.matmul(input, mat2)
 
 
@@ -598,23 +707,41 @@ def _added(input: Any, product: Any, beta: float, alpha: float) -> Any:
 
 def einsum(equation: str, *operands: Any) -> Any:
     """Sum of products by Einstein's convention, with `...` and diagonals (`ii`)."""
-    xs = list(operands[0]) if len(operands) == 1 and isinstance(operands[0], (tuple, list)) else list(operands)
+    xs = (
+        list(operands[0])
+        if len(operands) == 1 and isinstance(operands[0], (tuple, list))
+        else list(operands)
+    )
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(xs):
-        raise ShapeError(f"einsum: the equation {equation!r} names {len(terms)} operands, found {len(xs)}")
+        raise ShapeError(
+            f"einsum: the equation {equation!r} names {len(terms)} operands, found {len(xs)}"
+        )
     if "..." in equation:
         free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in equation]
-        counts = [x.ndim - len(term.replace("...", "")) if "..." in term else 0 for term, x in zip(terms, xs, strict=True)]
+        counts = [
+            x.ndim - len(term.replace("...", "")) if "..." in term else 0
+            for term, x in zip(terms, xs, strict=True)
+        ]
         batch = "".join(free[: _builtin_max(counts)])
         names = sorted(set("".join(terms)) - {"."})
         if not arrow:
             right = "..." + "".join([c for c in names if left.count(c) == 1])
-        sizes = shapes.broadcast(*[_batch_shape(term, tuple(x.shape), n) for term, x, n in zip(terms, xs, counts, strict=True)])
+        sizes = shapes.broadcast(
+            *[
+                _batch_shape(term, tuple(x.shape), n)
+                for term, x, n in zip(terms, xs, counts, strict=True)
+            ]
+        )
         for k, (term, n) in enumerate(zip(terms, counts, strict=True)):
             if "..." in term:
                 before = len(term.split("...")[0])
-                wanted = (*xs[k].shape[:before], *sizes[len(sizes) - n :], *xs[k].shape[before + n :])
+                wanted = (
+                    *xs[k].shape[:before],
+                    *sizes[len(sizes) - n :],
+                    *xs[k].shape[before + n :],
+                )
                 xs[k] = ops.expand(xs[k], shape=wanted)
                 terms[k] = term.replace("...", batch[len(batch) - n :])
         right = right.replace("...", batch)

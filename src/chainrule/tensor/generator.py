@@ -1,7 +1,8 @@
 """Generators: where random ops get their state from.
 
-A generator is a Philox stream (a seed) and a place in it (an offset). Drawing n elements advances the offset by the words they take, so the
-state is two integers, which checkpoints save and a traced program takes as an input.
+A generator is a Philox stream (a seed) and a place in it (an offset). Drawing n elements advances
+the offset by the words they take, so the state is two integers, which checkpoints save and a traced
+program takes as an input.
 """
 
 from __future__ import annotations
@@ -14,24 +15,37 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..tape.modes import modes
 from ..base import shapes
 from ..base.errors import FormatError
 from ..ops.random import WORDS
+from ..tape.modes import modes
 
-__all__ = ["Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+__all__ = [
+    "Generator",
+    "default_generator",
+    "get_rng_state",
+    "initial_seed",
+    "manual_seed",
+    "seed",
+    "set_rng_state",
+]
 
 
 class Generator:
     """A stream of random numbers: `Generator().manual_seed(7)`."""
 
     def __init__(self, device: Any = "cpu"):
-        self._seed, self._offset = 67280421310721, 0  # PyTorch's default seed; any constant would do
+        self._seed, self._offset = (
+            67280421310721,
+            0,
+        )  # PyTorch's default seed; any constant would do
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that this seed names, from its beginning."""
         if modes.trace is not None:
-            modes.trace.refuse("seeding inside a traced function would happen only once", "seed before calling it")
+            modes.trace.refuse(
+                "seeding inside a traced function would happen only once", "seed before calling it"
+            )
         self._seed, self._offset = int(seed) % 2**63, 0
         return self
 
@@ -54,7 +68,9 @@ class Generator:
         """Go to a state that get_state gave."""
         values = np.asarray(state)
         if values.shape != (2,) or values.dtype != np.int64 or (values < 0).any():
-            raise FormatError(f"a generator state is two non-negative int64 numbers (seed, offset), found {values.dtype} {values.shape}")
+            raise FormatError(
+                f"a generator state is two non-negative int64 numbers (seed, offset), found {values.dtype} {values.shape}"
+            )
         self._seed, self._offset = int(values[0]), int(values[1])
         return self
 
@@ -72,7 +88,9 @@ class Generator:
 
     @contextlib.contextmanager
     def rewound(self, mark: Any) -> Iterator[None]:
-        """A block that draws again from a mark on; afterwards the generator is where it was. Nothing changes if the mark is None."""
+        """A block that draws again from a mark on; afterwards the generator is where it was.
+        Nothing changes if the mark is None.
+        """
         if mark is None:
             yield
         elif modes.trace is not None:
@@ -104,7 +122,9 @@ default_generator = Generator()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Seed the default generator, from which everything random is drawn unless a generator is named."""
+    """Seed the default generator, from which everything random is drawn unless a generator is
+    named.
+    """
     return default_generator.manual_seed(seed)
 
 

@@ -1,8 +1,10 @@
-"""x[...] and x[...] = v, as in PyTorch and NumPy: slices with steps, None, Ellipsis, integers, integer tensors, bool masks, and mixtures.
+"""x[...] and x[...] = v, as in PyTorch and NumPy: slices with steps, None, Ellipsis, integers,
+integer tensors, bool masks, and mixtures.
 
-An index is read from left to right. Integers, slices, None and Ellipsis are views and are taken at once; what is left are integer tensors
-(a mask becomes the integers where it holds), which one `index` op applies together. So an integer beside an integer tensor counts as a view,
-as in PyTorch; NumPy would broadcast it with the tensor.
+An index is read from left to right. Integers, slices, None and Ellipsis are views and are taken at
+once; what is left are integer tensors (a mask becomes the integers where it holds), which one
+`index` op applies together. So an integer beside an integer tensor counts as a view, as in PyTorch;
+NumPy would broadcast it with the tensor.
 """
 
 from __future__ import annotations
@@ -23,7 +25,12 @@ def _items(x: Any, index: Any) -> list:
     """The parts of an index, lists made arrays, Ellipsis written out as full slices."""
     parts = list(index) if isinstance(index, tuple) else [index]
     parts = [np.asarray(p) if isinstance(p, (list, range)) else p for p in parts]
-    parts = [p.astype(np.int64) if isinstance(p, np.ndarray) and p.size == 0 and p.dtype.kind == "f" else p for p in parts]
+    parts = [
+        p.astype(np.int64)
+        if isinstance(p, np.ndarray) and p.size == 0 and p.dtype.kind == "f"
+        else p
+        for p in parts
+    ]
     used = sum([_axes_of(p) for p in parts])
     dots = [k for k, p in enumerate(parts) if p is Ellipsis]
     if len(dots) > 1:
@@ -47,11 +54,15 @@ def _axes_of(p: Any) -> int:
 
 
 def _is_bool(p: Any) -> bool:
-    return (_is_tensor(p) and p.dtype is dtypes.bool_) or (isinstance(p, np.ndarray) and p.dtype == bool)
+    return (_is_tensor(p) and p.dtype is dtypes.bool_) or (
+        isinstance(p, np.ndarray) and p.dtype == bool
+    )
 
 
 def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
-    """The view that the basic parts select, the integer indices that remain, and the axes of the view they belong to."""
+    """The view that the basic parts select, the integer indices that remain, and the axes of the
+    view they belong to.
+    """
     indices: list[Any] = []
     dims: list[int] = []
     d = 0
@@ -60,11 +71,21 @@ def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
             x = ops.view(x, shape=(*x.shape[:d], 1, *x.shape[d:]))
             d += 1
         elif isinstance(p, slice):
-            start, stop, step = [None if v is None else v.__index__() for v in (p.start, p.stop, p.step)]
+            start, stop, step = [
+                None if v is None else v.__index__() for v in (p.start, p.stop, p.step)
+            ]
             if (start, stop, step) != (None, None, None):
                 if step is not None and step < 0:
-                    raise ShapeError(f"the step of a slice must be positive, found {step}\n  hint: x.flip(dim)")
-                x = ops.slice_(x, dim=d, start=0 if start is None else start, stop=stop, step=1 if step is None else step)
+                    raise ShapeError(
+                        f"the step of a slice must be positive, found {step}\n  hint: x.flip(dim)"
+                    )
+                x = ops.slice_(
+                    x,
+                    dim=d,
+                    start=0 if start is None else start,
+                    stop=stop,
+                    step=1 if step is None else step,
+                )
             d += 1
         elif isinstance(p, (bool, np.bool_)):
             x = ops.view(x, shape=(*x.shape[:d], 1, *x.shape[d:]))
@@ -81,9 +102,13 @@ def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
         elif _is_tensor(p) or isinstance(p, np.ndarray):
             kind = p.dtype.category if _is_tensor(p) else dtypes.of(p.dtype).category
             if kind != dtypes.INTEGER:
-                raise DTypeError(f"tensors used as indices must hold integers or bools, found {p.dtype}")
+                raise DTypeError(
+                    f"tensors used as indices must hold integers or bools, found {p.dtype}"
+                )
             if _is_tensor(p) and p.ndim == 0 and modes.trace is None:
-                x = ops.select(x, dim=d, index=int(p))  # a 0-d tensor is an integer, and gives a view
+                x = ops.select(
+                    x, dim=d, index=int(p)
+                )  # a 0-d tensor is an integer, and gives a view
                 continue
             indices.append(p)
             dims.append(d)
@@ -91,14 +116,18 @@ def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
         elif hasattr(p, "__index__"):
             x = ops.select(x, dim=d, index=p.__index__())
         else:
-            raise DTypeError(f"an index is made of integers, slices, None, ..., and tensors, found {type(p).__name__}")
+            raise DTypeError(
+                f"an index is made of integers, slices, None, ..., and tensors, found {type(p).__name__}"
+            )
     return x, indices, dims
 
 
 def _where_true(mask: Any, shape: tuple) -> list:
     """For each axis of a mask, the integers where it holds."""
     if tuple(mask.shape) != tuple(shape):
-        raise ShapeError(f"a mask must have the shape of the axes it selects from, {tuple(shape)}, found {tuple(mask.shape)}")
+        raise ShapeError(
+            f"a mask must have the shape of the axes it selects from, {tuple(shape)}, found {tuple(mask.shape)}"
+        )
     if isinstance(mask, np.ndarray):
         return list(np.nonzero(mask))
     return list(mask.nonzero(as_tuple=True))
@@ -113,7 +142,9 @@ def read_index(x: Any, index: Any) -> Any:
 
 
 def assign_index(x: Any, index: Any, value: Any) -> None:
-    """x[index] = value: a write through a view, with `index_put` where integer tensors are involved."""
+    """x[index] = value: a write through a view, with `index_put` where integer tensors are
+    involved.
+    """
     if _is_bool(index) and _is_tensor(index) and _one_element(value):
         _assign_masked(x, index, value)  # needs no count of what is True, so it can be traced
         return
@@ -124,7 +155,12 @@ def assign_index(x: Any, index: Any, value: Any) -> None:
         target._assign(_without_leading_ones(value, view.ndim))
         return
     view.need_assignable(value)
-    new = ops.index_put(view, ops.cast(value, dtype=x.dtype) if value.dtype is not x.dtype else value, *indices, dims=tuple(dims))
+    new = ops.index_put(
+        view,
+        ops.cast(value, dtype=x.dtype) if value.dtype is not x.dtype else value,
+        *indices,
+        dims=tuple(dims),
+    )
     view._assign(new)
 
 
@@ -134,7 +170,9 @@ def _one_element(value: Any) -> bool:
 
 def _assign_masked(x: Any, mask: Any, value: Any) -> None:
     if tuple(mask.shape) != tuple(x.shape[: mask.ndim]):
-        raise ShapeError(f"a mask must have the shape of the axes it selects from, {tuple(x.shape[: mask.ndim])}, found {tuple(mask.shape)}")
+        raise ShapeError(
+            f"a mask must have the shape of the axes it selects from, {tuple(x.shape[: mask.ndim])}, found {tuple(mask.shape)}"
+        )
     value = _as_tensor(x, value)
     x.need_assignable(value)
     mask = ops.view(mask, shape=(*mask.shape, *(1,) * (x.ndim - mask.ndim)))
@@ -147,13 +185,17 @@ def _as_tensor(x: Any, value: Any) -> Any:
         return value
     if isinstance(value, (bool, int, float)):
         if isinstance(value, float) and not x.is_floating_point() and value != int(value):
-            raise DTypeError(f"float32 values cannot be written into a tensor of dtype {x.dtype.name}: {value} would become {int(value)}")
+            raise DTypeError(
+                f"float32 values cannot be written into a tensor of dtype {x.dtype.name}: {value} would become {int(value)}"
+            )
         return x.new_full((), value)
     return x.new_tensor(value)
 
 
 def _without_leading_ones(value: Any, ndim: int) -> Any:
-    """PyTorch lets a value have more axes than the target if the surplus ones in front have size 1."""
+    """PyTorch lets a value have more axes than the target if the surplus ones in front have size
+    1.
+    """
     extra = value.ndim - ndim
     if extra > 0 and all([n == 1 for n in value.shape[:extra]]):
         return ops.view(value, shape=tuple(value.shape[extra:]))

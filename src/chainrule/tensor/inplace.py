@@ -1,4 +1,6 @@
-"""The methods that write: `x.add_(y)` is `x + y` written into x's memory, gradient and all. Attached to Tensor here."""
+"""The methods that write: `x.add_(y)` is `x + y` written into x's memory, gradient and all.
+Attached to Tensor here.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def _written(f: Callable, name: str) -> Callable:
         new = f(self, *args, **kwargs)
         if modes.grad and isinstance(new, Tensor) and new.edge is not None:
             for node in reachable([new.edge], start):
-                node.keep_copies(self._storage)  # the derivative of x.mul_(w) needs the x that is now overwritten
+                node.keep_copies(
+                    self._storage
+                )  # the derivative of x.mul_(w) needs the x that is now overwritten
         return self._assign(new)
 
     method.__name__, method.__qualname__ = name, f"Tensor.{name}"
@@ -31,16 +35,23 @@ def _written(f: Callable, name: str) -> Callable:
     return method
 
 
-_FORMS: dict[str, Callable] = {
-    **{n: getattr(ops, n) for n in (
-        "abs ceil clamp cos erf exp expm1 floor floor_divide log log1p mul neg pow reciprocal remainder round rsqrt sigmoid sign sin sqrt square "
-        "sub tanh trunc eq ne lt le gt ge logical_and logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor").split()},
-    **{n: getattr(functions, n) for n in "add addcdiv addcmul sub div clamp lerp masked_fill relu scatter scatter_add tril triu cumsum".split()},
+_OPS = (
+    "abs ceil cos erf exp expm1 floor floor_divide log log1p mul neg pow reciprocal remainder round "
+    "rsqrt sigmoid sign sin sqrt square tanh trunc eq ne lt le gt ge logical_and logical_or "
+    "logical_not logical_xor bitwise_and bitwise_or bitwise_xor"
+)
+_FUNCTIONS = (
+    "add addcdiv addcmul sub div clamp lerp masked_fill relu scatter scatter_add tril triu cumsum"
+)
+_FORMS = {name: getattr(ops, name) for name in _OPS.split()}
+_FORMS |= {name: getattr(functions, name) for name in _FUNCTIONS.split()}
+_SYMBOLS = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
 }  # fmt: skip
 for _name, _f in _FORMS.items():
     setattr(Tensor, f"{_name}_", _written(_f, f"{_name}_"))
-for _symbol, _name in {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder", "pow": "pow",
-                       "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}.items():  # fmt: skip
+for _symbol, _name in _SYMBOLS.items():
     setattr(Tensor, f"__i{_symbol}__", getattr(Tensor, f"{_name}_"))
 
 
@@ -57,10 +68,14 @@ def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
 
 
 @_method
-def index_add_(self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
+def index_add_(
+    self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
+) -> Tensor:
     """Add the slices of source at the positions of an index of one axis."""
     if source.dtype is not self.dtype:
-        raise DTypeError(f"index_add_: source must have the dtype of the tensor, {self.dtype.name}, found {source.dtype.name}")
+        raise DTypeError(
+            f"index_add_: source must have the dtype of the tensor, {self.dtype.name}, found {source.dtype.name}"
+        )
     moved = functions.movedim(source if alpha == 1 else source * alpha, dim, 0)
     y = ops.index_put(functions.movedim(self, dim, 0), moved, index, dims=(0,), accumulate=True)
     return self._assign(functions.movedim(y, 0, dim))
@@ -81,19 +96,27 @@ def fill_diagonal_(self: Tensor, fill_value: float) -> Tensor:
 
 
 @_method
-def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+def uniform_(
+    self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
     """Write uniform numbers in [a, b)."""
     if b < a:
         raise ShapeError(f"uniform_: the upper bound {b} is below the lower {a}")
-    return self._assign(rand(tuple(self.shape), generator=generator, dtype=self.dtype) * (b - a) + a)
+    return self._assign(
+        rand(tuple(self.shape), generator=generator, dtype=self.dtype) * (b - a) + a
+    )
 
 
 @_method
-def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+def normal_(
+    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
     """Write normal numbers."""
     if std < 0:
         raise ShapeError(f"normal_: the standard deviation {std} is negative")
-    return self._assign(randn(tuple(self.shape), generator=generator, dtype=self.dtype) * std + mean)
+    return self._assign(
+        randn(tuple(self.shape), generator=generator, dtype=self.dtype) * std + mean
+    )
 
 
 @_method
@@ -103,7 +126,11 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
 
 
 @_method
-def random_(self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None) -> Tensor:
-    """Write integers from low up to, not including, high (2³¹ unless given); random_(high) starts at 0."""
+def random_(
+    self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None
+) -> Tensor:
+    """Write integers from low up to, not including, high (2³¹ unless given); random_(high)
+    starts at 0.
+    """
     low, high = (low, high) if high is not None else (0, low or 2**31)
     return self._assign(randint(low, high, tuple(self.shape), generator=generator).to(self.dtype))

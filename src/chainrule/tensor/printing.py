@@ -12,7 +12,9 @@ __all__ = ["text"]
 
 
 def text(x: Any) -> str:
-    """`tensor([...], dtype=…, requires_grad=True)`; the dtype is named where it is not the usual one."""
+    """`tensor([...], dtype=…, requires_grad=True)`; the dtype is named where it is not the usual
+    one.
+    """
     v = x._value
     if not isinstance(v, np.ndarray):
         return f"tensor(<traced>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
@@ -25,7 +27,11 @@ def text(x: Any) -> str:
             v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3, formatter={"float_kind": lambda n: one(n).rjust(width)}
         )  # fmt: skip
     else:
-        body = np.array2string(v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3) if v.size else "[]"
+        body = (
+            np.array2string(v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3)
+            if v.size
+            else "[]"
+        )
     notes = []
     if v.size == 0 and x.shape != (0,):
         notes.append(f"size={tuple(x.shape)}")
@@ -48,9 +54,13 @@ def _shown(v: np.ndarray) -> list[float]:
 
 
 def _float_format(v: np.ndarray) -> Any:
-    """PyTorch's choice: `1.` if all are whole, else four decimals, or scientific where those would hide something."""
+    """PyTorch's choice: `1.` if all are whole, else four decimals, or scientific where those
+    would hide something.
+    """
     sizes = [abs(n) for n in _shown(v) if np.isfinite(n) and n != 0]
     whole = all([n == int(n) for n in sizes])
-    wide = bool(sizes) and (max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or (not whole and min(sizes) < 1e-4))
+    wide = bool(sizes) and (
+        max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or (not whole and min(sizes) < 1e-4)
+    )
     how = "{:.4e}" if wide else "{:.0f}." if whole else "{:.4f}"
     return lambda n: how.format(n) if np.isfinite(n) else str(n)

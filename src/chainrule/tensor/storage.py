@@ -10,7 +10,8 @@ __all__ = ["Size", "Storage"]
 
 
 class Storage:
-    """A value that tensors look at: `value` is a raw array, or a Tracer while a trace is active; `version` counts writes.
+    """A value that tensors look at: `value` is a raw array, or a Tracer while a trace is active;
+    `version` counts writes.
 
     `written` is the place of the last write, for the error that says who overwrote what.
     """

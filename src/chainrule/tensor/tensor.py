@@ -1,12 +1,15 @@
 """The Tensor: a value with a shape, a dtype, and a memory of where it came from.
 
-What lies under a tensor is its storage's value seen through its *path*, the view ops that lead there (see `storage`). Three things follow:
+What lies under a tensor is its storage's value seen through its *path*, the view ops that lead
+there (see `storage`). Three things follow:
 
 - a write goes through the path into the storage, so every tensor on that storage sees it;
-- a tensor whose storage was written since its own history was noted rebuilds that history from its base (`_sync`);
+- a tensor whose storage was written since its own history was noted rebuilds that history from its
+  base (`_sync`);
 - it makes no difference whether arrays or Tracers lie below, which is all that tracing needs.
 
-`_record` is the reading of an op call that has a Tensor among its operands. Everything the user calls ends there.
+`_record` is the reading of an op call that has a Tensor among its operands. Everything the user
+calls ends there.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..tape.modes import modes
-from ..tape.backward import NEEDS, Edge, OpNode, backward_pass
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DeviceError, DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
 from ..ops.record import READERS, Op, Spec, as_floats, common, spec_of
+from ..tape.backward import NEEDS, Edge, OpNode, backward_pass
+from ..tape.modes import modes
 from . import functions
 from .device import Device, device_of
 from .indexing import assign_index, read_index
@@ -39,7 +42,8 @@ class Tensor:
     """A multi-dimensional array with a gradient.
 
     Args:
-        data: a number, a nested list, a NumPy array or a Tensor. Floats from Python become the default dtype; arrays keep theirs.
+        data: a number, a nested list, a NumPy array or a Tensor. Floats from Python become the
+            default dtype; arrays keep theirs.
         dtype: convert to this dtype.
         requires_grad: record what is done with it, so that `backward()` fills its `.grad`.
 
@@ -67,7 +71,9 @@ class Tensor:
         super().__init_subclass__(**options)
         READERS[cls] = _record  # a subclass takes part in dispatch as a Tensor does
 
-    def __init__(self, data: Any = (), dtype: Any = None, device: Any = None, requires_grad: bool = False):
+    def __init__(
+        self, data: Any = (), dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ):
         device_of(device)
         self._value = array_from(data, dtype)
         self._storage = Storage(self._value)
@@ -79,7 +85,9 @@ class Tensor:
     # ------------------------------------------------------------------------------------------ what lies beneath
 
     def read(self) -> Any:
-        """The raw array below, or inside a trace the Tracer that stands for it. Do not write to it; see `write`."""
+        """The raw array below, or inside a trace the Tracer that stands for it. Do not write to
+        it; see `write`.
+        """
         trace = modes.trace
         if trace is not None:
             return trace.read(self)
@@ -92,7 +100,9 @@ class Tensor:
         return self._value
 
     def write(self, value: Any) -> None:
-        """Replace what lies below by raw values of this shape (broadcast to it), with no history. Every view sees it."""
+        """Replace what lies below by raw values of this shape (broadcast to it), with no
+        history. Every view sees it.
+        """
         storage = self._storage
         if modes.trace is not None:
             modes.trace.write(self, value)
@@ -100,15 +110,17 @@ class Tensor:
             target = self._value
             if not target.flags.writeable:
                 raise ShapeError(
-                    f"this tensor {tuple(self.shape)} cannot be written: several of its elements share one place in memory, or it is read-only\n"
-                    "  hint: clone() it first"
+                    f"this tensor {tuple(self.shape)} cannot be written: several of its elements share "
+                    "one place in memory, or it is read-only\n  hint: clone() it first"
                 )
             np.copyto(target, value, casting="same_kind")
         storage.version += 1
         storage.written = here()
 
     def _sync(self) -> None:
-        """A view whose storage was written since: its history is the base's, followed along the path."""
+        """A view whose storage was written since: its history is the base's, followed along the
+        path.
+        """
         version = self._storage.version
         base = self._base
         if version == self._stamp or base is None:
@@ -129,7 +141,9 @@ class Tensor:
 
     @property
     def edge(self) -> Edge | None:
-        """Where a gradient of this tensor goes on: (node, k), or (itself, −1) for a leaf; None if nowhere."""
+        """Where a gradient of this tensor goes on: (node, k), or (itself, −1) for a leaf; None
+        if nowhere.
+        """
         if self._base is not None:
             self._sync()
         return (self, -1) if self._leaf else self._edge
@@ -199,10 +213,15 @@ class Tensor:
         """Make this a leaf whose `.grad` backward fills (or no longer)."""
         if self._edge is not None:
             if not requires_grad:
-                raise GradError("only a leaf can stop requiring a gradient\n  hint: detach() gives the value without its history")
+                raise GradError(
+                    "only a leaf can stop requiring a gradient\n  hint: detach() gives the value "
+                    "without its history"
+                )
             return self
         if requires_grad and not self.dtype.is_floating_point:
-            raise DTypeError(f"only floating tensors can require a gradient, found {self.dtype.name}")
+            raise DTypeError(
+                f"only floating tensors can require a gradient, found {self.dtype.name}"
+            )
         self._leaf = bool(requires_grad)
         return self
 
@@ -268,7 +287,11 @@ class Tensor:
 
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each axis, in elements."""
-        v = self._value if self._value.__class__ is ndarray and modes.trace is None else modes.trace.layout(self)
+        v = (
+            self._value
+            if self._value.__class__ is ndarray and modes.trace is None
+            else modes.trace.layout(self)
+        )
         s = tuple([n // v.itemsize for n in v.strides])
         return s if dim is None else s[shapes.axis(dim, self.ndim)]
 
@@ -287,12 +310,16 @@ class Tensor:
     # --------------------------------------------------------------------------------------------------- conversion
 
     def numpy(self, *, force: bool = False) -> ndarray:
-        """The values as a NumPy array that shares memory. Refused for tensors that require a gradient unless `force`.
+        """The values as a NumPy array that shares memory. Refused for tensors that require a
+        gradient unless `force`.
 
         bfloat16, which NumPy lacks, comes as float32 (a copy).
         """
         if self.requires_grad and not force:
-            raise GradError("a tensor that requires a gradient is not handed out as an array\n  hint: tensor.detach().numpy()")
+            raise GradError(
+                "a tensor that requires a gradient is not handed out as an array\n  hint: "
+                "tensor.detach().numpy()"
+            )
         v = self._concrete("numpy()")
         return dtypes.float32_from_bits(v) if v.dtype == dtypes.BF16_BITS else v
 
@@ -314,7 +341,8 @@ class Tensor:
         if v.__class__ is not ndarray:
             modes.trace.refuse(
                 f"{what} needs the value of a tensor, which a traced program has only when it runs",
-                "compute with tensors (where, masked_fill, clamp …), or do this outside of the traced function",
+                "compute with tensors (where, masked_fill, clamp …), or do this outside of the "
+                "traced function",
             )
         return v
 
@@ -322,8 +350,12 @@ class Tensor:
         """The only element as a Python number."""
         v = self._concrete("item()")
         if v.size != 1:
-            raise ShapeError(f"item() takes a tensor with one element, found shape {tuple(v.shape)}")
-        return (dtypes.float32_from_bits(v) if v.dtype == dtypes.BF16_BITS else v).reshape(()).item()
+            raise ShapeError(
+                f"item() takes a tensor with one element, found shape {tuple(v.shape)}"
+            )
+        return (
+            (dtypes.float32_from_bits(v) if v.dtype == dtypes.BF16_BITS else v).reshape(()).item()
+        )
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
@@ -338,13 +370,17 @@ class Tensor:
 
     def __index__(self) -> int:
         if self.dtype.category == dtypes.FLOATING:
-            raise DTypeError(f"only integer tensors can be used as an index, found {self.dtype.name}")
+            raise DTypeError(
+                f"only integer tensors can be used as an index, found {self.dtype.name}"
+            )
         return int(self.item())
 
     def __bool__(self) -> bool:
         v = self._concrete("a branch (if, while, and, or, bool())")
         if v.size != 1:
-            raise ShapeError(f"the truth of a tensor with shape {tuple(v.shape)} is ambiguous\n  hint: .any() or .all()")
+            raise ShapeError(
+                f"the truth of a tensor with shape {tuple(v.shape)} is ambiguous\n  hint: .any() or .all()"
+            )
         return bool(self.item())
 
     def __len__(self) -> int:
@@ -372,8 +408,18 @@ class Tensor:
 
     # ------------------------------------------------------------------------------------------- dtype and device
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False, copy: bool = False, memory_format: Any = None) -> Tensor:
-        """Another dtype (`to(cr.float64)`, `to(other)`); devices other than the CPU are refused. `non_blocking` and `memory_format` have no effect."""
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        copy: bool = False,
+        memory_format: Any = None,
+    ) -> Tensor:
+        """Another dtype (`to(cr.float64)`, `to(other)`); devices other than the CPU are refused.
+        `non_blocking` and `memory_format` have no effect.
+        """
         for a in args:
             if isinstance(a, Tensor):
                 dtype = a.dtype
@@ -434,7 +480,13 @@ class Tensor:
 
     # ------------------------------------------------------------------------------------------------------ autograd
 
-    def backward(self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False, inputs: Any = None) -> None:
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: Any = None,
+        create_graph: Any = False,
+        inputs: Any = None,
+    ) -> None:
         """Accumulate the gradient of this tensor into the `.grad` of the leaves it came from.
 
         Args:
@@ -445,10 +497,18 @@ class Tensor:
         """
         roots = [_root(self, gradient)]
         retain = create_graph if retain_graph is None else retain_graph
-        chosen = None if inputs is None else ([inputs] if isinstance(inputs, Tensor) else list(inputs))
+        chosen = (
+            None if inputs is None else ([inputs] if isinstance(inputs, Tensor) else list(inputs))
+        )
         asked = None if chosen is None else [_need_edge(x) for x in chosen]
-        found = backward_pass(_started(roots, create_graph), asked=asked, create=create_graph, retain=retain, wrap=wrap)
-        holders = {e: x for e, x in zip(asked or [], chosen or [], strict=True)}
+        found = backward_pass(
+            _started(roots, create_graph),
+            asked=asked,
+            create=create_graph,
+            retain=retain,
+            wrap=wrap,
+        )
+        holders = dict(zip(asked or [], chosen or [], strict=True))
         given = {id(g._value) for _, g in roots}
         for edge, g in found.items():
             _attach(holders.get(edge, edge[0]), g, create_graph, given)
@@ -456,7 +516,12 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same memory without history: writes are seen by both, gradients are not."""
         out = _new(Tensor)
-        out._value, out._storage, out._path, out._stamp = self._value, self._storage, self._path, self._storage.version
+        out._value, out._storage, out._path, out._stamp = (
+            self._value,
+            self._storage,
+            self._path,
+            self._storage.version,
+        )
         if modes.trace is not None:
             out._value = self.read()  # what it is at this point of the program
             modes.trace.own(out)
@@ -471,31 +536,42 @@ class Tensor:
 
     @property
     def data(self) -> Tensor:
-        """The same memory without history. Writes through it are versioned like any other: what PyTorch lets slip is an error here."""
+        """The same memory without history. Writes through it are versioned like any other: what
+        PyTorch lets slip is an error here.
+        """
         return self.detach()
 
     @data.setter
     def data(self, other: Tensor) -> None:
         other = other if isinstance(other, Tensor) else Tensor(other)
         if modes.trace is not None:
-            modes.trace.refuse("assigning .data replaces a tensor's memory, which a traced program holds on to", "use copy_(), which writes into it")
+            modes.trace.refuse(
+                "assigning .data replaces a tensor's memory, which a traced program holds on to",
+                "use copy_(), which writes into it",
+            )
         self._storage, self._value, self._path = other._storage, other._value, other._path
         self._base, self._stamp = None, other._storage.version
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
-        """Call hook(gradient) whenever a gradient of this tensor is computed; a tensor it returns takes the gradient's place."""
+        """Call hook(gradient) whenever a gradient of this tensor is computed; a tensor it
+        returns takes the gradient's place.
+        """
         edge = self.edge
         if edge is None:
             raise GradError("a hook needs a tensor that requires a gradient")
 
-        shape = tuple(self.shape)  # the node will hold `run`, which therefore must not hold this tensor
+        shape = tuple(
+            self.shape
+        )  # the node will hold `run`, which therefore must not hold this tensor
 
         def run(g: Any) -> Any:
             result = hook(g if isinstance(g, Tensor) else wrap(g, None))
             if result is None:
                 return g
             if not isinstance(result, Tensor) or result.shape != shape:
-                raise GradError(f"a hook returns None or a gradient of shape {shape}, found {result!r}")
+                raise GradError(
+                    f"a hook returns None or a gradient of shape {shape}, found {result!r}"
+                )
             return result if isinstance(g, Tensor) else result.read()
 
         if edge[1] < 0:
@@ -519,7 +595,9 @@ class Tensor:
 
         def keep(g: Tensor) -> None:
             if (tensor := me()) is not None:
-                tensor._grad = g.detach().clone() if tensor._grad is None else tensor._grad + g.detach()
+                tensor._grad = (
+                    g.detach().clone() if tensor._grad is None else tensor._grad + g.detach()
+                )
 
         self._retains = self.register_hook(keep)
 
@@ -531,7 +609,9 @@ class Tensor:
     # ----------------------------------------------------------------------------------------------------- in-place
 
     def _assign(self, new: Tensor) -> Tensor:
-        """Write a tensor of this shape (broadcast to it), with its history: what every in-place method comes down to."""
+        """Write a tensor of this shape (broadcast to it), with its history: what every in-place
+        method comes down to.
+        """
         self.need_assignable(new)
         self._need_broadcast(new)
         if new.dtype is not self.dtype:
@@ -540,7 +620,10 @@ class Tensor:
         other = new.edge
         tracked = modes.grad and (edge is not None or other is not None)
         if tracked and self._cut:
-            raise GradError("a view taken under no_grad cannot be written with gradients on\n  hint: take the view with gradients on, or clone() it")
+            raise GradError(
+                "a view taken under no_grad cannot be written with gradients on\n  hint: take the"
+                " view with gradients on, or clone() it"
+            )
         before = None if self._base is None else self._base.edge
         self.write(new.read())
         if not tracked:
@@ -554,7 +637,15 @@ class Tensor:
             self._follow_retained()
         else:
             path = self._path[len(base._path) :]
-            node = OpNode(ops.view_scatter, {"path": path}, (before, other), _scatter_saved(self._value.shape, path), (), base.metas, here())
+            node = OpNode(
+                ops.view_scatter,
+                {"path": path},
+                (before, other),
+                _scatter_saved(self._value.shape, path),
+                (),
+                base.metas,
+                here(),
+            )
             base._edge = node, 0
             base._follow_retained()
             base._stamp = self._storage.version
@@ -572,10 +663,13 @@ class Tensor:
         """Refuse values that cannot be written here, whatever their shape."""
         if modes.grad and (self._leaf or (self._base is not None and self._base._leaf)):
             raise GradError(
-                "a leaf that requires a gradient cannot be written in place\n  hint: under no_grad(), or write to a clone()"
+                "a leaf that requires a gradient cannot be written in place\n  hint: under "
+                "no_grad(), or write to a clone()"
             )
         if new.dtype.category > self.dtype.category:
-            raise DTypeError(f"{new.dtype.name} values cannot be written into a tensor of dtype {self.dtype.name}\n  hint: convert one of them")
+            raise DTypeError(
+                f"{new.dtype.name} values cannot be written into a tensor of dtype {self.dtype.name}\n  hint: convert one of them"
+            )
 
     def _need_broadcast(self, new: Tensor) -> None:
         if new._value.shape == self._value.shape:
@@ -585,7 +679,9 @@ class Tensor:
         except ShapeError:
             fits = False
         if not fits:
-            raise ShapeError(f"values of shape {tuple(new.shape)} cannot be written into a tensor of shape {tuple(self.shape)}")
+            raise ShapeError(
+                f"values of shape {tuple(new.shape)} cannot be written into a tensor of shape {tuple(self.shape)}"
+            )
 
     def copy_(self, src: Any, non_blocking: Any = False) -> Tensor:
         """Write the values of another tensor (broadcast, converted to this dtype)."""
@@ -594,7 +690,11 @@ class Tensor:
 
     def fill_(self, value: Any) -> Tensor:
         """Write one value everywhere."""
-        return self._assign(value if isinstance(value, Tensor) else wrap(ops.full(shape=(), value=value, dtype=self.dtype), None))
+        return self._assign(
+            value
+            if isinstance(value, Tensor)
+            else wrap(ops.full(shape=(), value=value, dtype=self.dtype), None)
+        )
 
     def zero_(self) -> Tensor:
         """Write zeros."""
@@ -618,7 +718,10 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         if self._edge is not None:
-            raise GradError("only leaves can be deep-copied\n  hint: clone() keeps the history, detach() drops it")
+            raise GradError(
+                "only leaves can be deep-copied\n  hint: clone() keeps the history, detach() "
+                "drops it"
+            )
         import copy
 
         out = _new(self.__class__)
@@ -637,67 +740,228 @@ class Tensor:
 
     # ------------------------------------------------------------------------------------------------------ operators
 
-    def __add__(a, b): return _record(ops.add, (a, b), NONE)  # noqa: E704
-    def __radd__(a, b): return _record(ops.add, (b, a), NONE)  # noqa: E704
-    def __sub__(a, b): return _record(ops.sub, (a, b), NONE)  # noqa: E704
-    def __rsub__(a, b): return _record(ops.sub, (b, a), NONE)  # noqa: E704
-    def __mul__(a, b): return _record(ops.mul, (a, b), NONE)  # noqa: E704
-    def __rmul__(a, b): return _record(ops.mul, (b, a), NONE)  # noqa: E704
-    def __truediv__(a, b): return _record(ops.div, (a, b), NONE)  # noqa: E704
-    def __rtruediv__(a, b): return _record(ops.div, (b, a), NONE)  # noqa: E704
-    def __floordiv__(a, b): return _record(ops.floor_divide, (a, b), NONE)  # noqa: E704
-    def __rfloordiv__(a, b): return _record(ops.floor_divide, (b, a), NONE)  # noqa: E704
-    def __mod__(a, b): return _record(ops.remainder, (a, b), NONE)  # noqa: E704
-    def __rmod__(a, b): return _record(ops.remainder, (b, a), NONE)  # noqa: E704
-    def __pow__(a, b): return _record(ops.pow, (a, b), NONE)  # noqa: E704
-    def __rpow__(a, b): return _record(ops.pow, (b, a), NONE)  # noqa: E704
+    def __add__(a, b):
+        return _record(ops.add, (a, b), NONE)
+
+    def __radd__(a, b):
+        return _record(ops.add, (b, a), NONE)
+
+    def __sub__(a, b):
+        return _record(ops.sub, (a, b), NONE)
+
+    def __rsub__(a, b):
+        return _record(ops.sub, (b, a), NONE)
+
+    def __mul__(a, b):
+        return _record(ops.mul, (a, b), NONE)
+
+    def __rmul__(a, b):
+        return _record(ops.mul, (b, a), NONE)
+
+    def __truediv__(a, b):
+        return _record(ops.div, (a, b), NONE)
+
+    def __rtruediv__(a, b):
+        return _record(ops.div, (b, a), NONE)
+
+    def __floordiv__(a, b):
+        return _record(ops.floor_divide, (a, b), NONE)
+
+    def __rfloordiv__(a, b):
+        return _record(ops.floor_divide, (b, a), NONE)
+
+    def __mod__(a, b):
+        return _record(ops.remainder, (a, b), NONE)
+
+    def __rmod__(a, b):
+        return _record(ops.remainder, (b, a), NONE)
+
+    def __pow__(a, b):
+        return _record(ops.pow, (a, b), NONE)
+
+    def __rpow__(a, b):
+        return _record(ops.pow, (b, a), NONE)
+
     def __matmul__(a, b):
         if isinstance(b, Tensor) and a._value.ndim > 1 and b._value.ndim > 1:
             return _record(ops.matmul, (a, b), NONE)
         return functions.matmul(a, b)
 
-    def __rmatmul__(a, b): return functions.matmul(Tensor(b), a)  # noqa: E704
-    def __neg__(a): return _record(ops.neg, (a,), NONE)  # noqa: E704
-    def __pos__(a): return a  # noqa: E704
-    def __abs__(a): return ops.abs(a)  # noqa: E704
-    def __invert__(a): return ops.bitwise_not(a)  # noqa: E704
-    def __and__(a, b): return _record(ops.bitwise_and, (a, b), NONE)  # noqa: E704
-    def __rand__(a, b): return _record(ops.bitwise_and, (b, a), NONE)  # noqa: E704
-    def __or__(a, b): return _record(ops.bitwise_or, (a, b), NONE)  # noqa: E704
-    def __ror__(a, b): return _record(ops.bitwise_or, (b, a), NONE)  # noqa: E704
-    def __xor__(a, b): return _record(ops.bitwise_xor, (a, b), NONE)  # noqa: E704
-    def __rxor__(a, b): return _record(ops.bitwise_xor, (b, a), NONE)  # noqa: E704
-    def __eq__(a, b): return ops.eq(a, b) if _operand(b) else False  # noqa: E704
-    def __ne__(a, b): return ops.ne(a, b) if _operand(b) else True  # noqa: E704
-    def __lt__(a, b): return _record(ops.lt, (a, b), NONE)  # noqa: E704
-    def __le__(a, b): return _record(ops.le, (a, b), NONE)  # noqa: E704
-    def __gt__(a, b): return _record(ops.gt, (a, b), NONE)  # noqa: E704
-    def __ge__(a, b): return _record(ops.ge, (a, b), NONE)  # noqa: E704
+    def __rmatmul__(a, b):
+        return functions.matmul(Tensor(b), a)
+
+    def __neg__(a):
+        return _record(ops.neg, (a,), NONE)
+
+    def __pos__(a):
+        return a
+
+    def __abs__(a):
+        return ops.abs(a)
+
+    def __invert__(a):
+        return ops.bitwise_not(a)
+
+    def __and__(a, b):
+        return _record(ops.bitwise_and, (a, b), NONE)
+
+    def __rand__(a, b):
+        return _record(ops.bitwise_and, (b, a), NONE)
+
+    def __or__(a, b):
+        return _record(ops.bitwise_or, (a, b), NONE)
+
+    def __ror__(a, b):
+        return _record(ops.bitwise_or, (b, a), NONE)
+
+    def __xor__(a, b):
+        return _record(ops.bitwise_xor, (a, b), NONE)
+
+    def __rxor__(a, b):
+        return _record(ops.bitwise_xor, (b, a), NONE)
+
+    def __eq__(a, b):
+        return ops.eq(a, b) if _operand(b) else False
+
+    def __ne__(a, b):
+        return ops.ne(a, b) if _operand(b) else True
+
+    def __lt__(a, b):
+        return _record(ops.lt, (a, b), NONE)
+
+    def __le__(a, b):
+        return _record(ops.le, (a, b), NONE)
+
+    def __gt__(a, b):
+        return _record(ops.gt, (a, b), NONE)
+
+    def __ge__(a, b):
+        return _record(ops.ge, (a, b), NONE)
 
     # ----------------------------------------------------------------------------- ops and torch-shaped functions
 
-    abs, ceil, cos, erf, exp, expm1, floor = ops.abs, ops.ceil, ops.cos, ops.erf, ops.exp, ops.expm1, ops.floor
-    isfinite, isinf, isnan, log, log1p, neg = ops.isfinite, ops.isinf, ops.isnan, ops.log, ops.log1p, ops.neg
-    reciprocal, round, rsqrt, sigmoid, sign, sin = ops.reciprocal, ops.round, ops.rsqrt, ops.sigmoid, ops.sign, ops.sin
+    abs, ceil, cos, erf, exp, expm1, floor = (
+        ops.abs,
+        ops.ceil,
+        ops.cos,
+        ops.erf,
+        ops.exp,
+        ops.expm1,
+        ops.floor,
+    )
+    isfinite, isinf, isnan, log, log1p, neg = (
+        ops.isfinite,
+        ops.isinf,
+        ops.isnan,
+        ops.log,
+        ops.log1p,
+        ops.neg,
+    )
+    reciprocal, round, rsqrt, sigmoid, sign, sin = (
+        ops.reciprocal,
+        ops.round,
+        ops.rsqrt,
+        ops.sigmoid,
+        ops.sign,
+        ops.sin,
+    )
     sqrt, square, tanh, trunc = ops.sqrt, ops.square, ops.tanh, ops.trunc
-    mul, pow, maximum, minimum, remainder, floor_divide = ops.mul, ops.pow, ops.maximum, ops.minimum, ops.remainder, ops.floor_divide
+    mul, pow, maximum, minimum, remainder, floor_divide = (
+        ops.mul,
+        ops.pow,
+        ops.maximum,
+        ops.minimum,
+        ops.remainder,
+        ops.floor_divide,
+    )
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
-    logical_and, logical_or, logical_xor, logical_not = ops.logical_and, ops.logical_or, ops.logical_xor, ops.logical_not
-    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = ops.bitwise_and, ops.bitwise_or, ops.bitwise_xor, ops.bitwise_not
+    logical_and, logical_or, logical_xor, logical_not = (
+        ops.logical_and,
+        ops.logical_or,
+        ops.logical_xor,
+        ops.logical_not,
+    )
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
+        ops.bitwise_and,
+        ops.bitwise_or,
+        ops.bitwise_xor,
+        ops.bitwise_not,
+    )
     multiply, negative, absolute, true_divide = ops.mul, ops.neg, ops.abs, functions.div
 
-    add, sub, div, clamp, clip = functions.add, functions.sub, functions.div, functions.clamp, functions.clamp
-    sum, mean, var, std, norm, cumsum = functions.sum, functions.mean, functions.var, functions.std, functions.norm, functions.cumsum
-    max, min, amax, amin, argmax, argmin = functions.max, functions.min, functions.amax, functions.amin, functions.argmax, functions.argmin
-    softmax, log_softmax, logsumexp, relu = functions.softmax, functions.log_softmax, functions.logsumexp, functions.relu
-    any, all, sort, argsort, topk = functions.any, functions.all, functions.sort, functions.argsort, functions.topk
-    isclose, allclose, equal, masked_fill = functions.isclose, functions.allclose, functions.equal, functions.masked_fill
-    reshape, permute, transpose, swapaxes, t = functions.reshape, functions.permute, functions.transpose, functions.swapaxes, functions.t
-    movedim, squeeze, unsqueeze, flatten, unflatten = functions.movedim, functions.squeeze, functions.unsqueeze, functions.flatten, functions.unflatten
+    add, sub, div, clamp, clip = (
+        functions.add,
+        functions.sub,
+        functions.div,
+        functions.clamp,
+        functions.clamp,
+    )
+    sum, mean, var, std, norm, cumsum = (
+        functions.sum,
+        functions.mean,
+        functions.var,
+        functions.std,
+        functions.norm,
+        functions.cumsum,
+    )
+    max, min, amax, amin, argmax, argmin = (
+        functions.max,
+        functions.min,
+        functions.amax,
+        functions.amin,
+        functions.argmax,
+        functions.argmin,
+    )
+    softmax, log_softmax, logsumexp, relu = (
+        functions.softmax,
+        functions.log_softmax,
+        functions.logsumexp,
+        functions.relu,
+    )
+    any, all, sort, argsort, topk = (
+        functions.any,
+        functions.all,
+        functions.sort,
+        functions.argsort,
+        functions.topk,
+    )
+    isclose, allclose, equal, masked_fill = (
+        functions.isclose,
+        functions.allclose,
+        functions.equal,
+        functions.masked_fill,
+    )
+    reshape, permute, transpose, swapaxes, t = (
+        functions.reshape,
+        functions.permute,
+        functions.transpose,
+        functions.swapaxes,
+        functions.t,
+    )
+    movedim, squeeze, unsqueeze, flatten, unflatten = (
+        functions.movedim,
+        functions.squeeze,
+        functions.unsqueeze,
+        functions.flatten,
+        functions.unflatten,
+    )
     broadcast_to, narrow, select, split, chunk, unbind = (
         functions.broadcast_to, functions.narrow, functions.select, functions.split, functions.chunk, functions.unbind)  # fmt: skip
-    diagonal, diag, tril, triu, flip, roll = functions.diagonal, functions.diag, functions.tril, functions.triu, functions.flip, functions.roll
-    repeat, tile, gather, scatter, scatter_add = functions.repeat, functions.tile, functions.gather, functions.scatter, functions.scatter_add
+    diagonal, diag, tril, triu, flip, roll = (
+        functions.diagonal,
+        functions.diag,
+        functions.tril,
+        functions.triu,
+        functions.flip,
+        functions.roll,
+    )
+    repeat, tile, gather, scatter, scatter_add = (
+        functions.repeat,
+        functions.tile,
+        functions.gather,
+        functions.scatter,
+        functions.scatter_add,
+    )
     index_select, matmul, mm, bmm, mv, dot = (
         functions.index_select, functions.matmul, functions.mm, functions.bmm, functions.mv, functions.dot)  # fmt: skip
     outer, addmm, baddbmm = functions.outer, functions.addmm, functions.baddbmm
@@ -724,10 +988,15 @@ class Tensor:
         return self.view(other.shape)
 
     def view(self, *shape: Any) -> Tensor:
-        """The same memory under another shape (or, given a dtype of the same size, another dtype is refused: use `to`)."""
+        """The same memory under another shape (or, given a dtype of the same size, another dtype
+        is refused: use `to`).
+        """
         target = functions.flat(shape)
         if target and isinstance(target[0], DType):
-            raise DTypeError("view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) converts values")
+            raise DTypeError(
+                "view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) "
+                "converts values"
+            )
         new = shapes.resolve(target, self.numel())
         if self._restrides(new) is None:
             raise ShapeError(
@@ -739,7 +1008,13 @@ class Tensor:
     def nonzero(self, *, as_tuple: Any = False) -> Any:
         """The indices of nonzero elements: (n, ndim) int64, or one vector per axis."""
         found = [Tensor(i) for i in np.nonzero(self._concrete("nonzero()"))]
-        return tuple(found) if as_tuple else functions.stack(found, 1) if found else Tensor(np.zeros((self.numel(), 0), np.int64))
+        return (
+            tuple(found)
+            if as_tuple
+            else functions.stack(found, 1)
+            if found
+            else Tensor(np.zeros((self.numel(), 0), np.int64))
+        )
 
     def masked_select(self, mask: Tensor) -> Tensor:
         """The elements where a bool mask is True, as a vector."""
@@ -754,19 +1029,33 @@ class Tensor:
         y = wrap(ops.full(shape=tuple(shape), value=value, dtype=dtype or self.dtype), None)
         return y.requires_grad_() if requires_grad else y
 
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_zeros(
+        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         """Zeros of this dtype."""
         return self._like(functions.flat(size), 0, dtype, requires_grad)
 
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_ones(
+        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         """Ones of this dtype."""
         return self._like(functions.flat(size), 1, dtype, requires_grad)
 
-    def new_full(self, size: Sequence, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_full(
+        self,
+        size: Sequence,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
+    ) -> Tensor:
         """One value, of this dtype."""
         return self._like(size, fill_value, dtype, requires_grad)
 
-    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_empty(
+        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         """Memory of this dtype; here it holds zeros."""
         return self.new_zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
@@ -844,7 +1133,8 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
     if isinstance(data, ndarray | np.generic):
         if modes.trace is not None:
             modes.trace.refuse(
-                "a NumPy array was turned into a tensor inside a traced function: its values would be frozen into the program",
+                "a NumPy array was turned into a tensor inside a traced function: its values "
+                "would be frozen into the program",
                 "make the tensor outside and pass it in, or use a list for a constant",
             )
         found = dtypes.of(data.dtype)
@@ -860,17 +1150,32 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
     if v.dtype.kind not in "biuf":
         if v.dtype.kind == "c":
             raise DTypeError("complex numbers are not supported")
-        raise DTypeError(f"a tensor is made of numbers, found {type(data).__name__} holding {v.dtype}")
+        raise DTypeError(
+            f"a tensor is made of numbers, found {type(data).__name__} holding {v.dtype}"
+        )
     if wanted is None:
-        wanted = dtypes.default() if v.dtype.kind == "f" or not v.size else dtypes.bool_ if v.dtype.kind == "b" else dtypes.int64
-        if isinstance(data, (list, tuple)) and v.size and (firsts := _first_array(data)) is not None:
+        wanted = (
+            dtypes.default()
+            if v.dtype.kind == "f" or not v.size
+            else dtypes.bool_
+            if v.dtype.kind == "b"
+            else dtypes.int64
+        )
+        if (
+            isinstance(data, (list, tuple))
+            and v.size
+            and (firsts := _first_array(data)) is not None
+        ):
             wanted = dtypes.of(firsts.dtype)
     value = dtypes.convert(np.ascontiguousarray(v).reshape(v.shape), wanted)
     return value if modes.trace is None else modes.trace.constant(value)
 
 
 def _holds_tensors(data: Sequence) -> bool:
-    return len(data) > 0 and (isinstance(data[0], Tensor) or (isinstance(data[0], (list, tuple)) and _holds_tensors(data[0])))
+    return len(data) > 0 and (
+        isinstance(data[0], Tensor)
+        or (isinstance(data[0], (list, tuple)) and _holds_tensors(data[0]))
+    )
 
 
 def _first_array(data: Any) -> Any:
@@ -880,11 +1185,17 @@ def _first_array(data: Any) -> Any:
 
 
 def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:
-    """A tensor around a raw value whose gradient goes to `edge`. Numbers and None stay what they are.
+    """A tensor around a raw value whose gradient goes to `edge`. Numbers and None stay what they
+    are.
 
-    A leaf edge gives the leaf itself; with `alias` a new leaf of its own, at which gradients can be asked for.
+    A leaf edge gives the leaf itself; with `alias` a new leaf of its own, at which gradients can be
+    asked for.
     """
-    if value is None or value.__class__ in (bool, int, float):  # not NumPy's float64, which is a float as well
+    if value is None or value.__class__ in (
+        bool,
+        int,
+        float,
+    ):  # not NumPy's float64, which is a float as well
         return value
     if isinstance(value, Tensor):
         return value
@@ -921,7 +1232,9 @@ def _made(value: Any) -> Tensor:
 
 
 def _record(op: Op, args: tuple, attrs: dict) -> Any:
-    """An op on operands of which at least one is a Tensor: evaluate what lies below, and hang a node on the tape."""
+    """An op on operands of which at least one is a Tensor: evaluate what lies below, and hang a
+    node on the tape.
+    """
     if op.composite and not op.differentiable:
         return _definition(op, args, attrs)
     if op.is_view:
@@ -948,7 +1261,8 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
     out = _made(y)
     if y.dtype is not FLOAT32 and not dtypes.stored(y.dtype).is_floating_point:
         return out  # a cast to integers ends the history
-    # from here on the usual case of `_with_history`: one output, and rules that need all operands, the output or nothing
+    # from here on the usual case of `_with_history`: one output, and rules that need all operands,
+    # the output or nothing
     if op.keeps_simply == "operands":
         stamps = []
         for a in args:
@@ -1004,7 +1318,9 @@ def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: A
             saved.append(attrs[k])
         elif source == "operands":
             saved.append(tuple(raw[k:]))
-            stamps.extend([(a._storage, a._storage.version) for a in args[k:] if isinstance(a, Tensor)])
+            stamps.extend(
+                [(a._storage, a._storage.version) for a in args[k:] if isinstance(a, Tensor)]
+            )
         elif source == "shapes":
             saved.append(tuple([v.shape for v in raw[k:]]))
         else:
@@ -1012,10 +1328,23 @@ def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: A
     if op.single:
         out = outs[0]
         value = out._value
-        if value.dtype is FLOAT32 or dtypes.stored(value.dtype).is_floating_point:  # a cast to integers ends the history
-            out._edge = OpNode(op, attrs, edges, saved, stamps, ((value.shape, value.dtype),), here()), 0
+        if (
+            value.dtype is FLOAT32 or dtypes.stored(value.dtype).is_floating_point
+        ):  # a cast to integers ends the history
+            out._edge = (
+                OpNode(op, attrs, edges, saved, stamps, ((value.shape, value.dtype),), here()),
+                0,
+            )
         return out
-    node = OpNode(op, attrs, edges, saved, stamps, tuple([(v.shape, v.dtype) for v in values[: len(outs)]]), here())
+    node = OpNode(
+        op,
+        attrs,
+        edges,
+        saved,
+        stamps,
+        tuple([(v.shape, v.dtype) for v in values[: len(outs)]]),
+        here(),
+    )
     for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):
         if name not in op.constant:
             out._edge = node, k
@@ -1024,7 +1353,9 @@ def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: A
 
 def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
     """A view op: the result shares the storage and remembers the way there."""
-    if op is ops.view and not (modes.trace is None and x._value.__class__ is ndarray and x._value.flags.c_contiguous):
+    if op is ops.view and not (
+        modes.trace is None and x._value.__class__ is ndarray and x._value.flags.c_contiguous
+    ):
         if x._restrides(attrs["shape"]) is None:
             x = ops.clone(x)
     out = _new(Tensor)
@@ -1044,7 +1375,12 @@ def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
             saved = []
             for source, k in op.keep:
                 saved.append(x._value.shape if source == "shape" else attrs[k])
-            out._edge = OpNode(op, attrs, (edge,), saved, (), ((out._value.shape, out._value.dtype),), here()), 0
+            out._edge = (
+                OpNode(
+                    op, attrs, (edge,), saved, (), ((out._value.shape, out._value.dtype),), here()
+                ),
+                0,
+            )
     else:
         out._cut = True
     return out
@@ -1059,16 +1395,21 @@ READERS[Tensor] = _record
 def _root(x: Tensor, gradient: Any) -> tuple[Tensor, Any]:
     if x.edge is None:
         raise GradError(
-            "backward needs a tensor that was computed from one that requires a gradient; this one was not\n"
+            "backward needs a tensor that was computed from one that requires a gradient; this "
+            "one was not\n"
             "  hint: requires_grad=True on a parameter, and no no_grad() or detach() on the way"
         )
     if gradient is None:
         if x.numel() != 1:
-            raise GradError(f"backward without a gradient needs a tensor with one element, found shape {tuple(x.shape)}\n  hint: .sum() or .mean()")
+            raise GradError(
+                f"backward without a gradient needs a tensor with one element, found shape {tuple(x.shape)}\n  hint: .sum() or .mean()"
+            )
         return x, wrap(ops.full(shape=tuple(x.shape), value=1.0, dtype=x.dtype), None)
     gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
     if gradient.shape != x.shape:
-        raise ShapeError(f"the gradient must have the shape of the tensor, {tuple(x.shape)}, found {tuple(gradient.shape)}")
+        raise ShapeError(
+            f"the gradient must have the shape of the tensor, {tuple(x.shape)}, found {tuple(gradient.shape)}"
+        )
     return x, gradient
 
 
@@ -1079,7 +1420,9 @@ def _started(roots: list, create: bool) -> list[tuple[Edge, Any]]:
 def _need_edge(x: Tensor) -> Edge:
     edge = x.edge
     if edge is None:
-        raise GradError(f"a tensor of shape {tuple(x.shape)} among the inputs does not require a gradient")
+        raise GradError(
+            f"a tensor of shape {tuple(x.shape)} among the inputs does not require a gradient"
+        )
     return edge
 
 
@@ -1113,7 +1456,8 @@ def grad(
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of outputs with respect to inputs, as a tuple; nothing is accumulated into `.grad`.
+    """The gradients of outputs with respect to inputs, as a tuple; nothing is accumulated into
+    `.grad`.
 
     Args:
         outputs, inputs: a tensor or several.
@@ -1131,11 +1475,19 @@ def grad(
         raise GradError("grad(is_grads_batched=True) is not supported; call grad once per gradient")
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-    starts = [None] * len(outs) if grad_outputs is None else [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
+    starts = (
+        [None] * len(outs)
+        if grad_outputs is None
+        else [grad_outputs]
+        if isinstance(grad_outputs, Tensor)
+        else list(grad_outputs)
+    )
     roots = [_root(x, g) for x, g in zip(outs, starts, strict=True)]
     edges = [_need_edge(x) for x in ins]
     retain = create_graph if retain_graph is None else retain_graph
-    found = backward_pass(_started(roots, create_graph), asked=edges, create=create_graph, retain=retain, wrap=wrap)
+    found = backward_pass(
+        _started(roots, create_graph), asked=edges, create=create_graph, retain=retain, wrap=wrap
+    )
     result: list[Tensor | None] = []
     for x, edge in zip(ins, edges, strict=True):
         g = found.get(edge)

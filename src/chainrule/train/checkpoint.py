@@ -143,11 +143,14 @@ def _json_path(path: str | os.PathLike[str]) -> Path:
 
 
 # ---- the tree ---------------------------------------------------------------------------------------------------------------------
-# JSON has no tuples, no integer keys, no NaN and no tensors: these are written as an object with one key that begins with "$".
+# JSON has no tuples, no integer keys, no NaN and no tensors: these are written as an object with
+# one key that begins with "$".
 
 
 def _encode(value: Any, place: str, arrays: dict[str, tuple[str, np.ndarray]]) -> Any:
-    """The tree with its tensors taken out into `arrays`: place -> (dtype name, contiguous array)."""
+    """The tree with its tensors taken out into `arrays`: place -> (dtype name, contiguous
+    array).
+    """
     if isinstance(value, Tensor):
         arrays[place] = value.dtype.name, _plain(value.detach().read())
         return {"$tensor": place}
@@ -248,7 +251,9 @@ def _points_to(path: Path, tensor_file: Path) -> bool:
 
 
 def _remove_leftovers(path: Path, keep: Path) -> None:
-    """Remove the tensor file of the checkpoint that was replaced, and what killed runs left behind."""
+    """Remove the tensor file of the checkpoint that was replaced, and what killed runs left
+    behind.
+    """
     stem = re.escape(path.stem)
     pattern = re.compile(
         rf"{stem}-[0-9a-f]{{16}}\.safetensors|\.{stem}(-[0-9a-f]{{16}}\.safetensors|\.json)\.\d+\.tmp"

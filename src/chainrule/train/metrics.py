@@ -25,7 +25,8 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or predictions.ndim != 1 or predictions.size == 0:
         raise ShapeError(
-            "accuracy(predictions, labels) takes two arrays of the same shape (N,) with N at least 1\n"
+            "accuracy(predictions, labels) takes two arrays of the same shape (N,) with N at "
+            "least 1\n"
             f"  predictions  {predictions.shape}\n  labels       {labels.shape}"
         )
     return int((predictions == labels).sum()) / len(labels)

@@ -231,7 +231,9 @@ def _run(
 
 
 def _checkpoints(trainer: Trainer, folder: Path, every: int) -> Subscriber:
-    """A subscriber that saves a checkpoint after every `every` epochs; the last is saved by `_run`."""
+    """A subscriber that saves a checkpoint after every `every` epochs; the last is saved by
+    `_run`.
+    """
 
     def on_event(event: Event) -> None:
         if (

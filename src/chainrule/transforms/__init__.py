@@ -1,4 +1,5 @@
-"""Functions of functions: derivatives of any order, rematerialisation, custom rules, and the check of all of them.
+"""Functions of functions: derivatives of any order, rematerialisation, custom rules, and the check
+of all of them.
 
 Imports tensor and what lies below. Reading order: `function`, `derivatives`, `remat`, `gradcheck`.
 """
@@ -9,6 +10,6 @@ from .gradcheck import directional_errors, gradcheck, gradgradcheck
 from .remat import checkpoint
 
 __all__ = [
-    "Function", "checkpoint", "directional_errors", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "jacfwd", "jacobian", "jacrev",
-    "jvp", "once_differentiable", "value_and_grad", "vjp",
+    "Function", "checkpoint", "directional_errors", "grad", "gradcheck", "gradgradcheck", "hessian",
+    "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "once_differentiable", "value_and_grad", "vjp",
 ]  # fmt: skip

@@ -1,7 +1,9 @@
 """Derivatives of functions of tensors: grad, vjp, jvp, jacobian, hessian. They nest to any order.
 
-A transform gives the function fresh inputs, runs it, and pulls gradients back through the tape. Whether that pass must itself be recorded is
-decided from the graph: it must if something else than the fresh inputs, such as the variable of a transform further out, was reached.
+A transform gives the function fresh inputs, runs it, and pulls gradients back through the tape.
+Whether that pass must itself be recorded is
+decided from the graph: it must if something else than the fresh inputs, such as the variable of a
+    transform further out, was reached.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ __all__ = ["grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "val
 
 
 def _fresh(x: Any) -> Tensor:
-    """An input of its own: a new leaf, or, if a transform further out differentiates x, a view connected to it."""
+    """An input of its own: a new leaf, or, if a transform further out differentiates x, a view
+    connected to it.
+    """
     if not isinstance(x, Tensor):
         raise GradError(f"a derivative is taken by tensors, found {type(x).__name__}")
     if x.requires_grad:
@@ -30,7 +34,9 @@ def _fresh(x: Any) -> Tensor:
 
 
 def _recorded(outs: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool:
-    """Whether the graph of some outputs reaches a leaf other than the inputs, so that the pass over it must be recorded."""
+    """Whether the graph of some outputs reaches a leaf other than the inputs, so that the pass
+    over it must be recorded.
+    """
     own = {id(x) for x in inputs}
     roots = [e for e in (o.edge for o in outs) if e is not None]
     edges = roots + [e for node in reachable(roots) for e in node.edges if e is not None]
@@ -41,18 +47,34 @@ def _as_tuple(x: Any) -> tuple:
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
-def _pull(outs: Sequence[Tensor], inputs: Sequence[Tensor], starts: Sequence, create: bool, retain: bool = False) -> tuple:
-    """Gradients of outputs, zeros for inputs that were not reached; outputs without history count for nothing."""
+def _pull(
+    outs: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    starts: Sequence,
+    create: bool,
+    retain: bool = False,
+) -> tuple:
+    """Gradients of outputs, zeros for inputs that were not reached; outputs without history
+    count for nothing.
+    """
     live = [(o, s) for o, s in zip(outs, starts, strict=True) if o.edge is not None]
     if not live:
         return tuple([zeros_like(x) for x in inputs])
     return tape_grad(
-        [o for o, _ in live], inputs, [s for _, s in live], create_graph=create, retain_graph=create or retain, materialize_grads=True
+        [o for o, _ in live],
+        inputs,
+        [s for _, s in live],
+        create_graph=create,
+        retain_graph=create or retain,
+        materialize_grads=True,
     )
 
 
-def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
-    """A function that returns (f(…), its gradient); with has_aux f returns (value, aux), and so does the result: ((value, aux), gradient).
+def value_and_grad(
+    f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable:
+    """A function that returns (f(…), its gradient); with has_aux f returns (value, aux), and so
+    does the result: ((value, aux), gradient).
 
     >>> value_and_grad(lambda x: x * x)(Tensor(3.0))
     (tensor(9.), tensor(6.))
@@ -68,7 +90,9 @@ def value_and_grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool 
             out = f(*given, **kwargs)
             value, aux = out if has_aux else (out, None)
             if not isinstance(value, Tensor) or value.numel() != 1:
-                raise GradError(f"grad takes a function whose value has one element, found {_described(value)}\n  hint: jacobian, or .sum()")
+                raise GradError(
+                    f"grad takes a function whose value has one element, found {_described(value)}\n  hint: jacobian, or .sum()"
+                )
             create = _recorded([value], inputs)
             grads = _pull([value], inputs, [None], create)
         value = value if create else value.detach()
@@ -83,7 +107,8 @@ def _described(x: Any) -> str:
 
 
 def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
-    """A function that returns the gradient of f by its argument(s) `argnums`; with has_aux (gradient, aux).
+    """A function that returns the gradient of f by its argument(s) `argnums`; with has_aux
+    (gradient, aux).
 
     >>> grad(grad(lambda x: x**3))(Tensor(2.0))
     tensor(12.)
@@ -98,7 +123,8 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
-    """(f(*primals), pull), where pull(v) is the vector–Jacobian product  vᵀJ  for each primal, as a tuple.
+    """(f(*primals), pull), where pull(v) is the vector–Jacobian product  vᵀJ  for each primal, as a
+    tuple.
 
     >>> y, pull = vjp(lambda x: x * x, Tensor([1.0, 2.0]))
     >>> pull(Tensor([1.0, 1.0]))
@@ -111,9 +137,15 @@ def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
         create = _recorded(outs, inputs)
 
     def pull(*cotangents: Any) -> tuple:
-        starts = cotangents[0] if len(cotangents) == 1 and isinstance(cotangents[0], (tuple, list)) else cotangents
+        starts = (
+            cotangents[0]
+            if len(cotangents) == 1 and isinstance(cotangents[0], (tuple, list))
+            else cotangents
+        )
         if len(starts) != len(outs):
-            raise ShapeError(f"vjp: one cotangent for each of the {len(outs)} outputs is needed, found {len(starts)}")
+            raise ShapeError(
+                f"vjp: one cotangent for each of the {len(outs)} outputs is needed, found {len(starts)}"
+            )
         follow = create or any(isinstance(s, Tensor) and s.requires_grad for s in starts)
         return _pull(outs, inputs, starts, follow, retain=True)
 
@@ -124,7 +156,8 @@ def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
 def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> tuple[Any, Any]:
     """(f(*primals), J v): the derivative along a direction.
 
-    Computed with rules for reverse mode only: u ↦ uᵀJ is linear, and its own derivative along v is J v.
+    Computed with rules for reverse mode only: u ↦ uᵀJ is linear, and its own derivative along v is
+    J v.
 
     >>> jvp(lambda x: x * x, (Tensor([1.0, 2.0]),), (Tensor([1.0, 0.0]),))
     (tensor([1., 4.]), tensor([2., 0.]))
@@ -132,7 +165,9 @@ def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> t
     primals, tangents = _as_tuple(primals), _as_tuple(tangents)
     for x, v in zip(primals, tangents, strict=True):
         if tuple(x.shape) != tuple(v.shape):
-            raise ShapeError(f"jvp: a tangent must have the shape of its primal, {tuple(x.shape)}, found {tuple(v.shape)}")
+            raise ShapeError(
+                f"jvp: a tangent must have the shape of its primal, {tuple(x.shape)}, found {tuple(v.shape)}"
+            )
     inputs = [_fresh(x) for x in primals]
     with enable_grad():
         out = f(*inputs)
@@ -142,7 +177,11 @@ def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> t
         rows = _pull(outs, inputs, dummies, create=True)
         live = [(r, v) for r, v in zip(rows, tangents, strict=True) if r.requires_grad]
         total = sum([(r * v).sum() for r, v in live], start=Tensor(0.0))
-        pushed = _pull([total], dummies, [None], create) if live else tuple([zeros_like(o) for o in outs])
+        pushed = (
+            _pull([total], dummies, [None], create)
+            if live
+            else tuple([zeros_like(o) for o in outs])
+        )
     if not create:
         outs, pushed = tuple([o.detach() for o in outs]), tuple([p.detach() for p in pushed])
     many = isinstance(out, (tuple, list))
@@ -150,7 +189,9 @@ def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> t
 
 
 def jacrev(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
-    """A function that returns the Jacobian by reverse mode: shape (*output, *input), one pass for each output element."""
+    """A function that returns the Jacobian by reverse mode: shape (*output, *input), one pass
+    for each output element.
+    """
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -164,8 +205,13 @@ def jacrev(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
             create = _recorded(outs, inputs)
             found = []
             for o in outs:
-                rows = [_pull([e], inputs, [None], create, retain=True) for e in functions.unbind(functions.reshape(o, -1))]
-                found.append(tuple([_stacked([r[k] for r in rows], o, x) for k, x in enumerate(inputs)]))
+                rows = [
+                    _pull([e], inputs, [None], create, retain=True)
+                    for e in functions.unbind(functions.reshape(o, -1))
+                ]
+                found.append(
+                    tuple([_stacked([r[k] for r in rows], o, x) for k, x in enumerate(inputs)])
+                )
         picked = [r[0] if isinstance(argnums, int) else r for r in found]
         return tuple(picked) if isinstance(out, (tuple, list)) else picked[0]
 
@@ -199,7 +245,8 @@ def jacfwd(f: Callable, argnums: int = 0) -> Callable:
 
 
 def jacobian(f: Callable, inputs: Any, create_graph: bool = False) -> Any:
-    """The Jacobian of f at inputs, (*output, *input); a tuple of them for several inputs, as `torch.autograd.functional.jacobian`.
+    """The Jacobian of f at inputs, (*output, *input); a tuple of them for several inputs, as
+    `torch.autograd.functional.jacobian`.
 
     >>> jacobian(lambda x: x * x, Tensor([1.0, 2.0]))
     tensor([[2., 0.],
@@ -220,7 +267,8 @@ def _detached(x: Any) -> Any:
 def hessian(f: Callable, inputs: Any = None, argnums: int = 0, create_graph: bool = False) -> Any:
     """The matrix of second derivatives of a function whose value has one element.
 
-    `hessian(f, x)` is the Hessian at x, as `torch.autograd.functional.hessian`; `hessian(f)` a function that returns it, as `torch.func.hessian`.
+    `hessian(f, x)` is the Hessian at x, as `torch.autograd.functional.hessian`; `hessian(f)` a
+    function that returns it, as `torch.func.hessian`.
 
     >>> hessian(lambda x: (x * x * x).sum(), Tensor([1.0, 2.0]))
     tensor([[ 6.,  0.],

@@ -16,7 +16,9 @@ __all__ = ["Function", "once_differentiable"]
 
 
 class Context:
-    """What forward leaves for backward: `save_for_backward(*tensors)`, `saved_tensors`, `needs_input_grad`, and any attribute."""
+    """What forward leaves for backward: `save_for_backward(*tensors)`, `saved_tensors`,
+    `needs_input_grad`, and any attribute.
+    """
 
     def __init__(self, needs: tuple[bool, ...]):
         self.needs_input_grad = needs
@@ -29,7 +31,9 @@ class Context:
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep inputs or outputs, with the check that nobody writes to them in between."""
-        self._saved = tuple([(t, None if t is None else (t._storage, t._storage.version)) for t in tensors])
+        self._saved = tuple(
+            [(t, None if t is None else (t._storage, t._storage.version)) for t in tensors]
+        )
 
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
         """These outputs have no derivative."""
@@ -44,13 +48,20 @@ class Context:
         """The tensors that were saved."""
         for t, stamp in self._saved:
             if stamp is not None and stamp[0].version != stamp[1]:
-                raise GradError(f"a tensor of shape {tuple(t.shape)} that a Function saved was overwritten in place")
+                raise GradError(
+                    f"a tensor of shape {tuple(t.shape)} that a Function saved was overwritten in place"
+                )
         if self._node is not None and self._node.freed:
-            raise GradError("the graph behind this Function was freed by an earlier backward pass\n  hint: pass retain_graph=True to the earlier one")
+            raise GradError(
+                "the graph behind this Function was freed by an earlier backward pass\n  hint: "
+                "pass retain_graph=True to the earlier one"
+            )
         return tuple([self._restored(t) for t, _ in self._saved])
 
     def _restored(self, t: Tensor | None) -> Tensor | None:
-        """A saved output knows its history again: kept without it, so that node and tensor do not hold each other."""
+        """A saved output knows its history again: kept without it, so that node and tensor do
+        not hold each other.
+        """
         if t is not None and id(t) in self._outputs and self._node is not None:
             return wrap(t.read(), (self._node, self._outputs[id(t)]))
         return t
@@ -86,10 +97,15 @@ class FunctionNode(Node):
         if len(out) > len(self.edges) and all(g is None for g in out[len(self.edges) :]):
             out = out[: len(self.edges)]
         if len(out) != len(self.edges):
-            raise GradError(f"{self.name}.backward must return a gradient (or None) for each of the {len(self.edges)} inputs of forward, found {len(out)}")
+            raise GradError(
+                f"{self.name}.backward must return a gradient (or None) for each of the "
+                f"{len(self.edges)} inputs of forward, found {len(out)}"
+            )
         for k, (g, edge) in enumerate(zip(out, self.edges, strict=True)):
             if g is not None and edge is not None and not isinstance(g, Tensor):
-                raise GradError(f"{self.name}.backward must return tensors, found {type(g).__name__} for input {k}")
+                raise GradError(
+                    f"{self.name}.backward must return tensors, found {type(g).__name__} for input {k}"
+                )
         return [g if g is None or create else g.read() for g in out]
 
 
@@ -111,8 +127,9 @@ class Function:
     >>> x.grad
     tensor(12.)
 
-    `forward` may also leave out ctx if the class has `setup_context(ctx, inputs, output)`. `backward` is recorded when gradients of gradients
-    are asked for, so if it is written with tensors it can be differentiated again.
+    `forward` may also leave out ctx if the class has `setup_context(ctx, inputs, output)`.
+    `backward` is recorded when gradients of gradients are asked for, so if it is written with
+    tensors it can be differentiated again.
     """
 
     @staticmethod
@@ -123,7 +140,9 @@ class Function:
     @staticmethod
     def backward(ctx: Context, *grads: Any) -> Any:
         """The gradient of each input of forward, None where there is none."""
-        raise NotImplementedError("a Function needs a static method backward(ctx, ...) to be differentiated")
+        raise NotImplementedError(
+            "a Function needs a static method backward(ctx, ...) to be differentiated"
+        )
 
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
@@ -166,12 +185,17 @@ class Function:
 
 
 def once_differentiable(backward: Callable) -> Callable:
-    """Decorator for a backward that is not written with tensors: differentiating it again is an error instead of a wrong number."""
+    """Decorator for a backward that is not written with tensors: differentiating it again is an
+    error instead of a wrong number.
+    """
 
     @functools.wraps(backward)
     def once(ctx: Context, *grads: Any) -> Any:
         if modes.grad and any(isinstance(g, Tensor) and g.requires_grad for g in grads):
-            raise GradError("this function's backward is marked once_differentiable: it has no second derivative")
+            raise GradError(
+                "this function's backward is marked once_differentiable: it has no second "
+                "derivative"
+            )
         with no_grad():
             return backward(ctx, *grads)
 

@@ -1,6 +1,7 @@
 """The check of all derivatives: along random directions, in float64, against central differences.
 
-One direction checks all elements at once: if the gradient is wrong anywhere, the directional derivative is wrong for almost every direction.
+One direction checks all elements at once: if the gradient is wrong anywhere, the directional
+derivative is wrong for almost every direction.
 """
 
 from __future__ import annotations
@@ -35,36 +36,60 @@ def _weighted(f: Callable, args: Sequence, weights: list[np.ndarray]) -> Tensor:
     return total
 
 
-def _along(scalar: Callable, args: Sequence, checked: list[int], seed: int, step: float, create: bool) -> tuple[float, float]:
-    """(analytic, numeric) derivative of scalar(args) along one random direction of the checked arguments."""
+def _along(
+    scalar: Callable, args: Sequence, checked: list[int], seed: int, step: float, create: bool
+) -> tuple[float, float]:
+    """(analytic, numeric) derivative of scalar(args) along one random direction of the checked
+    arguments.
+    """
     rng = np.random.default_rng(seed)
     directions = {k: rng.standard_normal(tuple(args[k].shape)) for k in checked}
 
     def moved(h: float) -> list:
-        return [Tensor(a.detach().numpy() + h * directions[k]).requires_grad_() if k in directions else a for k, a in enumerate(args)]
+        return [
+            Tensor(a.detach().numpy() + h * directions[k]).requires_grad_()
+            if k in directions
+            else a
+            for k, a in enumerate(args)
+        ]
 
     fresh = moved(0.0)
     value = scalar(fresh)
     analytic = 0.0
     if value.requires_grad:
-        grads = tape_grad(value, [fresh[k] for k in checked], create_graph=create, materialize_grads=True)
-        analytic = float(sum([(g.detach().numpy() * directions[k]).sum() for g, k in zip(grads, checked, strict=True)]))
+        grads = tape_grad(
+            value, [fresh[k] for k in checked], create_graph=create, materialize_grads=True
+        )
+        analytic = float(
+            sum(
+                [
+                    (g.detach().numpy() * directions[k]).sum()
+                    for g, k in zip(grads, checked, strict=True)
+                ]
+            )
+        )
     numeric = (scalar(moved(step)).item() - scalar(moved(-step)).item()) / (2 * step)
     return analytic, numeric
 
 
 def _relative(analytic: float, numeric: float) -> float:
-    return abs(analytic - numeric) / max(0.01, abs(analytic), abs(numeric))  # below 0.01 the difference quotient itself is noise
+    return abs(analytic - numeric) / max(
+        0.01, abs(analytic), abs(numeric)
+    )  # below 0.01 the difference quotient itself is noise
 
 
 def _checked(args: Sequence) -> list[int]:
     return [k for k, a in enumerate(args) if isinstance(a, Tensor) and a.requires_grad]
 
 
-def directional_errors(f: Callable, args: Sequence, *, seed: int = 0, step: float = 1e-6) -> tuple[float, float]:
-    """Relative errors of the first and the second derivative of f by those arguments that require a gradient.
+def directional_errors(
+    f: Callable, args: Sequence, *, seed: int = 0, step: float = 1e-6
+) -> tuple[float, float]:
+    """Relative errors of the first and the second derivative of f by those arguments that require a
+    gradient.
 
-    The second is that of a random combination of the first, taken through `create_graph`. 0 where a derivative is identically zero on both sides.
+    The second is that of a random combination of the first, taken through `create_graph`. 0 where a
+    derivative is identically zero on both sides.
 
     Returns:
         (first, second), each |analytic − numeric| / max(0.01, |analytic|, |numeric|).
@@ -72,9 +97,13 @@ def directional_errors(f: Callable, args: Sequence, *, seed: int = 0, step: floa
     checked = _checked(args)
     for k in checked:
         if args[k].dtype.name != "float64":
-            raise DTypeError(f"derivatives are checked in float64; argument {k} is {args[k].dtype.name}")
+            raise DTypeError(
+                f"derivatives are checked in float64; argument {k} is {args[k].dtype.name}"
+            )
     weights: list[np.ndarray] = []
-    directions = [np.random.default_rng(seed + 100 + k).standard_normal(tuple(args[k].shape)) for k in checked]
+    directions = [
+        np.random.default_rng(seed + 100 + k).standard_normal(tuple(args[k].shape)) for k in checked
+    ]
 
     def value(xs: Sequence) -> Tensor:
         return _weighted(f, xs, weights)
@@ -83,18 +112,34 @@ def directional_errors(f: Callable, args: Sequence, *, seed: int = 0, step: floa
         total = Tensor(0.0, dtype="float64")
         y = value(xs)
         if y.requires_grad:
-            for g, d in zip(tape_grad(y, [xs[k] for k in checked], create_graph=True, materialize_grads=True), directions, strict=True):
+            for g, d in zip(
+                tape_grad(y, [xs[k] for k in checked], create_graph=True, materialize_grads=True),
+                directions,
+                strict=True,
+            ):
                 total = total + (g * Tensor(d)).sum()
         return total
 
     with enable_grad():
-        return _relative(*_along(value, args, checked, seed, step, False)), _relative(*_along(slope, args, checked, seed, step, False))
+        return _relative(*_along(value, args, checked, seed, step, False)), _relative(
+            *_along(slope, args, checked, seed, step, False)
+        )
 
 
-def gradcheck(f: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True) -> bool:
-    """Whether every first derivative of f at float64 inputs agrees with central differences, element by element.
+def gradcheck(
+    f: Callable,
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """Whether every first derivative of f at float64 inputs agrees with central differences,
+    element by element.
 
-    Compares the whole Jacobian, as `torch.autograd.gradcheck`: |analytic − numeric| ≤ atol + rtol · |numeric|.
+    Compares the whole Jacobian, as `torch.autograd.gradcheck`: |analytic − numeric| ≤ atol + rtol ·
+    |numeric|.
     """
     args = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     checked = _checked(args)
@@ -102,7 +147,9 @@ def gradcheck(f: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5
         raise GradError("gradcheck needs an input that requires a gradient")
     for k in checked:
         if args[k].dtype.name != "float64":
-            raise DTypeError(f"derivatives are checked in float64; input {k} is {args[k].dtype.name}")
+            raise DTypeError(
+                f"derivatives are checked in float64; input {k} is {args[k].dtype.name}"
+            )
     outs = _tensors(f(*args))
     for j, out in enumerate(outs):
         for k in checked:
@@ -113,7 +160,8 @@ def gradcheck(f: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5
                     return False
                 at = tuple(int(i) for i in np.argwhere(wrong)[0])
                 raise GradError(
-                    f"gradcheck: the derivative of output {j}, element {at[0]}, by input {k}, element {at[1]}, is {analytic[at]:.9g} by backward "
+                    f"gradcheck: the derivative of output {j}, element {at[0]}, by input {k}, element "
+                    f"{at[1]}, is {analytic[at]:.9g} by backward "
                     f"and {numeric[at]:.9g} by differences ({int(wrong.sum())} of {wrong.size} elements disagree)"
                 )
     return True
@@ -126,7 +174,13 @@ def _rows(out: Tensor, x: Tensor) -> np.ndarray:
         for i in range(out.numel()):
             start = np.zeros(out.numel())
             start[i] = 1
-            (g,) = tape_grad(out, x, Tensor(start.reshape(tuple(out.shape))), retain_graph=True, allow_unused=True)
+            (g,) = tape_grad(
+                out,
+                x,
+                Tensor(start.reshape(tuple(out.shape))),
+                retain_graph=True,
+                allow_unused=True,
+            )
             if g is not None:
                 rows[i] = g.detach().numpy().reshape(-1)
     return rows
@@ -139,7 +193,13 @@ def _columns(f: Callable, args: list, j: int, k: int, eps: float) -> np.ndarray:
 
     def at(value: np.ndarray) -> np.ndarray:
         with no_grad():
-            return _tensors(f(*args[:k], Tensor(value), *args[k + 1 :]))[j].detach().numpy().reshape(-1).copy()
+            return (
+                _tensors(f(*args[:k], Tensor(value), *args[k + 1 :]))[j]
+                .detach()
+                .numpy()
+                .reshape(-1)
+                .copy()
+            )
 
     for i in range(base.size):
         up, down = base.copy().reshape(-1), base.copy().reshape(-1)
@@ -150,22 +210,48 @@ def _columns(f: Callable, args: list, j: int, k: int, eps: float) -> np.ndarray:
     return np.stack(columns, 1) if columns else np.zeros((n, 0))
 
 
-def gradgradcheck(f: Callable, inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True) -> bool:
-    """Whether every second derivative of f agrees with central differences of the first: `gradcheck` of the backward pass."""
+def gradgradcheck(
+    f: Callable,
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """Whether every second derivative of f agrees with central differences of the first:
+    `gradcheck` of the backward pass.
+    """
     args = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     checked = _checked(args)
     outs = _tensors(f(*args))
     if grad_outputs is None:
         rng = np.random.default_rng(11)
-        grad_outputs = [Tensor(rng.standard_normal(tuple(o.shape)), requires_grad=True) for o in outs]
+        grad_outputs = [
+            Tensor(rng.standard_normal(tuple(o.shape)), requires_grad=True) for o in outs
+        ]
     starts = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
 
     def first(*values: Tensor) -> tuple:
         xs, gs = list(values[: len(args)]), values[len(args) :]
         with enable_grad():
-            xs = [x if not isinstance(x, Tensor) or x.requires_grad or k not in checked else x.detach().requires_grad_() for k, x in enumerate(xs)]
+            xs = [
+                x
+                if not isinstance(x, Tensor) or x.requires_grad or k not in checked
+                else x.detach().requires_grad_()
+                for k, x in enumerate(xs)
+            ]
             ys = _tensors(f(*xs))
             pairs = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
-            return tape_grad([y for y, _ in pairs], [xs[k] for k in checked], [g for _, g in pairs], create_graph=True, materialize_grads=True)
+            return tape_grad(
+                [y for y, _ in pairs],
+                [xs[k] for k in checked],
+                [g for _, g in pairs],
+                create_graph=True,
+                materialize_grads=True,
+            )
 
-    return gradcheck(first, [*args, *starts], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        first, [*args, *starts], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+    )

@@ -1,9 +1,11 @@
-"""Rematerialisation: give back the memory of a part of the forward pass and compute it again when the backward pass needs it.
+"""Rematerialisation: give back the memory of a part of the forward pass and compute it again when
+the backward pass needs it.
 
-The function is run and recorded as always, and then every node it made forgets its saved values. The first of them that is asked for its
-gradient runs the function again on the same inputs, from the same random state; the nodes of that second run are the same in the same order,
-and hand over what they saved. Nothing else about the graph changes, so closures over parameters, `grad` for chosen inputs, and derivatives of
-derivatives work as without.
+The function is run and recorded as always, and then every node it made forgets its saved values.
+The first of them that is asked for its gradient runs the function again on the same inputs, from
+the same random state; the nodes of that second run are the same in the same order, and hand over
+what they saved. Nothing else about the graph changes, so closures over parameters, `grad` for
+chosen inputs, and derivatives of derivatives work as without.
 """
 
 from __future__ import annotations
@@ -21,12 +23,16 @@ __all__ = ["checkpoint"]
 
 
 class _Rerun:
-    """What a part of the graph needs to run again: it stands in the place of each node's saved values."""
+    """What a part of the graph needs to run again: it stands in the place of each node's saved
+    values.
+    """
 
     def __init__(self, function: Callable, args: tuple, kwargs: dict, mark: Any):
         self.function, self.args, self.kwargs, self.mark = function, args, kwargs, mark
         self.stamps = [(a._storage, a._storage.version) for a in args if isinstance(a, Tensor)]
-        self.values = [a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in args]
+        self.values = [
+            a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in args
+        ]
         self.ops: list[Any] = []
         self.restored: dict[int, Any] = {}
 
@@ -35,7 +41,10 @@ class _Rerun:
         if not self.restored:
             for storage, version in self.stamps:
                 if storage.version != version:
-                    raise GradError("an input of a checkpointed function was overwritten in place before its backward pass")
+                    raise GradError(
+                        "an input of a checkpointed function was overwritten in place before its "
+                        "backward pass"
+                    )
             start = newest_order()
             with enable_grad(), default_generator.rewound(self.mark):
                 out = self.function(*self.values, **self.kwargs)
@@ -52,16 +61,28 @@ class _Rerun:
 def _nodes_of(out: Any, start: int) -> list[OpNode]:
     """The op nodes behind some outputs that were made after `start`, oldest first."""
     outs = out if isinstance(out, (tuple, list)) else (out,)
-    roots = [e for e in (o.edge for o in outs if isinstance(o, Tensor)) if e is not None and (e[1] < 0 or e[0].order > start)]
+    roots = [
+        e
+        for e in (o.edge for o in outs if isinstance(o, Tensor))
+        if e is not None and (e[1] < 0 or e[0].order > start)
+    ]
     return [n for n in reachable(roots, start + 1) if isinstance(n, OpNode)]
 
 
-def checkpoint(function: Callable, *args: Any, use_reentrant: bool | None = None, preserve_rng_state: bool = True, **kwargs: Any) -> Any:
-    """function(*args), keeping only its inputs for the backward pass, which computes the rest again.
+def checkpoint(
+    function: Callable,
+    *args: Any,
+    use_reentrant: bool | None = None,
+    preserve_rng_state: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """function(*args), keeping only its inputs for the backward pass, which computes the rest
+    again.
 
     Args:
         preserve_rng_state: dropout and the like draw the same numbers the second time.
-        use_reentrant: accepted because PyTorch asks for it; there is one way, which does what PyTorch does with False.
+        use_reentrant: accepted because PyTorch asks for it; there is one way, which does what
+            PyTorch does with False.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> checkpoint(lambda v: (v * v).sum(), x).backward()

@@ -1,4 +1,6 @@
-"""PyTorch's `torch.utils`, as names for what stands elsewhere: `utils.data` is the room `data`, `utils.checkpoint` a transform."""
+"""PyTorch's `torch.utils`, as names for what stands elsewhere: `utils.data` is the room `data`,
+`utils.checkpoint` a transform.
+"""
 
 from . import checkpoint, data
 

@@ -1,4 +1,6 @@
-"""What is done to the parameters of a model from outside: clip their gradients, see them as one vector."""
+"""What is done to the parameters of a model from outside: clip their gradients, see them as one
+vector.
+"""
 
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters

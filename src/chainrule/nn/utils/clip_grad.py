@@ -1,6 +1,7 @@
 """Clipping gradients: by the norm of all of them together, or each element by itself.
 
-Nothing here looks at a value, so all of it works in a traced step; only ``error_if_nonfinite`` must.
+Nothing here looks at a value, so all of it works in a traced step; only ``error_if_nonfinite``
+must.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if error_if_nonfinite and modes.trace is not None:
         raise TraceError(
-            "error_if_nonfinite=True must look at the norm, which has no value while a function is "
+            "error_if_nonfinite=True must look at the norm, which has no value while a function "
+            "is"
             "traced; pass False and look at the norm that the traced function returns"
         )
     if not tensors:

@@ -24,7 +24,8 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Copy the pieces of ``vec`` into the parameters, in order.
 
-    Differs from PyTorch: the values are copied, and the parameters share no memory with ``vec`` afterwards.
+    Differs from PyTorch: the values are copied, and the parameters share no memory with ``vec``
+    afterwards.
 
     Raises:
         TypeError: ``vec`` is not a Tensor.

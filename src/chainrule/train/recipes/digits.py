@@ -43,7 +43,9 @@ class DigitsConfig:
 
 
 class DigitsNet(nn.Module):
-    """Two 3×3 convolutions, a 2×2 maximum, two linear layers: images (B, 1, 8, 8) → logits (B, 10)."""
+    """Two 3×3 convolutions, a 2×2 maximum, two linear layers: images (B, 1, 8, 8) → logits (B,
+    10).
+    """
 
     def __init__(self, channels: tuple[int, int], hidden: int):
         super().__init__()
@@ -120,7 +122,8 @@ def _facts(data: digits.Digits, config: DigitsConfig) -> DataFacts:
             sizes=sizes,
             split=split,
             limits=(
-                "The data are the user's own: what they hold, and what they lack, is not known here.",
+                "The data are the user's own: what they hold, and what they lack, is not known "
+                "here.",
             ),
         )
     return DataFacts(
@@ -131,10 +134,13 @@ def _facts(data: digits.Digits, config: DigitsConfig) -> DataFacts:
         sizes=sizes,
         split=split,
         limits=(
-            "13 people wrote all the images, and each of them may be in all three splits: the test accuracy tells how well "
+            "13 people wrote all the images, and each of them may be in all three splits: the "
+            "test accuracy tells how well"
             "*their* digits are read, not a stranger's.",
-            "The images are upright, centred, cleaned, and 8×8; photographs or scans must be brought to that form first.",
-            "With 360 test images one mistake is 0.28 points, and the 95 % interval of an accuracy of 99 % is about ±1 point.",
+            "The images are upright, centred, cleaned, and 8×8; photographs or scans must be "
+            "brought to that form first.",
+            "With 360 test images one mistake is 0.28 points, and the 95 % interval of an "
+            "accuracy of 99 % is about ±1 point.",
             "The network always answers with a digit, also for what is none.",
         ),
     )

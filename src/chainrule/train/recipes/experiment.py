@@ -35,9 +35,9 @@ class DataFacts:
 class Experiment:
     """A classifier, its optimizer, schedule and data, ready to be trained.
 
-    The schedule is stepped after every step. `images(indices)` gives float arrays (N, H, W), 0 to 1,
-    of test samples for the picture of mistakes. `baseline` is the test accuracy, 0 to 1, of always
-    answering the commonest class of the training set.
+    The schedule is stepped after every step. `images(indices)` gives float arrays (N, H, W), 0 to
+    1, of test samples for the picture of mistakes. `baseline` is the test accuracy, 0 to 1, of
+    always answering the commonest class of the training set.
     """
 
     model: Module
