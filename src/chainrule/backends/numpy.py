@@ -5,6 +5,7 @@ views, bfloat16, Philox).
 from __future__ import annotations
 
 import types
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def restrided(
     return np.lib.stride_tricks.as_strided(reach, shape, tuple(s * x.itemsize for s in strides))
 
 
-def add_at(x: np.ndarray, index: object, values: np.ndarray) -> None:
+def add_at(x: np.ndarray, index: Any, values: np.ndarray) -> None:
     """x[index] += values, where an index that occurs twice adds twice, in the order of the
     index.
     """

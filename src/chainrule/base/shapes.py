@@ -77,7 +77,7 @@ def axes(dim: int | Sequence[int] | None, ndim: int) -> Shape:
     """
     if dim is None or (isinstance(dim, (tuple, list)) and not dim):
         return tuple(range(ndim))
-    if not isinstance(dim, (tuple, list)):
+    if isinstance(dim, int) or not isinstance(dim, Sequence):
         return (axis(dim, ndim),) if ndim else _check_0d(dim)
     found = sorted(axis(d, ndim) for d in dim)
     for a, b in itertools.pairwise(found):

@@ -53,7 +53,7 @@ class TensorDataset(Dataset):
                 )
                 raise ShapeError(
                     "TensorDataset(*tensors): all must have the same size of axis 0, the number "
-                    "of samples;"
+                    "of samples; "
                     f"tensors[{k}] does not\n{listed}"
                 )
         self.tensors = tensors

@@ -142,7 +142,7 @@ class DataLoader:
             batch_size != 1 or shuffle or sampler is not None or drop_last
         ):
             raise ValueError(
-                "DataLoader: a batch_sampler decides the batches, so batch_size, shuffle, sampler"
+                "DataLoader: a batch_sampler decides the batches, so batch_size, shuffle, sampler "
                 "and drop_last cannot be given with it"
             )
         if sampler is None:

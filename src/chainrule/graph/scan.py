@@ -211,8 +211,8 @@ def _cut(
     for eq in all_backward:
         for v in eq.inputs:
             need(v)
-    for v in gradients:
-        need(v)
+    for g in gradients:
+        need(g)
     carried = {t._storage.value.var.id: t._storage.value.var for t in step.carry}
     read = {v.id for eq in (*all_backward, *repeated) for v in eq.inputs if isinstance(v, Var)} | {
         v.id for v in gradients

@@ -163,7 +163,7 @@ class Tracer:
             "compute with it as it is, or do this outside of the traced function",
         )
 
-    __int__ = __index__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __float__
 
     def __array__(self, *args: Any, **options: Any) -> np.ndarray:
         refuse(
@@ -515,9 +515,7 @@ class Trace:
                 "a tensor made inside the traced function is kept outside of it (in an attribute,"
                 " a global or a list), where it has no value\n"
                 f"  made at  {describe(place)}\n"
-                """hint: return it from the function, or write into a tensor that exists with
-                copy_()
-                """
+                "  hint: return it from the function, or write into a tensor that exists with copy_()"
             )
 
 

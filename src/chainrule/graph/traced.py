@@ -174,7 +174,8 @@ class Capture:
     def _finish(self, t: Trace, leaves: list[Tensor], outputs: list) -> None:
         self.writes = [(stands_for(t, tracer), storage) for storage, tracer, _ in t.writes]
         written = [t.operand(value) for _, _, value in t.writes]
-        self.attached, grads = [], []
+        self.attached: list[tuple[Any, Any]] = []
+        grads = []
         by_id = {id(leaf): k for k, leaf in enumerate(leaves)}
         for tensor, g in t.attached:
             owner = by_id.get(id(tensor), tensor)
@@ -226,18 +227,10 @@ class Capture:
         """Run the host program, feed the inputs, execute, and put the results where they belong."""
         values: list[Any] = [self._fed(s, leaves) for s in self.sources]
         for kind, what, place in self.host:
-            if kind == "cell":
-                values[place] = what()
-                if type(values[place]) is not self.cell_types[place]:
-                    values[place] = (
-                        self.cell_types[place](values[place])
-                        if self.cell_types[place] is float
-                        else float(values[place])
-                    )
-            elif kind == "state":
-                values[place] = what.state()
+            if place is None:
+                what()  # an effect
             else:
-                what()
+                values[place] = what.state() if kind == "state" else self._number(what(), place)
         for generator, words in self.advances:
             generator.advance(words)
         out = execute(self.program, values)
@@ -263,6 +256,18 @@ class Capture:
                 leaves[what] if how == "argument" else what if how == "same" else wrap(value, None)
             )
         return unflatten(self.structure, iter(tensors))
+
+    def _number(self, now: Any, place: int) -> Any:
+        """The value of a cell, as the kind of number it was when the program was written."""
+        before = self.cell_types[place]
+        if before is float:
+            return float(now)
+        if type(now) is not before:
+            raise TraceError(
+                f"a number that was {before.__name__} when the function was traced is now {now!r}\n"
+                "  hint: make it a float from the start"
+            )
+        return now
 
     @staticmethod
     def _fed(source: Any, leaves: list[Tensor]) -> Any:

@@ -20,9 +20,9 @@ def verify(program: Program) -> Program:
         _assign(v, known, "an input")
     for eq in program.equations:
         _check_equation(eq, known)
-    for v in program.outputs:
-        if isinstance(v, Var) and v.id not in known:
-            raise TraceError(f"verify: the output {v!r} is never assigned")
+    for out in program.outputs:
+        if isinstance(out, Var) and out.id not in known:
+            raise TraceError(f"verify: the output {out!r} is never assigned")
     return program
 
 

@@ -224,7 +224,7 @@ class _BackwardGates:
         if grad_output is None:
             raise GradError(
                 f"the inputs of {type(self.module).__name__} received a gradient that did not pass "
-                """through its outputs: its forward keeps or returns an input by another way than"""
+                "through its outputs: its forward keeps or returns an input by another way than "
                 "its result, and full backward hooks cannot be called"
             )
         grad_input = _spread(grads, self.inputs, self.n_inputs)

@@ -9,7 +9,7 @@ from ..backends import xp
 from ..base import shapes
 from ..base.errors import ShapeError
 from .kinds import contract
-from .record import Op, Spec, common, primitive, refuse
+from .record import Op, Spec, common_dtype, primitive, refuse
 from .samples import F, S
 from .shape import expand, view
 
@@ -35,7 +35,7 @@ def _matmul_law(op: Op, a: Spec, b: Spec) -> Spec:
         raise refuse(
             f"the leading axes {a.shape[:-2]} and {b.shape[:-2]} do not broadcast: {e}"
         ) from None
-    return Spec((*lead, a.shape[-2], b.shape[-1]), common(op, (a, b)))
+    return Spec((*lead, a.shape[-2], b.shape[-1]), common_dtype(op, (a, b)))
 
 
 def _transpose_hint(a: tuple, b: tuple) -> str:
@@ -118,7 +118,7 @@ def _einsum_law(op: Op, *xs: Spec, equation: str) -> Spec:
                 raise refuse(
                     f"axis {c!r} of {equation!r} has size {sizes[c]} and, in operand {k}, {n}"
                 )
-    return Spec(tuple([sizes[c] for c in right]), common(op, xs))
+    return Spec(tuple([sizes[c] for c in right]), common_dtype(op, xs))
 
 
 @primitive(

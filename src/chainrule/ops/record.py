@@ -144,7 +144,7 @@ class Op:
         domain: tuple[float, float],
         reference: str | None,
         onnx: str | None,
-        samples: Callable[[], list] | None,
+        samples: Sequence | None,
     ):
         parameters = list(inspect.signature(body).parameters.values())
         assert body.__doc__, f"{body.__name__} has no docstring"
@@ -369,7 +369,7 @@ class Op:
             return modes.trace.stage(self, args, attrs)
         return self.evaluate(args, attrs)
 
-    def evaluate(self, args: tuple, attrs: dict) -> Any:
+    def evaluate(self, args: Sequence, attrs: dict) -> Any:
         """The value of the op on raw arrays: promotion, then the body, with the law's words if
         it fails.
         """
@@ -406,7 +406,7 @@ class Op:
             y = tuple([np.asarray(v) for v in y]) if y.__class__ is tuple else np.asarray(y)
         return y if back is None else _rounded(y, back)
 
-    def _explain_failure(self, error: Exception, args: tuple, attrs: dict) -> None:
+    def _explain_failure(self, error: Exception, args: Sequence, attrs: dict) -> None:
         """Raise the error that says which law was broken, if it is one: NumPy's own words name
         neither the op nor the operands.
         """
@@ -426,7 +426,7 @@ class Op:
 
     # --------------------------------------------------------------------------------------------------------- laws
 
-    def infer(self, args: tuple, attrs: dict) -> tuple[Spec, ...]:
+    def infer(self, args: Sequence, attrs: dict) -> tuple[Spec, ...]:
         """Shapes and dtypes of all outputs, hidden ones too, from those of the operands; a law
         that is broken raises.
         """
@@ -607,6 +607,13 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
     return result
 
 
+def common_dtype(op: Op, specs: Sequence[Spec]) -> DType:
+    """`common` for an op that always has operands to convert."""
+    found = common(op, specs)
+    assert found is not None, op.name
+    return found
+
+
 def as_floats(op: Op, args: Sequence) -> tuple:
     """Operands of a composite with types "float" as its body takes them: integers and bools in
     the floating dtype they promote to.
@@ -621,7 +628,7 @@ def as_floats(op: Op, args: Sequence) -> tuple:
     ])  # fmt: skip
 
 
-def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
+def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
     """Raw operands converted as `common` says; the second result is the half float that outputs
     must be rounded to, if any.
     """
@@ -630,7 +637,7 @@ def promoted(op: Op, args: tuple) -> tuple[tuple, DType | None]:
     except ChainruleError as e:
         raise op.explained(e, args, {}) from None
     if target is None:
-        return args, None
+        return tuple(args), None
     back = target if target in (dtypes.bfloat16, dtypes.float16) else None
     compute = dtypes.float32 if back else target
     names = list(op.operands) + [op.variadic] * max(0, len(args) - len(op.operands))

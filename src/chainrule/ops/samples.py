@@ -86,9 +86,11 @@ def samples_of(op: Op) -> tuple[Sample, ...]:
         return ()
     low, high = op.domain
     n = len(op.operands)
-    shapes = {
+    by_arity: dict[int, list] = {
         1: [((5, 3),), ((),), ((0, 3),)],
         2: [((5, 3), (5, 3)), ((5, 1), (3,)), ((), (7,)), ((0, 3), (3,))],
         3: [((5, 3),) * 3, ((5, 1), (3,), ())],
-    }[n]
-    return tuple(S(*[F(*s, low=low, high=high) for s in group], **op.defaults) for group in shapes)
+    }
+    return tuple(
+        [S(*[F(*s, low=low, high=high) for s in group], **op.defaults) for group in by_arity[n]]
+    )

@@ -216,7 +216,7 @@ select.vjp(
 )
 
 
-def _diagonal_law(op: Op, x: Spec, *, offset: int, dim1: int, dim2: int) -> Spec:
+def _diagonal_law(op: Op | None, x: Spec, *, offset: int, dim1: int, dim2: int) -> Spec:
     """Two axes give way to one, the last: their diagonal."""
     rest = [n for k, n in enumerate(x.shape) if k not in (dim1, dim2)]
     rows, columns = x.shape[dim1], x.shape[dim2]
@@ -248,7 +248,9 @@ def diagonal(x, /, *, offset=0, dim1=0, dim2=1):
     """The diagonal of two axes, as the last axis."""
     d1, d2 = x.strides[dim1] // x.itemsize, x.strides[dim2] // x.itemsize
     shape, strides = (
-        _diagonal_law(None, Spec(x.shape, None), offset=offset, dim1=dim1, dim2=dim2).shape,
+        _diagonal_law(
+            None, Spec(x.shape, dtypes.stored(x.dtype)), offset=offset, dim1=dim1, dim2=dim2
+        ).shape,
         list(x.strides),
     )
     kept = [s // x.itemsize for k, s in enumerate(strides) if k not in (dim1, dim2)]

@@ -21,7 +21,7 @@ from ..base import dtypes
 from ..base.shapes import size
 from .create import full
 from .kinds import window
-from .record import Op, Spec, common, primitive, refuse
+from .record import Op, Spec, common, common_dtype, primitive, refuse
 from .samples import F, S
 from .scatter import scatter_add
 from .shape import view
@@ -125,7 +125,7 @@ def _conv_law(
             w=f"needs C = {w.shape[1] * groups}",
         )
     out = _output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    return Spec((x.shape[0], w.shape[0], *out), common(op, (x, w)))
+    return Spec((x.shape[0], w.shape[0], *out), common_dtype(op, (x, w)))
 
 
 _PLAIN = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
@@ -181,7 +181,7 @@ def _conv_input_law(op: Op, dy: Spec, w: Spec, *, spatial: tuple, **attrs: Any) 
         raise refuse(
             f"a convolution from size {spatial} gives {y.shape}, not the shape of dy, {dy.shape}"
         )
-    return Spec(x.shape, common(op, (dy, w)))
+    return Spec(x.shape, common_dtype(op, (dy, w)))
 
 
 @primitive(
@@ -234,7 +234,7 @@ def _conv_weight_law(op: Op, x: Spec, dy: Spec, *, kernel: tuple, **attrs: Any) 
         raise refuse(
             f"a convolution with kernel {kernel} gives {y.shape}, not the shape of dy, {dy.shape}"
         )
-    return Spec(w.shape, common(op, (x, dy)))
+    return Spec(w.shape, common_dtype(op, (x, dy)))
 
 
 @primitive(

@@ -115,7 +115,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or "
-                "dicts,"
+                "dicts, "
                 "but got a Tensor"
             )
         self.defaults = defaults
@@ -172,7 +172,7 @@ class Optimizer:
         if isinstance(given, set):
             raise TypeError(
                 "optimizer parameters need to be organized in ordered collections, but the "
-                "ordering"
+                "ordering "
                 "of tensors in sets will change between runs. Please use a list instead."
             )
         items = [given] if isinstance(given, Tensor) else list(given)

@@ -187,11 +187,12 @@ class OpNode(Node):
             f"a value that the derivative of {self.op.name} needs was overwritten in place\n"
             f"  needed since  {describe(self.place)}\n"
             f"  overwritten   {describe(storage.written)}\n"
-            """hint: write to a clone, or use the form of the op without the trailing underscore"""
+            "  hint: write to a clone, or use the form of the op without the trailing underscore"
         )
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
-        op, saved = self.op, self.saved
+        op = self.op
+        saved: Any = self.saved
         while saved.__class__ is not list:
             if saved is None:
                 self._refuse_freed()
@@ -215,7 +216,7 @@ class OpNode(Node):
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
             return op.joint.function(*[needs if v is NEEDS else v for v in op.joint.pick(context)])
-        out = []
+        out: list = []
         for edge, rule in zip(self.edges, op.rule_at):  # noqa: B905 - on the hot path
             if edge is None or rule is None:
                 out.append(None)
@@ -358,9 +359,8 @@ def backward_pass(
         target, k = edge
         if k < 0 and wanted is not None and edge not in wanted:
             return
-        before = (
-            found.get(edge) if k < 0 else (pending.get(target) or [None] * len(target.metas))[k]
-        )
+        slots = pending.get(target)
+        before: Any = found.get(edge) if k < 0 else slots[k] if slots is not None else None
         if before is None:
             shape, dtype = target.metas[k]
             whole = np.zeros(shape, dtype)
@@ -399,7 +399,8 @@ def backward_pass(
                             found[node, k] = g
                     if node not in run:
                         continue
-                for edge, g in zip(node.edges, node.pull(grads, create, wrap)):  # noqa: B905 - the keyword costs 5 % of a pass
+                pulled = node.pull(grads, create, wrap)
+                for edge, g in zip(node.edges, pulled):  # type: ignore[assignment]  # noqa: B905 - hot path
                     if g is None or edge is None:
                         continue
                     if g.__class__ is Part:

@@ -44,7 +44,7 @@ class _Switch:
 
     def again(self) -> _Switch:
         """A fresh switch of the same kind."""
-        return type(self)() if type(self) is not _Switch else _Switch(self.on)
+        return _Switch(self.on)
 
     def __call__(self, f: Callable) -> Callable:
         if inspect.isgeneratorfunction(f):
@@ -89,7 +89,7 @@ class no_grad(_Switch):
         switch = super().__new__(cls)
         if f is None:
             return switch
-        switch.__init__()  # used as a bare decorator: @no_grad
+        cls.__init__(switch)  # used as a bare decorator: @no_grad
         return switch(f)
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class enable_grad(_Switch):
         switch = super().__new__(cls)
         if f is None:
             return switch
-        switch.__init__()
+        cls.__init__(switch)
         return switch(f)
 
     def __init__(self) -> None:

@@ -15,8 +15,6 @@ class Device:
     __slots__ = ("index", "type")
 
     def __init__(self, type: Any = "cpu", index: int | None = None):
-        if isinstance(type, Device):
-            type, index = type.type, type.index
         name, _, number = str(type).partition(":")
         if name not in ("cpu", "cuda", "mps", "meta", "xpu"):
             raise DeviceError(f"{type!r} is not a device; tensors live on 'cpu'")

@@ -30,10 +30,10 @@ __all__ = [
 ]  # fmt: skip
 
 Dims = int | Sequence[int] | None
-max_result = namedtuple("max", ("values", "indices"))
-min_result = namedtuple("min", ("values", "indices"))
-sort_result = namedtuple("sort", ("values", "indices"))
-topk_result = namedtuple("topk", ("values", "indices"))
+max_result = namedtuple("max", ("values", "indices"))  # type: ignore[name-match]
+min_result = namedtuple("min", ("values", "indices"))  # type: ignore[name-match]
+sort_result = namedtuple("sort", ("values", "indices"))  # type: ignore[name-match]
+topk_result = namedtuple("topk", ("values", "indices"))  # type: ignore[name-match]
 _builtin_sum, _builtin_max, _builtin_min = sum, max, min  # the names are taken below
 
 
@@ -188,7 +188,7 @@ def var_mean(
 ) -> tuple:
     """Variance and mean of the same axes."""
     if isinstance(dim, bool):  # torch.var(x, unbiased)
-        dim, unbiased = None, dim
+        unbiased, dim = dim, None
     axes = shapes.axes(_dims(dim), input.ndim)
     n = shapes.size([input.shape[d] for d in axes])
     m = ops.mean(input, dim=axes, keepdim=True)
@@ -381,13 +381,13 @@ def t(input: Any) -> Any:
     return transpose(input, 0, 1) if input.ndim == 2 else input
 
 
-def movedim(input: Any, source: Dims, destination: Dims) -> Any:
+def movedim(input: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
     """Axes moved to other places; the rest keep their order."""
     n = input.ndim
-    src = [shapes.axis(d, n) for d in ([source] if isinstance(source, int) else source)]  # type: ignore[union-attr]
+    src = [shapes.axis(d, n) for d in ([source] if isinstance(source, int) else source)]
     dst = [
         shapes.axis(d, n) for d in ([destination] if isinstance(destination, int) else destination)
-    ]  # type: ignore[union-attr]
+    ]
     if len(src) != len(dst) or len(set(src)) != len(src) or len(set(dst)) != len(dst):
         raise ShapeError(
             f"movedim needs as many different sources as destinations, found {source} and {destination}"
@@ -565,8 +565,9 @@ def roll(input: Any, shifts: int | Sequence[int], dims: Dims = None) -> Any:
     """
     if dims is None:
         return reshape(roll(flatten(input), shifts, 0), input.shape)
-    shifts, dims = ([shifts], [dims]) if isinstance(shifts, int) else (shifts, dims)
-    for s, d in zip(shifts, dims, strict=True):  # type: ignore[arg-type]
+    by = [shifts] if isinstance(shifts, int) else shifts
+    axes = [dims] if isinstance(dims, int) else dims
+    for s, d in zip(by, axes, strict=True):
         n = input.shape[shapes.axis(d, input.ndim)]
         if n and s % n:
             cut = n - s % n

@@ -42,7 +42,7 @@ def scan(
         raise ShapeError(
             f"scan: all sequences must have the same number of steps on their first axis, found {[tuple(x.shape) for x in xs]}"
         )
-    length = lengths.pop()
+    length = xs[0].shape[0]
     if length == 0:
         raise ShapeError("scan: the sequences have no steps")
     if modes.trace is not None:

@@ -508,10 +508,10 @@ class Tensor:
             retain=retain,
             wrap=wrap,
         )
-        holders = dict(zip(asked or [], chosen or [], strict=True))
+        holders: dict[Edge, Tensor] = dict(zip(asked or [], chosen or [], strict=True))
         given = {id(g._value) for _, g in roots}
         for edge, g in found.items():
-            _attach(holders.get(edge, edge[0]), g, create_graph, given)
+            _attach(holders[edge] if edge in holders else edge[0], g, create_graph, given)
 
     def detach(self) -> Tensor:
         """The same memory without history: writes are seen by both, gradients are not."""
@@ -648,7 +648,6 @@ class Tensor:
             )
             base._edge = node, 0
             base._follow_retained()
-            base._stamp = self._storage.version
         return self
 
     def _follow_retained(self) -> None:
@@ -1111,7 +1110,7 @@ def _operand(b: Any) -> bool:
 
 
 def _rebuilt(cls: type, value: ndarray, leaf: bool) -> Tensor:
-    out = _new(cls)
+    out: Any = _new(cls)
     out._value, out._storage, out._leaf = value, Storage(value), leaf
     return out
 

@@ -57,7 +57,7 @@ def _along(
     value = scalar(fresh)
     analytic = 0.0
     if value.requires_grad:
-        grads = tape_grad(
+        grads: Any = tape_grad(
             value, [fresh[k] for k in checked], create_graph=create, materialize_grads=True
         )
         analytic = float(

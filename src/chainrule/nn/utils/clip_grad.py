@@ -44,7 +44,7 @@ def get_total_norm(
     if error_if_nonfinite and modes.trace is not None:
         raise TraceError(
             "error_if_nonfinite=True must look at the norm, which has no value while a function "
-            "is"
+            "is "
             "traced; pass False and look at the norm that the traced function returns"
         )
     if not tensors:
