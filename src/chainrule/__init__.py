@@ -7,7 +7,7 @@ written on NumPy.
 >>> w.grad
 tensor([2., 4.])
 
-Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `tensor`, `transforms`,
+Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `tensors`, `transforms`,
 `graph`, `nn`, `optim`, `data`, `train`, `cli`.
 """
 
@@ -27,21 +27,21 @@ from .base.errors import (
     TraceError,
 )  # fmt: skip
 from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
-from .tensor import *  # noqa: F403 - the curated list stands there
-from .tensor import Device as device
-from .tensor import __all__ as _tensor_names
-from .tensor import bool_ as bool
-from .tensor import float16 as half
-from .tensor import float32 as float
-from .tensor import float64 as double
-from .tensor import int16 as short
-from .tensor import int32 as int
-from .tensor import int64 as long
-from .tensor import mul as multiply
-from .tensor import neg as negative
-from .tensor.functions import div as divide
-from .tensor.functions import div as true_divide
-from .tensor.functions import sub as subtract
+from .tensors import *  # noqa: F403 - the curated list stands there
+from .tensors import Device as device
+from .tensors import __all__ as _tensor_names
+from .tensors import bool_ as bool
+from .tensors import float16 as half
+from .tensors import float32 as float
+from .tensors import float64 as double
+from .tensors import int16 as short
+from .tensors import int32 as int
+from .tensors import int64 as long
+from .tensors import mul as multiply
+from .tensors import neg as negative
+from .tensors.functions import div as divide
+from .tensors.functions import div as true_divide
+from .tensors.functions import sub as subtract
 
 __version__ = version
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .base import dtypes
 from .base.errors import DeviceError, DTypeError
-from .tensor import Tensor
+from .tensors import Tensor
 
 __all__ = ["cuda", "finfo", "get_num_threads", "iinfo", "is_tensor", "set_num_threads", "version"]
 

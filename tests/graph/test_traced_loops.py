@@ -7,7 +7,7 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.graph import trace
 from chainrule.nn import functional as F
-from chainrule.tensor import scan
+from chainrule.tensors import scan
 
 RNG = np.random.default_rng(0)
 

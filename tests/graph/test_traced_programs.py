@@ -96,7 +96,7 @@ def test_ops(program):
 
 @given(steps)
 def test_views_and_writes(program):
-    """The random programs of tests/tensor, traced: every write has become a scatter, every view a replayed path."""
+    """The random programs of tests/tensors, traced: every write has become a scatter, every view a replayed path."""
 
     def f(x):
         pool = run(OnTensors(), program, x)

@@ -50,7 +50,7 @@ def test_a_wrong_rule_does_not(defined):
 def test_a_rule_that_forgets_part_of_itself_is_wrong_in_second_order(defined):
     def half_constant(g, x):
         from chainrule.ops import square
-        from chainrule.tensor import Tensor
+        from chainrule.tensors import Tensor
 
         frozen = Tensor(x.detach().numpy()) if isinstance(x, Tensor) else x  # right, but a constant
         return g * square(frozen) * 3

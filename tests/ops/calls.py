@@ -18,8 +18,8 @@ from chainrule.base.dtypes import DType
 from chainrule.ops import TABLE, Op
 from chainrule.ops.record import Spec
 from chainrule.ops.samples import Draw, Sample, samples_of
-from chainrule.tensor import Tensor
-from chainrule.tensor.tensor import grad, wrap
+from chainrule.tensors import Tensor
+from chainrule.tensors.core import grad, wrap
 
 ELSEWHERE = {"scan"}
 """Ops whose attribute is a program, which only a trace makes: tests/graph/test_traced_loops.py has their tests."""

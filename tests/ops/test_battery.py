@@ -47,7 +47,7 @@ from chainrule.graph.verify import verify
 from chainrule.ops.record import TABLE, refuse
 from chainrule.ops.samples import Draw, samples_of
 from chainrule.tape import backward
-from chainrule.tensor.tensor import Tensor, grad, wrap
+from chainrule.tensors.core import Tensor, grad, wrap
 from chainrule.transforms import directional_errors
 
 LIMIT = 1e-5  # the largest relative error of a derivative in float64

@@ -33,8 +33,8 @@ from ops.torch_calls import NO_GRADIENT_IN_TORCH, NOT_IN_TORCH, from_torch, to_t
 from chainrule.base import dtypes
 from chainrule.base.errors import DTypeError
 from chainrule.ops.samples import samples_of
-from chainrule.tensor import Tensor
-from chainrule.tensor.tensor import wrap
+from chainrule.tensors import Tensor
+from chainrule.tensors.core import wrap
 
 COMPARED = [op for op in OPS if op.name not in NOT_IN_TORCH]
 

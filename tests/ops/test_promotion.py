@@ -17,7 +17,7 @@ from chainrule import ops
 from chainrule.base import dtypes
 from chainrule.base.errors import DTypeError
 from chainrule.ops.record import spec_of
-from chainrule.tensor.tensor import wrap
+from chainrule.tensors.core import wrap
 
 NUMBERS = (True, 3, 2.5)
 SHAPES = ((2,), ())

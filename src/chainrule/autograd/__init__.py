@@ -1,7 +1,7 @@
-"""PyTorch's `torch.autograd`, as names for what stands in `tape`, `tensor` and `transforms`."""
+"""PyTorch's `torch.autograd`, as names for what stands in `tape`, `tensors` and `transforms`."""
 
 from ..tape.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
-from ..tensor import grad
+from ..tensors import grad
 from ..transforms import Function, gradcheck, gradgradcheck
 from . import functional
 from .functional import backward

@@ -1,4 +1,4 @@
-"""Data sets and what brings them to a model: may import `tensor` and what lies below, knows nothing
+"""Data sets and what brings them to a model: may import `tensors` and what lies below, knows nothing
 of layers or training.
 
 Reading order: `counter` (random numbers without a state), `dataset`, `sampler`, `loader`,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import DTypeError, FormatError, ShapeError
-from ..tensor import Generator, Tensor, from_numpy, stack, tensor
+from ..tensors import Generator, Tensor, from_numpy, stack, tensor
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 __all__ = ["DataLoader", "default_collate"]

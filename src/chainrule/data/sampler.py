@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..tensor import Generator, default_generator
+from ..tensors import Generator, default_generator
 from . import counter
 
 __all__ = ["BatchSampler", "RandomSampler", "Sampler", "SequentialSampler"]

@@ -4,7 +4,7 @@ Imports tensor, tape, ops and base. Reading order: `ir` (what a program is), `tr
 written), `scan` (loops), `verify`, `traced` (calling one again: guards and the host program),
 `interpret`.
 
->>> from chainrule.tensor import Tensor
+>>> from chainrule.tensors import Tensor
 >>> from chainrule.graph import trace
 >>> f = trace(lambda x: (x * x).sum())
 >>> f(Tensor([1.0, 2.0]))

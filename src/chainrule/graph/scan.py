@@ -25,11 +25,11 @@ from ..base.modes import modes
 from ..ops import Spec
 from ..ops.scan import scan as scan_op
 from ..tape.backward import Edge, Node, Wrap, backward_pass, reachable
-from ..tensor import functions
-from ..tensor.creation import zeros_like
-from ..tensor.scan import check_carry
-from ..tensor.storage import Storage
-from ..tensor.tensor import Tensor, grad, wrap
+from ..tensors import functions
+from ..tensors.core import Tensor, grad, wrap
+from ..tensors.creation import zeros_like
+from ..tensors.scan import check_carry
+from ..tensors.storage import Storage
 from .ir import Equation, Program, Var, pruned
 from .trace import Trace
 
@@ -209,8 +209,8 @@ def _cut(
             residuals[v.id] = v
 
     for eq in all_backward:
-        for v in eq.inputs:
-            need(v)
+        for operand in eq.inputs:
+            need(operand)
     for g in gradients:
         need(g)
     carried = {t._storage.value.var.id: t._storage.value.var for t in step.carry}

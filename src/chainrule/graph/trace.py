@@ -32,8 +32,8 @@ from ..base.shapes import contiguous_strides
 from ..ops import Op, Spec
 from ..ops.record import as_floats, spec_of
 from ..tape.backward import newest_order
-from ..tensor.storage import Storage
-from ..tensor.tensor import Tensor
+from ..tensors.core import Tensor
+from ..tensors.storage import Storage
 from .ir import Equation, Literal, Var
 from .specs import output_specs
 

@@ -19,8 +19,8 @@ from ..base import dtypes
 from ..base.errors import TraceError
 from ..base.lines import here
 from ..base.modes import modes
-from ..tensor.storage import Storage
-from ..tensor.tensor import Tensor, wrap
+from ..tensors.core import Tensor, wrap
+from ..tensors.storage import Storage
 from .interpret import interpret
 from .ir import Program, pruned
 from .trace import Trace, Tracer, refuse

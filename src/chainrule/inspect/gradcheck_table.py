@@ -21,7 +21,7 @@ import numpy as np
 from .. import functional as _composites  # noqa: F401 - defines the composite ops
 from ..ops.record import TABLE, Op
 from ..ops.samples import Sample, samples_of
-from ..tensor import Tensor
+from ..tensors import Tensor
 from ..transforms import directional_errors
 
 __all__ = ["LIMIT", "OpCheck", "check_op", "check_ops"]

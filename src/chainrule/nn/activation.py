@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensor import Tensor, full
+from ..tensors import Tensor, full
 from . import functional as F
 from .module import Module
 from .parameter import Parameter

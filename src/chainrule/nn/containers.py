@@ -17,7 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from typing import Any, Self
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .module import Module
 from .parameter import Parameter
 

@@ -6,7 +6,7 @@ Source: Srivastava et al. 2014; scaled in training ("inverted"), so that evaluat
 
 from __future__ import annotations
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from . import functional as F
 from .module import Module
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from ..base.errors import ShapeError
 from ..tape.modes import no_grad
-from ..tensor import Tensor, empty
+from ..tensors import Tensor, empty
 from . import functional as F
 from . import init
 from .module import Module

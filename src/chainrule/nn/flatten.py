@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .module import Module
 
 __all__ = ["Flatten", "Unflatten"]

@@ -19,7 +19,7 @@ from .. import ops
 from ..base.errors import RangeError, ShapeError
 from ..ops import sigmoid, tanh
 from ..tape.modes import modes, no_grad
-from ..tensor import Tensor, arange, bool_, default_generator, einsum, int64, tensor, zeros
+from ..tensors import Tensor, arange, bool_, default_generator, einsum, int64, tensor, zeros
 
 __all__ = [
     "adaptive_avg_pool1d",

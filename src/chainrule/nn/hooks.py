@@ -25,7 +25,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..base.errors import GradError
-from ..tensor import Tensor
+from ..tensors import Tensor
 from ..transforms import Function
 
 __all__ = ["Hook", "Hooks", "RemovableHandle", "call_with_hooks"]

@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 
 from ..tape.modes import no_grad
-from ..tensor import (
+from ..tensors import (
     Generator,
     Tensor,
     as_tensor,

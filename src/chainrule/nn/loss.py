@@ -8,7 +8,7 @@ behind them is given by name.
 
 from __future__ import annotations
 
-from ..tensor import Tensor
+from ..tensors import Tensor
 from . import functional as F
 from .module import Module
 

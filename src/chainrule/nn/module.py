@@ -30,7 +30,7 @@ import numpy as np
 from ..base import dtypes
 from ..base.errors import StateDictError
 from ..tape.modes import modes, no_grad
-from ..tensor import Tensor
+from ..tensors import Tensor
 from .hooks import Hook, Hooks, RemovableHandle, call_with_hooks
 from .parameter import Buffer, Parameter
 

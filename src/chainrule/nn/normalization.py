@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..base.errors import ShapeError
-from ..tensor import Tensor, empty, int64, ones, zeros
+from ..tensors import Tensor, empty, int64, ones, zeros
 from . import functional as F
 from . import init
 from .module import Module

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensor import Tensor, empty
+from ..tensors import Tensor, empty
 
 __all__ = ["Buffer", "Parameter"]
 

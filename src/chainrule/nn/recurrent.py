@@ -20,7 +20,7 @@ import warnings
 from typing import Any
 
 from ..base.errors import ShapeError
-from ..tensor import Tensor, cat, empty, scan, stack, zeros
+from ..tensors import Tensor, cat, empty, scan, stack, zeros
 from . import functional as F
 from . import init
 from .module import Module

@@ -1,6 +1,6 @@
 """The op behind a staged `scan`: a loop whose body is a program.
 
-Users call `tensor.scan`, which loops over tensors when it runs eagerly. A trace turns the loop into
+Users call `tensors.scan`, which loops over tensors when it runs eagerly. A trace turns the loop into
 one equation with this op, its body traced once, whatever the length (see `graph.scan`).
 """
 

@@ -1,7 +1,7 @@
 """Views, which share memory, and the ops that move elements: joining, flipping, padding.
 
 A view op applied to a raw array returns a NumPy view of the same memory; the Tensor above it shares
-the storage. Paths of view ops are how in-place writes find their place (see `tensor.storage`).
+the storage. Paths of view ops are how in-place writes find their place (see `tensors.storage`).
 """
 
 from __future__ import annotations

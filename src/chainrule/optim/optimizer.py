@@ -35,7 +35,7 @@ import numpy as np
 from ..base.errors import DTypeError, StateDictError, TraceError
 from ..ops import cast
 from ..tape.modes import cell, effect, enable_grad, modes, no_grad, outside
-from ..tensor import Tensor, bfloat16, float16, float32, tensor, zeros_like
+from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros_like
 
 __all__ = ["Optimizer", "checked", "known_zero", "number", "refuse_differentiable"]
 

@@ -360,14 +360,16 @@ def backward_pass(
         if k < 0 and wanted is not None and edge not in wanted:
             return
         slots = pending.get(target)
-        before: Any = found.get(edge) if k < 0 else slots[k] if slots is not None else None
+        before: Any = None if slots is None else slots[k]
+        if k < 0:
+            before = found.get(edge)
         if before is None:
             shape, dtype = target.metas[k]
             whole = np.zeros(shape, dtype)
             part.of(whole)[...] = part.gradient
             arrive(edge, whole)
         elif mine.get(edge) is before:
-            place = part.of(before)
+            place = part.of(mine[edge])
             place += part.gradient
             return
         else:

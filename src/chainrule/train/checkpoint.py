@@ -37,7 +37,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.errors import DTypeError, FormatError
-from ..tensor import Tensor, zeros
+from ..tensors import Tensor, zeros
 from .files import SaveError, write_whole
 
 __all__ = ["VERSION", "load_checkpoint", "save_checkpoint"]

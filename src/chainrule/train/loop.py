@@ -27,7 +27,7 @@ from ..nn import Module
 from ..nn import functional as F
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
-from ..tensor import Tensor, default_generator, no_grad, tensor
+from ..tensors import Tensor, default_generator, no_grad, tensor
 from .events import (
     EpochFinished,
     Event,

@@ -22,7 +22,7 @@ import numpy as np
 
 from ..base.errors import FormatError, StateDictError
 from ..platform import version
-from ..tensor import manual_seed
+from ..tensors import manual_seed
 from .card import model_card
 from .checkpoint import load_checkpoint, save_checkpoint
 from .events import EpochFinished, Event, Subscriber

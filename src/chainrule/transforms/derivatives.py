@@ -14,10 +14,10 @@ from typing import Any
 from ..base.errors import GradError, ShapeError
 from ..tape.backward import reachable
 from ..tape.modes import enable_grad
-from ..tensor import functions
-from ..tensor.creation import zeros, zeros_like
-from ..tensor.tensor import Tensor
-from ..tensor.tensor import grad as tape_grad
+from ..tensors import functions
+from ..tensors.core import Tensor
+from ..tensors.core import grad as tape_grad
+from ..tensors.creation import zeros, zeros_like
 
 __all__ = ["grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "value_and_grad", "vjp"]
 

@@ -10,7 +10,7 @@ from ..base.errors import GradError
 from ..base.lines import here
 from ..tape.backward import Node, Wrap
 from ..tape.modes import modes, no_grad
-from ..tensor.tensor import Tensor, wrap
+from ..tensors.core import Tensor, wrap
 
 __all__ = ["Function", "once_differentiable"]
 

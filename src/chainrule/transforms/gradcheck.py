@@ -13,8 +13,8 @@ import numpy as np
 
 from ..base.errors import DTypeError, GradError
 from ..tape.modes import enable_grad, no_grad
-from ..tensor.tensor import Tensor
-from ..tensor.tensor import grad as tape_grad
+from ..tensors.core import Tensor
+from ..tensors.core import grad as tape_grad
 
 __all__ = ["directional_errors", "gradcheck", "gradgradcheck"]
 

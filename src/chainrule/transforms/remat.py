@@ -16,8 +16,8 @@ from typing import Any
 from ..base.errors import GradError
 from ..tape.backward import OpNode, newest_order, reachable
 from ..tape.modes import enable_grad, modes
-from ..tensor.generator import default_generator
-from ..tensor.tensor import Tensor
+from ..tensors.core import Tensor
+from ..tensors.generator import default_generator
 
 __all__ = ["checkpoint"]
 

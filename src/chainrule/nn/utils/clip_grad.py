@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from ...base.errors import TraceError
 from ...tape.modes import modes, no_grad
-from ...tensor import Tensor, float32, stack, zeros
+from ...tensors import Tensor, float32, stack, zeros
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 

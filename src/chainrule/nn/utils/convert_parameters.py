@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ...base.errors import ShapeError
 from ...tape.modes import no_grad
-from ...tensor import Tensor, cat
+from ...tensors import Tensor, cat
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
 

@@ -15,7 +15,7 @@ from ...data import Augmented, DataLoader, RandomShift, TensorDataset, digits
 from ...nn import functional as F
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
-from ...tensor import Generator, Tensor
+from ...tensors import Generator, Tensor
 from .config import option
 from .experiment import DataFacts, Experiment, Recipe
 

@@ -16,11 +16,11 @@ from .. import ops
 from ..base import dtypes, shapes
 from ..base.errors import DTypeError, ShapeError
 from ..tape.modes import modes
+from .core import Tensor, wrap
 from .device import device_of
 from .functions import flat
 from .generator import Generator, default_generator
 from .storage import Storage
-from .tensor import Tensor, wrap
 
 __all__ = [
     "arange", "as_tensor", "asarray", "bernoulli", "empty", "empty_like", "eye", "from_dlpack",

@@ -72,6 +72,7 @@ from ..tape.modes import (
 )
 from . import functions as _functions
 from . import inplace  # noqa: F401 - attaches the methods that write
+from .core import Tensor, grad
 from .creation import *  # noqa: F403 - the curated list stands there
 from .creation import __all__ as _creation
 from .device import Device
@@ -87,7 +88,6 @@ from .generator import (
 )
 from .scan import scan
 from .storage import Size, Storage
-from .tensor import Tensor, grad
 
 __all__ = [
     "DType", "Device", "Generator", "Size", "Storage", "Tensor", "abs", "bfloat16", "bitwise_and",

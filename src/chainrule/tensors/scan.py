@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ..base.errors import ShapeError
 from ..tape.modes import modes
 from . import functions
-from .tensor import Tensor
+from .core import Tensor
 
 __all__ = ["scan"]
 
@@ -31,7 +31,7 @@ def scan(
     Eagerly this is a loop, which a debugger can walk through. In a traced program it is one
     equation, whose body is traced once.
 
-    >>> from chainrule.tensor import arange
+    >>> from chainrule.tensors import arange
     >>> last, sums = scan(lambda c, x: ((c[0] + x[0],), (c[0] + x[0],)), (Tensor(0),), (arange(4),))
     >>> sums[0]
     tensor([0, 1, 3, 6])

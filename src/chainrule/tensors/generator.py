@@ -60,7 +60,7 @@ class Generator:
 
     def get_state(self) -> Any:
         """(seed, offset) as an int64 tensor."""
-        from .tensor import Tensor
+        from .core import Tensor
 
         return Tensor(np.array([self._seed, self._offset], np.int64))
 

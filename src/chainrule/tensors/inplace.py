@@ -12,9 +12,9 @@ from ..base.errors import DTypeError, ShapeError
 from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
 from . import functions
+from .core import Tensor
 from .creation import rand, randint, randn
 from .generator import Generator
-from .tensor import Tensor
 
 __all__: list[str] = []
 

@@ -1,3 +1,0 @@
-"""The switches of `tape.modes`."""
-
-from ..tape.modes import *  # noqa: F403
