@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 
 from chainrule.base.dtypes import DType
-from chainrule.ops.record import Op, spec_of
+from chainrule.ops.promotion import spec_of
+from chainrule.ops.record import Op
 
 OF_A_VALUE = {"shape", "ndim", "dtype", "mT"}
 STATIC_OF_A_VALUE = {"shape", "ndim", "dtype"}

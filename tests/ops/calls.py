@@ -16,7 +16,7 @@ import chainrule.functional  # noqa: F401 - defines the composites
 from chainrule.base import dtypes
 from chainrule.base.dtypes import DType
 from chainrule.ops import TABLE, Op
-from chainrule.ops.record import Spec
+from chainrule.ops.promotion import Spec
 from chainrule.ops.samples import Draw, Sample, samples_of
 from chainrule.tensors import Tensor
 from chainrule.tensors.core import grad, wrap

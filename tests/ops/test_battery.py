@@ -44,7 +44,8 @@ from chainrule.functional import softmax
 from chainrule.graph import trace
 from chainrule.graph.specs import output_specs
 from chainrule.graph.verify import verify
-from chainrule.ops.record import TABLE, refuse
+from chainrule.ops.explain import refuse
+from chainrule.ops.record import TABLE
 from chainrule.ops.samples import Draw, samples_of
 from chainrule.tape import backward
 from chainrule.tensors.core import Tensor, grad, wrap

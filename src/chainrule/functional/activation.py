@@ -23,8 +23,10 @@ from ..ops import (
     tanh,
     where,
 )
+from ..ops.explain import refuse
 from ..ops.kinds import along, elementwise, gather
-from ..ops.record import composite, refuse, spec_of
+from ..ops.promotion import spec_of
+from ..ops.record import composite
 from ..ops.samples import F, S
 
 SQRT_HALF = math.sqrt(0.5)

@@ -7,8 +7,10 @@ import math
 from ..backends import xp
 from ..base import dtypes
 from ..ops import full, matmul, sum, tril, where
+from ..ops.explain import refuse
 from ..ops.kinds import contract
-from ..ops.record import composite, refuse, spec_of
+from ..ops.promotion import spec_of
+from ..ops.record import composite
 from ..ops.samples import B, F, S
 from .normalize import softmax
 

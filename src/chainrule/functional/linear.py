@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..backends import xp
 from ..ops import matmul, sum, uniform, view, where
 from ..ops.contract import rows
+from ..ops.explain import refuse
 from ..ops.kinds import contract, random
-from ..ops.record import composite, refuse
+from ..ops.record import composite
 from ..ops.samples import F, S
 
 

@@ -26,8 +26,10 @@ from ..ops import (
     where,
     zeros_like,
 )
+from ..ops.explain import refuse
 from ..ops.kinds import elementwise, reduce
-from ..ops.record import composite, refuse, spec_of
+from ..ops.promotion import spec_of
+from ..ops.record import composite
 from ..ops.samples import F, I, S
 from .normalize import _log_softmax, log_softmax
 

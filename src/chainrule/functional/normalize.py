@@ -12,8 +12,9 @@ from ..backends import xp
 from ..base import dtypes, shapes
 from ..ops import abs as abs_
 from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, sqrt, square, sum, view, where
+from ..ops.explain import refuse
 from ..ops.kinds import along, normalizing, reduced
-from ..ops.record import composite, refuse
+from ..ops.record import composite
 from ..ops.reduce import restored
 from ..ops.samples import F, S
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from ..ops import arange, cast, full, matmul, mean, permute, sum_pool, view
+from ..ops.explain import refuse
 from ..ops.kinds import window
-from ..ops.record import composite, refuse
+from ..ops.record import composite
 from ..ops.samples import F, S
 
 

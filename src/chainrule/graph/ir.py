@@ -90,7 +90,7 @@ class Program:
     @property
     def output_specs(self) -> tuple[Spec, ...]:
         """Shape and dtype of each output."""
-        from ..ops.record import spec_of
+        from ..ops.promotion import spec_of
 
         return tuple([o.spec if isinstance(o, Var) else spec_of(o.value) for o in self.outputs])  # type: ignore[union-attr]
 

@@ -9,7 +9,8 @@ import functools
 from ..base.errors import ChainruleError
 from ..base.modes import modes
 from ..ops import Op, Spec
-from ..ops.record import as_floats, common, spec_of
+from ..ops.promotion import common, spec_of
+from ..ops.record import as_floats
 
 __all__ = ["output_specs"]
 

@@ -30,7 +30,8 @@ from ..base.lines import describe, here
 from ..base.modes import modes
 from ..base.shapes import contiguous_strides
 from ..ops import Op, Spec
-from ..ops.record import as_floats, spec_of
+from ..ops.promotion import spec_of
+from ..ops.record import as_floats
 from ..tape.backward import newest_order
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage

@@ -1,8 +1,9 @@
 """The op table: every primitive, its law, its derivative rules.
 
-Imports backends and base only. Reading order: `record` (what an op is), `kinds` (how ops are
-treated), `elementwise` (the simplest family, and the place to learn how rules are written),
-`reduce`, `shape`, `scatter`, `order`, `contract`, `window`, `create`, `random`, `samples`.
+Imports backends and base only. Reading order: `record` (what an op is), `promotion` (in which dtype it
+computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
+and the place to learn how rules are written), `reduce`, `shape`, `scatter`, `order`, `contract`,
+`window`, `create`, `random`, `scan`, `samples`.
 
 >>> import numpy as np
 >>> from chainrule.ops import tanh
@@ -65,8 +66,9 @@ from .elementwise import (
     zeros_like,
 )  # fmt: skip
 from .order import argsort, sort, topk
+from .promotion import Spec
 from .random import normal, random_integers, uniform
-from .record import TABLE, Kind, Op, Rule, Spec, composite, primitive
+from .record import TABLE, Kind, Op, Rule, composite, primitive
 from .reduce import all, amax, amin, any, argmax, argmin, cumsum, max_along, mean, min_along, sum
 from .scan import scan
 from .scatter import embedding, gather, index, index_put, scatter, scatter_add

@@ -8,8 +8,10 @@ from typing import Any
 from ..backends import xp
 from ..base import shapes
 from ..base.errors import ShapeError
+from .explain import refuse
 from .kinds import contract
-from .record import Op, Spec, common_dtype, primitive, refuse
+from .promotion import Spec, common_dtype
+from .record import Op, primitive
 from .samples import F, S
 from .shape import expand, view
 

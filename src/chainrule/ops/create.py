@@ -9,7 +9,8 @@ from typing import Any
 from ..backends import xp
 from ..base import dtypes
 from .kinds import create
-from .record import Op, Spec, primitive
+from .promotion import Spec
+from .record import Op, primitive
 from .samples import S
 
 

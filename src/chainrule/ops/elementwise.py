@@ -11,7 +11,8 @@ from typing import Any
 from ..backends import xp
 from ..base import dtypes
 from .kinds import elementwise
-from .record import Op, Spec, primitive
+from .promotion import Spec
+from .record import Op, primitive
 from .samples import B, F, S
 
 # ------------------------------------------------------------------------------------------------------- arithmetic

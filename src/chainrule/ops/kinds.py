@@ -10,7 +10,8 @@ from typing import Any
 
 from ..base import dtypes, shapes
 from ..base.errors import ShapeError
-from .record import Kind, Op, Spec, common
+from .promotion import Spec, common
+from .record import Kind, Op
 
 __all__ = [
     "concat", "contract", "create", "elementwise", "gather", "normalizing", "order", "random",

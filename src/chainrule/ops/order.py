@@ -7,9 +7,11 @@ from typing import Any
 from ..backends import xp
 from ..base import dtypes
 from .create import full
+from .explain import refuse
 from .kinds import along
 from .kinds import order as order_kind
-from .record import Op, Spec, primitive, refuse
+from .promotion import Spec
+from .record import Op, primitive
 from .samples import F, S
 from .scatter import scatter
 

@@ -12,7 +12,8 @@ from typing import Any
 from ..backends import xp
 from ..base import dtypes, shapes
 from .kinds import random
-from .record import Op, Spec, primitive
+from .promotion import Spec
+from .record import Op, primitive
 from .samples import S
 
 WORDS = {"uniform": 1, "normal": 2, "random_integers": 2}

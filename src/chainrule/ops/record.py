@@ -45,11 +45,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base import dtypes
-from ..base.dtypes import DType
-from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError
+from ..base.errors import ChainruleError, GradError, ShapeError
 from ..base.modes import modes
+from .explain import description, explained
+from .promotion import Spec, common, promoted, rounded, spec_of
 
-__all__ = ["TABLE", "Kind", "Op", "Rule", "Spec", "composite", "primitive", "promoted"]
+__all__ = ["READERS", "TABLE", "Kind", "Op", "Rule", "as_floats", "composite", "primitive"]
 
 TABLE: dict[str, Op] = {}
 """Every op by name, in the order of definition."""
@@ -60,20 +61,10 @@ here: they record.
 """
 
 ndarray = np.ndarray
+POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
+LIST = inspect.Parameter.VAR_POSITIONAL
+KEYWORD = inspect.Parameter.KEYWORD_ONLY
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-
-
-class Spec(NamedTuple):
-    """What a law knows of an operand: shape, dtype, and whether it promotes as a Python scalar."""
-
-    shape: tuple[int, ...]
-    dtype: DType
-    weak: bool = False
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
 
 
 Law = Callable[..., "Spec | tuple[Spec, ...]"]
@@ -146,63 +137,47 @@ class Op:
         onnx: str | None,
         samples: Sequence | None,
     ):
-        parameters = list(inspect.signature(body).parameters.values())
+        signature = inspect.signature(body)
+        parameters = list(signature.parameters.values())
         assert body.__doc__, f"{body.__name__} has no docstring"
-        self.name, self.body, self.kind, self.composite = body.__name__, body, kind, composite
-        self.__name__, self.__qualname__, self.__module__, self.__doc__ = (
-            body.__name__,
-            body.__name__,
-            body.__module__,
-            body.__doc__,
-        )
-        self.__signature__ = inspect.signature(body)
-        self.operands = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
-        self.variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), None)
-        self.optional = frozenset(
-            p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is None
-        )
-        self.required = sum(
-            p.kind is p.POSITIONAL_ONLY and p.default is p.empty for p in parameters
-        )
-        self.arity = len(self.operands)
-        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        assert all(
-            p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL, p.KEYWORD_ONLY) for p in parameters
-        ), self.name
+        assert {p.kind for p in parameters} <= {POSITIONAL, LIST, KEYWORD}, body.__name__
+        self.name = self.__name__ = self.__qualname__ = body.__name__
+        self.__module__, self.__doc__, self.__signature__ = body.__module__, body.__doc__, signature
+        self.body, self.kind, self.composite = body, kind, composite
+
+        # operands, attributes, results
+        operands = [p for p in parameters if p.kind is POSITIONAL]
+        self.operands = tuple([p.name for p in operands])
+        self.variadic = next((p.name for p in parameters if p.kind is LIST), None)
+        self.arity = len(operands)
+        self.required = len([p for p in operands if p.default is p.empty])
+        self.defaults = {p.name: p.default for p in parameters if p.kind is KEYWORD}
         self.outputs, self.hidden = tuple(outputs), tuple(hidden)
-        self.single = len(self.outputs) == 1 and not self.hidden
         self.constant = frozenset(constant)
+        self.single = len(self.outputs) == 1 and not self.hidden
+
+        # conversion, laws, and what tests and docs read
         self.types, self.law, self.normalize = types, law or kind.law, normalize
-        self.promotes = (
-            tuple(promotes)
-            if promotes is not None
-            else (*self.operands, *filter(None, [self.variadic]))
-        )
+        everything = (*self.operands, *filter(None, [self.variadic]))
+        self.promotes = everything if promotes is None else tuple(promotes)
         self.masks = frozenset(masks)
         self.domain, self.reference, self.onnx, self.samples = domain, reference, onnx, samples
+
+        # how it is evaluated
+        self.kernel: Callable | None = None if composite else body
+        self.is_view = kind.name == "view"
+        self.takes_part = False  # a view of some elements, each once: its gradient is a part of x's
+        self.nests = kind.name == "scan"  # its body evaluates other ops, each quiet itself
+        self.strict = kind.strict and not composite  # the law is checked at every call
+
+        # derivatives (see `vjp`)
         self.rules: dict[str, Rule] = {}
-        self.rule_at: list[Rule | None] = [None] * len(self.operands)
+        self.rule_at: list[Rule | None] = [None] * self.arity
         self.joint: Rule | None = None
         self.differentiable = False  # has any operand a rule?
-        self.pulls_simply = False  # shortcut: one output, and a rule for each operand
-        self.keeps_simply: str | None = (
-            None  # shortcut: one output, and what is kept is "nothing", the "output" or all "operands"
-        )
-        self.kernel: Callable | None = None if composite else body
-        self.keep: tuple[
-            tuple[str, Any], ...
-        ] = ()  # (where from, index or name) of each saved value
-        self.strict = (
-            kind.strict and not composite
-        )  # the backend is laxer than the law, so the law is checked at every call
-        self.takes_part = False  # a view of some of the elements, each once: its gradient is a part of the operand's
-        self.nests = (
-            kind.name == "scan"
-        )  # its body evaluates other ops, each of which is quiet itself
+        self.keep: tuple[tuple[str, Any], ...] = ()  # where each saved value comes from
+        self.keeps_simply: str | None = None  # "nothing", the "output" or all "operands"
         self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
-        self.is_view = kind.name == "view"
-        names = self.operands + ((self.variadic,) if self.variadic else ())
-        self._promotes_all = set(self.promotes) == set(names)
 
     # ---------------------------------------------------------------------------------------------------- definition
 
@@ -211,52 +186,29 @@ class Op:
         per operand.
         """
         functions = dict(rules) if joint is None else {"*": joint}
-        wanted: list[tuple[str, Any]] = []
-        gradients = (
-            {"g": 0}
-            if len(self.outputs) == 1
-            else {f"g_{o}": k for k, o in enumerate(self.outputs)}
-        )
-        computed = self.outputs + self.hidden
-        places: dict[str, tuple[str, Any]] = {}
-        for k, operand in enumerate(self.operands):
-            places[operand], places[f"{operand}_shape"] = ("operand", k), ("shape", k)
-        if self.variadic:
-            places[self.variadic] = ("operands", len(self.operands))
-            places[f"{self.variadic}_shape"] = ("shapes", len(self.operands))
-        places |= {name: ("output", k) for k, name in enumerate(computed)}
-        places |= {name: ("attribute", name) for name in self.defaults} | {"needs": ("needs", None)}
-        names = {n: list(inspect.signature(f).parameters) for n, f in functions.items()}
-        if self.composite and any(p in self.hidden for ps in names.values() for p in ps):
-            wanted += [
-                places[o] for o in self.operands
-            ]  # a second derivative goes through the definition
-        for parameters in names.values():
-            for p in parameters:
-                if p not in gradients and places[p] not in wanted:
-                    wanted.append(places[p])
-        for name in functions:
-            assert name == "*" or name in self.operands or name == self.variadic, (
-                f"{self.name} has no operand {name}"
-            )
-        order = [e for e in (("operand", k) for k in range(self.arity)) if e in wanted]
-        self.keep = (*order, *[e for e in wanted if e not in order])
+        unknown = set(functions) - {"*", *self.operands, self.variadic}
+        assert not unknown, f"{self.name} has no operands {unknown}"
+        parameters = {n: list(inspect.signature(f).parameters) for n, f in functions.items()}
+        places = self._places()
+        first = len(self.outputs)
+        named = [f"g_{o}" for o in self.outputs] if first > 1 else ["g"]
+        gradients = {name: k for k, name in enumerate(named)}
+
+        wanted = [places[p] for names in parameters.values() for p in names if p not in gradients]
+        if self.composite and any([source == "output" and k >= first for source, k in wanted]):
+            wanted += [places[o] for o in self.operands]  # for a second derivative, see above
+        operands = [e for e in (("operand", k) for k in range(self.arity)) if e in wanted]
+        self.keep = tuple(dict.fromkeys([*operands, *wanted]))  # operands first, each once
         for name, f in functions.items():
-            picks = tuple(
-                [
-                    gradients[p]
-                    if p in gradients
-                    else len(self.outputs) + self.keep.index(places[p])
-                    for p in names[name]
-                ]
-            )
-            rule = Rule(f, picks, _picker(picks))
+            picks = []
+            for p in parameters[name]:
+                picks.append(gradients[p] if p in gradients else first + self.keep.index(places[p]))
+            rule = Rule(f, tuple(picks), _picker(tuple(picks)))
             if joint is None:
                 self.rules[name] = rule
             else:
                 self.joint = rule
         self.differentiable = True
-        self.pulls_simply = self.single and joint is None and self.variadic is None
         simple = {
             (): "nothing",
             (("output", 0),): "output",
@@ -264,6 +216,20 @@ class Op:
         }
         self.keeps_simply = simple.get(self.keep) if self.single else None
         self.rule_at = [self.rules.get(name) for name in self.operands]
+
+    def _places(self) -> dict[str, tuple[str, Any]]:
+        """Where the value of each name that a rule may use comes from."""
+        places: dict[str, tuple[str, Any]] = {"needs": ("needs", None)}
+        for k, operand in enumerate(self.operands):
+            places[operand], places[f"{operand}_shape"] = ("operand", k), ("shape", k)
+        if self.variadic:
+            places[self.variadic] = ("operands", self.arity)
+            places[f"{self.variadic}_shape"] = ("shapes", self.arity)
+        for k, output in enumerate(self.outputs + self.hidden):
+            places[output] = ("output", k)
+        for attribute in self.defaults:
+            places[attribute] = ("attribute", attribute)
+        return places
 
     def needed(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
         """Which of the values in `keep` the rules of the tracked operands ask for: the others
@@ -274,11 +240,8 @@ class Op:
             first = len(self.outputs)
             picks: set[int] = set(self.joint.picks) if self.joint is not None else set()
             for k, on in enumerate(tracked):
-                rule = (
-                    self.rule_at[k]
-                    if k < len(self.operands)
-                    else self.rules.get(self.variadic or "")
-                )
+                listed = k >= self.arity
+                rule = self.rules.get(self.variadic or "") if listed else self.rule_at[k]
                 if on and rule is not None:
                     picks.update(rule.picks)
                 elif on and self.joint is None:
@@ -404,7 +367,7 @@ class Op:
             raise
         if y.__class__ is not ndarray:
             y = tuple([np.asarray(v) for v in y]) if y.__class__ is tuple else np.asarray(y)
-        return y if back is None else _rounded(y, back)
+        return y if back is None else _quiet.run(rounded, y, back)
 
     def _explain_failure(self, error: Exception, args: Sequence, attrs: dict) -> None:
         """Raise the error that says which law was broken, if it is one: NumPy's own words name
@@ -441,50 +404,8 @@ class Op:
         return (out,) if isinstance(out, Spec) else out
 
     def explained(self, error: ChainruleError, args: Sequence, attrs: dict) -> ChainruleError:
-        """The same error with the call and its operands written out. If an op inside a composite
-        is to blame, both are named.
-        """
-        if self in getattr(error, "told_by", ()):
-            return error
-        names = list(self.operands) + [
-            f"{self.variadic}[{k}]" for k in range(len(args) - len(self.operands))
-        ]
-        shown = ", ".join([n for n, a in zip(names, args, strict=False) if a is not None])
-        given = ", ".join(
-            f"{k}={v!r}" for k, v in attrs.items() if v is not self.defaults.get(k, self)
-        )
-        lines = [f"{self.name}({', '.join(filter(None, [shown, given]))}): {error}"]
-        notes = getattr(error, "notes", {})
-        axes = getattr(error, "axes", {})
-        rows = []
-        for name, a in zip(names, args, strict=False):
-            if a is None:
-                continue
-            s = spec_of(a)
-            letters = axes.get(name)
-            shape = _lettered(s.shape, letters) if letters else str(tuple(s.shape))
-            rows.append(
-                (
-                    name,
-                    repr(a) if isinstance(a, (bool, int, float)) else shape,
-                    s.dtype.name,
-                    notes.get(name, ""),
-                )
-            )
-        widths = [max((len(r[k]) for r in rows), default=0) for k in range(3)]
-        for r in rows:
-            lines.append(
-                (
-                    "  "
-                    + "  ".join(v.ljust(w) for v, w in zip(r, widths, strict=False))
-                    + ("      " + r[3] if r[3] else "")
-                ).rstrip()
-            )
-        if hint := getattr(error, "hint", ""):
-            lines.append(f"  hint: {hint}")
-        new = type(error)("\n".join(lines))
-        new.told_by = (*getattr(error, "told_by", ()), self)  # type: ignore[attr-defined]
-        return new
+        """The same error with the call and its operands written out."""
+        return explained(self, error, args, attrs)
 
     # ---------------------------------------------------------------------------------------------------------- text
 
@@ -495,180 +416,13 @@ class Op:
         >>> print(tanh.show().splitlines()[0])
         tanh(x, /)   elementwise primitive
         """
-        lines = [
-            f"{self.name}{self.__signature__}   {self.kind} {'composite' if self.composite else 'primitive'}"
-        ]
-        lines += ["  " + line for line in inspect.cleandoc(self.__doc__ or "").splitlines()]
-        lines.append(
-            f"  law: {inspect.cleandoc(self.law.__doc__) if self.law and self.law.__doc__ else self.kind.words}"
-        )
-        for name, rule in (
-            self.rules if self.joint is None else {"all operands": self.joint}
-        ).items():
-            lines.append(f"  derivative by {name}: {_source(rule.function)}")
-        if self.reference:
-            lines.append(f"  reference: {self.reference}")
-        return "\n".join(lines)
+        return description(self)
 
     def __repr__(self) -> str:
         return f"<op {self.name}{self.__signature__}>"
 
     def __reduce__(self):
         return TABLE.__getitem__, (self.name,)
-
-
-def _lettered(shape: tuple[int, ...], letters: str) -> str:
-    """`(8, m=32, k=64)`: the last axes by name."""
-    plain = len(shape) - len(letters)
-    return (
-        "("
-        + ", ".join(
-            [str(n) if k < plain else f"{letters[k - plain]}={n}" for k, n in enumerate(shape)]
-        )
-        + ")"
-    )
-
-
-def _source(f: Callable) -> str:
-    """The text of a rule as it stands in the file."""
-    try:
-        text = inspect.getsource(f)
-    except (OSError, TypeError):
-        return f.__name__
-    return " ".join(text.split()) if f.__name__ == "<lambda>" else inspect.cleandoc(text)
-
-
-# ------------------------------------------------------------------------------------------------------------ promotion
-
-
-def spec_of(a: Any) -> Spec:
-    """The Spec of any operand; None for an operand that was left out."""
-    if a is None:
-        return None  # type: ignore[return-value]
-    if isinstance(a, Spec):
-        return a
-    if isinstance(a, ndarray | np.generic):
-        return Spec(a.shape, dtypes.stored(a.dtype))
-    if isinstance(a, bool | int | float):
-        return Spec((), dtypes.of_scalar(a), True)
-    if hasattr(a, "spec"):  # a Tracer or a Tensor
-        return a.spec
-    raise DTypeError(f"expected a tensor, an array or a number, found {type(a).__name__}")
-
-
-def rank(s: Spec) -> int:
-    """The rank of an operand in promotion."""
-    return dtypes.SCALAR if s.weak else dtypes.AXES if s.shape else dtypes.ZERO_D
-
-
-def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
-    """The dtype in which an op computes, by its `types`:
-
-    `promote`  the operands' common dtype;
-    `float`    the same, but the default dtype if that is an integer or bool;
-    `number`   as promote, but bools are refused;
-    `sum`      as promote, but int64 if that is an integer or bool;
-    `compare`  as promote (the result is bool);
-    `floating` all operands have one floating dtype, or the op refuses;
-    `same`     all operands have one dtype, or the op refuses.
-    """
-    names = list(op.operands) + [op.variadic] * max(0, len(specs) - len(op.operands))
-    chosen = [
-        s for name, s in zip(names, specs, strict=False) if s is not None and name in op.promotes
-    ]
-    if not chosen:
-        return None
-    if op.types in ("same", "floating"):
-        chosen = [
-            s
-            for n, s in zip(names, specs, strict=False)
-            if s is not None
-            and n in op.promotes
-            and not (n in op.masks and s.dtype is dtypes.bool_)
-        ]
-        strong = [s for s in chosen if not s.weak] or chosen
-        for s in strong[1:]:
-            if s.dtype is not strong[0].dtype:
-                raise DTypeError(
-                    f"operands must have the same dtype, found {strong[0].dtype.name} and {s.dtype.name}"
-                )
-        if op.types == "same" and strong[0].dtype is dtypes.bool_:
-            raise DTypeError("operands must be numbers, found bool")
-        if op.types == "floating" and strong[0].dtype.category != dtypes.FLOATING:
-            raise DTypeError(f"operands must be floating, found {strong[0].dtype.name}")
-        return strong[0].dtype
-    result = dtypes.promote([(s.dtype, rank(s)) for s in chosen])
-    if op.types == "number" and result is dtypes.bool_:
-        e = DTypeError("this is for numbers, found bool")
-        e.hint = "logical_and, logical_or, logical_xor, logical_not"  # type: ignore[attr-defined]
-        raise e
-    if result.category != dtypes.FLOATING and op.types in ("float", "sum"):
-        return dtypes.default() if op.types == "float" else dtypes.int64
-    return result
-
-
-def common_dtype(op: Op, specs: Sequence[Spec]) -> DType:
-    """`common` for an op that always has operands to convert."""
-    found = common(op, specs)
-    assert found is not None, op.name
-    return found
-
-
-def as_floats(op: Op, args: Sequence) -> tuple:
-    """Operands of a composite with types "float" as its body takes them: integers and bools in
-    the floating dtype they promote to.
-    """
-    if op.types != "float":
-        return tuple(args)
-    specs = [spec_of(a) for a in args]
-    target = common(op, specs)
-    return tuple([
-        a if s is None or s.weak or s.dtype.category == dtypes.FLOATING or name not in op.promotes else TABLE["cast"](a, dtype=target)
-        for name, a, s in zip(op.operands, args, specs, strict=True)
-    ])  # fmt: skip
-
-
-def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
-    """Raw operands converted as `common` says; the second result is the half float that outputs
-    must be rounded to, if any.
-    """
-    try:
-        target = common(op, [spec_of(a) for a in args])
-    except ChainruleError as e:
-        raise op.explained(e, args, {}) from None
-    if target is None:
-        return tuple(args), None
-    back = target if target in (dtypes.bfloat16, dtypes.float16) else None
-    compute = dtypes.float32 if back else target
-    names = list(op.operands) + [op.variadic] * max(0, len(args) - len(op.operands))
-    out = []
-    for name, a in zip(names, args, strict=False):
-        if a is not None and name in op.promotes and not (name in op.masks and a.dtype == bool):
-            if a.__class__ is ndarray or isinstance(a, np.generic):
-                a = dtypes.convert(np.asarray(a), compute)
-            else:
-                a = (
-                    np.asarray(a).astype(compute.numpy)
-                    if target.category != dtypes.FLOATING or not isinstance(a, int | float)
-                    else a
-                )
-        out.append(a)
-    if not any(
-        isinstance(a, ndarray) and n in op.promotes for n, a in zip(names, out, strict=False)
-    ):  # numbers alone make an array
-        out = [
-            np.asarray(a, compute.numpy)
-            if isinstance(a, bool | int | float) and n in op.promotes
-            else a
-            for n, a in zip(names, out, strict=False)
-        ]
-    return tuple(out), back
-
-
-def _rounded(y: Any, half: DType) -> Any:
-    if y.__class__ is tuple:
-        return tuple([_rounded(v, half) for v in y])
-    return _quiet.run(dtypes.convert, y, half) if y.dtype == np.float32 else y
 
 
 # ----------------------------------------------------------------------------------------------------------- decorators
@@ -707,8 +461,15 @@ def composite(kind: Kind, **options: Any) -> Callable[[Callable], Op]:
     return _define(True, kind, options)
 
 
-def refuse(message: str, *, hint: str = "", **notes: str) -> ShapeError:
-    """A ShapeError for a law to raise: the law in words, a note behind each operand, a hint."""
-    e = ShapeError(message)
-    e.notes, e.hint = notes, hint  # type: ignore[attr-defined]
-    return e
+def as_floats(op: Op, args: Sequence) -> tuple:
+    """Operands of a composite with types "float" as its body takes them: integers and bools in
+    the floating dtype they promote to.
+    """
+    if op.types != "float":
+        return tuple(args)
+    specs = [spec_of(a) for a in args]
+    target = common(op, specs)
+    return tuple([
+        a if s is None or s.weak or s.dtype.category == dtypes.FLOATING or name not in op.promotes else TABLE["cast"](a, dtype=target)
+        for name, a, s in zip(op.operands, args, specs, strict=True)
+    ])  # fmt: skip

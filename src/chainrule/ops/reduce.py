@@ -12,8 +12,10 @@ from ..backends import xp
 from ..base import dtypes, shapes
 from .create import full
 from .elementwise import where
+from .explain import refuse
 from .kinds import along, order, reduce, reduce_law, reduced
-from .record import Op, Spec, composite, primitive, refuse
+from .promotion import Spec
+from .record import Op, composite, primitive
 from .samples import B, F, S
 from .scatter import scatter
 from .shape import expand, flip, view

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ..backends import xp
-from .record import Kind, Op, Spec, primitive, refuse
+from .explain import refuse
+from .promotion import Spec
+from .record import Kind, Op, primitive
 
 scan_kind = Kind(
     "scan", "a body is applied along the first axis, carrying values from step to step"

@@ -12,9 +12,11 @@ from ..backends import xp
 from ..base import dtypes, shapes
 from ..base.errors import RangeError
 from .create import full
+from .explain import refuse
 from .kinds import concat, need_axis_sizes, scatter
 from .kinds import view as view_kind
-from .record import Op, Spec, primitive, refuse
+from .promotion import Spec
+from .record import Op, primitive
 from .samples import F, S
 
 # ------------------------------------------------------------------------------------------------------------ views

@@ -20,8 +20,10 @@ from ..backends import xp
 from ..base import dtypes
 from ..base.shapes import size
 from .create import full
+from .explain import refuse
 from .kinds import window
-from .record import Op, Spec, common, common_dtype, primitive, refuse
+from .promotion import Spec, common, common_dtype
+from .record import Op, primitive
 from .samples import F, S
 from .scatter import scatter_add
 from .shape import view

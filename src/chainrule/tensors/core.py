@@ -24,7 +24,8 @@ from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DeviceError, DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
-from ..ops.record import READERS, Op, Spec, as_floats, common, spec_of
+from ..ops.promotion import Spec, common, spec_of
+from ..ops.record import READERS, Op, as_floats
 from ..tape.backward import NEEDS, Edge, OpNode, backward_pass
 from ..tape.modes import modes
 from . import functions

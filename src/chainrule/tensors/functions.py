@@ -67,7 +67,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
         return ops.floor_divide(input, other)
     if rounding_mode == "trunc":
         y = ops.trunc(ops.div(input, other))
-        whole = [ops.record.spec_of(v).dtype for v in (input, other)]
+        whole = [ops.promotion.spec_of(v).dtype for v in (input, other)]
         return (
             y
             if any_floating(whole)
@@ -109,9 +109,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if ops.record.spec_of(condition).dtype is not dtypes.bool_:
+    if ops.promotion.spec_of(condition).dtype is not dtypes.bool_:
         raise DTypeError(
-            f"the condition of where must be bool, found {ops.record.spec_of(condition).dtype.name}"
+            f"the condition of where must be bool, found {ops.promotion.spec_of(condition).dtype.name}"
         )
     return ops.where(condition, input, other)
 

@@ -1,0 +1,100 @@
+"""Ops in words: the errors that name the call and its operands, and what `op.show()` prints."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..base.errors import ChainruleError, ShapeError
+from .promotion import operand_names, spec_of
+
+if TYPE_CHECKING:
+    from .record import Op
+
+__all__ = ["description", "explained", "refuse"]
+
+
+def refuse(message: str, *, hint: str = "", **notes: str) -> ShapeError:
+    """A ShapeError for a law to raise: the law in words, a note behind each operand, a hint."""
+    e = ShapeError(message)
+    e.notes, e.hint = notes, hint  # type: ignore[attr-defined]
+    return e
+
+
+def explained(op: Op, error: ChainruleError, args: Sequence, attrs: dict) -> ChainruleError:
+    """The same error with the call and its operands written out. If an op inside a composite is to
+    blame, both are named.
+    """
+    if op in getattr(error, "told_by", ()):
+        return error
+    names = [
+        f"{n}[{k - op.arity}]" if k >= op.arity else n
+        for k, n in enumerate(operand_names(op, len(args)))
+    ]
+    given = [(n, a) for n, a in zip(names, args, strict=True) if a is not None]
+    settings = [f"{k}={v!r}" for k, v in attrs.items() if v is not op.defaults.get(k, op)]
+    lines = [f"{op.name}({', '.join([n for n, _ in given] + settings)}): {error}"]
+    lines += _table([_row(n, a, error) for n, a in given])
+    if hint := getattr(error, "hint", ""):
+        lines.append(f"  hint: {hint}")
+    new = type(error)("\n".join(lines))
+    new.told_by = (*getattr(error, "told_by", ()), op)  # type: ignore[attr-defined]
+    return new
+
+
+def _row(name: str, a: Any, error: ChainruleError) -> tuple[str, str, str, str]:
+    """An operand: name, shape (or the number it is), dtype, the law's note on it."""
+    s = spec_of(a)
+    letters = getattr(error, "axes", {}).get(name, "")
+    shape = repr(a) if isinstance(a, bool | int | float) else _lettered(s.shape, letters)
+    return name, shape, s.dtype.name, getattr(error, "notes", {}).get(name, "")
+
+
+def _table(rows: list[tuple[str, str, str, str]]) -> list[str]:
+    """Rows in columns, each note behind its row."""
+    widths = [max([len(r[k]) for r in rows], default=0) for k in range(3)]
+    out = []
+    for *cells, note in rows:
+        row = "  ".join([cell.ljust(w) for cell, w in zip(cells, widths, strict=True)])
+        out.append(f"  {row}      {note}".rstrip())
+    return out
+
+
+def _lettered(shape: tuple[int, ...], letters: str) -> str:
+    """`(8, m=32, k=64)`: the last axes by name, if they have one."""
+    if not letters:
+        return str(tuple(shape))
+    plain = len(shape) - len(letters)
+    return (
+        "("
+        + ", ".join(
+            [f"{n}" if k < plain else f"{letters[k - plain]}={n}" for k, n in enumerate(shape)]
+        )
+        + ")"
+    )
+
+
+def description(op: Op) -> str:
+    """Formula, law, derivative rules and reference of an op."""
+    lines = [
+        f"{op.name}{op.__signature__}   {op.kind} {'composite' if op.composite else 'primitive'}"
+    ]
+    lines += ["  " + line for line in inspect.cleandoc(op.__doc__ or "").splitlines()]
+    law = inspect.getdoc(op.law) if op.law is not None else None
+    lines.append(f"  law: {law or op.kind.words}")
+    rules = op.rules if op.joint is None else {"all operands": op.joint}
+    for name, rule in rules.items():
+        lines.append(f"  derivative by {name}: {_source(rule.function)}")
+    if op.reference:
+        lines.append(f"  reference: {op.reference}")
+    return "\n".join(lines)
+
+
+def _source(f: Callable) -> str:
+    """The text of a rule as it stands in the file."""
+    try:
+        text = inspect.getsource(f)
+    except (OSError, TypeError):
+        return f.__name__
+    return " ".join(text.split()) if f.__name__ == "<lambda>" else inspect.cleandoc(text)

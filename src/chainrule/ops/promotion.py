@@ -1,0 +1,148 @@
+"""What an op knows of its operands (Spec), and in which dtype it computes.
+
+Each op says by its `types` how its operands are converted before the body (see `common`). Half floats
+are computed in float32 and rounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..base import dtypes
+from ..base.dtypes import DType
+from ..base.errors import ChainruleError, DTypeError
+
+if TYPE_CHECKING:
+    from .record import Op
+
+__all__ = ["Spec", "common", "common_dtype", "promoted", "rounded", "spec_of"]
+
+ndarray = np.ndarray
+
+
+class Spec(NamedTuple):
+    """What a law knows of an operand: shape, dtype, and whether it promotes as a Python scalar."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+    weak: bool = False
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+
+def spec_of(a: Any) -> Spec:
+    """The Spec of any operand; None for an operand that was left out."""
+    if a is None:
+        return None  # type: ignore[return-value]
+    if isinstance(a, Spec):
+        return a
+    if isinstance(a, ndarray | np.generic):
+        return Spec(a.shape, dtypes.stored(a.dtype))
+    if isinstance(a, bool | int | float):
+        return Spec((), dtypes.of_scalar(a), True)
+    if hasattr(a, "spec"):  # a Tracer or a Tensor
+        return a.spec
+    raise DTypeError(f"expected a tensor, an array or a number, found {type(a).__name__}")
+
+
+def rank(s: Spec) -> int:
+    """The rank of an operand in promotion."""
+    return dtypes.SCALAR if s.weak else dtypes.AXES if s.shape else dtypes.ZERO_D
+
+
+def operand_names(op: Op, count: int) -> list[str]:
+    """The name of each of `count` operands; those of a list all have the list's."""
+    return [*op.operands, *[op.variadic or ""] * (count - op.arity)]
+
+
+def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
+    """The dtype in which an op computes, by its `types`:
+
+    `promote`  the operands' common dtype;
+    `float`    the same, but the default dtype if that is an integer or bool;
+    `number`   as promote, but bools are refused;
+    `sum`      as promote, but int64 if that is an integer or bool;
+    `compare`  as promote (the result is bool);
+    `floating` all operands have one floating dtype, or the op refuses;
+    `same`     all operands have one dtype, or the op refuses.
+    """
+    chosen = [
+        s
+        for name, s in zip(operand_names(op, len(specs)), specs, strict=True)
+        if s is not None
+        and name in op.promotes
+        and not (name in op.masks and s.dtype is dtypes.bool_)
+    ]
+    if not chosen:
+        return None
+    if op.types in ("same", "floating"):
+        strong = [s for s in chosen if not s.weak] or chosen
+        dtype = strong[0].dtype
+        for s in strong[1:]:
+            if s.dtype is not dtype:
+                raise DTypeError(
+                    f"operands must have the same dtype, found {dtype.name} and {s.dtype.name}"
+                )
+        if op.types == "same" and dtype is dtypes.bool_:
+            raise DTypeError("operands must be numbers, found bool")
+        if op.types == "floating" and dtype.category != dtypes.FLOATING:
+            raise DTypeError(f"operands must be floating, found {dtype.name}")
+        return dtype
+    result = dtypes.promote([(s.dtype, rank(s)) for s in chosen])
+    if op.types == "number" and result is dtypes.bool_:
+        e = DTypeError("this is for numbers, found bool")
+        e.hint = "logical_and, logical_or, logical_xor, logical_not"  # type: ignore[attr-defined]
+        raise e
+    if result.category != dtypes.FLOATING and op.types in ("float", "sum"):
+        return dtypes.default() if op.types == "float" else dtypes.int64
+    return result
+
+
+def common_dtype(op: Op, specs: Sequence[Spec]) -> DType:
+    """`common` for an op that always has operands to convert."""
+    found = common(op, specs)
+    assert found is not None, op.name
+    return found
+
+
+def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
+    """Raw operands converted as `common` says; the second result is the half float that outputs
+    must be rounded to, if any.
+    """
+    try:
+        target = common(op, [spec_of(a) for a in args])
+    except ChainruleError as e:
+        raise op.explained(e, args, {}) from None
+    if target is None:
+        return tuple(args), None
+    back = target if target in (dtypes.bfloat16, dtypes.float16) else None
+    compute = dtypes.float32 if back else target
+    names = operand_names(op, len(args))
+    concerned = [
+        a is not None and name in op.promotes and not (name in op.masks and a.dtype == bool)
+        for name, a in zip(names, args, strict=True)
+    ]
+    alone = not any(
+        c and isinstance(a, ndarray | np.generic) for c, a in zip(concerned, args, strict=True)
+    )
+    out = []
+    for a, c in zip(args, concerned, strict=True):
+        if c and isinstance(a, ndarray | np.generic):
+            a = dtypes.convert(np.asarray(a), compute)
+        elif c and (alone or target.category != dtypes.FLOATING):  # numbers alone make an array
+            a = np.asarray(a).astype(compute.numpy)
+        out.append(a)
+    return tuple(out), back
+
+
+def rounded(y: Any, half: DType) -> Any:
+    """What a body computed in float32, as the half float it stands for."""
+    if y.__class__ is tuple:
+        return tuple([rounded(v, half) for v in y])
+    return dtypes.convert(y, half) if y.dtype == np.float32 else y
