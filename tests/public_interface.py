@@ -62,9 +62,19 @@ def module_lines(name: str) -> Iterator[str]:
             yield from class_lines(f"{name}.{public}", value)
 
 
+PUBLIC = {
+    public for name in MODULES if exists(name) for public in importlib.import_module(name).__all__
+}
+
+
 def class_lines(name: str, cls: type) -> Iterator[str]:
-    """The public attributes of a class: those of its own body only, so that a base class is not told again and again."""
-    for attribute, value in sorted(vars(cls).items()):
+    """The public attributes of a class: of its own body, and of bases that are not public themselves."""
+    attributes: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        hidden = base.__module__.startswith("chainrule") and base.__name__ not in PUBLIC
+        if base is cls or hidden:
+            attributes |= vars(base)
+    for attribute, value in sorted(attributes.items()):
         if attribute.startswith("_") or isinstance(value, (int, float, str, type(None))):
             continue
         if isinstance(value, property):

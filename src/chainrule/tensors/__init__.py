@@ -1,7 +1,7 @@
 """Storage, Tensor, and the torch-shaped functions.
 
-Reading order: `storage`, `tensor` (the heart), `indexing`, `functions` (PyTorch's overloads),
-`creation`, `generator`, `inplace`, `printing`.
+Reading order: `storage`, `core` (the Tensor: the heart), `indexing`, `functions` (PyTorch's overloads),
+`methods`, `creation`, `generator`, `scan`, `inplace`, `printing`.
 """
 
 from ..base.dtypes import (

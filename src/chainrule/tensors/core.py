@@ -22,7 +22,7 @@ import numpy as np
 from .. import ops
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
-from ..base.errors import ChainruleError, DeviceError, DTypeError, GradError, ShapeError, TraceError
+from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
 from ..ops.promotion import Spec, common, spec_of
 from ..ops.record import READERS, Op, as_floats
@@ -31,6 +31,7 @@ from ..tape.modes import modes
 from . import functions
 from .device import Device, device_of
 from .indexing import assign_index, read_index
+from .methods import Methods
 from .storage import Size, Storage
 
 __all__ = ["Tensor", "grad", "wrap"]
@@ -39,7 +40,7 @@ ndarray = np.ndarray
 FLOAT32 = dtypes.float32.numpy
 
 
-class Tensor:
+class Tensor(Methods):
     """A multi-dimensional array with a gradient.
 
     Args:
@@ -304,6 +305,24 @@ class Tensor:
     def _restrides(self, shape: tuple) -> tuple | None:
         return shapes.restride(self._value.shape, self.stride(), shape)
 
+    def view(self, *shape: Any) -> Tensor:
+        """The same memory under another shape (or, given a dtype of the same size, another dtype
+        is refused: use `to`).
+        """
+        target = functions.flat(shape)
+        if target and isinstance(target[0], DType):
+            raise DTypeError(
+                "view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) "
+                "converts values"
+            )
+        new = shapes.resolve(target, self.numel())
+        if self._restrides(new) is None:
+            raise ShapeError(
+                f"view: the memory of a tensor with shape {tuple(self.shape)} and strides {self.stride()} cannot be seen as {tuple(new)}\n"
+                "  hint: reshape() copies where it must"
+            )
+        return ops.view(self, shape=new)
+
     def data_ptr(self) -> int:
         """The address of the first element, in bytes."""
         return self.read().__array_interface__["data"][0]
@@ -406,78 +425,6 @@ class Tensor:
         return format(self.item(), how) if how and not self.ndim else repr(self)
 
     __hash__ = object.__hash__  # by identity, although == compares elements
-
-    # ------------------------------------------------------------------------------------------- dtype and device
-
-    def to(
-        self,
-        *args: Any,
-        dtype: Any = None,
-        device: Any = None,
-        non_blocking: bool = False,
-        copy: bool = False,
-        memory_format: Any = None,
-    ) -> Tensor:
-        """Another dtype (`to(cr.float64)`, `to(other)`); devices other than the CPU are refused.
-        `non_blocking` and `memory_format` have no effect.
-        """
-        for a in args:
-            if isinstance(a, Tensor):
-                dtype = a.dtype
-            elif isinstance(a, (DType, type, np.dtype)):
-                dtype = a
-            elif isinstance(a, bool):
-                continue  # non_blocking by position
-            elif a is not None:
-                device = a
-        device_of(device)
-        if dtype is None or dtypes.of(dtype) is self.dtype:
-            return ops.clone(self) if copy else self
-        return ops.cast(self, dtype=dtype)
-
-    def type(self, dtype: Any = None) -> Any:
-        """Converted to a dtype; without one, the name of its own."""
-        return f"chainrule.{self.dtype.name}" if dtype is None else self.to(dtype)
-
-    def type_as(self, other: Tensor) -> Tensor:
-        """Converted to the dtype of another tensor."""
-        return self.to(other.dtype)
-
-    def float(self) -> Tensor:
-        """As float32."""
-        return self.to(dtypes.float32)
-
-    def double(self) -> Tensor:
-        """As float64."""
-        return self.to(dtypes.float64)
-
-    def half(self) -> Tensor:
-        """As float16."""
-        return self.to(dtypes.float16)
-
-    def bfloat16(self) -> Tensor:
-        """As bfloat16."""
-        return self.to(dtypes.bfloat16)
-
-    def long(self) -> Tensor:
-        """As int64."""
-        return self.to(dtypes.int64)
-
-    def int(self) -> Tensor:
-        """As int32."""
-        return self.to(dtypes.int32)
-
-    def bool(self) -> Tensor:
-        """As bool: nonzero is True."""
-        return self.to(dtypes.bool_)
-
-    def cpu(self) -> Tensor:
-        """Itself: tensors live on the CPU."""
-        return self
-
-    def cuda(self, device: Any = None, non_blocking: Any = False) -> Tensor:
-        """Refused: there is no CUDA backend."""
-        raise DeviceError("there is no CUDA backend; tensors live on the CPU")
 
     # ------------------------------------------------------------------------------------------------------ autograd
 
@@ -838,172 +785,7 @@ class Tensor:
     def __ge__(a, b):
         return _record(ops.ge, (a, b), NONE)
 
-    # ----------------------------------------------------------------------------- ops and torch-shaped functions
-
-    abs, ceil, cos, erf, exp, expm1, floor = (
-        ops.abs,
-        ops.ceil,
-        ops.cos,
-        ops.erf,
-        ops.exp,
-        ops.expm1,
-        ops.floor,
-    )
-    isfinite, isinf, isnan, log, log1p, neg = (
-        ops.isfinite,
-        ops.isinf,
-        ops.isnan,
-        ops.log,
-        ops.log1p,
-        ops.neg,
-    )
-    reciprocal, round, rsqrt, sigmoid, sign, sin = (
-        ops.reciprocal,
-        ops.round,
-        ops.rsqrt,
-        ops.sigmoid,
-        ops.sign,
-        ops.sin,
-    )
-    sqrt, square, tanh, trunc = ops.sqrt, ops.square, ops.tanh, ops.trunc
-    mul, pow, maximum, minimum, remainder, floor_divide = (
-        ops.mul,
-        ops.pow,
-        ops.maximum,
-        ops.minimum,
-        ops.remainder,
-        ops.floor_divide,
-    )
-    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
-    logical_and, logical_or, logical_xor, logical_not = (
-        ops.logical_and,
-        ops.logical_or,
-        ops.logical_xor,
-        ops.logical_not,
-    )
-    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
-        ops.bitwise_and,
-        ops.bitwise_or,
-        ops.bitwise_xor,
-        ops.bitwise_not,
-    )
-    multiply, negative, absolute, true_divide = ops.mul, ops.neg, ops.abs, functions.div
-
-    add, sub, div, clamp, clip = (
-        functions.add,
-        functions.sub,
-        functions.div,
-        functions.clamp,
-        functions.clamp,
-    )
-    sum, mean, var, std, norm, cumsum = (
-        functions.sum,
-        functions.mean,
-        functions.var,
-        functions.std,
-        functions.norm,
-        functions.cumsum,
-    )
-    max, min, amax, amin, argmax, argmin = (
-        functions.max,
-        functions.min,
-        functions.amax,
-        functions.amin,
-        functions.argmax,
-        functions.argmin,
-    )
-    softmax, log_softmax, logsumexp, relu = (
-        functions.softmax,
-        functions.log_softmax,
-        functions.logsumexp,
-        functions.relu,
-    )
-    any, all, sort, argsort, topk = (
-        functions.any,
-        functions.all,
-        functions.sort,
-        functions.argsort,
-        functions.topk,
-    )
-    isclose, allclose, equal, masked_fill = (
-        functions.isclose,
-        functions.allclose,
-        functions.equal,
-        functions.masked_fill,
-    )
-    reshape, permute, transpose, swapaxes, t = (
-        functions.reshape,
-        functions.permute,
-        functions.transpose,
-        functions.swapaxes,
-        functions.t,
-    )
-    movedim, squeeze, unsqueeze, flatten, unflatten = (
-        functions.movedim,
-        functions.squeeze,
-        functions.unsqueeze,
-        functions.flatten,
-        functions.unflatten,
-    )
-    broadcast_to, narrow, select, split, chunk, unbind = (
-        functions.broadcast_to, functions.narrow, functions.select, functions.split, functions.chunk, functions.unbind)  # fmt: skip
-    diagonal, diag, tril, triu, flip, roll = (
-        functions.diagonal,
-        functions.diag,
-        functions.tril,
-        functions.triu,
-        functions.flip,
-        functions.roll,
-    )
-    repeat, tile, gather, scatter, scatter_add = (
-        functions.repeat,
-        functions.tile,
-        functions.gather,
-        functions.scatter,
-        functions.scatter_add,
-    )
-    index_select, matmul, mm, bmm, mv, dot = (
-        functions.index_select, functions.matmul, functions.mm, functions.bmm, functions.mv, functions.dot)  # fmt: skip
-    outer, addmm, baddbmm = functions.outer, functions.addmm, functions.baddbmm
-    lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
-
-    def where(self, condition: Tensor, other: Any) -> Tensor:
-        """self where the condition holds, other elsewhere."""
-        return functions.where(condition, self, other)
-
-    def expand(self, *sizes: Any) -> Tensor:
-        """Axes of size 1 (and new leading axes) repeated without copying; −1 keeps a size."""
-        return ops.expand(self, shape=functions.flat(sizes))
-
-    def expand_as(self, other: Tensor) -> Tensor:
-        """Expanded to the shape of another tensor."""
-        return ops.expand(self, shape=tuple(other.shape))
-
-    def reshape_as(self, other: Tensor) -> Tensor:
-        """Reshaped to the shape of another tensor."""
-        return functions.reshape(self, other.shape)
-
-    def view_as(self, other: Tensor) -> Tensor:
-        """Viewed under the shape of another tensor."""
-        return self.view(other.shape)
-
-    def view(self, *shape: Any) -> Tensor:
-        """The same memory under another shape (or, given a dtype of the same size, another dtype
-        is refused: use `to`).
-        """
-        target = functions.flat(shape)
-        if target and isinstance(target[0], DType):
-            raise DTypeError(
-                "view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) "
-                "converts values"
-            )
-        new = shapes.resolve(target, self.numel())
-        if self._restrides(new) is None:
-            raise ShapeError(
-                f"view: the memory of a tensor with shape {tuple(self.shape)} and strides {self.stride()} cannot be seen as {tuple(new)}\n"
-                "  hint: reshape() copies where it must"
-            )
-        return ops.view(self, shape=new)
+    # ------------------------------------------------------------------------------------------- new tensors like it
 
     def nonzero(self, *, as_tuple: Any = False) -> Any:
         """The indices of nonzero elements: (n, ndim) int64, or one vector per axis."""
@@ -1058,18 +840,6 @@ class Tensor:
     ) -> Tensor:
         """Memory of this dtype; here it holds zeros."""
         return self.new_zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
-
-    @property
-    def T(self) -> Tensor:
-        """All axes reversed."""
-        return ops.permute(self, dims=tuple(range(self.ndim))[::-1])
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged."""
-        if self.ndim < 2:
-            raise ShapeError(f".mT needs at least two axes, found {self.ndim}")
-        return functions.transpose(self, -2, -1)
 
 
 class _HookHandle:
