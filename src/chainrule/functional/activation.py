@@ -31,10 +31,11 @@ from ..ops.samples import F, S
 
 SQRT_HALF = math.sqrt(0.5)
 GELU_SCALE = math.sqrt(2 / math.pi)
+# Klambauer et al. 2017, eq. 14: zero mean, unit variance is a fixed point
 SELU_ALPHA, SELU_SCALE = (
     1.6732632423543772,
     1.0507009873554805,
-)  # Klambauer et al. 2017, eq. 14: zero mean, unit variance is a fixed point
+)
 
 
 @composite(elementwise, types="promote", reference="torch.nn.functional.relu", onnx="Relu")
@@ -118,9 +119,8 @@ def _gelu_rule(g, x, approximate):
         x2 = x * x
         t = tanh(GELU_SCALE * (x + 0.044715 * (x2 * x)))
         return g * (0.5 * (1 + t) + (0.5 * GELU_SCALE) * x * (1 - t * t) * (1 + 0.134145 * x2))
-    return g * (
-        0.5 * (1 + erf(SQRT_HALF * x)) + (x * exp(-0.5 * (x * x))) * 0.3989422804014327
-    )  # 1/√(2π)
+    # 1/√(2π)
+    return g * (0.5 * (1 + erf(SQRT_HALF * x)) + (x * exp(-0.5 * (x * x))) * 0.3989422804014327)
 
 
 gelu.vjp(x=lambda g, x, approximate: _gelu_rule(g, x, approximate))

@@ -151,9 +151,8 @@ def cross_entropy(
     d = _class_axis(x)
     logp = log_softmax(x, dim=d)
     at, w = _at(target, x, ignore_index), _weights(target, x, weight, ignore_index)
-    loss = where(
-        w == 0, 0.0, -w * gather(logp, at, dim=d)
-    )  # an ignored entry counts nothing, even where it is infinite
+    # an ignored entry counts nothing, even where it is infinite
+    loss = where(w == 0, 0.0, -w * gather(logp, at, dim=d))
     if label_smoothing:
         spread = logp if weight is None else logp * _per_class(weight, x)
         smooth = where(

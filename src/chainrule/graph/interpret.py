@@ -38,17 +38,17 @@ def interpret(program: Program, values: Sequence[Any]) -> tuple:
 
 def _evaluated(eq: Equation, args: tuple) -> Any:
     if len(eq.outputs) == 1 and eq.outputs[0].spec.weak:
-        return float(
-            eq.op.body(*args, **eq.attrs)
-        )  # Python numbers are computed with as Python does, in float64
+        # Python numbers are computed with as Python does, in float64
+        return float(eq.op.body(*args, **eq.attrs))
     y = eq.op.evaluate(args, eq.attrs)
     if eq.op.is_view:
         return y
+    # as tensors keep them
     return (
         tuple([np.asarray(v, order="C") for v in y])
         if isinstance(y, tuple)
         else np.asarray(y, order="C")
-    )  # as tensors keep them
+    )
 
 
 def _last_uses(program: Program) -> dict[int, list[int]]:

@@ -46,9 +46,8 @@ class _Step:
         self.carry = [self._input(Spec(tuple(t.shape), t.dtype), t) for t in carry]
         self.xs = [self._input(Spec(tuple(t.shape[1:]), t.dtype), t) for t in xs]
         self.gradients: list[Any] = []
-        self.around: dict[
-            Edge, Tensor
-        ] = {}  # the tensors around the body, by where their gradients go
+        # the tensors around the body, by where their gradients go
+        self.around: dict[Edge, Tensor] = {}
         with inner.active():
             new, ys = body(tuple(self.carry), tuple(self.xs))
             check_carry(tuple(self.carry), new)
@@ -88,9 +87,8 @@ class _Step:
         reached = roots + [
             e for node in reachable(roots, self.inner.start) for e in node.edges if e is not None
         ]
-        outside: dict[
-            Edge, None
-        ] = {}  # an ordered set: membership in a list would compare tensors elementwise
+        # an ordered set: membership in a list would compare tensors elementwise
+        outside: dict[Edge, None] = {}
         for target, k in reached:
             if id(target) not in mine if k < 0 else target.order < self.inner.start:
                 outside[target, k] = None
@@ -217,9 +215,8 @@ def _cut(
     read = {v.id for eq in (*all_backward, *repeated) for v in eq.inputs if isinstance(v, Var)} | {
         v.id for v in gradients
     }
-    residuals |= {
-        k: v for k, v in carried.items() if k in read
-    }  # what a step was given is kept as well
+    # what a step was given is kept as well
+    residuals |= {k: v for k, v in carried.items() if k in read}
     return list(residuals.values()), [*repeated, *all_backward]
 
 

@@ -189,23 +189,18 @@ class Trace:
         self.start = newest_order()  # nodes of the tape older than this were made outside
         self.equations: list[Equation] = []
         self.inputs: list[tuple[Var, Any]] = []  # each with what it stands for
-        self.captured: dict[
-            Storage, tuple[Tracer, Any]
-        ] = {}  # (its Tracer at first, what it held before)
-        self.outer: dict[
-            int, tuple[Any, Tracer]
-        ] = {}  # raw Tracers of an enclosing trace that are used here
-        self.touched: dict[
-            int, tuple[Tensor, Any, bool]
-        ] = {}  # captured tensors: their edge and leaf flag before
-        self.grads: dict[
-            int, tuple[Tensor, Tensor | None, bool]
-        ] = {}  # tensors whose .grad was set: what it was, whether read before
+        # (its Tracer at first, what it held before)
+        self.captured: dict[Storage, tuple[Tracer, Any]] = {}
+        # raw Tracers of an enclosing trace that are used here
+        self.outer: dict[int, tuple[Any, Tracer]] = {}
+        # captured tensors: their edge and leaf flag before
+        self.touched: dict[int, tuple[Tensor, Any, bool]] = {}
+        # tensors whose .grad was set: what it was, whether read before
+        self.grads: dict[int, tuple[Tensor, Tensor | None, bool]] = {}
         self.grad_reads: dict[int, tuple[Tensor, bool]] = {}
         self.host: list[tuple[str, Any, Any]] = []  # cells, effects, generator states, in order
-        self.random_states: dict[
-            int, list
-        ] = {}  # generator -> [generator, state Tracer, words drawn]
+        # generator -> [generator, state Tracer, words drawn]
+        self.random_states: dict[int, list] = {}
         self.modules: dict[int, Any] = {}
         self.made: list[weakref.ref] = []
         self.views: dict[tuple, Tracer] = {}

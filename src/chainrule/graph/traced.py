@@ -335,9 +335,8 @@ class TracedFunction:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
-            return self.f(
-                *args, **kwargs
-            )  # inside another trace: its equations become part of that program
+            # inside another trace: its equations become part of that program
+            return self.f(*args, **kwargs)
         c = self.capture(*args, **kwargs)
         leaves: list[Tensor] = []
         flatten((args, kwargs), leaves)

@@ -694,9 +694,8 @@ class Module:
     def _load(self, owners: dict[str, tuple], given: dict[str, Any], assign: bool) -> None:
         """Copy or assign tensors that were found to fit."""
         narrowed = []
-        assigned: dict[
-            int, Parameter
-        ] = {}  # one Parameter for each tensor given, so that tied weights stay tied
+        # one Parameter for each tensor given, so that tied weights stay tied
+        assigned: dict[int, Parameter] = {}
         with no_grad():
             for key, value in given.items():
                 module, name, tensor = owners[key]

@@ -155,9 +155,8 @@ def _einsum_rule(g: Any, xs: tuple, equation: str) -> list:
         gk = einsum(g, *others, equation=",".join(names) + "->" + known)
         sizes = dict(zip(letters, xs[k].shape, strict=True))
         gk = view(gk, shape=tuple([sizes[c] if c in known else 1 for c in letters]))
-        out.append(
-            expand(gk, shape=xs[k].shape)
-        )  # an axis summed alone: the same gradient all along it
+        # an axis summed alone: the same gradient all along it
+        out.append(expand(gk, shape=xs[k].shape))
     return out
 
 

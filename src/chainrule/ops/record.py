@@ -350,9 +350,8 @@ class Op:
                 elif a.__class__ is not float and a.__class__ is not int:
                     first = None
                     break
-            if (
-                first is not FLOAT32 and first is not FLOAT64
-            ):  # the usual case, all one NumPy float, needs no conversion
+            # the usual case, all one NumPy float, needs no conversion
+            if first is not FLOAT32 and first is not FLOAT64:
                 args, back = promoted(self, args)
         if self.strict:
             self.infer(args, attrs)

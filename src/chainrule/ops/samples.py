@@ -37,9 +37,8 @@ class Draw(NamedTuple):
         x = self.low + (self.high - self.low) * (
             rng.permutation(n) + rng.uniform(0.25, 0.75, n)
         ) / max(n, 1)
-        return np.asarray(
-            x.reshape(self.shape), dtype
-        )  # stratified: no two values closer than half a step, so order is stable
+        # stratified: no two values closer than half a step, so order is stable
+        return np.asarray(x.reshape(self.shape), dtype)
 
 
 class Sample(NamedTuple):

@@ -309,10 +309,11 @@ def scatter_add(x, at, source, /, *, dim):
     if not y.ndim:
         return y + xp.sum(source) if at.size else y
     _check_range(at, y.shape[dim], f"dimension {dim}")
+    # one flat index: adding at it is many times faster than at a tuple
     flat, step = (
         xp.zeros((1,) * y.ndim, "int64"),
         1,
-    )  # one flat index: adding at it is many times faster than at a tuple
+    )
     for k, place in reversed(list(enumerate(_grid(at, dim)))):
         flat = flat + place * step
         step *= y.shape[k]

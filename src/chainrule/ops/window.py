@@ -7,8 +7,11 @@ Attributes here are in normal form: `stride`, `dilation` one number per spatial 
 (before, after) pair per spatial axis.
 
 Convolution is linear in x and in w, so it has two adjoints, and the three ops are each other's
-derivatives: all orders come from three bodies. conv(x, w) → y        conv_input(g, w) → like x
-conv_weight(x, g) → like w
+derivatives: all orders come from three bodies.
+
+    conv(x, w) → y
+    conv_input(dy, w) → like x
+    conv_weight(x, dy) → like w
 """
 
 from __future__ import annotations
@@ -28,9 +31,8 @@ from .samples import F, S
 from .scatter import scatter_add
 from .shape import view
 
-BLOCK = (
-    2**19
-)  # bytes of unfolded windows made at a time: they stay in the second-level cache between being written and multiplied
+# bytes of unfolded windows made at a time: they stay in the second-level cache between being written and multiplied
+BLOCK = 2**19
 
 
 def positions(s: int, k: int, stride: int, padding: tuple[int, int], dilation: int) -> int:
@@ -260,9 +262,8 @@ def conv_weight(x, dy, /, *, kernel, stride, padding, dilation, groups):
     """The adjoint of `conv` in w: every window of x times the gradient of its output, summed."""
     (n, c), o, out, spatial = x.shape[:2], dy.shape[1], dy.shape[2:], len(kernel)
     cg, p = c // groups, size(out)
-    view_ = xp.moveaxis(
-        windows(padded(x, padding), kernel, stride, dilation, out), 0, 1 + spatial
-    )  # (C, *K, N, *P)
+    # (C, *K, N, *P)
+    view_ = xp.moveaxis(windows(padded(x, padding), kernel, stride, dilation, out), 0, 1 + spatial)
     by_channel = xp.moveaxis(dy.reshape(n, o, p), 0, 1)  # (O, N, P)
     w = xp.zeros((groups, o // groups, cg * size(kernel)), x.dtype)
     for block in _blocks(n, c * size(kernel) * p * x.itemsize):

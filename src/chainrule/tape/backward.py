@@ -80,11 +80,12 @@ class Node:
     __slots__ = ("__weakref__", "edges", "hooks", "metas", "order", "place")
 
     def __init__(self, edges: Sequence[Edge | None], metas: tuple, place: Place | None):
+        # metas: (shape, stored dtype) of each output
         self.edges, self.metas, self.place = (
             edges,
             metas,
             place,
-        )  # metas: (shape, stored dtype) of each output
+        )
         self.hooks: dict[int, list] | None = None
         self.order = next(_order)
 
@@ -299,9 +300,8 @@ def reachable(roots: Iterable[Edge], oldest: int = 0) -> list[Node]:
 
 def _leading_to(asked: list[Edge], roots: list[Edge]) -> set[Node]:
     """The nodes behind the roots from which an asked edge can be reached."""
-    oldest = min(
-        [target.order if k >= 0 else 0 for target, k in asked], default=0
-    )  # no older node leads there
+    # no node older than the oldest of them leads there
+    oldest = min([target.order if k >= 0 else 0 for target, k in asked], default=0)
     wanted = set(asked)
     found: set[Node] = set()
     for node in reachable(roots, oldest):
@@ -332,9 +332,8 @@ def backward_pass(
     Returns:
         The gradients by edge.
     """
-    pending: dict[
-        Node, list
-    ] = {}  # the gradients that have arrived so far, one slot for each output of a node
+    # the gradients that have arrived so far, one slot for each output of a node
+    pending: dict[Node, list] = {}
     queue: list[tuple[int, Node]] = []  # the nodes of `pending`, newest on top
     found: dict[Edge, Any] = {}
     wanted = None if asked is None else set(asked)
@@ -382,9 +381,8 @@ def backward_pass(
                 pending[target][k] = whole
         mine[edge] = whole
 
-    mine: dict[
-        Edge, np.ndarray
-    ] = {}  # gradients in the making that nothing else holds, so that parts can be added in place
+    # gradients in the making that nothing else holds, so that parts can be added in place
+    mine: dict[Edge, np.ndarray] = {}
     for edge, g in roots:
         arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create

@@ -66,8 +66,9 @@ class Tensor(Methods):
     _hooks: list | None = None
     _retains: _HookHandle | None = None
     _cut = False  # a view taken while gradients were off
-    __array_priority__ = 1000
-    __array_ufunc__ = None  # numpy_array * tensor asks the tensor
+    __array_priority__ = (
+        1000  # numpy_array * tensor asks the tensor; numpy.cos(tensor) takes its array
+    )
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -134,7 +135,11 @@ class Tensor(Methods):
             self._edge = None
             return
         if self._leaf:
-            return
+            raise GradError(
+                "this view was made a leaf, and what it is a view of was then written with a history "
+                "of its own: its gradient could go to only one of the two\n"
+                "  hint: clone() the view before requires_grad_()"
+            )
         x: Any = base
         with modes_grad(True):
             for op, attrs in self._path[len(base._path) :]:
@@ -508,9 +513,8 @@ class Tensor(Methods):
         if edge is None:
             raise GradError("a hook needs a tensor that requires a gradient")
 
-        shape = tuple(
-            self.shape
-        )  # the node will hold `run`, which therefore must not hold this tensor
+        # the node will hold `run`, which therefore must not hold this tensor
+        shape = tuple(self.shape)
 
         def run(g: Any) -> Any:
             result = hook(g if isinstance(g, Tensor) else wrap(g, None))

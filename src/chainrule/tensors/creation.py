@@ -280,9 +280,8 @@ def linspace(
     found = dtypes.of(dtype or dtypes.default())
     x = ops.arange(start=0, step=1, count=steps, dtype=dtypes.float64)
     step = (end - start) / max(steps - 1, 1)
-    y = ops.where(
-        x < steps / 2, x * step + start, (x - (steps - 1)) * step + end
-    )  # exact at both ends
+    # exact at both ends
+    y = ops.where(x < steps / 2, x * step + start, (x - (steps - 1)) * step + end)
     return _made(ops.cast(y, dtype=found), requires_grad, device)
 
 

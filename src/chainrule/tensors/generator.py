@@ -35,10 +35,11 @@ class Generator:
     """A stream of random numbers: `Generator().manual_seed(7)`."""
 
     def __init__(self, device: Any = "cpu"):
+        # PyTorch's default seed; any constant would do
         self._seed, self._offset = (
             67280421310721,
             0,
-        )  # PyTorch's default seed; any constant would do
+        )
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that this seed names, from its beginning."""

@@ -106,9 +106,8 @@ def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
                     f"tensors used as indices must hold integers or bools, found {p.dtype}"
                 )
             if _is_tensor(p) and p.ndim == 0 and modes.trace is None:
-                x = ops.select(
-                    x, dim=d, index=int(p)
-                )  # a 0-d tensor is an integer, and gives a view
+                # a 0-d tensor is an integer, and gives a view
+                x = ops.select(x, dim=d, index=int(p))
                 continue
             indices.append(p)
             dims.append(d)

@@ -25,9 +25,8 @@ def _written(f: Callable, name: str) -> Callable:
         new = f(self, *args, **kwargs)
         if modes.grad and isinstance(new, Tensor) and new.edge is not None:
             for node in reachable([new.edge], start):
-                node.keep_copies(
-                    self._storage
-                )  # the derivative of x.mul_(w) needs the x that is now overwritten
+                # the derivative of x.mul_(w) needs the x that is now overwritten
+                node.keep_copies(self._storage)
         return self._assign(new)
 
     method.__name__, method.__qualname__ = name, f"Tensor.{name}"

@@ -337,8 +337,9 @@ def _read_tensors(path: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[st
         if found != expected[place] or dtype not in _CODES:
             raise FormatError(f"{file}: tensor {place}: expected {expected[place]}, found {found}")
         flat = np.frombuffer(entry["data"], dtype=dtypes.of(dtype).numpy.newbyteorder("<"))
+        # an own, writable copy
         arrays[place] = (
             dtype,
             flat.astype(flat.dtype.newbyteorder("=")).reshape(entry["shape"]),
-        )  # an own, writable copy
+        )
     return arrays

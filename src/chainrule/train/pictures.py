@@ -233,7 +233,6 @@ def mistakes_picture(
 
 def _png(figure: Figure) -> bytes:
     out = io.BytesIO()
-    figure.savefig(
-        out, format="png", dpi=150, facecolor="white", metadata={"Software": None}
-    )  # no date, no version: same bits again
+    # no date, no version: same bits again
+    figure.savefig(out, format="png", dpi=150, facecolor="white", metadata={"Software": None})
     return out.getvalue()

@@ -73,9 +73,8 @@ def _along(
 
 
 def _relative(analytic: float, numeric: float) -> float:
-    return abs(analytic - numeric) / max(
-        0.01, abs(analytic), abs(numeric)
-    )  # below 0.01 the difference quotient itself is noise
+    # below 0.01 the difference quotient itself is noise
+    return abs(analytic - numeric) / max(0.01, abs(analytic), abs(numeric))
 
 
 def _checked(args: Sequence) -> list[int]:

@@ -135,7 +135,7 @@ def _facts(data: digits.Digits, config: DigitsConfig) -> DataFacts:
         split=split,
         limits=(
             "13 people wrote all the images, and each of them may be in all three splits: the "
-            "test accuracy tells how well"
+            "test accuracy tells how well "
             "*their* digits are read, not a stranger's.",
             "The images are upright, centred, cleaned, and 8×8; photographs or scans must be "
             "brought to that form first.",
