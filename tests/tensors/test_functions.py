@@ -92,3 +92,18 @@ def test_equal_and_allclose_give_python_bools():
     assert X.allclose(X + 1e-9) is True and X.allclose(X + 1) is False
     nan = cr.tensor([float("nan")])
     assert not nan.allclose(nan) and nan.allclose(nan, equal_nan=True)
+
+
+def test_operands_by_pytorchs_names():
+    """`input`, `other` and `exponent` name the operands of an op, in their places and once."""
+    x, y = cr.tensor([1.0, 2.0]), cr.tensor([3.0, 5.0])
+    assert cr.tanh(input=x).equal(cr.tanh(x))
+    assert cr.maximum(input=x, other=y).equal(y) and x.mul(other=y).tolist() == [3, 10]
+    assert cr.pow(x, exponent=2).tolist() == [1, 4]
+    for wrong in (
+        lambda: cr.tanh(x, input=x),
+        lambda: cr.tanh(x, other=y),
+        lambda: x.mul(y, factor=2),
+    ):
+        with pytest.raises(TypeError, match="has no argument"):
+            wrong()

@@ -274,12 +274,12 @@ class Op:
     # ------------------------------------------------------------------------------------------------------ dispatch
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
+        if attrs and not self.defaults:
+            args, attrs = self._named(args, attrs), {}
         if len(args) != self.arity:
             args = self._completed(args)
         if self.defaults or self.normalize is not None:
             attrs = self._attributes(args, attrs)
-        elif attrs:
-            self._refuse_attribute(attrs)
         for a in args:
             if a.__class__ in READERS:
                 return READERS[a.__class__](self, args, attrs)
@@ -305,6 +305,16 @@ class Op:
                 f"{self.name}{self.__signature__} takes {self.required} to {self.arity} operands, found {len(args)}"
             )
         return (*args, *(None,) * (self.arity - len(args)))
+
+    def _named(self, args: tuple, attrs: dict) -> tuple:
+        """Operands given by PyTorch's names for them, as in `tanh(input=x)` and `mul(x, other=y)`."""
+        named = dict(attrs)
+        for name, place in (("input", 0), ("other", 1), ("exponent", 1)):
+            if name in named and len(args) == place < self.arity:
+                args = (*args, named.pop(name))
+        if named:
+            self._refuse_attribute(named)
+        return args
 
     def _attributes(self, args: tuple, attrs: dict) -> dict:
         if len(attrs) != len(self.defaults):
