@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 BF16 = dtypes.BF16_BITS
-HALVES = (BF16, dtypes.float16.numpy)
+FLOAT32, HALVES = dtypes.float32.numpy, (BF16, dtypes.float16.numpy)
 
 
 class Leaf(Protocol):
@@ -210,9 +210,9 @@ class OpNode(Node):
         if len(grads) > 1:
             grads = [self.zeros(k) if g is None else g for k, g in enumerate(grads)]
         context = [*grads, *saved]
-        if (
-            context[0].dtype.itemsize == 2 and not create
-        ):  # rules compute half floats in float32, as bodies do
+        dtype = context[0].dtype
+        if dtype is not FLOAT32 and dtype.itemsize == 2 and not create:
+            # rules compute half floats in float32, as bodies do
             context = [_widened(v) for v in context]
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
@@ -412,9 +412,10 @@ def backward_pass(
                     if g.dtype is not dtype and _stored(g) != dtype:
                         g = cast(g, dtype=dtypes.stored(dtype))
                     target, k = edge
-                    if (
-                        k == 0 and target not in pending and len(target.metas) == 1
-                    ):  # the usual case of `arrive`
+                    if k < 0 and wanted is None:  # the two usual cases of `arrive`
+                        old = found.get(edge)
+                        found[edge] = g if old is None else accumulate(old, g)
+                    elif k == 0 and target not in pending and len(target.metas) == 1:
                         pending[target] = [g]
                         heappush(queue, (-target.order, target))
                     else:

@@ -14,6 +14,7 @@ calls ends there.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -161,7 +162,7 @@ class Tensor(Methods):
         v = self._value
         return Spec(v.shape, dtypes.stored(v.dtype))
 
-    @property
+    @functools.cached_property
     def metas(self) -> tuple:
         """Shape and stored dtype, as the backward pass asks of a leaf."""
         return ((self._value.shape, self._value.dtype),)
@@ -504,6 +505,7 @@ class Tensor(Methods):
             )
         self._storage, self._value, self._path = other._storage, other._value, other._path
         self._base, self._stamp = None, other._storage.version
+        self.__dict__.pop("metas", None)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
         """Call hook(gradient) whenever a gradient of this tensor is computed; a tensor it
@@ -974,29 +976,29 @@ def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:
     if isinstance(value, Tensor):
         return value
     if alias:
-        out = _made(value)
+        out = _made(value, modes.trace)
         if edge is not None:
             identity = wrap(value, edge)
             out = identity if edge[1] >= 0 else ops.view(identity, shape=identity.shape)
         return out
     if edge is not None and edge[1] < 0:
         return edge[0]
-    out = _made(value)
+    out = _made(value, modes.trace)
     if edge is not None:
         out._edge = edge
     return out
 
 
-def _made(value: Any) -> Tensor:
-    """A new tensor on a storage of its own."""
+def _made(value: Any, trace: Any) -> Tensor:
+    """A new tensor on a storage of its own, and part of the active trace if there is one."""
     out = _new(Tensor)
     if value.__class__ is ndarray:
         if not value.flags.c_contiguous:
             value = value.copy(order="C")  # everything but a view lies row-major
     elif isinstance(value, np.generic):
         value = np.asarray(value)
-    if modes.trace is not None:
-        value = modes.trace.adopt(out, value)
+    if trace is not None:
+        value = trace.adopt(out, value)
     out._value = value
     out._storage = Storage(value)
     return out
@@ -1020,7 +1022,10 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
         if isinstance(a, Tensor):
             value = a._value
             raw.append(value if trace is None and value.__class__ is ndarray else a.read())
-            edge = a._edge if a._base is None and not a._leaf else a.edge
+            if a._base is not None:
+                edge = a.edge
+            else:
+                edge = (a, -1) if a._leaf else a._edge
             if edge is not None:
                 tracked = True
         else:
@@ -1029,10 +1034,10 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
     y = op.evaluate(raw, attrs) if trace is None else op.apply(tuple(raw), attrs)
     if not (tracked and op.differentiable and modes.grad):
         y = op.visible(y)
-        return tuple([_made(v) for v in y]) if y.__class__ is tuple else _made(y)
+        return tuple([_made(v, trace) for v in y]) if y.__class__ is tuple else _made(y, trace)
     if not op.keeps_simply or None in edges:
         return _with_history(op, args, raw, edges, attrs, y)
-    out = _made(y)
+    out = _made(y, trace)
     if y.dtype is not FLOAT32 and not dtypes.stored(y.dtype).is_floating_point:
         return out  # a cast to integers ends the history
     # from here on the usual case of `_with_history`: one output, and rules that need all operands,
@@ -1063,11 +1068,11 @@ def _definition(op: Op, args: tuple, attrs: dict) -> Any:
 def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:
     """The outputs as tensors, and the node that made them with what its rules need."""
     if op.single:
-        outs: Any = (_made(y),)
+        outs: Any = (_made(y, modes.trace),)
         values: tuple = (y,)
     else:
         values = y
-        outs = [_made(v) for v in y[: len(op.outputs)]]
+        outs = [_made(v, modes.trace) for v in y[: len(op.outputs)]]
     keep = op.keep
     if None in edges:
         needed = op.needed(tuple([e is not None for e in edges]))
