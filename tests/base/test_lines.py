@@ -38,3 +38,12 @@ def test_a_place_keeps_no_frame_alive():
 
 def test_an_unknown_place_says_so():
     assert describe(None) == "(unknown line)"
+
+
+def test_a_write_names_the_line_that_wrote():
+    """Guards against frames of the user's being taken for ours when few of ours lie above them."""
+    x = cr.zeros(3)
+    x.write(1.0)  # straight from here
+    y = x * cr.ones(3, requires_grad=True)
+    assert "# straight from here" in describe(x._storage.written)
+    assert "y = x * cr.ones" in describe(y.grad_fn.place)

@@ -24,9 +24,14 @@ def _is_own(code: CodeType, module: str) -> bool:
     return own
 
 
-def here() -> Place | None:
-    """The innermost place outside chainrule on the call stack (None if there is none)."""
-    frame = sys._getframe(3)  # the three innermost are always ours
+def here(own: int = 2) -> Place | None:
+    """The innermost place outside chainrule on the call stack (None if there is none).
+
+    Args:
+        own: how many of the innermost frames are known to be ours: this function and its caller,
+            or more where the caller knows who calls it.
+    """
+    frame = sys._getframe(own)
     while frame is not None:
         code = frame.f_code
         if code not in _OWN:

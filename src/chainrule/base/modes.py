@@ -9,7 +9,7 @@ __all__ = ["modes"]
 
 
 class Modes(threading.local):
-    """`grad`: are ops recorded? `inference`: are results barred from autograd? `trace`: the
+    """`grad`: are ops recorded? `inference`: is `inference_mode` on? `trace`: the
     active trace or None.
     """
 

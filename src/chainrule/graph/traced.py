@@ -203,7 +203,6 @@ class Capture:
         ]
         self.modules = [(m, _module_structure(m)) for m in t.modules.values()]
         self.cell_types = {place: type(what()) for kind, what, place in self.host if kind == "cell"}
-        self.made_at = here()
 
     def _place(self, var: Any) -> int:
         return next(k for k, v in enumerate(self.program.inputs) if v is var)

@@ -53,11 +53,6 @@ def along(args: tuple, attrs: dict) -> dict:
     return attrs | {"dim": shapes.axis(attrs["dim"], args[0].ndim)}
 
 
-def same_law(op: Op, x: Spec, *others: Any, **attrs: Any) -> Spec:
-    """The result has the shape and dtype of the first operand."""
-    return Spec(x.shape, common(op, (x,)) or x.dtype)
-
-
 def need_axis_sizes(name: str, a: tuple, b: tuple, dim: int) -> None:
     """Refuse operands whose sizes differ on any axis but `dim`."""
     if len(a) != len(b) or any(

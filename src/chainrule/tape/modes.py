@@ -130,11 +130,10 @@ class set_grad_enabled(_Switch):
 
 
 class inference_mode(_Switch):
-    """As `no_grad`, for code that will never differentiate: results can take no part in a later
-    graph as leaves either.
+    """As `no_grad`, with its own query, `is_inference_mode_enabled`.
 
-    chainrule needs no separate tensor kind for speed, so this is `no_grad` with its own query,
-    `is_inference_mode_enabled`.
+    PyTorch also bars the results from any later graph, which buys it speed. Nothing is to be gained
+    here, so results are ordinary tensors without history.
     """
 
     def __init__(self, mode: bool = True):

@@ -1051,7 +1051,7 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
         raw, stamps = [out._value], [(out._storage, 0)]
     else:
         raw = stamps = NOTHING_SAVED
-    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, y.dtype),), here()), 0
+    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, y.dtype),), here(3)), 0
     return out
 
 
