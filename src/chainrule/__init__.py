@@ -7,8 +7,8 @@ written on NumPy.
 >>> w.grad
 tensor([2., 4.])
 
-Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `tensors`, `transforms`,
-`graph`, `nn`, `optim`, `data`, `train`, `cli`.
+Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `tensors`,
+`transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
 """
 
 from . import autograd, func, nn, optim, utils
@@ -26,6 +26,7 @@ from .base.errors import (
     StateDictError,
     TraceError,
 )  # fmt: skip
+from .compiler.compiled import compile, compile_in_place
 from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
 from .tensors import *  # noqa: F403 - the curated list stands there
 from .tensors import Device as device
@@ -45,10 +46,13 @@ from .tensors.functions import sub as subtract
 
 __version__ = version
 
+nn.Module.compile = compile_in_place  # neither room knows the other
+
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
-    "ShapeError", "StateDictError", "TraceError", "autograd", "bool", "cuda", "device", "divide",
-    "double", "dtype", "finfo", "float", "func", "get_default_dtype", "get_num_threads", "half",
+    "ShapeError", "StateDictError", "TraceError", "autograd", "bool", "compile", "cuda",
+    "device", "divide", "double", "dtype", "finfo", "float", "func", "get_default_dtype",
+    "get_num_threads", "half",
     "iinfo", "int", "is_tensor", "long", "multiply", "negative", "nn", "optim", "set_default_dtype",
     "set_num_threads", "short", "subtract", "true_divide", "utils", *_tensor_names,
 ]  # fmt: skip

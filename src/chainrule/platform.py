@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
 
-from .base import dtypes
-from .base.errors import DeviceError, DTypeError
+from .base import configuration, dtypes
+from .base.errors import DTypeError
 from .tensors import Tensor
 
 __all__ = ["cuda", "finfo", "get_num_threads", "iinfo", "is_tensor", "set_num_threads", "version"]
@@ -40,15 +39,19 @@ def is_tensor(obj: Any) -> bool:
 
 
 def get_num_threads() -> int:
-    """The processors this process may use; eager products are as parallel as NumPy's BLAS is."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many threads a compiled program runs on. Eager products are as parallel as NumPy's BLAS
+    is, which reads its own count (OPENBLAS_NUM_THREADS) when it is loaded.
+    """
+    return configuration.threads()
 
 
 def set_num_threads(n: int) -> None:
-    """Refused: NumPy's BLAS reads its thread count when it is loaded."""
-    raise DeviceError(
-        "the thread count of NumPy's BLAS is set by OPENBLAS_NUM_THREADS before Python starts"
-    )
+    """Say how many threads compiled programs run on from now on; results do not depend on it.
+
+    Raises:
+        DeviceError: if `n` is not positive. More than the machine has is a warning.
+    """
+    configuration.set_threads(n)
 
 
 class finfo:

@@ -21,6 +21,7 @@ CALLS: dict[str, Callable] = {}
 """Entries by the op's name."""
 
 NOT_IN_TORCH = {
+    "attention_backward": "the derivative of attention, which is compared",
     "conv_input": "the adjoint of conv in x; its values are conv's gradient, which is compared",
     "conv_weight": "the adjoint of conv in w, likewise",
     "sum_pool_input": "the adjoint of sum_pool, likewise",

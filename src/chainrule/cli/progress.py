@@ -11,7 +11,14 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from ..train.events import EpochFinished, Event, StepFinished, Subscriber, TrainingStarted
+from ..train.events import (
+    EpochFinished,
+    Event,
+    ProgramReady,
+    StepFinished,
+    Subscriber,
+    TrainingStarted,
+)
 
 __all__ = ["show"]
 
@@ -39,6 +46,8 @@ class _Lines:
     def __call__(self, event: Event) -> None:
         if isinstance(event, TrainingStarted):
             self.epochs = event.epochs
+        if isinstance(event, ProgramReady):
+            print(_said(event), flush=True)
         if isinstance(event, EpochFinished) and self._shown(event.epoch):
             print(
                 f"epoch {event.epoch:>{len(str(self.epochs))}}/{self.epochs}   loss {event.train_loss:.4f}   "
@@ -48,6 +57,11 @@ class _Lines:
 
     def _shown(self, epoch: int) -> bool:
         return epoch in (1, self.epochs) or epoch % max(1, self.epochs // 10) == 0
+
+
+def _said(event: ProgramReady) -> str:
+    how = "from cache in" if event.from_cache else "compiled in"
+    return f"training step {how} {event.seconds:.1f} s"
 
 
 @contextlib.contextmanager
@@ -72,6 +86,8 @@ def _bar() -> Iterator[Subscriber]:
                 progress.update(
                     task, total=total, completed=event.step, epoch=event.epoch, epochs=event.epochs
                 )
+            case ProgramReady():
+                progress.console.print(_said(event))
             case StepFinished():
                 progress.update(
                     task, completed=event.step, epoch=event.epoch, loss=f"{event.loss:.3f}"

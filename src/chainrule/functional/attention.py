@@ -1,26 +1,46 @@
-"""Scaled dot-product attention."""
+"""Scaled dot-product attention, and its backward pass as an op of its own.
+
+The (…, T, S) matrix of weights is as large as all else together, and is not kept: the forward pass
+hands the backward pass the logarithm of each row's sum, from which the weights are computed again.
+
+    s = q kᵀ · scale + mask      p = exp(s − lse)      y = p v
+    δ = Σ g ∘ y  of each row     gs = p ∘ (g vᵀ − δ)
+    gq = gs k · scale            gk = gsᵀ q · scale    gv = pᵀ g
+
+Source of the backward pass: Dao et al. 2022, FlashAttention, appendix B.
+
+Legend: T queries, S keys, D size of a head, E size of a value.
+"""
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 
 from ..backends import xp
-from ..base import dtypes
-from ..ops import full, matmul, sum, tril, where
+from ..base import dtypes, shapes
+from ..ops import amax, exp, expand, full, log, matmul, sum, tril, view, where
 from ..ops.explain import refuse
 from ..ops.kinds import contract
 from ..ops.promotion import spec_of
 from ..ops.record import composite
 from ..ops.samples import B, F, S
-from .normalize import softmax
+
+CACHED = 1 << 18
+"""Scores that a kernel computes at a time: they should stay in the cache."""
 
 
 def _check(args, attrs):
     q, k, v, mask = args
     if min(q.ndim, k.ndim, v.ndim) < 2 or q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         raise refuse("q is (…, T, D), k (…, S, D), v (…, S, E)")
-    if mask is not None and attrs["causal"]:
-        raise ValueError("attention: give a mask or causal=True, not both")
+    if mask is not None:
+        if attrs["causal"]:
+            raise ValueError("attention: give a mask or causal=True, not both")
+        scores = (q.shape[-2], k.shape[-2])
+        if any(n not in (1, m) for n, m in zip(mask.shape[::-1], scores[::-1], strict=False)):
+            raise refuse("mask broadcasts to the scores, (…, T, S)")
     return attrs | {
         "scale": 1 / math.sqrt(q.shape[-1]) if attrs["scale"] is None else attrs["scale"]
     }
@@ -31,7 +51,24 @@ _SAMPLES = (
     S(F(2, 5, 3), F(2, 5, 3), F(2, 5, 3), None, causal=True, scale=0.7),
     S(F(2, 5, 3), F(2, 7, 3), F(2, 7, 3), F(5, 7), causal=False, scale=None),
     S(F(3, 5, 2), F(3, 7, 2), F(3, 7, 2), B(5, 7), causal=False, scale=None),
+    S(F(3, 1, 5, 2), F(2, 7, 2), F(7, 3), B(2, 1, 7), causal=False, scale=-0.5),
 )
+
+
+def _scores(q, k, mask, causal, scale):
+    """q kᵀ · scale + mask, −inf where position t may not see s."""
+    s = matmul(q, k.mT) * scale  # (…, T, S)
+    if causal:
+        allowed = tril(full(shape=(q.shape[-2], k.shape[-2]), value=True, dtype="bool"))
+        return where(allowed, s, -math.inf)
+    if mask is None:
+        return s
+    return where(mask, s, -math.inf) if spec_of(mask).dtype is dtypes.bool_ else s + mask
+
+
+def _column(x):
+    """One number a row, (…, T), to meet rows: (…, T, 1)."""
+    return view(x, shape=(*x.shape, 1))
 
 
 @composite(
@@ -39,7 +76,8 @@ _SAMPLES = (
     types="floating",
     masks=("mask",),
     normalize=_check,
-    hidden=("p",),
+    hidden=("lse",),
+    unrounded=("lse",),
     reference="torch.nn.functional.scaled_dot_product_attention",
     samples=_SAMPLES,
 )
@@ -51,51 +89,173 @@ def attention(q, k, v, mask=None, /, *, causal=False, scale=None):
     t. A row that may see nothing gives zeros (PyTorch: the same since 2.5).  Source: Vaswani et al.
     2017, eq. 1.
     """
-    s = matmul(q, k.mT) * scale  # (…, T, S)
-    if causal:
-        allowed = tril(full(shape=(q.shape[-2], k.shape[-2]), value=True, dtype="bool"))
-        s = where(allowed, s, -math.inf)
-    elif mask is not None:
-        s = where(mask, s, -math.inf) if spec_of(mask).dtype is dtypes.bool_ else s + mask
-    p = softmax(s, dim=-1)
-    if mask is not None and spec_of(mask).dtype is dtypes.bool_:
-        p = where(mask, p, 0.0)
-    return matmul(p, v), p
+    s = _scores(q, k, mask, causal, scale)
+    if s.shape[-1] == 0:
+        y = matmul(s, v)
+        return y, expand(sum(s, dim=-1), shape=y.shape[:-1])
+    m = amax(s, dim=-1, keepdim=True)
+    m = where(m == -math.inf, 0.0, m)  # a row that may see nothing: exp(−inf − 0) = 0
+    e = exp(s - m)
+    total = sum(e, dim=-1, keepdim=True)
+    total = where(total == 0, 1.0, total)
+    lse = m + log(total)
+    y = matmul(e / total, v)
+    return y, expand(view(lse, shape=lse.shape[:-1]), shape=y.shape[:-1])
 
 
-def _rule(g, q, k, v, mask, p, scale, needs):
-    gv = p.mT @ g if needs[2] else None
-    gq = gk = gm = None
-    if needs[0] or needs[1] or needs[3]:
-        gp = g @ v.mT
-        gs = (gp - sum(gp * p, dim=-1, keepdim=True)) * p
-        gm = gs
-        gs = gs * scale
-        gq = gs @ k if needs[0] else None
-        gk = gs.mT @ q if needs[1] else None
-    return gq, gk, gv, gm
+def _check_backward(args, attrs):
+    g, q, k, v, mask, y, lse = args
+    attrs = _check((q, k, v, mask), attrs)
+    rows = (*_batch(q, k, v, mask), q.shape[-2])
+    if tuple(lse.shape) != rows or not tuple(g.shape) == tuple(y.shape) == (*rows, v.shape[-1]):
+        raise refuse("g and y are (…, T, E), lse (…, T), with the batch axes of q, k, v and mask")
+    return attrs
 
 
-attention.vjp(lambda g, q, k, v, mask, p, scale, needs: _rule(g, q, k, v, mask, p, scale, needs))
+def _batch(q, k, v, mask):
+    """The axes before the last two, of all operands together."""
+    given = [q, k, v] if mask is None else [q, k, v, mask]
+    return shapes.broadcast(*[tuple(x.shape[:-2]) for x in given])
+
+
+def _backward_sample(sample, *batch):
+    q, k, v, mask = sample.operands
+    T, E = q.shape[-2], v.shape[-1]
+    g, y, lse = F(*batch, T, E), F(*batch, T, E), F(*batch, T, low=1, high=3)
+    return S(g, q, k, v, mask, y, lse, **sample.attributes)
+
+
+@composite(
+    contract,
+    types="floating",
+    masks=("mask",),
+    outputs=("gq", "gk", "gv"),
+    normalize=_check_backward,
+    samples=(
+        _backward_sample(_SAMPLES[0], 2, 3),
+        _backward_sample(_SAMPLES[1], 2),
+        _backward_sample(_SAMPLES[2], 2),
+        _backward_sample(_SAMPLES[3], 3),
+        _backward_sample(_SAMPLES[4], 3, 2),
+    ),
+)
+def attention_backward(g, q, k, v, mask, y, lse, /, *, causal=False, scale=None):
+    """The gradients of attention by q, k and v, given that of y, with the batch axes of y (…, T, E);
+    lse (…, T) is the logarithm of the sum of each row's exponentials.
+    """
+    p = exp(_scores(q, k, mask, causal, scale) - _column(lse))
+    gs = _of_scores(g, v, y, p)
+    return matmul(gs * scale, k), matmul(gs.mT * scale, q), matmul(p.mT, g)
+
+
+def _of_scores(g, v, y, p):
+    """The gradient of the scores: p ∘ (g vᵀ − δ)."""
+    return (matmul(g, v.mT) - sum(g * y, dim=-1, keepdim=True)) * p
+
+
+def _rule(g, q, k, v, mask, y, lse, causal, scale, needs):
+    gq = gk = gv = gm = None
+    if needs[0] or needs[1] or needs[2]:
+        gq, gk, gv = attention_backward(g, q, k, v, mask, y, lse, causal=causal, scale=scale)
+    if needs[3]:
+        gm = _of_scores(g, v, y, exp(_scores(q, k, mask, causal, scale) - _column(lse)))
+    return tuple([x if need else None for x, need in zip((gq, gk, gv, gm), needs, strict=True)])
+
+
+attention.vjp(
+    lambda g, q, k, v, mask, y, lse, causal, scale, needs: _rule(
+        g, q, k, v, mask, y, lse, causal, scale, needs
+    )
+)
+
+
+# ------------------------------------------------------------------------------------------ kernels
+
+
+class _Call:
+    """A call on raw arrays, cut along the batch axes into parts whose scores stay in the cache."""
+
+    def __init__(self, q, k, v, mask, causal, scale):
+        self.T, self.S = q.shape[-2], k.shape[-2]
+        self.batch = _batch(q, k, v, mask)
+        self.q = self.spread(q * q.dtype.type(scale))  # fewer numbers than the scores
+        self.k, self.v = self.spread(k), self.spread(v)
+        self.added = self.refused = None
+        if causal:
+            self.refused = self.spread(~xp.tril(xp.ones((self.T, self.S), bool)))
+        elif mask is not None:
+            wide = xp.broadcast_to(mask, (*self.batch, self.T, self.S))
+            if mask.dtype == bool:
+                self.refused = ~wide
+            else:
+                self.added = wide
+
+    def spread(self, x):
+        """A matrix for each batch."""
+        return xp.broadcast_to(x, (*self.batch, *x.shape[-2:]))
+
+    def parts(self) -> Iterator[tuple]:
+        """Where each stands in the batch axes: numbers, then a range, then all that remains."""
+        axes, size = len(self.batch), max(self.T * self.S, 1)
+        while axes and size * self.batch[axes - 1] <= CACHED:
+            axes -= 1
+            size *= max(self.batch[axes], 1)
+        if axes == 0:
+            return iter([()])
+        *outer, n = self.batch[:axes]
+        step = max(CACHED // size, 1)
+        ranges = [slice(k, k + step) for k in range(0, n, step)]
+        return itertools.product(*[range(m) for m in outer], ranges)
+
+    def scores(self, at):
+        """Those of a part, q kᵀ · scale + mask."""
+        s = xp.matmul(self.q[at], xp.swapaxes(self.k[at], -1, -2))
+        if self.added is not None:
+            s += self.added[at]
+        if self.refused is not None:
+            xp.copyto(s, -math.inf, where=self.refused[at])
+        return s
 
 
 @attention.fast
 def _attention(q, k, v, mask=None, *, causal, scale):
-    s = xp.matmul(q, xp.swapaxes(k, -1, -2))
-    s *= scale
-    refused = None
-    if causal:
-        refused = ~xp.tril(xp.ones((q.shape[-2], k.shape[-2]), bool))
-    elif mask is not None and mask.dtype == bool:
-        refused = ~mask
-    elif mask is not None:
-        s = s + mask
-    if refused is not None:
-        s = xp.where(refused, xp.asarray(-math.inf, s.dtype), s)
-    if s.shape[-1]:
-        s -= xp.amax(s, axis=-1, keepdims=True)
-    xp.exp(s, out=s)
-    s /= xp.sum(s, axis=-1, keepdims=True)
-    if refused is not None and not causal:
-        s = xp.where(refused, xp.asarray(0, s.dtype), s)
-    return xp.matmul(s, v), s
+    call = _Call(q, k, v, mask, causal, scale)
+    y = xp.empty((*call.batch, call.T, v.shape[-1]), q.dtype)
+    lse = xp.zeros((*call.batch, call.T), q.dtype)
+    if not call.S:
+        y[...] = 0
+        return y, lse
+    for at in call.parts():
+        e = call.scores(at)
+        m = xp.amax(e, axis=-1, keepdims=True)
+        xp.copyto(m, 0, where=m == -math.inf)
+        e -= m
+        xp.exp(e, out=e)
+        total = xp.sum(e, axis=-1, keepdims=True)
+        xp.copyto(total, 1, where=total == 0)
+        xp.matmul(e, call.v[at], out=y[at])
+        y[at] /= total
+        lse[at] = (m + xp.log(total))[..., 0]
+    return y, lse
+
+
+@attention_backward.fast
+def _attention_backward(g, q, k, v, mask, y, lse, *, causal, scale):
+    call = _Call(q, k, v, mask, causal, scale)
+    delta = xp.sum(g * y, axis=-1, keepdims=True)
+    lse = xp.expand_dims(lse, -1)
+    gq, gk, gv = [
+        xp.empty((*call.batch, *x.shape[-2:]), q.dtype) for x in (call.q, call.k, call.v)
+    ]
+    for at in call.parts():
+        p = call.scores(at)
+        p -= lse[at]
+        xp.exp(p, out=p)
+        xp.matmul(xp.swapaxes(p, -1, -2), g[at], out=gv[at])
+        gs = xp.matmul(g[at], xp.swapaxes(call.v[at], -1, -2))
+        gs -= delta[at]
+        gs *= p
+        xp.matmul(gs, call.k[at], out=gq[at])
+        xp.matmul(xp.swapaxes(gs, -1, -2), call.q[at], out=gk[at])
+    gq *= scale
+    return gq, gk, gv

@@ -1,8 +1,8 @@
 """The traced program: what a function of tensors would compute, written down.
 
 Imports tensor, tape, ops and base. Reading order: `ir` (what a program is), `trace` (how one is
-written), `scan` (loops), `verify`, `traced` (calling one again: guards and the host program),
-`interpret`.
+written), `scan` (loops), `verify`, `interpret`; then how one is called again: `traced`, `arguments`,
+`capture`, `guards`, `memory`; and how gradients flow out: `joined`, `way_back`.
 
 >>> from chainrule.tensors import Tensor
 >>> from chainrule.graph import trace

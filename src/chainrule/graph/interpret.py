@@ -11,7 +11,7 @@ import numpy as np
 
 from .ir import Equation, Program, Var
 
-__all__ = ["interpret"]
+__all__ = ["Interpreted", "interpret"]
 
 
 def interpret(program: Program, values: Sequence[Any]) -> tuple:
@@ -63,3 +63,23 @@ def _last_uses(program: Program) -> dict[int, list[int]]:
                 seen.add(v.id)
                 out.setdefault(k, []).append(v.id)
     return out
+
+
+class Interpreted:
+    """The executor (see `traced`) that computes with NumPy, one equation after another."""
+
+    def __init__(self, program: Program, donated: dict[int, int]):
+        self.program = program
+
+    def run(self, values: Sequence[Any], into: Sequence[Any]) -> list[np.ndarray]:
+        """The outputs, written where they belong once all of them are known."""
+        held = {id(v) for v in values}
+        found = []
+        for v in interpret(self.program, values):
+            v = np.asarray(v)
+            found.append(v.copy() if id(v) in held or v.base is not None else v)
+        for k, place in enumerate(into):
+            if place is not None:
+                np.copyto(place, found[k])
+                found[k] = place
+        return found

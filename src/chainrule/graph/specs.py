@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import functools
 
+from ..base import dtypes
 from ..base.errors import ChainruleError
 from ..base.modes import modes
 from ..ops import Op, Spec
@@ -41,4 +42,8 @@ def _of_definition(op: Op, operands: tuple, attrs: tuple) -> tuple[Spec, ...]:
         )
     finally:
         modes.trace = before
-    return tuple([spec_of(v) for v in (out if isinstance(out, tuple) else (out,))])
+    found = [spec_of(v) for v in (out if isinstance(out, tuple) else (out,))]
+    for k, name in enumerate(op.outputs + op.hidden):
+        if name in op.unrounded and found[k].dtype in (dtypes.float16, dtypes.bfloat16):
+            found[k] = found[k]._replace(dtype=dtypes.float32)
+    return tuple(found)

@@ -182,10 +182,12 @@ def refuse(what: str, hint: str) -> NoReturn:
 
 
 class Trace:
-    """A program being written."""
+    """A program being written. In an open one gradients may flow out: it may use tensors that have
+    a history outside.
+    """
 
-    def __init__(self, parent: Trace | None = None):
-        self.parent = parent
+    def __init__(self, parent: Trace | None = None, is_open: bool = False):
+        self.parent, self.is_open = parent, is_open
         self.start = newest_order()  # nodes of the tape older than this were made outside
         self.equations: list[Equation] = []
         self.inputs: list[tuple[Var, Any]] = []  # each with what it stands for
@@ -195,9 +197,10 @@ class Trace:
         self.outer: dict[int, tuple[Any, Tracer]] = {}
         # captured tensors: their edge and leaf flag before
         self.touched: dict[int, tuple[Tensor, Any, bool]] = {}
+        self.stamps: dict[int, int] = {}  # the storage versions for which these edges were right
         # tensors whose .grad was set: what it was, whether read before
         self.grads: dict[int, tuple[Tensor, Tensor | None, bool]] = {}
-        self.grad_reads: dict[int, tuple[Tensor, bool]] = {}
+        self.grad_reads: dict[int, tuple[Tensor, Tensor | None]] = {}
         self.host: list[tuple[str, Any, Any]] = []  # cells, effects, generator states, in order
         # generator -> [generator, state Tracer, words drawn]
         self.random_states: dict[int, list] = {}
@@ -246,10 +249,10 @@ class Trace:
         return found[1]
 
     def stage(self, op: Op, args: tuple, attrs: dict) -> Any:
-        """Append an equation; its outputs as Tracers. A composite without rules of its own is
-        written as its definition.
+        """Append an equation; its outputs as Tracers. A composite with neither rules nor a kernel
+        of its own is written as its definition.
         """
-        if op.composite and not op.differentiable:
+        if op.composite and not op.differentiable and op.kernel is None:
             return op.body(*as_floats(op, args), **attrs)
         operands = [self.operand(a) for a in args]
         specs = output_specs(
@@ -310,13 +313,15 @@ class Trace:
         """Note how a tensor from outside is tied to the tape, to tie it so again at the end."""
         if id(t) in self.touched or self.owns(t) or t._storage not in self.captured:
             return
-        if t._edge is not None and t._edge[0].order < self.start and self.parent is None:
+        foreign = t._edge is not None and t._edge[0].order < self.start
+        if foreign and self.parent is None and not self.is_open:
             refuse(
                 f"a tensor of shape {tuple(t.shape)} that was computed outside of the traced function, "
                 "and has a history there, is used in it",
                 "pass it as detach()ed, or compute it inside",
             )
         self.touched[id(t)] = (t, t._edge, t._leaf)
+        self.stamps[id(t)] = t._stamp
         if t._base is not None:
             self.touch(t._base)
 
@@ -386,9 +391,10 @@ class Trace:
         key = id(t)
         if key in self.grads or key in self.grad_reads or self.owns(t):
             return
-        self.grad_reads[key] = (t, t._grad is None)
+        self.grad_reads[key] = (t, t._grad)
         if t._grad is not None:
-            self.lifted(t._grad._storage, ("grad", t))
+            # a `.grad` that is a part of other memory is captured with all of it, as any view is
+            self.lifted(t._grad._storage, None if t._grad._path else ("grad", t))
 
     def writes_grad(self, t: Tensor) -> None:
         """`.grad` is set: what is attached at the end is an output of the program."""
@@ -491,7 +497,7 @@ class Trace:
                     self.writes.append((storage, tracer, storage.value))
                 storage.value = value
             for t, edge, leaf in self.touched.values():
-                t._edge, t._leaf = edge, leaf
+                t._edge, t._leaf, t._stamp = edge, leaf, self.stamps[id(t)]
             self.attached = []
             for t, grad, _ in self.grads.values():
                 self.attached.append((t, t._grad))

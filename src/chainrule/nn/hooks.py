@@ -25,6 +25,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..base.errors import GradError
+from ..base.modes import structure
 from ..tensors import Tensor
 from ..transforms import Function
 
@@ -61,6 +62,7 @@ class RemovableHandle:
         hooks = self._hooks()
         if hooks is not None:
             hooks.pop(self.id, None)
+            structure.changed()
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -88,6 +90,7 @@ class Hooks:
         kind[handle.id] = hook
         if prepend:
             kind.move_to_end(handle.id, last=False)
+        structure.changed()
         return handle
 
 

@@ -29,6 +29,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.errors import StateDictError
+from ..base.modes import structure
 from ..tape.modes import modes, no_grad
 from ..tensors import Tensor
 from .hooks import Hook, Hooks, RemovableHandle, call_with_hooks
@@ -53,6 +54,28 @@ class IncompatibleKeys(_Keys):
         return super().__repr__()
 
     __str__ = __repr__
+
+
+def _counted(name: str) -> Callable:
+    """A method of dict that changes it, and says so."""
+    change = getattr(dict, name)
+
+    def counted(filed: dict, *args: Any, **kwargs: Any) -> Any:
+        out = change(filed, *args, **kwargs)
+        structure.changed()
+        return out
+
+    return counted
+
+
+class _Filed(dict):
+    """What is filed under one kind: a dict whose changes compiled programs notice, whoever makes
+    them.
+    """
+
+    __setitem__, __delitem__ = _counted("__setitem__"), _counted("__delitem__")
+    pop, popitem, clear = _counted("pop"), _counted("popitem"), _counted("clear")
+    update, setdefault, __ior__ = _counted("update"), _counted("setdefault"), _counted("__ior__")
 
 
 class Module:
@@ -88,9 +111,9 @@ class Module:
         # made.
         self.__dict__.update(
             training=True,
-            _parameters={},
-            _buffers={},
-            _modules={},
+            _parameters=_Filed(),
+            _buffers=_Filed(),
+            _modules=_Filed(),
             _non_persistent_buffers_set=set(),
             _hooks=None,
         )
@@ -141,7 +164,10 @@ class Module:
                 _need_none(name, value, "buffer", "nn.Buffer, Tensor")
             self._buffers[name] = value
         else:
+            before = self.__dict__.get(name)
             object.__setattr__(self, name, value)
+            if name == "training" or isinstance(value, Tensor) or isinstance(before, Tensor):
+                structure.changed()
 
     def __getattr__(self, name: str) -> Any:
         # Reached only when the ordinary look-up failed.

@@ -29,7 +29,8 @@ traced backward pass). Broadcasting is undone by the engine, never by a rule.
 
 Hidden outputs (log-sum-exp, a mask, 1/σ) are computed along and seen by rules only. A primitive's
 hidden outputs must be constants of differentiation (indices, masks). A composite's may be anything,
-because its second derivative is taken through its definition.
+because its second derivative is taken through its definition. Where the operands are half floats,
+outputs are rounded to them, but for those named `unrounded`, which stay float32.
 """
 
 from __future__ import annotations
@@ -131,6 +132,7 @@ class Op:
         outputs: Sequence[str],
         hidden: Sequence[str],
         constant: Sequence[str],
+        unrounded: Sequence[str],
         normalize: Callable | None,
         domain: tuple[float, float],
         reference: str | None,
@@ -154,6 +156,7 @@ class Op:
         self.defaults = {p.name: p.default for p in parameters if p.kind is KEYWORD}
         self.outputs, self.hidden = tuple(outputs), tuple(hidden)
         self.constant = frozenset(constant)
+        self.unrounded = frozenset(unrounded)
         self.single = len(self.outputs) == 1 and not self.hidden
 
         # conversion, laws, and what tests and docs read
@@ -376,7 +379,17 @@ class Op:
             raise
         if y.__class__ is not ndarray:
             y = tuple([np.asarray(v) for v in y]) if y.__class__ is tuple else np.asarray(y)
-        return y if back is None else _quiet.run(rounded, y, back)
+        return y if back is None else _quiet.run(self._rounded, y, back)
+
+    def _rounded(self, y: Any, half: dtypes.DType) -> Any:
+        """What the body computed in float32 as half floats, but for what stays as it is."""
+        if not self.unrounded:
+            return rounded(y, half)
+        names = self.outputs + self.hidden
+        return tuple([
+            v if name in self.unrounded else rounded(v, half)
+            for name, v in zip(names, y, strict=True)
+        ])  # fmt: skip
 
     def _explain_failure(self, error: Exception, args: Sequence, attrs: dict) -> None:
         """Raise the error that says which law was broken, if it is one: NumPy's own words name
@@ -440,7 +453,7 @@ class Op:
 def _define(composite: bool, kind: Kind, options: dict) -> Callable[[Callable], Op]:
     def define(body: Callable) -> Op:
         settings = {
-            "types": None, "promotes": None, "masks": (), "law": None, "outputs": ("y",), "hidden": (), "constant": (), "normalize": None,
+            "types": None, "promotes": None, "masks": (), "law": None, "outputs": ("y",), "hidden": (), "constant": (), "unrounded": (), "normalize": None,
             "domain": (-3.0, 3.0), "reference": None, "onnx": None, "samples": None,
         }  # fmt: skip
         unknown = set(options) - set(settings)
@@ -459,6 +472,7 @@ def primitive(kind: Kind, **options: Any) -> Callable[[Callable], Op]:
     Options: `types` (how operands are converted, see `common`), `promotes` (which operands that
     concerns), `masks` (operands that may be bool instead), `law` (shapes and dtypes, where the kind
     has none), `outputs` and `hidden` (names), `constant` (outputs with no derivative),
+    `unrounded` (outputs that stay float32 beside half floats),
     `normalize(args, attrs)` (attributes in one canonical form), `domain` (where samples are drawn),
     `reference`, `onnx`, `samples` (see `ops.samples`).
     """

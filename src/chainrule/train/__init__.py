@@ -9,6 +9,7 @@ checkpoint is saved and the first picture drawn.
 from .checkpoint import load_checkpoint, save_checkpoint
 from .events import (
     EpochFinished,
+    ProgramReady,
     StepFinished,
     TrainingFinished,
     TrainingInterrupted,
@@ -26,6 +27,7 @@ __all__ = [
     "Evaluation",
     "NonFiniteLossError",
     "SaveError",
+    "ProgramReady",
     "StepFinished",
     "Trainer",
     "TrainingFinished",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 __all__ = [
     "EpochFinished",
     "Event",
+    "ProgramReady",
     "StepFinished",
     "Subscriber",
     "TrainingFinished",
@@ -32,6 +33,14 @@ class TrainingStarted:
     step: int
     epochs: int
     steps_per_epoch: int
+
+
+@dataclass(frozen=True)
+class ProgramReady:
+    """The training step runs as machine code: made in `seconds`, or found in the cache."""
+
+    seconds: float
+    from_cache: bool
 
 
 @dataclass(frozen=True)
@@ -83,5 +92,12 @@ class TrainingFinished:
     step: int
 
 
-Event = TrainingStarted | StepFinished | EpochFinished | TrainingInterrupted | TrainingFinished
+Event = (
+    TrainingStarted
+    | ProgramReady
+    | StepFinished
+    | EpochFinished
+    | TrainingInterrupted
+    | TrainingFinished
+)
 Subscriber = Callable[[Event], None]

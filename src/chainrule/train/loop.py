@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import ChainruleError, ShapeError, StateDictError
+from ..compiler.compiled import Compiled
+from ..compiler.compiled import compile as compiled
 from ..data import DataLoader
 from ..nn import Module
 from ..nn import functional as F
@@ -31,6 +33,7 @@ from ..tensors import Tensor, default_generator, no_grad, tensor
 from .events import (
     EpochFinished,
     Event,
+    ProgramReady,
     StepFinished,
     Subscriber,
     TrainingFinished,
@@ -102,6 +105,8 @@ class Trainer:
         epochs: how often to go through the training samples.
         scheduler: stepped after every step of the optimizer; None leaves the learning rate alone.
         loss_fn: (logits, labels) → mean loss of the batch, a 0-d tensor.
+        compile: run steps and evaluation as machine code (`chainrule.compile`); False runs them
+            eagerly, for those who want to step through them.
         subscribers: called with every event, in this order.
 
     Attributes:
@@ -122,6 +127,7 @@ class Trainer:
         epochs: int,
         scheduler: LRScheduler | None = None,
         loss_fn: Callable[..., Tensor] = F.cross_entropy,
+        compile: bool = True,
         subscribers: Sequence[Subscriber] = (),
     ):
         for name, loader in (("train", train_loader), ("validation", validation_loader)):
@@ -133,10 +139,15 @@ class Trainer:
         self.train_loader, self.validation_loader = train_loader, validation_loader
         self.epochs, self.loss_fn = epochs, loss_fn
         self.subscribers = list(subscribers)
+        # Two programs, with a look at the loss between them: a loss that is not finite is reported
+        # before it reaches the weights.
+        chosen = compiled if compile else _as_it_is
+        self._gradients_of, self._update = chosen(self._gradients), chosen(optimizer.step)
+        self._forward = chosen(model)
         self.epoch, self.step = 0, 0
         self.history: list[EpochFinished] = []
         self._sums = _EpochSums()
-        self._stop = False
+        self._stop = self._told = False
 
     def stop(self) -> None:
         """Ask `fit` to return after the step in progress. May be called from a subscriber, another
@@ -154,7 +165,7 @@ class Trainer:
         Raises:
             NonFiniteLossError: the loss of a batch or of the validation set is NaN or infinite.
         """
-        self._stop = False
+        self._stop = self._told = False
         self._tell(TrainingStarted(self.epoch, self.step, self.epochs, len(self.train_loader)))
         while self.epoch < self.epochs:
             self.model.train()
@@ -181,24 +192,39 @@ class Trainer:
     def _train_on(self, inputs: Tensor, labels: Tensor) -> None:
         """One step."""
         rate = float(self.optimizer.param_groups[0]["lr"])
-        logits = self.model(inputs)
-        loss = self.loss_fn(logits, labels)
+        loss, logits = self._gradients_of(inputs, labels)
         value = loss.item()
         self._check_finite(f"the loss of step {self.step + 1}", value, rate)
-
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        self._update()
         if self.scheduler is not None:
             self.scheduler.step()
 
         self.step += 1
         self._sums.add(value, logits.detach().numpy().argmax(axis=1), labels.numpy(), rate)
+        self._tell_of_programs()
         self._tell(StepFinished(self.step, self.epoch + 1, value, rate))
+
+    def _gradients(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss and the logits of a batch; the gradients are left in the parameters."""
+        logits = self.model(inputs)
+        loss = self.loss_fn(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        return loss, logits
+
+    def _tell_of_programs(self) -> None:
+        """Say what was compiled in this `fit`, once its first step is done."""
+        if self._told or not isinstance(self._gradients_of, Compiled):
+            return
+        self._told = True
+        parts = (self._gradients_of, self._update)
+        if all([p.programs for p in parts]):
+            seconds = sum([p.seconds for p in parts])
+            self._tell(ProgramReady(seconds, all([p.from_cache for p in parts])))
 
     def _finish_epoch(self, clock: float) -> None:
         """Evaluate on the validation set, and report the epoch."""
-        validation = evaluate(self.model, self.validation_loader, self.loss_fn)
+        validation = evaluate(self._forward, self.validation_loader, self.loss_fn)
         rate = self._sums.rate
         self._check_finite(f"the validation loss after step {self.step}", validation.loss, rate)
         self.epoch += 1
@@ -268,6 +294,10 @@ class Trainer:
         self.epoch, self.step = state["epoch"], state["step"]
         self._sums = _EpochSums(**state["sums"])
         self.history = [EpochFinished(**report) for report in state["history"]]
+
+
+def _as_it_is(f: Callable) -> Callable:
+    return f
 
 
 @dataclass

@@ -11,6 +11,8 @@ The test set is read once, after the last step.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import json
 import platform
 from collections.abc import Callable, Sequence
@@ -148,11 +150,14 @@ def resume(folder: Path, subscribers: Sequence[Subscriber] = ()) -> RunResult:
 
 def versions() -> dict[str, str]:
     """Of the programs that a result depends on."""
-    return {
+    found = {
         "chainrule": version,
         "numpy": np.__version__,
         "python": platform.python_version(),
     }
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        found["llvmlite"] = importlib.metadata.version("llvmlite")
+    return found
 
 
 def _trainer(experiment: Experiment) -> Trainer:

@@ -1,0 +1,19 @@
+"""Traced programs as machine code: `chainrule.compile`.
+
+A training step is traced to a program (`graph`), simplified (`graph.passes`), cut into kernels, and
+written as LLVM IR, which llvmlite turns into machine code. Every step after that is one native call
+in which all threads walk one list of kernels.
+
+Imports graph, ops and base; llvmlite is imported where code is made, and nowhere else.
+
+Reading order:
+
+- from outside: `compiled` (what `compile` does), `native` (one program: schedule, memory, running);
+- which equations become one kernel: `space` (axes and strides), `fuse`, `windows` and `reach`
+  (convolutions, pooling);
+- what a kernel is: `code` (LLVM IR as it is written), `kernel`, `elements` and `elementary`
+  (instructions and functions of numbers), `random`, `emit` (the values of a group), `reductions`,
+  `loops`, `product` (the tile generator), `contractions`;
+- running: `target`, `library` (machine code and its cache), `runtime` (threads);
+- looking at it: `report`.
+"""

@@ -1,0 +1,170 @@
+"""Matrix products and einsum as `Product`s: which axes are rows, columns, summed, or batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..graph.ir import Equation, Var
+from . import product
+from .code import Code, Value
+from .emit import Emitter, Index, Memory, Reference
+from .elements import in_register
+from .fuse import Group, Grouping
+from .product import Finish, Product, Store, Tiles
+from .reach import Windows, reach_strides
+from .reach import sizes as sizes_of
+from .space import Axis, Dims, along, whole
+from .target import Target
+
+__all__ = ["contraction"]
+
+
+class Roles:
+    """A product's operands by axis: the axes of its result and those that are summed, with the
+    strides that each operand has over them."""
+
+    def __init__(self, grouping: Grouping, eq: Equation, dims: Dims, memory: Memory):
+        a, b = eq.inputs[0], eq.inputs[1]
+        assert isinstance(a, Var) and isinstance(b, Var)
+        self.operands = [grouping.chain(a)[0], grouping.chain(b)[0]]
+        self.accesses = []
+        for v, base in zip((a, b), self.operands, strict=True):
+            access = grouping.access(v, memory.layout[base.id])
+            assert access is not None
+            self.accesses.append(access)
+        self.offsets = [access.offset for access in self.accesses]
+        if isinstance(eq, Windows):
+            self.summed = eq.summed
+            found = [reach_strides(eq, k, access) for k, access in enumerate(self.accesses)]
+            self.strides = [strides for strides, _ in found]
+            self.offsets = [offset for _, offset in found]
+            return
+        letters_a, letters_b, letters_out = letters(eq)
+        runs = dict(zip(letters_out, dims, strict=True))
+        summed: list[Axis] = []
+        for part, access in zip((letters_a, letters_b), self.accesses, strict=True):
+            for letter, n in zip(part, access.shape, strict=True):
+                if letter not in runs:
+                    runs[letter] = [Axis(n)] if n > 1 else []
+                    summed += runs[letter]
+        self.summed = summed
+        self.strides = []
+        for part, access in zip((letters_a, letters_b), self.accesses, strict=True):
+            strides: dict[Axis, int] = {}
+            for letter, n, s in zip(part, access.shape, access.strides, strict=True):
+                for axis, step in along([runs[letter]], (n,), (s,)).items():
+                    strides[axis] = strides.get(axis, 0) + step
+            self.strides.append(strides)
+
+
+def letters(eq: Equation) -> tuple[str, str, str]:
+    """The axes of both operands and the result, by letter."""
+    if eq.op.name == "einsum":
+        inputs, out = eq.attrs["equation"].replace(" ", "").split("->")
+        a, b = inputs.split(",")
+        return a, b, out
+    a, b = eq.inputs
+    na, nb = len(a.spec.shape), len(b.spec.shape)  # type: ignore[union-attr]
+    batch = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[: max(na, nb) - 2] if max(na, nb) > 2 else ""
+    left = "k" if na == 1 else batch[len(batch) - (na - 2) :] + "mk"
+    right = "k" if nb == 1 else batch[len(batch) - (nb - 2) :] + "kn"
+    return left, right, batch + ("m" if na > 1 else "") + ("n" if nb > 1 else "")
+
+
+class Epilogue(Finish):
+    """What the equations fused to the end of a product make of its sums."""
+
+    def __init__(self, emitter: Emitter, base: Var, batch: list, m: list, n: list, stores: Sequence[Var]):
+        self.e, self.base, self.stores = emitter, base, stores
+        self.axes = (batch, m, n)
+
+    def enter(self, c: Code, arguments: Value) -> None:
+        """The emitter loads its pointers when it needs them."""
+        self.e.c = c
+
+    def store(self, c, batch, m, n, value, mask):  # type: ignore[no-untyped-def]
+        """Compute what follows, and write what is kept."""
+        e = self.e
+        with e.scope():
+            for axes, indices in zip(self.axes, (batch, m, n), strict=True):
+                for axis, index in zip(axes, indices, strict=True):
+                    e.env[axis] = Index(index)
+            if n:
+                e.env[self.axes[2][-1]] = Index(n[-1], 1)
+            e.lanes, e.mask = value.type.lanes, mask
+            e.remember(self.base.id, value)
+            for v in self.stores:
+                e.store(v)
+
+
+def contraction(
+    name: str, grouping: Grouping, g: Group, memory: Memory, stores: Sequence[Var], target: Target
+) -> tuple[Tiles, list[Reference], list[Reference]]:
+    """The kernels of a product's group; the references of A and B, and those that follow."""
+    eq = g.equations[0]
+    out = eq.outputs[0]
+    slices = grouping.sliced.get(eq, 1)
+    dims = g.dims[out.id][1:] if slices > 1 else g.dims[out.id]
+    roles = Roles(grouping, eq, dims, memory)
+    layout = memory.layout.get(out.id)
+    plain = list(stores) == [out]
+    c_strides: dict[Axis, int] = {}
+    if plain and layout is not None:
+        c_strides = along(g.dims[out.id], layout.shape, layout.strides)
+    else:
+        step = 1
+        for run in reversed(dims):
+            for axis in reversed(whole(run)):
+                c_strides[axis] = step
+                step *= axis.size
+    a, b = roles.strides
+    groups: dict[str, list[Axis]] = {"batch": [], "m": [], "n": []}
+    for axis in [x for run in dims for x in whole(run)]:
+        in_a, in_b = bool(a.get(axis)), bool(b.get(axis))
+        groups["batch" if in_a and in_b else "n" if in_b else "m"].append(axis)
+
+    def described(axes: Sequence[Axis]) -> tuple[product.Axis, ...]:
+        return tuple([product.Axis(x.size, a.get(x, 0), b.get(x, 0), c_strides.get(x, 0)) for x in axes])
+
+    summed = [x for run in [roles.summed] for x in whole(run)]
+    type_ = in_register(out.spec.dtype)
+    p = Product(
+        type_, described(groups["batch"]), described(groups["m"]), described(groups["n"]),
+        tuple([product.Axis(x.size, a.get(x, 0), b.get(x, 0), 0) for x in summed]),
+        (roles.operands[0].id in grouping.steady, roles.operands[1].id in grouping.steady),
+    )  # fmt: skip
+    p, swapped = product.oriented(p, target)
+    if swapped:
+        groups["m"], groups["n"] = groups["n"], groups["m"]
+    order = (1, 0) if swapped else (0, 1)
+    operands = [Reference("memory", roles.operands[k].id, roles.offsets[k]) for k in order]
+    if plain:
+        assert layout is not None
+        slice_step = layout.strides[0] if slices > 1 else 0
+        finish: Finish = Store(type_, slice_step)
+        rest = [Reference("memory", out.id, layout.offset)]
+    else:
+        e = Emitter(Code("unused", []), grouping, g, memory, first=2)
+        finish = Epilogue(e, out, groups["batch"], groups["m"], groups["n"], stores)
+        rest = e.references
+    tiles = product.product(name, p, target, finish, slices=slices)
+    return tiles, operands, rest
+
+
+def described_product(eq: Equation) -> Product:
+    """A contraction by its sizes alone, before it is known where its operands lie."""
+    if isinstance(eq, Windows):
+        kinds = sizes_of(eq)
+        axes = [tuple([product.Axis(n, int(k != 2), int(k != 1), int(k != 3)) for n in kind]) for k, kind in enumerate(kinds)]
+        return Product(in_register(eq.outputs[0].spec.dtype), *axes)
+    letters_a, letters_b, out = letters(eq)
+    sizes: dict[str, int] = {}
+    for part, v in zip((letters_a, letters_b), eq.inputs, strict=True):
+        for letter, n in zip(part, v.spec.shape, strict=True):  # type: ignore[union-attr]
+            sizes[letter] = max(sizes.get(letter, 1), n)
+    groups: dict[str, list[product.Axis]] = {"batch": [], "m": [], "n": [], "k": []}
+    for letter, n in sizes.items():
+        a, b = int(letter in letters_a), int(letter in letters_b)
+        kind = "k" if letter not in out else "batch" if a and b else "m" if a else "n"
+        groups[kind].append(product.Axis(n, a, b, int(letter in out)))
+    return Product(in_register(eq.outputs[0].spec.dtype), *[tuple(x) for x in groups.values()])

@@ -1,0 +1,855 @@
+"""Which equations become one kernel.
+
+Equations are taken in order. One that computes element by element, or reduces, joins the group of
+its newest operand if the two meet in one index space (see `space`), and starts a group otherwise.
+So the values between them never see memory, and since every operand of an equation lies in its own
+group or an older one, the groups are in an order in which they can run.
+
+Ops are treated by how their result's elements depend on their operands':
+
+- *creates* (full, arange, eye) depend on nothing: computed wherever they are read;
+- *views* are accesses, never computed;
+- *pointwise* ops look at the operands' elements of the same place, *lookups* (embedding, gather,
+  index) at one place that an index tells;
+- *reductions* run over axes of the group; what is computed from their results in the same group
+  is another pass over the same row, which is in the cache by then;
+- *anchors* (products, windows, ...) have kernels of their own, to whose end pointwise equations
+  can be fused;
+- a *scan* whose body has kernels for all it does is a loop in the schedule (see `scanning`);
+- everything else is run by NumPy between native parts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..base import dtypes
+from ..graph.ir import Equation, Literal, Program, Var
+from ..ops import Spec
+from ..ops.promotion import common
+from ..ops.shape import walk
+from .elements import FLOATING_ONLY, INSTRUCTIONS
+from .space import Access, Axis, Dims, cut, dense, row_major, through, whole
+
+__all__ = ["Group", "Grouping", "Piece", "assembled", "operand_space", "reduces", "role", "specs_of"]
+
+REDUCTIONS = frozenset(("sum", "amax", "amin", "any", "all"))
+PICKS = frozenset(("argmax", "argmin", "max_along", "min_along"))
+POOLS = frozenset(("max_pool", "sum_pool"))
+LOOKUPS = frozenset(("embedding", "gather", "index"))
+ANCHORS = frozenset(("matmul", "einsum", "cat", "stack", "pad", "view_scatter"))
+PRODUCTS = frozenset(("matmul", "einsum"))
+CONVOLUTIONS = frozenset(("conv", "conv_input", "conv_weight"))
+ATTENTION = frozenset(("attention", "attention_backward"))
+SCATTERS = frozenset(("scatter", "scatter_add", "index_put", "cumsum"))
+RANDOM = frozenset(("uniform", "normal", "random_integers"))
+LONGEST_ROW = 1 << 16
+"""Elements of a row that a group may pass over more than once: they should stay in the cache."""
+
+
+def reduces(eq: Equation) -> bool:
+    """Whether an equation's result comes out of a pass over the reduced axes."""
+    return eq.op.name in REDUCTIONS | PICKS | POOLS
+
+
+def specs_of(eq: Equation) -> list[Spec | None]:
+    """Shape and dtype of each operand."""
+    from ..ops.promotion import spec_of
+
+    return [
+        None if v is None else v.spec if isinstance(v, Var) else spec_of(v.value) for v in eq.inputs
+    ]
+
+
+def role(eq: Equation) -> str:
+    """How the compiler treats an equation (see above)."""
+    name, kind = eq.op.name, eq.op.kind.name
+    if kind == "view":
+        return "view"
+    if kind == "create":
+        return "create"
+    if any([math.prod(v.spec.shape) == 0 for v in eq.outputs]):
+        return "host"
+    if any([s is not None and math.prod(s.shape) == 0 for s in specs_of(eq)]):
+        return "host"
+    if name in INSTRUCTIONS or name in ("where", "cast", "clone", "tril", "triu"):
+        return "pointwise"
+    if name in RANDOM:
+        return "pointwise" if isinstance(eq.inputs[0], Var) else "host"
+    if name in FLOATING_ONLY:
+        found = common(eq.op, specs_of(eq))
+        floating = found is not None and found.is_floating_point
+        return "pointwise" if floating or (name == "pow" and _whole_power(eq)) else "host"
+    if name in REDUCTIONS | PICKS:
+        return "reduce" if isinstance(eq.inputs[0], Var) else "host"
+    if name in LOOKUPS:
+        return "lookup" if isinstance(eq.inputs[0], Var) else "host"
+    if name == "scatter" and _puts_one(eq):
+        return "pointwise"
+    if name in SCATTERS:
+        return "scatter" if _scatters(eq) else "host"
+    if name == "flip":
+        return "flip" if isinstance(eq.inputs[0], Var) else "host"
+    if name in PRODUCTS:
+        return "anchor" if _is_product(eq) else "host"
+    if name in POOLS:
+        return "window"
+    if name in CONVOLUTIONS:
+        return "window" if eq.outputs[0].spec.dtype in (dtypes.float32, dtypes.float64) else "host"
+    if name in ANCHORS:
+        return "assembly" if assembled(eq) is not None else "host"
+    if name in ATTENTION:
+        return "attention" if _attends(eq) else "host"
+    if name == "scan":
+        return "scan" if all([_in_a_loop(e) for e in eq.attrs["body"].equations]) else "host"
+    return "host"
+
+
+def _whole_power(eq: Equation) -> bool:
+    """Whether a power of integers has an exponent that is known, and not negative."""
+    x, power = eq.inputs
+    return isinstance(x, Var) and not x.spec.weak and isinstance(power, Literal) and (
+        isinstance(power.value, int) and 0 <= power.value < 64
+    )
+
+
+def _in_a_loop(eq: Equation) -> bool:
+    """Whether an equation of the body of a scan has a kernel."""
+    return role(eq) not in ("host", "scan") and not eq.outputs[0].spec.weak
+
+
+def _is_product(eq: Equation) -> bool:
+    """Whether a contraction is one of two operands whose every axis is in the other or kept."""
+    dtype = eq.outputs[0].spec.dtype
+    if dtype not in (dtypes.float32, dtypes.float64) or len(eq.inputs) != 2:
+        return False
+    if not all([isinstance(v, Var) for v in eq.inputs]):
+        return False
+    if eq.op.name == "matmul":
+        return True
+    equation = eq.attrs["equation"].replace(" ", "")
+    if not all([ch.isalpha() or ch in ",->" for ch in equation]) or "->" not in equation:
+        return False
+    operands, out = equation.split("->")
+    a, b = operands.split(",")
+    alone = (set(a) ^ set(b)) - set(out)
+    return not alone and all([len(set(part)) == len(part) for part in (a, b, out)])
+
+
+def _attends(eq: Equation) -> bool:
+    """Whether attention is computed in the dtype of all its operands, but for a bool mask."""
+    dtype = eq.outputs[0].spec.dtype
+    if dtype not in (dtypes.float32, dtypes.float64):
+        return False
+    for name, s in zip(eq.op.operands, specs_of(eq), strict=True):
+        if s is not None and (s.weak or math.prod(s.shape) == 0):
+            return False
+        if s is not None and s.dtype is not dtype and (name, s.dtype) != ("mask", dtypes.bool_):
+            return False
+    return True
+
+
+class Piece(NamedTuple):
+    """A part of a value put together: the box it fills, and what fills it."""
+
+    start: tuple[int, ...]
+    shape: tuple[int, ...]
+    source: Any  # a Var, a number, or (Var, start): a box of that value
+
+
+def assembled(eq: Equation) -> list[Piece] | None:
+    """The pieces of cat, stack, pad, or a write into a box; None if it is no such thing. They do
+    not overlap, so each can be written by whoever computes it."""
+    name, shape = eq.op.name, eq.outputs[0].spec.shape
+    if not all([isinstance(v, Var) for v in eq.inputs]):
+        return None
+    if name in ("cat", "stack"):
+        d, at, pieces = eq.attrs["dim"], 0, []
+        for v in eq.inputs:
+            n = 1 if name == "stack" else v.spec.shape[d]  # type: ignore[union-attr]
+            box = tuple([n if k == d else m for k, m in enumerate(shape)])
+            start = tuple([at if k == d else 0 for k in range(len(shape))])
+            pieces.append(Piece(start, box, v))
+            at += n
+        return pieces
+    if name == "pad":
+        pads, x = eq.attrs["pads"], eq.inputs[0]
+        if any([low < 0 or high < 0 for low, high in pads]):
+            return None
+        start = tuple([low for low, _ in pads])
+        inside = Piece(start, x.spec.shape, x)  # type: ignore[union-attr]
+        return [inside, *[Piece(s, b, eq.attrs["value"]) for s, b in _around(start, inside.shape, shape)]]
+    start_, box = [0] * len(shape), list(shape)
+    dims = list(range(len(shape)))  # which axis of the whole each axis of the view is
+    for op, attrs in eq.attrs["path"]:
+        found = dict(attrs)
+        if op.name == "select":
+            d = dims.pop(found["dim"])
+            start_[d], box[d] = start_[d] + found["index"] % box[d], 1
+        elif op.name == "slice_" and found["step"] == 1:
+            d = dims[found["dim"]]
+            first, stop, _ = slice(found["start"], found["stop"]).indices(box[d])
+            start_[d], box[d] = start_[d] + first, max(stop - first, 0)
+        else:
+            return None
+    if 0 in box:
+        return None
+    x, value = eq.inputs
+    pieces = [Piece(tuple(start_), tuple(box), value)]
+    for s, b in _around(start_, box, shape):
+        pieces.append(Piece(s, b, (x, s)))
+    return pieces
+
+
+def _around(start: Sequence[int], box: Sequence[int], shape: Sequence[int]) -> Iterator[tuple]:
+    """Boxes that fill what lies around a box: slabs on both sides of each axis."""
+    low, high = [0] * len(shape), list(shape)
+    for d in range(len(shape)):
+        for first, last in ((0, start[d]), (start[d] + box[d], shape[d])):
+            if first < last:
+                at = tuple([first if k == d else low[k] for k in range(len(shape))])
+                size = tuple([last - first if k == d else high[k] - low[k] for k in range(len(shape))])
+                yield at, size
+        low[d], high[d] = start[d], start[d] + box[d]
+
+
+def _puts_one(eq: Equation) -> bool:
+    """Whether a scatter puts one element in each line along its axis: then each element of the
+    result knows by its own place whether it is the one.
+    """
+    x, at, source = specs_of(eq)
+    d = eq.attrs["dim"]
+    assert x is not None and at is not None and source is not None
+    return bool(at.shape) and at.shape == source.shape and (
+        tuple([1 if k == d else n for k, n in enumerate(x.shape)]) == at.shape
+    )
+
+
+def _scatters(eq: Equation) -> bool:
+    """Whether there is a kernel for what an equation puts or adds up along lines. Sums of half
+    floats are kept in float32 until their end, which places that are added to cannot."""
+    x, out = eq.inputs[0], eq.outputs[0].spec
+    tensors = all([isinstance(v, Literal) or (v is not None and not v.spec.weak) for v in eq.inputs])
+    if not (isinstance(x, Var) and x.spec.shape and tensors):
+        return False
+    if eq.op.name == "cumsum":
+        return True
+    adds = eq.op.name == "scatter_add" or eq.attrs.get("accumulate", False)
+    half = out.dtype in (dtypes.float16, dtypes.bfloat16)
+    return not (adds and half) and all([isinstance(v, Var) for v in _indices(eq)])
+
+
+def _indices(eq: Equation) -> Sequence:
+    """The operands of a scatter that say where; all of those of a running sum must be in memory."""
+    if eq.op.name == "cumsum":
+        return eq.inputs
+    return eq.inputs[2:] if eq.op.name == "index_put" else eq.inputs[1:2]
+
+
+class Group:
+    """Equations of one kernel. `dims` says over which axes each value made here runs, `space`
+    over which each equation loops (a reduction loops over more than its result).
+    """
+
+    def __init__(self, index: int, role: str):
+        self.index, self.role = index, role
+        self.equations: list[Equation] = []
+        self.dims: dict[int, Dims] = {}
+        self.space: dict[Equation, Dims] = {}
+        self.axes: list[Axis] = []
+        self.reduced: list[Axis] = []
+        self.phase: dict[int, int] = {}  # how many reductions lie before a value
+        self.closed = False
+        self.loop: Any = None  # of a scan: its `scanning.Loop`
+
+    @property
+    def anchor(self) -> Equation | None:
+        """The equation that the kernel is made for, if it is not a plain loop."""
+        return None if self.role == "loops" else self.equations[0]
+
+    def domain(self) -> list[Axis]:
+        """All axes, as they are after splits."""
+        return whole(self.axes)
+
+    def over(self, axes: Sequence[Axis], what: Sequence[Axis]) -> bool:
+        """Whether some of the axes are among those of `what`."""
+        mine = set(whole(what))
+        return any([a in mine for a in whole(axes)])
+
+
+class Grouping:
+    """A program cut into groups."""
+
+    def __init__(
+        self, program: Program, slices: Callable[[Equation], int], windows: Callable[[Grouping, Equation], None],
+        scans: Callable[[Grouping, Equation], None], layout: dict[int, Access] | None = None, steps: bool = False,
+    ):  # fmt: skip
+        self.program, self.slices, self.windows, self.scans = program, slices, windows, scans
+        self.steps = steps  # whether this is a step of a loop, where kernels are small
+        self.parts: dict[int, tuple[Var, Access]] = {}  # pieces: the whole, and where they lie in it
+        self.layout: dict[int, Access] = dict(layout or {})  # values that do not lie row-major
+        self.padded: dict[tuple, Var] = {}
+        self.windowed: dict[Equation, tuple[Dims, Dims]] = {}  # pools: axes of positions and taps
+        self.sliced: dict[Equation, int] = {}  # products whose results are partial sums
+        self.maker: dict[int, Equation] = {}
+        self.home: dict[int, Group] = {}  # the group that makes a value
+        self.groups: list[Group] = []
+        self.copies: dict[int, Var] = {}  # values that had to be copied
+        self.steady: set[int] = set()  # inputs that stay the same while the program runs many times
+        self.results = {v.id for v in program.outputs if isinstance(v, Var)}
+        for eq in program.equations:
+            self.place(eq)
+
+    # ---------------------------------------------------------------------------------- views
+
+    def chain(self, v: Var) -> tuple[Var, list[Equation]]:
+        """What a value is a view of, and the view equations that lead from there to it."""
+        views: list[Equation] = []
+        while True:
+            eq = self.maker.get(v.id)
+            if eq is None or eq.op.kind.name != "view" or v.id in self.home:
+                return v, views[::-1]
+            views.append(eq)
+            v = eq.inputs[0]  # type: ignore[assignment]
+
+    def made_by_create(self, v: Any) -> bool:
+        """Whether a value is made from attributes alone (through views)."""
+        if not isinstance(v, Var):
+            return False
+        eq = self.maker.get(self.chain(v)[0].id)
+        return eq is not None and eq.op.kind.name == "create"
+
+    def access(self, v: Var, layout: Access | None = None) -> Access | None:
+        """How a value's elements lie in the memory of what it is a view of."""
+        base, views = self.chain(v)
+        found: Access | None = layout or self.lies(base)
+        for eq in views:
+            found = through(found, eq.op, eq.attrs)  # type: ignore[arg-type]
+            if found is None:
+                return None
+        return found
+
+    def lies(self, v: Var) -> Access:
+        """How a value lies in its own memory."""
+        return self.layout.get(v.id) or row_major(v.spec.shape)
+
+    def lay(self, v: Var, access: Access) -> None:
+        """Have a value lie in another way than row-major, unless it is a result."""
+        if v.id not in self.results:
+            self.layout[v.id] = access
+
+    def _lay_as_read(self, v: Var) -> None:
+        """Have a value that is read through a permutation lie in that order, its last axis last."""
+        for eq in self.program.equations:
+            if eq.op.name == "permute" and eq.inputs[0] is v:
+                dims = eq.attrs["dims"]
+                if dims[-1] == len(dims) - 1:
+                    self.lay(v, dense(v.spec.shape, dims))
+                return
+
+    def part(self, v: Var, whole: Var, access: Access) -> None:
+        """Have a value be a part of another's memory."""
+        self.parts[v.id] = (whole, access)
+
+    # -------------------------------------------------------------------------------- placing
+
+    def _assemble(self, eq: Equation) -> None:
+        """A value put together of pieces: each a copy that is written into its box, by the group
+        that makes it if that can be."""
+        from ..ops import TABLE
+
+        out = eq.outputs[0]
+        lies = self.lies(out)
+        for piece in assembled(eq) or ():
+            source = piece.source
+            if isinstance(source, tuple):
+                source, start = source
+                for d, (first, n) in enumerate(zip(start, piece.shape, strict=True)):
+                    if n != source.spec.shape[d]:
+                        source = self._viewed(source, "slice_", dim=d, start=first, stop=first + n, step=1)
+            elif isinstance(source, Var):
+                source = self._spread(eq, source, piece)
+            else:
+                made = Var(Spec(piece.shape, out.spec.dtype))
+                attrs = {"shape": piece.shape, "value": source, "dtype": out.spec.dtype}
+                self.maker[made.id] = Equation(TABLE["full"], (), attrs, (made,), eq.place)
+                source = made
+            if source.spec.shape != piece.shape:
+                source = self._viewed(source, "view", shape=piece.shape)
+            part = Var(Spec(piece.shape, out.spec.dtype))
+            offset = sum([s * step for s, step in zip(piece.start, lies.strides, strict=True)])
+            self.part(part, out, Access(piece.shape, lies.strides, offset))
+            cast = Equation(TABLE["cast"], (source,), {"dtype": out.spec.dtype}, (part,), eq.place)
+            self.place(cast)
+        self.assembly(eq)
+
+    def _spread(self, eq: Equation, source: Var, piece: Piece) -> Var:
+        """What is written into a box, broadcast to the view that it is written through."""
+        if math.prod(source.spec.shape) == math.prod(piece.shape):
+            return source
+        ground = np.broadcast_to(np.int8(0), eq.outputs[0].spec.shape)
+        seen = walk(ground, eq.attrs["path"])
+        return self._viewed(source, "expand", shape=seen.shape)
+
+    def assembly(self, eq: Equation) -> None:
+        """The place in the order where a value that is put together is complete."""
+        g = self._new("assembly")
+        g.equations.append(eq)
+        g.closed = True
+        self.home[eq.outputs[0].id] = g
+
+    def own(self, eq: Equation, role: str) -> Group:
+        """An equation in a group of its own, which nothing joins."""
+        g = self._new(role)
+        self._own(g, eq, [], True)
+        return g
+
+    def seen(self, eq: Equation) -> None:
+        """Have a value be a view of another, whatever made it before."""
+        self.home.pop(eq.outputs[0].id, None)
+        self.maker[eq.outputs[0].id] = eq
+
+    def contiguous(self, v: Var) -> Var:
+        """A value that lies row-major without gaps: this one, or a copy."""
+        access = self.access(v)
+        return v if access is not None and access.contiguous else self._copied(v)
+
+    def _viewed(self, v: Var, name: str, **attrs: Any) -> Var:
+        """A view of a value, as a new equation."""
+        from ..ops import TABLE
+
+        op = TABLE[name]
+        out = Var(op.infer((v.spec,), attrs)[0])
+        self.maker[out.id] = Equation(op, (v,), attrs, (out,), None)
+        return out
+
+    def own_product(self, eq: Equation, dims: Dims, *, closed: bool = False) -> None:
+        """A product in a group of its own, over given axes. One with a long sum and a small
+        result is computed in slices, which are summed after."""
+        from ..ops import TABLE
+
+        out = eq.outputs[0]
+        n = self.slices(eq)
+        if n == 1:
+            self._own(self._new("anchor"), eq, dims, closed)
+            return
+        partial = Var(Spec((n, *out.spec.shape), out.spec.dtype))
+        size = math.prod(out.spec.shape)
+        self.lay(partial, Access(partial.spec.shape, (size, *self.lies(out).strides)))
+        eq.outputs = (partial,)
+        self.sliced[eq] = n
+        self.maker[partial.id] = eq
+        self._own(self._new("anchor"), eq, [[Axis(n)], *dims], True)
+        total = Equation(TABLE["sum"], (partial,), {"dim": (0,), "keepdim": False}, (out,), eq.place)
+        self.place(total)
+
+    def place(self, eq: Equation) -> None:
+        """Take in the next equation."""
+        for v in eq.outputs:
+            self.maker[v.id] = eq
+        what = role(eq)
+        if eq.outputs[0].spec.weak or what in ("create",):
+            return
+        if what == "view":
+            self._view(eq)
+            return
+        if what == "reduce" and _reduces_nothing(eq):
+            self._place_element(eq)
+            return
+        if what == "flip":
+            self._place_flip(eq)
+            return
+        eq = self._legal(eq, what)
+        if what in ("pointwise", "lookup", "reduce"):
+            newest = self._newest(eq)
+            if newest is not None and self._join(newest, eq, what):
+                return
+            if self.steps and what == "pointwise" and self._join_neighbour(newest, eq):
+                return
+            g = self._new("loops")
+            joined = self._join(g, eq, what)
+            assert joined, f"{eq.op.name} does not fit an empty group"
+            return
+        if what == "assembly":
+            self._assemble(eq)
+        elif what == "window":
+            self.windows(self, eq)
+        elif what == "scan":
+            self.scans(self, eq)
+        elif what == "anchor":
+            self.own_product(*_with_axes(eq))
+        elif what == "attention":
+            for v in eq.outputs:
+                self._lay_as_read(v)
+            self._own(self._new(what), eq, [], True)
+        else:
+            self._own(self._new(what), eq, [], True)
+
+    def _place_flip(self, eq: Equation) -> None:
+        """Reversed axes: a copy of a view that walks backwards."""
+        from ..ops import TABLE
+
+        x = eq.inputs[0]
+        assert isinstance(x, Var)
+        for d in eq.attrs["dims"]:
+            if x.spec.shape[d] > 1:
+                back = Var(x.spec)
+                attrs = {"dim": d, "start": None, "stop": None, "step": -1}
+                self.maker[back.id] = Equation(TABLE["slice_"], (x,), attrs, (back,), eq.place)
+                x = back
+        self.place(Equation(TABLE["clone"], (x,), {}, eq.outputs, eq.place))
+
+    def _place_element(self, eq: Equation) -> None:
+        """A reduction over axes of size 1: the elements themselves, at place 0."""
+        from ..ops import TABLE
+
+        out, last = eq.outputs[0], eq.outputs[-1]
+        if eq.op.name in PICKS:
+            attrs = {"shape": last.spec.shape, "value": 0, "dtype": last.spec.dtype}
+            self.place(Equation(TABLE["full"], (), attrs, (last,), eq.place))
+            if out is last:
+                return
+        seen = self._viewed(eq.inputs[0], "view", shape=out.spec.shape)  # type: ignore[arg-type]
+        if eq.op.name == "sum" and out.spec.dtype.is_floating_point:  # a sum starts at +0
+            self.place(Equation(TABLE["add"], (seen, Literal(0.0)), {}, (out,), eq.place))
+        else:
+            attrs = {"dtype": out.spec.dtype}
+            self.place(Equation(TABLE["cast"], (seen,), attrs, (out,), eq.place))
+
+    def _new(self, role: str) -> Group:
+        g = Group(len(self.groups), role)
+        self.groups.append(g)
+        return g
+
+    def _own(self, g: Group, eq: Equation, dims: Dims, closed: bool) -> None:
+        """An anchor or host equation in its own group."""
+        g.equations.append(eq)
+        g.closed = closed
+        for v in eq.outputs:
+            self.home[v.id] = g
+            g.dims[v.id] = dims
+            g.phase[v.id] = 0
+        g.axes += [a for run in dims for a in run]
+
+    def _view(self, eq: Equation) -> None:
+        """Views are followed when they are read. One of a value from outside of the program, or
+        of a create, is too."""
+
+    def _legal(self, eq: Equation, what: str) -> Equation:
+        """The equation with operands that it can read: strided views of memory or of values made
+        in its group, and memory where it needs some."""
+        inputs = list(eq.inputs)
+        for k, v in enumerate(inputs):
+            if not isinstance(v, Var) or v.spec.weak:
+                continue
+            if self.made_by_create(v):
+                read = what == "lookup" or eq.op.name in RANDOM  # from memory, at a place of its own
+                if what in ("anchor", "window", "scan", "attention") or (k == 0 and read):
+                    inputs[k] = self._copied(v)
+                elif what == "scatter" and (v in _indices(eq) or not self._filled(v)):
+                    inputs[k] = self._copied(v)
+                continue
+            access = self.access(v)
+            if access is None:
+                inputs[k] = self._reached(v)
+            elif what == "scatter" and k == 0 and eq.op.name != "cumsum" and not access.contiguous:
+                inputs[k] = self._copied(v)
+        if tuple(inputs) == eq.inputs:
+            return eq
+        legal = Equation(eq.op, inputs, eq.attrs, eq.outputs, eq.place)
+        for v in eq.outputs:
+            self.maker[v.id] = legal
+        return legal
+
+    def _filled(self, v: Var) -> bool:
+        """Whether a value is one number everywhere."""
+        return self.maker[self.chain(v)[0].id].op.name == "full"
+
+    def _copied(self, v: Var) -> Var:
+        """A copy of a value, in memory if another group reads it."""
+        from ..ops import TABLE
+
+        found = self.copies.get(v.id)
+        if found is None:
+            found = self.copies[v.id] = Var(v.spec)
+            clone = Equation(TABLE["clone"], (v,), {}, (found,), self.maker[v.id].place)
+            self.place(clone)
+        return found
+
+    def _reached(self, v: Var) -> Var:
+        """A view that no strides can say, as a view of a copy of what it could not see through."""
+        _, views = self.chain(v)
+        at = next(k for k in range(len(views)) if self.access(views[k].outputs[0]) is None)
+        source = views[at].inputs[0]
+        assert isinstance(source, Var)
+        seen = self._copied(source)
+        for eq in views[at:]:
+            seen = self._viewed(seen, eq.op.name, **eq.attrs)
+        return seen if self.access(seen) is not None else self._reached(seen)
+
+    def _newest(self, eq: Equation) -> Group | None:
+        """The newest group among those that make the operands."""
+        found = [
+            self.home[base.id]
+            for base in [self.chain(v)[0] for v in eq.inputs if isinstance(v, Var)]
+            if base.id in self.home
+        ]
+        return max(found, key=lambda g: g.index, default=None)
+
+    # -------------------------------------------------------------------------------- joining
+
+    def _join(self, g: Group, eq: Equation, what: str) -> bool:
+        if g.closed:
+            return False
+        if what == "reduce":
+            return self._join_reduce(g, eq)
+        shape = eq.outputs[0].spec.shape
+        operands = list(eq.inputs)
+        if what == "lookup":
+            table = operands[0]
+            assert isinstance(table, Var)
+            if self.home.get(self.chain(table)[0].id) is g or self.made_by_create(table):
+                return False
+            operands = operands[1:]
+        if eq.op.name in RANDOM:
+            state = operands.pop()
+            if self.home.get(self.chain(state)[0].id) is g:  # type: ignore[arg-type]
+                return False
+        dims = self._dims(g, eq, shape, operands, what)
+        if dims is None:
+            return False
+        v = eq.outputs[0]
+        g.equations.append(eq)
+        g.dims[v.id], g.space[eq] = dims, dims
+        g.phase[v.id] = max([g.phase.get(self.chain(o)[0].id, 0) for o in eq.inputs if isinstance(o, Var)], default=0)
+        self.home[v.id] = g
+        self._follow(eq)
+        return True
+
+    def _join_neighbour(self, newest: Group | None, eq: Equation) -> bool:
+        """Join a group that has nothing to do with the equation but its index space: the fewer
+        small kernels, the less threads wait for each other."""
+        for g in reversed(self.groups[0 if newest is None else newest.index + 1 :]):
+            if g.role == "loops" and not g.reduced and self._join(g, eq, "pointwise"):
+                return True
+        return False
+
+    def _follow(self, eq: Equation) -> None:
+        """A result lies as its operands do, if they do not lie row-major."""
+        out = eq.outputs[0]
+        if out.id in self.parts or eq.op.name == "clone":
+            return
+        for v in eq.inputs:
+            if isinstance(v, Var) and v.id in self.layout and v.spec.shape == out.spec.shape:
+                strides = self.layout[v.id].strides
+                order = sorted(range(len(strides)), key=lambda k: -strides[k])
+                self.lay(out, dense(out.spec.shape, order))
+                return
+
+    def _inside(self, g: Group, v: Any) -> Dims | None | bool:
+        """The axes of an operand made in this group; None if it is made elsewhere, False if it is
+        seen through a view that axes cannot say."""
+        if not isinstance(v, Var):
+            return None
+        base, views = self.chain(v)
+        if self.home.get(base.id) is not g:
+            return None
+        dims: Dims | None = g.dims[base.id]
+        shape = base.spec.shape
+        for eq in views:
+            dims = _viewed(eq, dims, shape)  # type: ignore[arg-type]
+            if dims is None:
+                return False
+            shape = eq.outputs[0].spec.shape
+        return dims
+
+    def _dims(
+        self, g: Group, eq: Equation, shape: tuple, operands: Sequence, what: str
+    ) -> Dims | None:
+        """Over which axes of the group an equation of this shape runs."""
+        found: list[list[Axis] | None] = [None if n > 1 else [] for n in shape]
+        for v in operands:
+            inside = self._inside(g, v)
+            if inside is False:
+                return None
+            if inside is None:
+                continue
+            assert isinstance(inside, list)
+            if what == "lookup":
+                inside = _lookup_dims(eq, inside, len(shape))
+            skip = len(shape) - len(inside)
+            for k, run in enumerate(inside):
+                if not whole(run):
+                    continue
+                before = found[skip + k]
+                if before is None:
+                    found[skip + k] = whole(run)
+                elif whole(before) != whole(run):
+                    return None
+        return self._completed(g, shape, found)
+
+    def _completed(self, g: Group, shape: tuple, found: list) -> Dims | None:
+        """Dimensions that no operand of the group runs over: axes of the group that are free, or
+        new ones."""
+        used = {a for run in found if run for a in whole(run)}
+        missing = [k for k, run in enumerate(found) if run is None]
+        if len(used) != sum([len(whole(run)) for run in found if run]):
+            return None  # one axis twice, as in x + x.T
+        if missing:
+            free = [a for a in g.domain() if a not in used]
+            runs = cut(free, [shape[k] for k in missing]) if free else None
+            if runs is None:
+                if g.anchor is not None or (free and g.equations):
+                    return None
+                runs = [[Axis(shape[k])] for k in missing]
+                g.axes += [a for run in runs for a in run]
+            for k, run in zip(missing, runs, strict=True):
+                found[k] = run
+        return [whole(run) for run in found]
+
+    def _join_reduce(self, g: Group, eq: Equation) -> bool:
+        if g.anchor is not None:
+            return False
+        x = eq.inputs[0]
+        assert isinstance(x, Var)
+        shape = x.spec.shape
+        space = self._dims(g, eq, shape, [x], "reduce")
+        if space is None:
+            return False
+        dim = (eq.attrs["dim"],) if eq.op.name in PICKS else eq.attrs["dim"]
+        over = [a for k in dim for a in whole(space[k])]
+        if g.reduced and set(whole(g.reduced)) != set(over):
+            return False
+        rows = math.prod([a.size for a in g.domain() if a not in set(over)])
+        length = math.prod([a.size for a in over])
+        if g.equations and not g.reduced and (length > LONGEST_ROW or not self._wide(g, over)):
+            # passing again over what was computed before would cost more than reading it
+            return False
+        if not g.reduced:
+            g.reduced = over
+        if length > LONGEST_ROW or rows == 0:
+            g.closed = True
+        keep = eq.attrs["keepdim"]
+        dims = [[] if k in dim else run for k, run in enumerate(space) if keep or k not in dim]
+        self._reduced(g, eq, space, dims, g.phase.get(self.chain(x)[0].id, 0))
+        return True
+
+    def _reduced(self, g: Group, eq: Equation, space: Dims, dims: Dims, before: int) -> None:
+        g.equations.append(eq)
+        g.space[eq] = space
+        for v in eq.outputs:
+            g.dims[v.id] = dims
+            g.phase[v.id] = before + 1
+            self.home[v.id] = g
+
+    def own_reduction(self, eq: Equation, dims: Dims, places: Dims, taps: Dims) -> None:
+        """A reduction over windows, in a group that others may join."""
+        g = self._new("loops")
+        g.axes = [a for run in [*dims, *taps] for a in run]
+        g.reduced = [a for run in taps for a in run]
+        for v in eq.outputs:
+            self.maker[v.id] = eq
+        self.windowed[eq] = (places, taps)
+        self._reduced(g, eq, dims, dims, 0)
+
+    def _wide(self, g: Group, over: Sequence[Axis]) -> bool:
+        """Whether reducing over these axes leaves the group's loops as they are: rows enough to
+        share out."""
+        return True
+
+    # ------------------------------------------------------------------------------ what is kept
+
+    def operands(self, eq: Equation) -> Iterator[Var]:
+        """The values of memory or of the group that an equation reads, without numbers."""
+        for v in eq.inputs:
+            if isinstance(v, Var) and not v.spec.weak:
+                yield v
+
+    def materialised(self) -> dict[int, Var]:
+        """The values made here that must lie in memory: read by another group, or results."""
+        out: dict[int, Var] = {}
+        for g in self.groups:
+            for eq in g.equations:
+                for v in self.operands(eq):
+                    base = self.chain(v)[0]
+                    made = self.home.get(base.id)
+                    if made is not None and made is not g:
+                        out[base.id] = base
+        for v in self.program.outputs:
+            if isinstance(v, Var):
+                base = self.chain(v)[0]
+                if base.id in self.home:
+                    out[base.id] = base
+        for g in self.groups:
+            if g.role in ("host", "assembly", "scan"):
+                for v in g.equations[0].outputs:
+                    if v.id in self.home:
+                        out[v.id] = v
+            for eq in g.equations:
+                for v in eq.outputs:
+                    if v.id in self.parts:
+                        out[v.id] = v
+        return out
+
+
+def _reduces_nothing(eq: Equation) -> bool:
+    """Whether all axes that a reduction is over have size 1."""
+    shape, dim = eq.inputs[0].spec.shape, eq.attrs["dim"]  # type: ignore[union-attr]
+    return all([shape[d] == 1 for d in (dim if isinstance(dim, tuple) else (dim,)) if shape])
+
+
+def _with_axes(eq: Equation) -> tuple[Equation, Dims]:
+    """A copy of a product's equation, and axes for its result; vectors run along the last."""
+    dims: Dims = [[Axis(n)] if n > 1 else [] for n in eq.outputs[0].spec.shape]
+    if dims and dims[-1]:
+        dims[-1][0].fixed = True
+    return Equation(eq.op, eq.inputs, eq.attrs, eq.outputs, eq.place), dims
+
+
+def _viewed(eq: Equation, dims: Dims, shape: tuple) -> Dims | None:
+    """The axes of a view of a value that is not in memory; None if axes cannot say it."""
+    name = eq.op.name
+    if name == "permute":
+        return [dims[k] for k in eq.attrs["dims"]]
+    new = eq.outputs[0].spec.shape
+    if name == "expand":
+        skip = len(new) - len(shape)
+        return [[] for _ in range(skip)] + list(dims)
+    if name == "view":
+        if any([n > 1 and not whole(run) for n, run in zip(shape, dims, strict=True)]):
+            return None
+        return cut([a for run in dims for a in run], new)
+    if name == "select" and shape[eq.attrs["dim"]] == 1:
+        return [run for k, run in enumerate(dims) if k != eq.attrs["dim"]]
+    return None
+
+
+def _index_place(eq: Equation, ndim: int) -> tuple[int, int]:
+    """Which dimensions of a lookup's result its indices run over: the first, and behind the last."""
+    if eq.op.name == "gather":
+        return 0, ndim
+    if eq.op.name == "embedding":
+        return 0, ndim - 1
+    x, dims = eq.inputs[0], eq.attrs["dims"]
+    together = dims == tuple(range(dims[0], dims[0] + len(dims)))
+    first = dims[0] if together else 0
+    return first, first + ndim - (len(x.spec.shape) - len(dims))  # type: ignore[union-attr]
+
+
+def _lookup_dims(eq: Equation, index: Dims, ndim: int) -> Dims:
+    """The axes of an index among the dimensions of the result of a lookup."""
+    first, stop = _index_place(eq, ndim)
+    lead: Dims = [[] for _ in range(stop - len(index))]
+    return [*lead, *index, *[[] for _ in range(ndim - stop)]]
+
+
+def operand_space(eq: Equation, k: int, space: Dims) -> Dims:
+    """The dimensions that operand k of an equation broadcasts to."""
+    if eq.op.name in LOOKUPS and k > 0:
+        first, stop = _index_place(eq, len(space))
+        return space[first:stop]
+    return space

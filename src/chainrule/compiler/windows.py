@@ -1,0 +1,253 @@
+"""Convolutions as products over views of windows, and sums over windows as reductions.
+
+A window view of a padded image moves in memory by the same strides over positions and over the
+taps of the kernel. So a convolution is a product whose rows are the positions (image, y, x), whose
+columns are the output channels, and whose summed axes are (ky, kx, channel), with no copy of the
+windows. Its gradient by the weight sums over positions; its gradient by the input is a convolution
+of the padded gradient with the kernel turned round, one for each remainder of the stride, because
+an input element is touched by those taps only that agree with its position modulo the stride.
+
+Images lie channels-last inside of the program: channels are then the vectors of products, and
+(kx, channel) is one run.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from ..graph.ir import Equation, Var
+from ..ops import TABLE, Spec
+from .fuse import Grouping
+from .reach import Windows
+from .space import Access, Axis, dense
+
+__all__ = ["place_window"]
+
+Pads = Sequence[tuple[int, int]]
+
+
+def channels_last(ndim: int) -> tuple[int, ...]:
+    """The order of the axes of an image (N, C, *S) in memory: channels innermost."""
+    return (0, *range(2, ndim), 1)
+
+
+def place_window(grouping: Grouping, eq: Equation) -> None:
+    """Put a convolution or one of its gradients into groups."""
+    {
+        "conv": _conv, "conv_input": _conv_input, "conv_weight": _conv_weight, "max_pool": _pool, "sum_pool": _pool,
+    }[eq.op.name](grouping, eq)  # fmt: skip
+
+
+def _padded(grouping: Grouping, x: Var, pads: Pads, value: float = 0.0) -> Var:
+    """x with its spatial axes padded, in memory, channels last; x itself if there is nothing to
+    pad."""
+    if not any([low or high for low, high in pads]):
+        return x
+    key = (x.id, tuple(pads), value)
+    if key not in grouping.padded:
+        every = ((0, 0), (0, 0), *pads)
+        shape = tuple([n + low + high for n, (low, high) in zip(x.spec.shape, every, strict=True)])
+        out = Var(Spec(shape, x.spec.dtype))
+        attrs = {"pads": every, "value": value}
+        grouping.lay(out, dense(shape, channels_last(len(shape))))
+        grouping.place(Equation(TABLE["pad"], (x,), attrs, (out,), None))
+        grouping.padded[key] = out
+    return grouping.padded[key]
+
+
+def _run(n: int) -> list[Axis]:
+    return [Axis(n)] if n > 1 else []
+
+
+def _moves(*parts: tuple[list[Axis], int]) -> dict[Axis, int]:
+    """How a dimension moves: each run of axes with its step."""
+    return {a: step for run, step in parts for a in run}
+
+
+def _product(
+    grouping: Grouping, eq: Equation, inputs: tuple, out: Var, dims: list, reach: list, summed: list[Axis],
+    first: list, *, closed: bool = False,
+) -> None:  # fmt: skip
+    windows = Windows(eq, inputs, (out,), reach, summed, first)
+    grouping.maker[out.id] = windows
+    grouping.own_product(windows, dims, closed=closed)
+
+
+def _conv(grouping: Grouping, eq: Equation) -> None:
+    x, w = eq.inputs
+    assert isinstance(x, Var) and isinstance(w, Var)
+    a = eq.attrs
+    out = eq.outputs[0]
+    grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
+    source = _padded(grouping, x, a["padding"])
+    _correlate(grouping, eq, source, w, out, out.spec.shape, a["stride"], a["dilation"], a["groups"])
+
+
+def _correlate(
+    grouping: Grouping, eq: Equation, x: Var, w: Var, out: Var, shape: tuple, stride: Sequence[int],
+    dilation: Sequence[int], groups: int,
+) -> None:  # fmt: skip
+    n, o, *positions = shape
+    _, cg, *kernel = w.spec.shape
+    image, group, column, channel = _run(n), _run(groups), _run(o // groups), _run(cg)
+    if column:
+        column[0].fixed = True
+    places = [_run(p) for p in positions]
+    taps = [_run(k) for k in kernel]
+    x_reach = [
+        _moves((image, 1)),
+        _moves((group, cg), (channel, 1)),
+        *[_moves((p, s), (t, d)) for p, t, s, d in zip(places, taps, stride, dilation, strict=True)],
+    ]
+    w_reach = [_moves((group, o // groups), (column, 1)), _moves((channel, 1)), *[_moves((t, 1)) for t in taps]]
+    summed = [a for run in [*taps, channel] for a in run]
+    dims = [image, group + column, *places]
+    _product(grouping, eq, (x, w), out, dims, [x_reach, w_reach], summed, [(), ()])
+
+
+def _conv_weight(grouping: Grouping, eq: Equation) -> None:
+    x, dy = eq.inputs
+    assert isinstance(x, Var) and isinstance(dy, Var)
+    a, result = eq.attrs, eq.outputs[0]
+    source = _padded(grouping, x, a["padding"])
+    n, o, *positions = dy.spec.shape
+    _, cg, *kernel = result.spec.shape
+    groups = a["groups"]
+    image, group, column, channel = _run(n), _run(groups), _run(o // groups), _run(cg)
+    places = [_run(p) for p in positions]
+    taps = [_run(k) for k in kernel]
+    x_reach = [
+        _moves((image, 1)),
+        _moves((group, cg), (channel, 1)),
+        *[_moves((p, s), (t, d)) for p, t, s, d in zip(places, taps, a["stride"], a["dilation"], strict=True)],
+    ]
+    dy_reach = [_moves((image, 1)), _moves((group, o // groups), (column, 1)), *[_moves((p, 1)) for p in places]]
+    # the result lies as the product makes it, taps outside; whoever reads it turns it round
+    out = Var(result.spec)
+    ndim = len(result.spec.shape)
+    grouping.lay(out, dense(result.spec.shape, (*range(2, ndim), 1, 0)))
+    summed = [b for run in [image, *places] for b in run]
+    dims = [group + column, channel, *taps]
+    _product(grouping, eq, (source, dy), out, dims, [x_reach, dy_reach], summed, [(), ()], closed=True)
+    grouping.place(Equation(TABLE["clone"], (out,), {}, (result,), eq.place))
+
+
+def _conv_input(grouping: Grouping, eq: Equation) -> None:
+    dy, w = eq.inputs
+    assert isinstance(dy, Var) and isinstance(w, Var)
+    a, out = eq.attrs, eq.outputs[0]
+    kernel = w.spec.shape[2:]
+    spatial = a["spatial"]
+    grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
+    lies = grouping.lies(out)
+    if all([s == 1 for s in a["stride"]]):
+        axes = [
+            [(0, n, list(range(k)), p, 1)]
+            for n, k, (p, _) in zip(spatial, kernel, a["padding"], strict=True)
+        ]
+    else:
+        axes = [
+            _phases(n, k, s, p, d)
+            for n, k, s, (p, _), d in zip(spatial, kernel, a["stride"], a["padding"], a["dilation"], strict=True)
+        ]  # fmt: skip
+    combinations = list(itertools.product(*axes))
+    if len(combinations) == 1:
+        _turned(grouping, eq, dy, w, out, combinations[0], out.spec.shape)
+        return
+    for combination in combinations:
+        counts = [count for _, count, *_ in combination]
+        if 0 in counts:
+            continue
+        shape = (*out.spec.shape[:2], *counts)
+        strides = (*lies.strides[:2], *[s * t for s, t in zip(lies.strides[2:], a["stride"], strict=True)])
+        offset = sum([first * s for (first, *_), s in zip(combination, lies.strides[2:], strict=True)])
+        part = Var(Spec(shape, out.spec.dtype))
+        grouping.part(part, out, Access(shape, strides, offset))
+        if any([not taps for _, _, taps, _, _ in combination]):
+            zeros = Var(part.spec)
+            attrs = {"shape": shape, "value": 0.0, "dtype": out.spec.dtype}
+            grouping.maker[zeros.id] = Equation(TABLE["full"], (), attrs, (zeros,), eq.place)
+            grouping.place(Equation(TABLE["clone"], (zeros,), {}, (part,), eq.place))
+        else:
+            _turned(grouping, eq, dy, w, part, combination, shape)
+    grouping.assembly(eq)
+
+
+def _phases(n: int, k: int, stride: int, pad: int, dilation: int) -> list[tuple]:
+    """For each remainder of an input index by the stride: the first such index, how many there
+    are, and the taps that reach them."""
+    out = []
+    for first in range(min(stride, n)):
+        count = (n - first + stride - 1) // stride
+        taps = [t for t in range(k) if (first + pad - t * dilation) % stride == 0]
+        out.append((first, count, taps, pad, stride))
+    return out
+
+
+def _turned(
+    grouping: Grouping, eq: Equation, dy: Var, w: Var, out: Var, combination: tuple, shape: tuple
+) -> None:
+    """The gradient by the input elements first, first + stride, …: a correlation of dy with the
+    taps that reach them. Element first + stride·j meets tap t at dy's position
+    j + (first + pad − t·dilation) / stride.
+    """
+    a = eq.attrs
+    n, c, *counts = shape
+    o, cg, *_ = w.spec.shape
+    groups = a["groups"]
+    pads, starts, tap_runs, moves = [], [], [], []
+    for (first, count, taps, pad, stride), dilation, p in zip(
+        combination, a["dilation"], dy.spec.shape[2:], strict=True
+    ):
+        taps = taps[::-1]  # so that positions grow
+        at = [(first + pad - t * dilation) // stride for t in taps]
+        low, high = at[0], at[-1] + count - 1
+        pads.append((max(-low, 0), max(high - (p - 1), 0)))
+        starts.append((at[0] + max(-low, 0), taps[0]))
+        tap_runs.append(_run(len(taps)))
+        step = (at[1] - at[0], taps[1] - taps[0]) if len(taps) > 1 else (0, 0)
+        moves.append(step)
+    source = _padded(grouping, dy, pads)
+    image, group, row, column = _run(n), _run(groups), _run(o // groups), _run(cg)
+    if column:
+        column[0].fixed = True
+    places = [_run(m) for m in counts]
+    dy_reach = [
+        _moves((image, 1)),
+        _moves((group, o // groups), (row, 1)),
+        *[_moves((p, 1), (t, m[0])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
+    ]
+    w_reach = [
+        _moves((group, o // groups), (row, 1)),
+        _moves((column, 1)),
+        *[_moves((t, m[1])) for t, m in zip(tap_runs, moves, strict=True)],
+    ]
+    first = [(0, 0, *[s[0] for s in starts]), (0, 0, *[s[1] for s in starts])]
+    summed = [b for run in [*tap_runs, row] for b in run]
+    dims = [image, group + column, *places]
+    _product(grouping, eq, (source, w), out, dims, [dy_reach, w_reach], summed, first)
+
+
+def _pool(grouping: Grouping, eq: Equation) -> None:
+    """A reduction over the taps of windows. Where a window reaches into the padding is told by its
+    place (see `picks`), so what lies there does not matter to a maximum; a sum reads zeros."""
+    x = eq.inputs[0]
+    assert isinstance(x, Var)
+    a = eq.attrs
+    for out in eq.outputs:
+        if any(grouping.chain(x)[0].id in table for table in (grouping.layout, grouping.padded)):
+            grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
+    source = _padded(grouping, x, a["padding"])
+    n, channels, *positions = eq.outputs[0].spec.shape
+    image, channel = _run(n), _run(channels)
+    places = [_run(p) for p in positions]
+    taps = [_run(k) for k in a["kernel"]]
+    reach = [
+        _moves((image, 1)),
+        _moves((channel, 1)),
+        *[_moves((p, s), (t, d)) for p, t, s, d in zip(places, taps, a["stride"], a["dilation"], strict=True)],
+    ]
+    windows = Windows(eq, (source,), eq.outputs, [reach], [b for run in taps for b in run], [()])
+    grouping.own_reduction(windows, [image, channel, *places], places, taps)

@@ -1,0 +1,194 @@
+"""Writes into slices become joins, and scatters selections: forms that are made in one walk over
+the result, element by element.
+
+A gradient of slices (the q, k and v of one projection, the four gates of an LSTM) is written as a
+sum of zeros with one slice replaced each. Nothing of that is memory worth having: the sum is the
+slices, joined.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ... import ops
+from ...base import dtypes, shapes
+from ...ops import Spec
+from ..ir import Equation, Literal, Operand
+from ..specs import output_specs
+from .rewrite import Rewriter, spec
+
+__all__ = ["JOINS", "SCATTERS", "WRITES"]
+
+
+class Part(NamedTuple):
+    """What stands at start … stop of one axis: a value, and whether that axis was selected (so
+    that the value lacks it).
+    """
+
+    start: int
+    stop: int
+    value: Operand
+    selected: bool = False
+
+
+def _written(eq: Equation) -> tuple[int, Part] | None:
+    """The axis and part that a `view_scatter` replaces, if that is a slice of one axis."""
+    x, value = eq.inputs
+    if len(eq.attrs["path"]) != 1 or spec(value).weak or spec(value).dtype is not spec(x).dtype:
+        return None
+    [(op, pairs)] = eq.attrs["path"]
+    attrs = dict(pairs)
+    if op is ops.slice_ and attrs["step"] == 1 and attrs["start"] < attrs["stop"]:
+        return attrs["dim"], Part(attrs["start"], attrs["stop"], value)
+    if op is ops.select:
+        return attrs["dim"], Part(attrs["index"], attrs["index"] + 1, value, True)
+    return None
+
+
+def _apart(part: Part, others: list[Part]) -> bool:
+    return all([part.stop <= o.start or o.stop <= part.start for o in others])
+
+
+def _joined(r: Rewriter, dim: int, parts: list[Part], whole: Spec) -> Operand:
+    """The parts joined along an axis, zeros between them."""
+
+    def shape(n: int) -> tuple[int, ...]:
+        return (*whole.shape[:dim], n, *whole.shape[dim + 1 :])
+
+    def zeros(n: int) -> Operand:
+        return r.full(shape(n), 0, whole.dtype)
+
+    out, at = [], 0
+    for part in sorted(parts, key=lambda p: p.start):
+        if part.start > at:
+            out.append(zeros(part.start - at))
+        value = part.value
+        if part.selected:
+            value = r.shaped(value, (*whole.shape[:dim], *whole.shape[dim + 1 :]))
+        value = r.viewed(value, shape(1)) if part.selected else value
+        out.append(r.shaped(value, shape(part.stop - part.start)))
+        at = part.stop
+    if at < whole.shape[dim]:
+        out.append(zeros(whole.shape[dim] - at))
+    return out[0] if len(out) == 1 else r.apply(ops.cat, *out, dim=dim)
+
+
+def write_of_all(r: Rewriter, eq: Equation) -> Operand | None:
+    """A write through views that reach every element leaves nothing of what was there: it is the
+    value, under the shape of the whole.
+    """
+    x, value = eq.inputs
+    if spec(value).weak or spec(value).dtype is not spec(x).dtype:
+        return None
+    places = [spec(x)]
+    for op, pairs in eq.attrs["path"]:
+        places.extend(output_specs(op, (places[-1],), dict(pairs)))
+        reordered = op.name in ("view", "permute", "slice_", "select")
+        if not reordered or shapes.size(places[-1].shape) != shapes.size(places[0].shape):
+            return None
+    y = r.shaped(value, places[-1].shape)
+    for (op, pairs), before in zip(eq.attrs["path"][::-1], places[-2::-1], strict=True):
+        if op is ops.permute:
+            dims = dict(pairs)["dims"]
+            y = r.apply(ops.permute, y, dims=tuple([dims.index(k) for k in range(len(dims))]))
+        else:
+            y = r.viewed(y, before.shape)
+    return y
+
+
+def writes_of_all_parts(r: Rewriter, eq: Equation) -> Operand | None:
+    """Writes of slices that lie apart and together reach every element are their join. Of what
+    is written twice, the last write stays.
+    """
+    found = _written(eq)
+    if found is None:
+        return None
+    dim, whole = found[0], eq.outputs[0].spec
+    parts = [found[1]]
+    missing = whole.shape[dim] - (found[1].stop - found[1].start)
+    below = r.maker(eq.inputs[0], "view_scatter")
+    while missing and below is not None:
+        earlier = _written(below)
+        if earlier is None or earlier[0] != dim:
+            return None
+        if _apart(earlier[1], parts):
+            parts.append(earlier[1])
+            missing -= earlier[1].stop - earlier[1].start
+        elif not any([p.start <= earlier[1].start and earlier[1].stop <= p.stop for p in parts]):
+            return None
+        below = r.maker(below.inputs[0], "view_scatter")
+    return None if missing else _joined(r, dim, parts, whole)
+
+
+WRITES = {"view_scatter": (write_of_all, writes_of_all_parts)}
+"""Every rule keeps each element as it is."""
+
+
+def _parts(r: Rewriter, v: Operand) -> tuple[int, list[Part]] | None:
+    """The parts of a value that is zero elsewhere: a slice written into zeros, or a join."""
+    eq = r.maker(v, "view_scatter", "cat")
+    if eq is None:
+        return None
+    if eq.op.name == "view_scatter":
+        found = _written(eq) if r.constant(eq.inputs[0]) == 0 else None
+        return None if found is None else (found[0], [found[1]])
+    dim, parts, at = eq.attrs["dim"], [], 0
+    for piece in eq.inputs:
+        n = spec(piece).shape[dim]
+        if spec(piece).dtype is not spec(v).dtype:
+            return None
+        if r.constant(piece) != 0:
+            parts.append(Part(at, at + n, piece))
+        at += n
+    return dim, parts
+
+
+def sum_of_parts(r: Rewriter, eq: Equation) -> Operand | None:
+    """The sum of values that are zero where the other is not is their join. (−0 + 0 is +0, and
+    the join has −0: equal, but another bit.)
+    """
+    a, b = eq.inputs
+    if spec(a) != spec(b) or spec(a) != eq.outputs[0].spec:
+        return None
+    left = _parts(r, a)
+    right = _parts(r, b) if left is not None else None
+    if left is None or right is None or left[0] != right[0]:
+        return None
+    if not all([_apart(part, left[1]) for part in right[1]]):
+        return None
+    return _joined(r, left[0], [*left[1], *right[1]], eq.outputs[0].spec)
+
+
+JOINS = {"add": (sum_of_parts,)}
+"""These keep each value, but not the sign of zero."""
+
+
+def scatter_of_one(r: Rewriter, eq: Equation) -> Operand | None:
+    """scatter(x, index, source) with one index along the axis puts one element of each line:
+    where(0 … n−1 = index, source, x).
+
+    A scatter also refuses an index out of range, which a selection would pass by in silence. So
+    it is rewritten only where an earlier gather along an axis no longer checks the same index (as
+    in the derivative of cross-entropy, which reads the place that it then writes); the rule is
+    for programs without dead equations, where that gather runs. A gather itself stays: its
+    address is computed.
+    """
+    x, at, source = eq.inputs
+    shape, dim = spec(x).shape, eq.attrs["dim"]
+    if not shape or at.__class__ is Literal or spec(x).dtype is not eq.outputs[0].spec.dtype:
+        return None
+    lines = (*shape[:dim], 1, *shape[dim + 1 :])
+    if spec(at).shape != lines or not (spec(source).weak or spec(source).shape == lines):
+        return None
+    if r.bounds.get(at.id, shape[dim] + 1) > shape[dim]:  # type: ignore[union-attr]
+        return None
+    dtype = spec(at).dtype
+    if dtype.category != dtypes.INTEGER or shape[dim] > 127:
+        dtype = dtypes.int64
+    places = r.apply(ops.arange, start=0, step=1, count=shape[dim], dtype=dtype)
+    places = r.viewed(places, tuple([n if k == dim else 1 for k, n in enumerate(shape)]))
+    return r.apply(ops.where, r.apply(ops.eq, places, at), source, x)
+
+
+SCATTERS = {"scatter": (scatter_of_one,)}
+"""These keep each bit, in programs without dead equations."""

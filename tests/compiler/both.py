@@ -1,0 +1,95 @@
+"""A program run as machine code and by the interpreter, and what must agree.
+
+The interpreter is the reference. A value may differ from it by rounding alone: sums are added in another order, and exp and its kin
+are other polynomials. Integers and bools agree exactly, NaN and infinities stand in the same places, and a zero has the sign that the
+simplified program gives it (the passes say where they change signs).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.base import dtypes
+from chainrule.compiler.native import Native
+from chainrule.compiler.target import Target
+from chainrule.graph import interpret
+from chainrule.graph.ir import Equation, Program, Var
+
+TOLERANCE = {"float64": 1e-11, "float32": 2e-5, "float16": 4e-3, "bfloat16": 3e-2}
+"""Relative to the largest element of a result."""
+
+
+class Both:
+    """An executor that compares machine code with the interpreter at every run."""
+
+    from_cache = False
+
+    def __init__(self, program: Program, donated: dict[int, int], target: Target | None = None):
+        self.program, self.donated = program, donated
+        self.native = Native(program, donated, target)
+        self.coarse: dict[int | None, float] = {}  # the coarsest tolerance of what leads to a value
+        self.summed: set[int | None] = set()  # what sums of products lead to: a zero's sign is their order's
+        for v in program.inputs:
+            self.coarse[v.id] = TOLERANCE.get(v.spec.dtype.name, 0)
+        for eq in program.equations:
+            for v in eq.outputs:
+                before = [self.coarse[x.id] for x in eq.inputs if isinstance(x, Var)]
+                self.coarse[v.id] = max([TOLERANCE.get(v.spec.dtype.name, 0), *before, _summing(eq)])
+                if eq.op.kind.name in ("contract", "window") or any([x.id in self.summed for x in eq.inputs if isinstance(x, Var)]):
+                    self.summed.add(v.id)
+
+    def run(self, values: Sequence[Any], into: Sequence[Any]) -> list[np.ndarray]:
+        """The results of the machine code, once they are found to be right."""
+        expected = [np.array(v) for v in interpret(self.program, values)]
+        zeros = [np.array(v) for v in interpret(self.native.simplified, values)]
+        before = [np.array(v) for v in values]
+        found = self.native.run(values, into)
+        for k, v in enumerate(self.program.output_specs):
+            if v.weak:  # a number of the host, an int perhaps
+                assert float(found[k]) == float(expected[k]), f"output {k}"
+            else:
+                name = getattr(self.program.outputs[k], "id", None)
+                reference = found[k] if name in self.summed else zeros[k]
+                assert_agree(found[k], expected[k], reference, f"output {k}", self.coarse.get(name, 0))
+        written = set(self.donated.values())
+        for k, (v, b) in enumerate(zip(values, before, strict=True)):
+            if k not in written:
+                assert np.asarray(v).tobytes() == b.tobytes(), f"input {k} was written"
+        return found
+
+
+def _summing(eq: Equation) -> float:
+    """The error of a sum in the interpreter: NumPy adds up columns one after another."""
+    if eq.op.kind.name not in ("reduce", "order") or eq.outputs[0].spec.dtype.itemsize > 4:
+        return 0
+    shape = eq.inputs[0].spec.shape  # type: ignore[union-attr]
+    return math.prod(shape) / max(math.prod(eq.outputs[0].spec.shape), 1) * 2.0**-24
+
+
+def as_float(x: np.ndarray) -> np.ndarray:
+    """Values as numbers: bfloat16 is stored as bits."""
+    return dtypes.float32_from_bits(x) if x.dtype == dtypes.BF16_BITS else x
+
+
+def assert_agree(
+    found: np.ndarray, expected: np.ndarray, zeros: np.ndarray, what: str, coarse: float = 0
+) -> None:
+    """Equal shape and dtype, integers and bools exact, floats to the tolerance of the dtype, or a coarser one."""
+    assert (found.shape, found.dtype) == (expected.shape, expected.dtype), what
+    dtype = dtypes.stored(found.dtype)
+    if not dtype.is_floating_point:
+        np.testing.assert_array_equal(found, expected, err_msg=what)
+        return
+    a, b = as_float(found).astype("float64"), as_float(expected).astype("float64")
+    finite = np.isfinite(b)
+    np.testing.assert_array_equal(a[~finite], b[~finite], err_msg=what)
+    scale = max(1.0, float(np.max(np.abs(b), initial=0, where=finite)))
+    allowed = max(TOLERANCE[dtype.name], coarse) * scale
+    np.testing.assert_allclose(a[finite], b[finite], rtol=0, atol=allowed, err_msg=what)
+    z = as_float(zeros).astype("float64")
+    both = (a == 0) & (z == 0)
+    np.testing.assert_array_equal(np.signbit(a[both]), np.signbit(z[both]), err_msg=f"{what}: signs of zeros")

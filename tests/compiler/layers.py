@@ -1,0 +1,69 @@
+"""Each layer of `nn` in a typical configuration, with the shape of its input; `"i"` in front stands for integers below 7."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from chainrule import nn
+
+Make = Callable[[], nn.Module]
+
+IMAGE, ROWS, SEQUENCE = (2, 6, 7, 11), (7, 5), (3, 11, 6)
+
+ACTIVATIONS: dict[str, Make] = {
+    name: getattr(nn, name)
+    for name in (
+        "ReLU SELU SiLU Mish Hardsigmoid Hardswish Sigmoid Tanh LogSigmoid Softsign Tanhshrink LeakyReLU ELU CELU Hardtanh ReLU6 "
+        "GELU Softplus Softshrink Hardshrink PReLU"
+    ).split()
+}
+
+LAYERS: dict[str, tuple[Make, tuple]] = {
+    **{name: (make, ROWS) for name, make in ACTIVATIONS.items()},
+    "GELU of tanh": (lambda: nn.GELU(approximate="tanh"), ROWS),
+    "Threshold": (lambda: nn.Threshold(0.1, 20.0), ROWS),
+    "PReLU by channel": (lambda: nn.PReLU(6), IMAGE),
+    "GLU": (lambda: nn.GLU(1), IMAGE),
+    "Softmax": (lambda: nn.Softmax(1), IMAGE),
+    "LogSoftmax": (lambda: nn.LogSoftmax(-1), SEQUENCE),
+    "Softmin": (lambda: nn.Softmin(0), ROWS),
+    "Linear": (lambda: nn.Linear(5, 3), ROWS),
+    "Linear without bias": (lambda: nn.Linear(6, 13, bias=False), SEQUENCE),
+    "Linear of many": (lambda: nn.Linear(129, 70), (67, 129)),
+    "Conv1d": (lambda: nn.Conv1d(11, 5, 3, padding=1), SEQUENCE),
+    "Conv2d": (lambda: nn.Conv2d(6, 5, 3), IMAGE),
+    "Conv2d in strides": (lambda: nn.Conv2d(6, 5, (3, 2), stride=2, padding=(1, 0)), IMAGE),
+    "Conv2d dilated": (lambda: nn.Conv2d(6, 5, 2, dilation=2, padding="same"), IMAGE),
+    "Conv2d in groups": (lambda: nn.Conv2d(6, 4, 3, groups=2, bias=False), IMAGE),
+    "Conv2d by channel": (lambda: nn.Conv2d(6, 6, 3, groups=6), IMAGE),
+    "Dropout": (lambda: nn.Dropout(0.3), ROWS),
+    "Dropout1d": (lambda: nn.Dropout1d(0.3), SEQUENCE),
+    "Dropout2d": (lambda: nn.Dropout2d(0.3), IMAGE),
+    "Embedding": (lambda: nn.Embedding(7, 5), ("i", 3, 4)),
+    "Embedding with padding": (lambda: nn.Embedding(7, 5, padding_idx=2), ("i", 11)),
+    "Flatten": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(66, 2)), SEQUENCE),
+    "Unflatten": (lambda: nn.Unflatten(2, (2, 3)), SEQUENCE),
+    "Identity": (nn.Identity, ROWS),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(5), ROWS),
+    "BatchNorm1d, averages": (lambda: nn.BatchNorm1d(5, momentum=None), ROWS),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(6), IMAGE),
+    "BatchNorm3d": (lambda: nn.BatchNorm3d(3, affine=False), (2, 3, 2, 5, 7)),
+    "LayerNorm": (lambda: nn.LayerNorm(6), SEQUENCE),
+    "LayerNorm of images": (lambda: nn.LayerNorm((6, 7, 11)), IMAGE),
+    "GroupNorm": (lambda: nn.GroupNorm(3, 6), IMAGE),
+    "RMSNorm": (lambda: nn.RMSNorm(6), SEQUENCE),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), IMAGE),
+    "MaxPool2d overlapping": (lambda: nn.MaxPool2d(3, stride=2, padding=1), IMAGE),
+    "AvgPool2d": (lambda: nn.AvgPool2d(2, padding=1), IMAGE),
+    "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((3, 2)), IMAGE),
+    "LSTM": (lambda: nn.LSTM(6, 5, num_layers=2), SEQUENCE),
+    "LSTM, both ways": (lambda: nn.LSTM(6, 5, bidirectional=True, batch_first=True), SEQUENCE),
+    "LSTMCell": (lambda: nn.LSTMCell(5, 3), ROWS),
+    "network": (
+        lambda: nn.Sequential(
+            nn.Conv2d(6, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.2), nn.Flatten(),
+            nn.Linear(120, 17), nn.GELU(), nn.LayerNorm(17), nn.Linear(17, 3), nn.LogSoftmax(-1),
+        ),  # fmt: skip
+        IMAGE,
+    ),
+}

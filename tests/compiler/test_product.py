@@ -1,0 +1,551 @@
+"""Products against NumPy in float64: every view, size, finish and processor level.
+
+The reference of a product is einsum over the views that its axes describe, so any product can be
+checked; that the views of a convolution are those of a convolution is checked on its own.
+"""
+
+import ctypes
+import math
+import mmap
+
+import hypothesis
+import hypothesis.strategies as st
+import llvmlite.binding as llvm
+import numpy as np
+import pytest
+
+from chainrule.base.errors import ShapeError
+from chainrule.compiler.code import DOUBLE, FLOAT, HALF, PTR, module
+from chainrule.compiler.product import Axis, Finish, Product, Store, oriented, product, slices
+from chainrule.compiler.target import Target
+
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
+
+HOST = Target.host()
+TARGETS = {"host": HOST, "avx2": Target.level("avx2"), "baseline": Target.level("baseline")}
+DTYPES = {FLOAT: np.float32, DOUBLE: np.float64, HALF: np.float16}
+GUARD = 977.0  # what lies around C, and must still lie there afterwards
+
+
+@pytest.fixture(params=[name for name, t in TARGETS.items() if t.vector_bytes <= HOST.vector_bytes])
+def target(request):
+    return TARGETS[request.param]
+
+
+# ----------------------------------------------------------------------------------------- running
+
+
+def compiled(kernels, target):
+    """The kernels as functions that can be called; the engine keeps their code alive."""
+    code = llvm.parse_assembly(module([k.code for k in kernels]))
+    code.verify()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, jit=True
+    )
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(code, passes)
+    engine = llvm.create_mcjit_compiler(code, machine)
+    engine.finalize_object()
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
+    return engine, [kind(engine.get_function_address(k.code.name)) for k in kernels]
+
+
+def memory(bytes):
+    """Memory aligned as the runtime aligns it."""
+    raw = np.zeros(bytes + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + bytes]
+
+
+def run(p, a, b, others, target, finish, slices=1, threads=16):
+    """Pack and multiply: a, b and the others are addresses."""
+    tiles = product("f", p, target, finish, threads_hint=threads, slices=slices)
+    kernels = [k for k in (tiles.pack, tiles.main) if k is not None]
+    assert (tiles.pack is None) == (tiles.packed_bytes == 0)
+    engine, functions = compiled(kernels, target)
+    packed = memory(tiles.packed_bytes)
+    scratch = memory(max(k.scratch for k in kernels))
+    calls = []
+    if tiles.pack is not None:
+        calls.append((tiles.pack, [b, packed.ctypes.data]))
+        b = packed.ctypes.data
+    calls.append((tiles.main, [a, b, *others]))
+    for function, (kernel, addresses) in zip(functions, calls, strict=True):
+        arguments = (ctypes.c_void_p * len(addresses))(*addresses)
+        for task in reversed(range(kernel.tasks)):  # any order will do
+            function(ctypes.addressof(arguments), task, scratch.ctypes.data)
+    del engine
+
+
+def extent(strides, sizes):
+    """(elements before the first, elements from the first to the last and one) of a view."""
+    before = sum((n - 1) * -s for n, s in zip(sizes, strides, strict=True) if s < 0)
+    after = sum((n - 1) * s for n, s in zip(sizes, strides, strict=True) if s > 0)
+    return before, after + 1
+
+
+class Operand:
+    """Memory for an operand and the view of it that a product's axes describe."""
+
+    def __init__(self, axes, strides, dtype, fill):
+        sizes = [x.size for x in axes]
+        before, after = extent(strides, sizes)
+        self.memory = fill(before + after).astype(dtype)
+        self.view = np.lib.stride_tricks.as_strided(
+            self.memory[before:], sizes, [s * self.memory.itemsize for s in strides]
+        )
+
+    @property
+    def address(self):
+        return self.view.ctypes.data
+
+
+def operands(p, seed=0):
+    """Random A and B."""
+    fill, dtype = np.random.default_rng(seed).standard_normal, DTYPES[p.type]
+    in_a, in_b = [*p.batch, *p.m, *p.k], [*p.batch, *p.k, *p.n]
+    a = Operand(in_a, [x.a for x in in_a], dtype, fill)
+    return a, Operand(in_b, [x.b for x in in_b], dtype, fill)
+
+
+def reference(p, a, b):
+    """The product in float64, in the order batch, m, n."""
+    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    batch, m, n, k = ("".join([next(letters) for _ in group]) for group in (p.batch, p.m, p.n, p.k))
+    wide = np.float64
+    return np.einsum(
+        f"{batch}{m}{k},{batch}{k}{n}->{batch}{m}{n}",
+        a.view.astype(wide), b.view.astype(wide), optimize=True,
+    )  # fmt: skip
+
+
+def tolerance(p):
+    return (4e-7 if p.type == FLOAT else 1e-15) * 4 * math.sqrt(math.prod(x.size for x in p.k) + 8)
+
+
+def close(p, got, expected):
+    np.testing.assert_allclose(got, expected, rtol=tolerance(p), atol=tolerance(p))
+
+
+def check(p, target, slices=1, threads=16):
+    """Compute a product with Store, look around C, and return C."""
+    a, b = operands(p)
+    axes = [*p.batch, *p.m, *p.n]
+    strides = [x.c for x in axes]
+    _, length = extent(strides, [x.size for x in axes])
+    step = length + 5
+    guarded = np.full(slices * step + 64, GUARD, DTYPES[p.type])
+    place = guarded.ctypes.data + 32 * guarded.itemsize
+    run(p, a.address, b.address, [place], target, Store(p.type, step), slices, threads)
+    shape, itemsize = [x.size for x in axes], guarded.itemsize
+    view = np.lib.stride_tricks.as_strided(
+        guarded[32:], [slices, *shape], [step * itemsize, *[s * itemsize for s in strides]]
+    )
+    close(p, view.sum(0, dtype=np.float64), reference(p, a, b))
+    result = view.copy()
+    view[...] = GUARD
+    assert np.all(guarded == GUARD), "something was written outside of C"
+    return result
+
+
+# ----------------------------------------------------------------------------------- matrix products
+
+
+def matrices(m, n, k, a_turned=False, b_turned=False, c_turned=False, type=FLOAT, batch=()):
+    """C (m, n) = A (m, k) · B (k, n), each in row-major or column-major order."""
+    a = (1, m) if a_turned else (k, 1)
+    b = (1, k) if b_turned else (n, 1)
+    c = (1, m) if c_turned else (n, 1)
+    return Product(
+        type, tuple(batch), (Axis(m, a[0], 0, c[0]),), (Axis(n, 0, b[1], c[1]),),
+        (Axis(k, a[1], b[0], 0),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("b_turned", [False, True])
+@pytest.mark.parametrize("a_turned", [False, True])
+@pytest.mark.parametrize("sizes", [(37, 53, 29), (139, 83, 1229)])
+def test_any_transposition(sizes, a_turned, b_turned, target):
+    check(matrices(*sizes, a_turned, b_turned), target)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (1, 1, 1), (1, 1, 67), (1, 67, 1), (67, 1, 1), (1, 67, 61), (67, 1, 61), (67, 61, 1),
+        (2, 3, 5), (13, 10, 128), (16, 48, 32), (5, 17, 1024), (131, 16, 64), (199, 7, 3),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("b_turned", [False, True])
+def test_sizes(sizes, b_turned, target):
+    check(matrices(*sizes, b_turned=b_turned), target)
+
+
+def test_blocks_that_are_no_multiple_of_what_k_is(target):
+    check(matrices(7, 48, 1026), target)
+    check(matrices(1, 48, 1026), target)
+
+
+def test_blocks_of_vectors_along_k(target):
+    check(matrices(1, 3, 13001, b_turned=True), target)
+    check(matrices(1, 3, 13001, b_turned=True), target, slices=3)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9])
+def test_vectors_along_k(rows, target):
+    k = (Axis(3, 70, 67, 0), Axis(67, 1, 1, 0))
+    check(Product(FLOAT, (), (Axis(rows, 300, 0, 5),), (Axis(5, 0, 210, 1),), k), target)
+
+
+def test_c_in_column_major_order(target):
+    check(matrices(37, 41, 29, c_turned=True), target)
+    check(matrices(37, 41, 29, b_turned=True, c_turned=True), target)
+
+
+@pytest.mark.parametrize("b_turned", [False, True])
+def test_double(b_turned, target):
+    check(matrices(31, 43, 37, b_turned=b_turned, type=DOUBLE), target)
+    check(matrices(139, 29, 1229, True, b_turned, type=DOUBLE), target)
+
+
+@pytest.mark.parametrize("strides", [(1, 1), (0, 1), (1, 0), (0, 0)])
+@pytest.mark.parametrize("m", [11, 131])
+def test_batches(m, strides, target):
+    n, k = 19, 23
+    a, b = strides
+    batch = (Axis(3, 2 * a * m * k, 2 * b * k * n, 2 * m * n), Axis(2, a * m * k, b * k * n, m * n))
+    check(matrices(m, n, k, batch=batch), target)
+    check(matrices(m, n, k, b_turned=True, batch=batch), target)
+
+
+def test_many_small_ones_share_a_task():
+    p = matrices(4, 4, 4, batch=[Axis(3001, 16, 16, 16)])
+    assert product("f", p, HOST, Store(FLOAT)).main.tasks < 100
+    check(p, HOST)
+
+
+def test_a_batch_that_moves_with_one_operand_only(target):
+    p = matrices(131, 19, 23, b_turned=True, batch=[Axis(3, 131 * 23, 0, 131 * 19)])
+    tiles = product("f", p, target, Store(FLOAT))
+    assert tiles.packed_bytes < 2 * 4 * 23 * 32  # B is packed once, not once a batch
+    check(p, target)
+
+
+def test_an_outer_product_and_a_sum(target):
+    p = matrices(7, 19, 1)
+    check(Product(FLOAT, (), p.m, p.n, ()), target)
+    check(Product(FLOAT, (), (), (), (Axis(1031, 1, 2, 0),)), target)
+
+
+def test_b_that_does_not_move_with_k(target):
+    check(
+        Product(FLOAT, (), (Axis(131, 23, 0, 37),), (Axis(37, 0, 2, 1),), (Axis(23, 1, 0, 0),)),
+        target,
+    )
+
+
+# ----------------------------------------------------------------------------------- convolutions
+
+
+def convolution(images, height, width, ci, co, kernel, stride=1, dilation=1, groups=1):
+    """y (images, oy, ox, co) from a padded x (images, height, width, ci) and w (co, ci/groups, ky, kx)."""
+    ky, kx = kernel
+    oy = (height - dilation * (ky - 1) - 1) // stride + 1
+    ox = (width - dilation * (kx - 1) - 1) // stride + 1
+    gi, go, taps = ci // groups, co // groups, ky * kx
+    m = (
+        Axis(images, height * width * ci, 0, oy * ox * co),
+        Axis(oy, stride * width * ci, 0, ox * co),
+        Axis(ox, stride * ci, 0, co),
+    )
+    k = (
+        Axis(ky, dilation * width * ci, kx, 0),
+        Axis(kx, dilation * ci, 1, 0),
+        Axis(gi, 1, taps, 0),
+    )
+    group = (Axis(groups, gi, go * gi * taps, go),)
+    return Product(FLOAT, group, m, (Axis(go, 0, gi * taps, 1),), k)
+
+
+def weight_gradient(images, height, width, ci, co, kernel, stride=1):
+    """dw (co, ci, ky, kx) from the padded x and dy (images, oy, ox, co)."""
+    ky, kx = kernel
+    oy, ox = (height - ky) // stride + 1, (width - kx) // stride + 1
+    m = (Axis(ky, width * ci, 0, kx), Axis(kx, ci, 0, 1), Axis(ci, 1, 0, ky * kx))
+    k = (
+        Axis(images, height * width * ci, oy * ox * co, 0),
+        Axis(oy, stride * width * ci, ox * co, 0),
+        Axis(ox, stride * ci, co, 0),
+    )
+    return Product(FLOAT, (), m, (Axis(co, 0, 1, ci * ky * kx),), k)
+
+
+def input_gradient(images, height, width, ci, co, kernel):
+    """dx (images, height, width, ci) from a dy padded by ky − 1 and kx − 1, and flipped taps of w."""
+    ky, kx = kernel
+    rows, columns = height + ky - 1, width + kx - 1
+    m = (
+        Axis(images, rows * columns * co, 0, height * width * ci),
+        Axis(height, columns * co, 0, width * ci),
+        Axis(width, co, 0, ci),
+    )
+    k = (Axis(ky, columns * co, -kx, 0), Axis(kx, co, -1, 0), Axis(co, 1, ci * ky * kx, 0))
+    return Product(FLOAT, (), m, (Axis(ci, 0, ky * kx, 1),), k)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (2, 10, 9, 5, 7, (3, 3)),
+        (3, 11, 12, 3, 19, (3, 2), 2),
+        (2, 13, 11, 6, 8, (2, 3), 1, 2, 2),
+        (2, 6, 6, 67, 70, (3, 3)),
+        (2, 6, 5, 523, 5, (3, 2)),  # blocks within the innermost of three axes
+        (1, 9, 9, 8, 8, (3, 3), 1, 1, 8),
+    ],
+)
+def test_convolutions(sizes, target):
+    check(convolution(*sizes), target)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_the_gradient_of_a_weight(stride, target):
+    p = weight_gradient(3, 11, 9, 5, 19, (3, 2), stride)
+    for q in (p, p.swapped()):
+        check(q, target)
+        check(q, target, slices=2)
+
+
+@pytest.mark.parametrize("sizes", [(2, 5, 7, 3, 11, (3, 2)), (9, 4, 4, 21, 34, (3, 3))])
+def test_the_gradient_of_an_input(sizes, target):
+    check(input_gradient(*sizes), target)
+
+
+def test_the_views_are_those_of_a_convolution():
+    images, height, width, ci, co, stride = 2, 9, 7, 3, 5, 2
+    p = convolution(images, height, width, ci, co, (3, 3), stride)
+    a, b = operands(p)
+    x = a.memory.reshape(images, height, width, ci).astype(np.float64)
+    w = b.memory.reshape(co, ci, 3, 3).astype(np.float64)
+    y = np.zeros((images, 4, 3, co))
+    for i in range(3):
+        for j in range(3):
+            y += x[:, i : i + 7 : stride, j : j + 5 : stride] @ w[:, :, i, j].T
+    result = check(p, HOST)
+    close(p, result.reshape(y.shape), y)
+
+
+# ----------------------------------------------------------------------------------- any product
+
+
+@st.composite
+def products(draw):
+    """A product of few axes: every operand has them in an order of its own, some with gaps, some
+    running backward, some that it does not move with."""
+    groups = [draw(st.lists(st.integers(1, 9), max_size=n)) for n in (2, 3, 2, 3)]
+    present = {"a": (0, 1, 3), "b": (0, 2, 3), "c": (0, 1, 2)}
+    strides = {}
+    for name, members in present.items():
+        places = [(g, k) for g in members for k in range(len(groups[g]))]
+        step = 1
+        for g, k in draw(st.permutations(places)):
+            strides[name, g, k] = step
+            step *= groups[g][k] + draw(st.sampled_from([0, 0, 0, 1]))
+            if name != "c":
+                strides[name, g, k] *= draw(st.sampled_from([1, 1, 1, 1, -1, 0]))
+    axes = [
+        tuple([Axis(n, *[strides.get((o, g, k), 0) for o in "abc"]) for k, n in enumerate(sizes)])
+        for g, sizes in enumerate(groups)
+    ]
+    return Product(draw(st.sampled_from([FLOAT, DOUBLE])), *axes)
+
+
+@hypothesis.given(products(), st.sampled_from(list(TARGETS)), st.integers(1, 3))
+def test_any_product(p, level, slices):
+    target = TARGETS[level]
+    hypothesis.assume(target.vector_bytes <= HOST.vector_bytes)
+    check(p, target, slices)
+
+
+# ----------------------------------------------------------------------------------- finishes
+
+
+class BiasAndRelu(Finish):
+    """max(sum + bias[n], 0), written with the number of the slice before."""
+
+    def __init__(self, type, c_strides, bias_strides):
+        self.type, self.c_strides, self.bias_strides = type, c_strides, bias_strides
+        self.sites = 0
+
+    def enter(self, c, arguments):
+        self.c_place = c.load(PTR, c.at(arguments, 2, 8))
+        self.bias = c.load(PTR, c.at(arguments, 3, 8))
+
+    def store(self, c, batch, m, n, value, mask):
+        self.sites += 1
+        size, place, bias = self.type.bytes, self.c_place, self.bias
+        for index, stride in zip([*batch, *m, *n], self.c_strides, strict=True):
+            place = c.at(place, index, stride * size)
+        for index, stride in zip(n, self.bias_strides, strict=True):
+            bias = c.at(bias, index, stride * size)
+        value = c.fadd(value, c.load(value.type, bias, mask, size))
+        positive = c.fcmp("ogt", value, c.const(0, value.type))
+        c.store(c.select(positive, value, c.const(0, value.type)), place, mask, size)
+
+
+@pytest.mark.parametrize("type", [FLOAT, DOUBLE])
+@pytest.mark.parametrize("length", [29, 1300])
+@pytest.mark.parametrize("columns", [(3, 21), (3, 32), (64,), (5,)])
+def test_a_finish_of_ones_own(columns, length, type, target):
+    m, n, k = (3, 7), columns, length
+    rows, width = math.prod(m), math.prod(n)
+    n_strides = [math.prod(n[i + 1 :]) for i in range(len(n))]
+    p = Product(
+        type,
+        (Axis(2, rows * k, 0, rows * width),),
+        (Axis(m[0], m[1] * k, 0, m[1] * width), Axis(m[1], k, 0, width)),
+        tuple([Axis(size, 0, s * k, s) for size, s in zip(n, n_strides, strict=True)]),
+        (Axis(k, 1, 1, 0),),
+    )
+    a, b = operands(p)
+    bias = np.random.default_rng(1).standard_normal(n).astype(DTYPES[type])
+    wider = np.full((2, *m, *n[:-1], n[-1] + 3), GUARD, DTYPES[type])
+    c = wider[..., : n[-1]]  # with gaps, so that a vector may not run on into the next row
+    c_strides = [s // c.itemsize for s in c.strides]
+    finish = BiasAndRelu(type, c_strides, n_strides)
+    run(p, a.address, b.address, [c.ctypes.data, bias.ctypes.data], target, finish)
+    close(p, c, np.maximum(reference(p, a, b) + bias, 0))
+    assert np.all(wider[..., n[-1] :] == GUARD)
+    assert finish.sites <= 2  # however many kinds of tiles there are
+
+
+def test_a_finish_is_given_the_slice(target):
+    p = matrices(19, 23, 1300)
+    a, b = operands(p)
+    bias, c = np.zeros(23, np.float32), np.full((4, 19, 23), np.nan, np.float32)
+    finish = BiasAndRelu(FLOAT, [19 * 23, 23, 1], [1])
+    run(p, a.address, b.address, [c.ctypes.data, bias.ctypes.data], target, finish, slices=4)
+    parts = np.stack([a.view[:, s : s + 325] @ b.view[s : s + 325] for s in range(0, 1300, 325)])
+    close(p, c, np.maximum(parts, 0))
+
+
+def test_sums_are_rounded_to_what_c_holds():
+    p = matrices(13, 37, 29)
+    a, b = operands(p)
+    c = np.zeros((13, 37), np.float16)
+    run(p, a.address, b.address, [c.ctypes.data], HOST, Store(HALF))
+    np.testing.assert_allclose(c, reference(p, a, b), rtol=1e-3, atol=1e-3)
+
+
+def test_infinities_stay_in_their_row_and_column(target):
+    p = matrices(21, 35, 19, b_turned=True)
+    a, b = operands(p)
+    a.view[4, 3], b.view[7, 30] = np.inf, np.nan
+    c = np.zeros((21, 35), np.float32)
+    run(p, a.address, b.address, [c.ctypes.data], target, Store(FLOAT))
+    strange = ~np.isfinite(c)
+    assert strange[4].all() and strange[:, 30].all() and strange.sum() == 21 + 35 - 1
+
+
+# ----------------------------------------------------------------------------------- slices, threads
+
+
+def test_slices_where_c_is_small_and_k_is_long():
+    assert slices(matrices(32, 9, 50176)) > 4
+    assert slices(matrices(384, 384, 2048)) == 1
+    assert slices(matrices(32, 32, 300)) == 1
+    assert slices(Product(FLOAT, (), (), (), ())) == 1
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7, 40])
+def test_slices_add_up(parts, target):
+    check(matrices(21, 35, 1201, True), target, slices=parts)
+    check(matrices(21, 35, 23, True), target, slices=parts)  # more slices than steps: some are zero
+    check(matrices(1, 5, 1201, b_turned=True), target, slices=parts)
+
+
+@pytest.mark.parametrize("p", [matrices(199, 211, 701), weight_gradient(5, 11, 9, 5, 19, (3, 2))])
+def test_the_number_of_threads_does_not_change_a_bit(p):
+    results = [check(p, HOST, slices=2, threads=threads) for threads in (1, 3, 64)]
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+
+
+def test_large_work_is_shared():
+    tiles = product("f", matrices(2048, 384, 1536), HOST, Store(FLOAT))
+    assert tiles.pack is not None and tiles.pack.tasks >= 16 and tiles.main.tasks >= 16
+
+
+def test_long_sums_are_as_exact_as_blocks_make_them():
+    k = 100_000
+    p = Product(FLOAT, (), (Axis(1, 0, 0, 0),), (Axis(16, 0, 1, 1),), (Axis(k, 1, 16, 0),))
+    a, b = np.ones(k, np.float32), np.full((k, 16), 0.1, np.float32)
+    c = np.zeros(16, np.float32)
+    run(p, a.ctypes.data, b.ctypes.data, [c.ctypes.data], HOST, Store(FLOAT))
+    exact = k * float(np.float32(0.1))
+    naive = np.add.accumulate(b[:, 0])[-1]
+    assert np.all(abs(c - exact) < 0.02 * abs(naive - exact))
+
+
+# ----------------------------------------------------------------------------------- memory
+
+
+@pytest.fixture
+def at_the_end_of_memory():
+    """Copies arrays to where the next byte cannot be read."""
+    maps = []
+
+    def place(array):
+        page = mmap.PAGESIZE
+        pages = -(-array.nbytes // page)
+        region = mmap.mmap(-1, (pages + 1) * page)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(region))
+        protect = ctypes.CDLL(None).mprotect
+        protect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        assert protect(start + pages * page, page, 0) == 0
+        maps.append((region, start, pages, protect))
+        address = start + pages * page - array.nbytes
+        ctypes.memmove(address, array.ctypes.data, array.nbytes)
+        return address
+
+    yield place
+    for _, start, pages, protect in maps:
+        protect(start + pages * mmap.PAGESIZE, mmap.PAGESIZE, 3)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mprotect"), reason="no mprotect here")
+@pytest.mark.parametrize("b_turned", [False, True])
+@pytest.mark.parametrize("sizes", [(5, 37, 19), (131, 37, 19), (131, 37, 16), (3, 5, 7)])
+def test_nothing_is_read_beyond_an_operand(sizes, b_turned, target, at_the_end_of_memory):
+    p = matrices(*sizes, b_turned=b_turned)
+    a, b = operands(p)
+    c = np.zeros(sizes[:2], np.float32)
+    places = [at_the_end_of_memory(x.memory) for x in (a, b)]
+    run(p, *places, [c.ctypes.data], target, Store(FLOAT))
+    close(p, c, reference(p, a, b))
+
+
+# ----------------------------------------------------------------------------------- choices, errors
+
+
+def test_the_vectored_operand_is_that_whose_axis_lies_side_by_side():
+    p = matrices(64, 300, 128)
+    assert oriented(p, HOST) == (p, False)
+    assert oriented(p.swapped(), HOST) == (p, True)
+    narrow = matrices(300, 1, 128)
+    assert oriented(narrow, HOST)[1] is False  # the column would have to be transposed
+    row = matrices(1, 300, 128)
+    assert oriented(row.swapped(), HOST) == (row, True)
+    assert p.swapped().swapped() == p
+
+
+def test_what_a_product_refuses():
+    one = (Axis(2, 1, 0, 1),)
+    with pytest.raises(ShapeError, match="an axis of k has size 0, not ≥ 1"):
+        Product(FLOAT, (), one, (), (Axis(0, 1, 1, 0),))
+    with pytest.raises(
+        ShapeError, match="B does not have the axes of m, but its stride is 5 there"
+    ):
+        Product(FLOAT, (), (Axis(2, 1, 5, 1),), (), ())
