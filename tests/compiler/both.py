@@ -32,14 +32,20 @@ class Both:
         self.program, self.donated = program, donated
         self.native = Native(program, donated, target)
         self.coarse: dict[int | None, float] = {}  # the coarsest tolerance of what leads to a value
-        self.summed: set[int | None] = set()  # what sums of products lead to: a zero's sign is their order's
+        self.summed: set[int | None] = (
+            set()
+        )  # what sums of products lead to: a zero's sign is their order's
         for v in program.inputs:
             self.coarse[v.id] = TOLERANCE.get(v.spec.dtype.name, 0)
         for eq in program.equations:
             for v in eq.outputs:
                 before = [self.coarse[x.id] for x in eq.inputs if isinstance(x, Var)]
-                self.coarse[v.id] = max([TOLERANCE.get(v.spec.dtype.name, 0), *before, _summing(eq)])
-                if eq.op.kind.name in ("contract", "window") or any([x.id in self.summed for x in eq.inputs if isinstance(x, Var)]):
+                self.coarse[v.id] = max(
+                    [TOLERANCE.get(v.spec.dtype.name, 0), *before, _summing(eq)]
+                )
+                if eq.op.kind.name in ("contract", "window") or any(
+                    [x.id in self.summed for x in eq.inputs if isinstance(x, Var)]
+                ):
                     self.summed.add(v.id)
 
     def run(self, values: Sequence[Any], into: Sequence[Any]) -> list[np.ndarray]:
@@ -54,7 +60,9 @@ class Both:
             else:
                 name = getattr(self.program.outputs[k], "id", None)
                 reference = found[k] if name in self.summed else zeros[k]
-                assert_agree(found[k], expected[k], reference, f"output {k}", self.coarse.get(name, 0))
+                assert_agree(
+                    found[k], expected[k], reference, f"output {k}", self.coarse.get(name, 0)
+                )
         written = set(self.donated.values())
         for k, (v, b) in enumerate(zip(values, before, strict=True)):
             if k not in written:
@@ -92,4 +100,6 @@ def assert_agree(
     np.testing.assert_allclose(a[finite], b[finite], rtol=0, atol=allowed, err_msg=what)
     z = as_float(zeros).astype("float64")
     both = (a == 0) & (z == 0)
-    np.testing.assert_array_equal(np.signbit(a[both]), np.signbit(z[both]), err_msg=f"{what}: signs of zeros")
+    np.testing.assert_array_equal(
+        np.signbit(a[both]), np.signbit(z[both]), err_msg=f"{what}: signs of zeros"
+    )

@@ -59,11 +59,14 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
     "LSTM": (lambda: nn.LSTM(6, 5, num_layers=2), SEQUENCE),
     "LSTM, both ways": (lambda: nn.LSTM(6, 5, bidirectional=True, batch_first=True), SEQUENCE),
     "LSTMCell": (lambda: nn.LSTMCell(5, 3), ROWS),
-    "network": (
-        lambda: nn.Sequential(
-            nn.Conv2d(6, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.2), nn.Flatten(),
-            nn.Linear(120, 17), nn.GELU(), nn.LayerNorm(17), nn.Linear(17, 3), nn.LogSoftmax(-1),
-        ),  # fmt: skip
-        IMAGE,
-    ),
+    "network": (lambda: network(), IMAGE),
 }
+
+
+def network() -> nn.Module:
+    """Layers one after another, as they are used."""
+    return nn.Sequential(
+        *[nn.Conv2d(6, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(inplace=True)],
+        *[nn.MaxPool2d(2), nn.Dropout(0.2), nn.Flatten(), nn.Linear(120, 17), nn.GELU()],
+        *[nn.LayerNorm(17), nn.Linear(17, 3), nn.LogSoftmax(-1)],
+    )

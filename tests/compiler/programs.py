@@ -17,7 +17,6 @@ from chainrule.base import dtypes
 from chainrule.base.errors import ChainruleError
 from chainrule.graph import Equation, Literal, Program, Var
 from chainrule.graph.specs import output_specs
-from chainrule.ops import Spec
 
 SIZES = (1, 1, 2, 3, 5, 7, 11, 13, 15, 16, 17, 31, 64, 97)
 LONG = ((4097,), (5000,), (3, 4097), (4096, 2), (129, 130), (2, 2, 2053), (16, 16, 17), (70001,))
@@ -28,8 +27,9 @@ KINDS = (dtypes.float32,) * 8 + (dtypes.float64, dtypes.float64, dtypes.float16,
 class Large(Builder):
     """A program being drawn, of values that may be large."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, most: int = ELEMENTS):
         super().__init__(seed)
+        self.most = most
         self.exact: set[int] = set()
 
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +65,7 @@ class Large(Builder):
             specs = output_specs(op, known, attrs)
         except (ChainruleError, ValueError, IndexError, TypeError):
             return None
-        if any([math.prod(s.shape) > ELEMENTS for s in specs]):
+        if any([math.prod(s.shape) > self.most for s in specs]):
             return None
         outputs = [Var(s) for s in specs]
         eq = Equation(op, operands, attrs, outputs, None)
@@ -76,7 +76,9 @@ class Large(Builder):
         moved = op.kind.name in ("view", "gather", "concat") or op.name in MOVES
         whole = [v for v in operands if isinstance(v, Var)]
         for v in outputs:
-            if v.spec.dtype.category != dtypes.FLOATING or (moved and all([w.id in self.exact for w in whole])):
+            if v.spec.dtype.category != dtypes.FLOATING or (
+                moved and all([w.id in self.exact for w in whole])
+            ):
                 self.exact.add(v.id)
         return outputs[0]
 
@@ -103,7 +105,11 @@ class Large(Builder):
 
     def fixed(self, ndim: int = 0) -> Var | None:
         """An exact value."""
-        found = [v for v in self.values if v.id in self.exact and v.spec.ndim >= ndim and math.prod(v.spec.shape)]
+        found = [
+            v
+            for v in self.values
+            if v.id in self.exact and v.spec.ndim >= ndim and math.prod(v.spec.shape)
+        ]
         return self.pick(found) if found else None
 
     def axis(self, x: Var) -> int:
@@ -111,14 +117,18 @@ class Large(Builder):
         return int(self.rng.integers(x.spec.ndim))
 
 
-MOVES = frozenset("clone cast flip tril triu pad stack cat where scatter view_scatter amax amin maximum minimum neg abs".split())
+MOVES = frozenset(
+    "clone cast flip tril triu pad stack cat where scatter view_scatter amax amin maximum minimum neg abs".split()
+)
 
 
 # ---------------------------------------------------------------------------------------------------------- elements
 
 
 def bounded(b: Large):
-    name = b.pick("tanh sigmoid sin cos erf exp square abs neg sqrt log1p reciprocal rsqrt expm1 log".split())
+    name = b.pick(
+        "tanh sigmoid sin cos erf exp square abs neg sqrt log1p reciprocal rsqrt expm1 log".split()
+    )
     x = b.floating()
     if name in ("sqrt", "log1p", "reciprocal", "rsqrt", "log", "exp", "expm1"):
         x = b.emit(ops.sin, x)
@@ -130,7 +140,11 @@ def bounded(b: Large):
 
 def mixed(b: Large):
     x, y = b.emit(ops.tanh, b.floating()), b.floating()
-    b.emit(b.pick((ops.add, ops.sub, ops.mul, ops.maximum, ops.minimum)), x, b.pick((y, Literal(0.7), Literal(2))))
+    b.emit(
+        b.pick((ops.add, ops.sub, ops.mul, ops.maximum, ops.minimum)),
+        x,
+        b.pick((y, Literal(0.7), Literal(2))),
+    )
 
 
 def across(b: Large):
@@ -164,7 +178,13 @@ def chosen(b: Large):
 def converted(b: Large):
     x = b.fixed() if b.rng.random() < 0.6 else None
     if x is not None:
-        b.emit(ops.cast, x, dtype=b.pick((*KINDS, dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.bool_, dtypes.int8)))
+        b.emit(
+            ops.cast,
+            x,
+            dtype=b.pick(
+                (*KINDS, dtypes.int64, dtypes.int32, dtypes.uint8, dtypes.bool_, dtypes.int8)
+            ),
+        )
     else:
         b.emit(ops.cast, b.floating(), dtype=b.pick(KINDS))
 
@@ -174,7 +194,18 @@ def whole_numbers(b: Large):
     if x is None:
         return
     x = b.emit(ops.cast, x, dtype=b.pick((dtypes.int64, dtypes.int32)))
-    op = b.pick((ops.add, ops.mul, ops.sub, ops.remainder, ops.floor_divide, ops.maximum, ops.bitwise_and, ops.bitwise_xor))
+    op = b.pick(
+        (
+            ops.add,
+            ops.mul,
+            ops.sub,
+            ops.remainder,
+            ops.floor_divide,
+            ops.maximum,
+            ops.bitwise_and,
+            ops.bitwise_xor,
+        )
+    )
     b.emit(op, x, Literal(b.pick((3, -2, 7))))
 
 
@@ -188,15 +219,16 @@ def created(b: Large):
     if kind == 0:
         b.emit(ops.full, shape=shape, value=b.pick((0.0, 1.0, 0.5)), dtype=b.pick(KINDS))
     elif kind == 1:
-        x = b.emit(ops.arange, start=b.pick((0, 3)), step=b.pick((1, 2)), count=math.prod(shape), dtype=b.pick((dtypes.int64, dtypes.int32)))
+        kind, n = b.pick((dtypes.int64, dtypes.int32)), math.prod(shape)
+        x = b.emit(ops.arange, start=b.pick((0, 3)), step=b.pick((1, 2)), count=n, dtype=kind)
         b.emit(ops.view, x, shape=shape)
     else:
         b.emit(ops.eye, rows=b.pick(SIZES), columns=b.pick(SIZES), dtype=dtypes.float32)
 
 
 def drawn(b: Large):
-    state = b.inputs[0]
-    b.emit(b.pick((ops.uniform, ops.normal)), state, shape=b.shape(), dtype=b.pick((dtypes.float32, dtypes.float64)), skip=int(b.rng.integers(3)))
+    op, kind = b.pick((ops.uniform, ops.normal)), b.pick((dtypes.float32, dtypes.float64))
+    b.emit(op, b.inputs[0], shape=b.shape(), dtype=kind, skip=int(b.rng.integers(3)))
 
 
 # ------------------------------------------------------------------------------------------------------------- views
@@ -234,7 +266,14 @@ def sliced(b: Large):
         b.emit(ops.select, x, dim=d, index=int(b.rng.integers(n)))
         return
     start = int(b.rng.integers(0, n))
-    b.emit(ops.slice_, x, dim=d, start=start, stop=int(b.rng.integers(start + 1, n + 1)), step=b.pick((1, 1, 2, 3)))
+    b.emit(
+        ops.slice_,
+        x,
+        dim=d,
+        start=start,
+        stop=int(b.rng.integers(start + 1, n + 1)),
+        step=b.pick((1, 1, 2, 3)),
+    )
 
 
 def expanded(b: Large):
@@ -273,7 +312,12 @@ def counted(b: Large):
     if x is not None:
         x = b.emit(ops.gt, x, Literal(0))
         if x is not None:
-            b.emit(b.pick((ops.sum, ops.any, ops.all, ops.amax)), x, dim=axes(b, x), keepdim=bool(b.rng.integers(2)))
+            b.emit(
+                b.pick((ops.sum, ops.any, ops.all, ops.amax)),
+                x,
+                dim=axes(b, x),
+                keepdim=bool(b.rng.integers(2)),
+            )
 
 
 def centred(b: Large):
@@ -302,7 +346,12 @@ def normalized(b: Large):
 def extreme_place(b: Large):
     x = b.fixed(1)
     if x is not None:
-        b.emit(b.pick((ops.argmax, ops.argmin, ops.max_along, ops.min_along)), x, dim=b.axis(x), keepdim=bool(b.rng.integers(2)))
+        b.emit(
+            b.pick((ops.argmax, ops.argmin, ops.max_along, ops.min_along)),
+            x,
+            dim=b.axis(x),
+            keepdim=bool(b.rng.integers(2)),
+        )
 
 
 def running_sum(b: Large):
@@ -336,7 +385,13 @@ def contracted(b: Large):
     letters = "abc"[: x.spec.ndim]
     other = "".join([ch for ch in b.rng.permutation(list(letters)) if b.rng.random() < 0.7]) + "z"
     size = dict(zip(letters, x.spec.shape, strict=True)) | {"z": b.pick(SIZES)}
-    out = "".join([ch for ch in b.rng.permutation([*letters, "z"]) if ch not in other[:-1] or b.rng.random() < 0.4])
+    out = "".join(
+        [
+            ch
+            for ch in b.rng.permutation([*letters, "z"])
+            if ch not in other[:-1] or b.rng.random() < 0.4
+        ]
+    )
     if math.prod([size[ch] for ch in set(letters) | set(other)]) > 1 << 20:
         return
     w = b.floats(tuple([size[ch] for ch in other]), x.spec.dtype)
@@ -396,7 +451,12 @@ def looked_up(b: Large):
     if how == 0:
         b.emit(ops.index, x, b.integers(b.pick(((), (5,), (2, 3), (40,))), -n, n), dims=(d,))
     elif how == 1:
-        at = tuple([int(b.rng.integers(1, m + 1)) if k != d else b.pick((1, 4, 19)) for k, m in enumerate(x.spec.shape)])
+        at = tuple(
+            [
+                int(b.rng.integers(1, m + 1)) if k != d else b.pick((1, 4, 19))
+                for k, m in enumerate(x.spec.shape)
+            ]
+        )
         b.emit(ops.gather, x, b.integers(at, 0, n), dim=d)
     elif x.spec.ndim == 2:
         b.emit(ops.embedding, x, b.integers(b.pick(((), (5,), (2, 3), (40,))), 0, x.spec.shape[0]))
@@ -413,9 +473,16 @@ def added_at(b: Large):
         shape = (*x.spec.shape[:d], count, *x.spec.shape[d + 1 :])
         values = b.floats(shape, x.spec.dtype)
         accumulate = bool(b.rng.integers(2))
-        b.emit(ops.index_put, x, values, b.integers((count,), -n, n), dims=(d,), accumulate=accumulate)
+        b.emit(
+            ops.index_put, x, values, b.integers((count,), -n, n), dims=(d,), accumulate=accumulate
+        )
     else:
-        at = tuple([int(b.rng.integers(1, m + 1)) if k != d else b.pick((1, 4, 19)) for k, m in enumerate(x.spec.shape)])
+        at = tuple(
+            [
+                int(b.rng.integers(1, m + 1)) if k != d else b.pick((1, 4, 19))
+                for k, m in enumerate(x.spec.shape)
+            ]
+        )
         source = b.floats(at, x.spec.dtype)
         b.emit(b.pick((ops.scatter_add, ops.scatter)), x, b.integers(at, 0, n), source, dim=d)
 
@@ -437,8 +504,3 @@ def large_program(seed: int) -> tuple[Program, list]:
         b.pick(STEPS)(b)
     outputs = [b.values[int(k)] for k in b.rng.integers(0, len(b.values), 3)] + b.values[-2:]
     return Program(b.inputs, b.equations, outputs), b.feed
-
-
-def specs_of(values: list) -> list[Spec]:
-    """Shapes and dtypes of values."""
-    return [v.spec for v in values]

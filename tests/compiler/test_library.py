@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.base.errors import ChainruleError
-from chainrule.compiler import library
+from chainrule.compiler import kept, library, toolchain
 from chainrule.compiler.code import FLOAT, I64, PTR, Code, module
 from chainrule.compiler.library import Library
 from chainrule.compiler.target import Target
@@ -38,10 +38,11 @@ def called(made: Library, x: int, name: str = "adding") -> int:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """An empty folder for machine code that does not exist yet."""
+    Target.host()  # what is known of the machine is kept elsewhere
     place = tmp_path / "not" / "there"
     monkeypatch.setenv("CHAINRULE_CACHE", str(place))
-    monkeypatch.setattr(library, "_warned", set())
-    monkeypatch.setattr(library, "_written", {})
+    monkeypatch.setattr(kept, "_warned", set())
+    monkeypatch.setattr(kept, "_written", {})
     return place
 
 
@@ -150,7 +151,7 @@ def test_memory_is_given_back(folder):
 
 
 def test_compiling_leaves_nothing_behind(folder, monkeypatch):
-    monkeypatch.setattr(library, "remember", lambda name, code: None)
+    monkeypatch.setattr(kept, "remember", lambda name, code: None)
     for n in range(50):
         Library(adding(n))
     before = resident()
@@ -201,11 +202,11 @@ def test_the_key_is_all_that_code_depends_on(folder, monkeypatch):
     Library(adding(2), Target.level("baseline"))
     assert not Library(adding(3), Target.level("baseline")).from_cache
     assert not Library(adding(2), Target.level("avx2")).from_cache
-    monkeypatch.setattr(library.llvmlite, "__version__", "0.0")
+    monkeypatch.setattr(toolchain, "version", lambda: "0.0")
     assert not Library(adding(2), Target.level("baseline")).from_cache
     monkeypatch.undo()
     monkeypatch.setenv("CHAINRULE_CACHE", str(folder))
-    monkeypatch.setattr(library, "FORMAT", "chainrule code 0")
+    monkeypatch.setattr(kept, "FORMAT", "chainrule code 0")
     assert not Library(adding(2), Target.level("baseline")).from_cache
     assert len(entries(folder)) == 5
 
@@ -218,7 +219,7 @@ def flipped(entry: bytes, k: int) -> bytes:
 DAMAGES = {
     "empty": lambda entry: b"",
     "cut in the head": lambda entry: entry[:50],
-    "head alone": lambda entry: entry[: len(library._head("0" * 64, b""))],
+    "head alone": lambda entry: entry[: len(kept._head("0" * 64, b""))],
     "cut in the code": lambda entry: entry[:-1],
     "too long": lambda entry: entry + b"\0",
     "a bit of the format": lambda entry: flipped(entry, 0),
@@ -354,8 +355,8 @@ def test_the_least_recently_used_go_first(folder, monkeypatch):
     (folder / ".left-by-a-process-that-died").write_bytes(bytes(100))
     os.utime(folder / ".left-by-a-process-that-died", (0, 0))
     assert Library(adding(0)).from_cache  # used just now
-    monkeypatch.setattr(library, "LIMIT", 4 * size)
+    monkeypatch.setattr(kept, "LIMIT", 4 * size)
     Library(adding(5))
-    assert sum([e.stat().st_size for e in entries(folder)]) <= library.LIMIT
-    kept = [n for n in range(6) if library.recall(library.entry_name(adding(n), Target.host()))]
-    assert kept == [0, 3, 4, 5]
+    assert sum([e.stat().st_size for e in entries(folder)]) <= kept.LIMIT
+    left = [n for n in range(6) if kept.recall(library.entry_name(adding(n), Target.host()))]
+    assert left == [0, 3, 4, 5]

@@ -11,7 +11,8 @@ from compiler.both import Both
 from graph.random_scans import random_scan
 
 import chainrule as cr
-from chainrule.compiler import scanning
+from chainrule.compiler import native, scanning
+from chainrule.compiler.runtime import Runtime
 from chainrule.compiler.target import Target
 from chainrule.graph.traced import TracedFunction
 
@@ -159,10 +160,10 @@ def test_constants_are_prepared_once():
 
         return cr.scan(body, (h,), (xs,))
 
-    native = check(f, h, xs, w)
-    per_step = sum(s.loop is not None for s in native.steps) / T
+    made = check(f, h, xs, w)
+    per_step = sum(s.loop is not None for s in made.steps) / T
     assert per_step == 1
-    assert any(s.packs and s.loop is None for s in native.steps)
+    assert any(s.packs and s.loop is None for s in made.steps)
 
 
 def test_arrays_and_numbers_inside():
@@ -235,6 +236,21 @@ def test_too_long_a_schedule(monkeypatch):
         check(lambda h, xs, w: cr.scan(tanh_step(w), (h,), (xs,)), h, xs, w, loops=0, hosts=1)
 
 
+def test_steps_wait_for_what_they_need():
+    """One level for each step of a chain, whose last is over before the loop's results are read; steps that need nothing of each
+    other share a level.
+    """
+    h, xs, w = arrays((B, C), (T, B, C), (C, C))
+    made = check(lambda h, xs, w: cr.scan(tanh_step(w), (h,), (xs,))[1][0] * 2, h, xs, w)
+    assert [s.level for s in made.steps] == [*range(T + 2)]  # the weight is packed first
+
+    def apart(h, xs, w):
+        return cr.scan(lambda c, x: ((x[0] * 2,), (x[0] @ w,)), (h,), (xs,))
+
+    made = check(apart, h, xs, w)
+    assert len({s.level for s in made.steps if s.loop is not None}) < T
+
+
 # ------------------------------------------------------------------------------------------------------ in larger programs
 
 
@@ -273,7 +289,10 @@ def test_a_carry_that_forgets():
             h.copy_(last)
         return ys
 
-    check(f, xs, times=3)
+    made = check(f, xs, times=3)
+    assert (
+        made.donated and len(made.copied) == 1
+    )  # the first step may still be reading h when the last writes
 
 
 # ------------------------------------------------------------------------------------------------------------------ training
@@ -317,6 +336,20 @@ def test_gradients_of_a_scan(dtype):
         return (loss.detach(), *grads)
 
     check(step, times=2, loops=2)
+
+
+def test_bits_do_not_depend_on_threads(monkeypatch):
+    found = []
+    for threads in (1, 2, 4):
+        monkeypatch.setattr(native, "runtime", Runtime(threads=threads))
+        cr.manual_seed(0)
+        net = cr.nn.LSTM(24, 40)
+        h, xs = arrays((1, 32, 40), (T, 32, 24))
+        run = TracedFunction(
+            lambda: cr.grad((net(xs, (h, h))[0] ** 2).sum(), list(net.parameters())), native.Native
+        )  # noqa: B023
+        found.append([g.numpy().tobytes() for _ in range(3) for g in run()])
+    assert found[0] == found[1] == found[2]
 
 
 # ------------------------------------------------------------------------------------------------------------------- at random

@@ -50,7 +50,9 @@ def test_nothing_as_large_as_the_scores_is_kept():
 def test_the_log_of_the_sum_is_not_rounded_to_half_floats(dtype):
     """A weight is exp(s − lse): lse rounded to bfloat16 would change a whole row by percents."""
     x = [dtypes.convert(RNG.standard_normal((5, 3)) * 4, dtype) for _ in range(3)]
-    wide = [dtypes.float32_from_bits(a) if a.dtype == dtypes.BF16_BITS else a.astype("f4") for a in x]
+    wide = [
+        dtypes.float32_from_bits(a) if a.dtype == dtypes.BF16_BITS else a.astype("f4") for a in x
+    ]
     attrs = {"causal": False, "scale": 1.0}
     y, lse = TABLE["attention"].evaluate((*x, None), attrs)
     _, expected = TABLE["attention"].evaluate((*wide, None), attrs)
@@ -71,6 +73,18 @@ def test_a_row_that_may_see_nothing_gives_zeros_and_no_gradient(nothing):
     assert q.grad.numpy()[:-1].all()
     for x in (y, k.grad, v.grad):
         assert np.isfinite(x.detach().numpy()).all()
+
+
+def test_the_definition_gives_zeros_there_too():
+    """Second derivatives and compiled half floats run the definition, not the kernel."""
+    q, k, v = (RNG.standard_normal((n, 3)) for n in (5, 7, 7))
+    mask = np.arange(5)[:, None] < 4
+    op, attrs = TABLE["attention"], {"causal": False, "scale": 1.0}
+    for a, b in zip(
+        op.body(q, k, v, mask, **attrs), op.evaluate((q, k, v, mask), attrs), strict=True
+    ):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+        assert not a[-1].any()
 
 
 def test_no_keys_give_zeros():

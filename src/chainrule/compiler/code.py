@@ -267,8 +267,7 @@ class Code:
         if n == 1:
             return a, Value("0", I64)
         if _is_number(a):
-            q, r = divmod(int(a.text), n)
-            return Value(str(q), I64), Value(str(r), I64)
+            return Value(str(int(a.text) // n), I64), Value(str(int(a.text) % n), I64)
         q = self.binary("udiv", a, self.i64(n))
         return q, self.sub(a, self.mul(q, n))
 

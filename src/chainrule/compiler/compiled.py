@@ -26,6 +26,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
+
 from ..base.errors import ChainruleError, DTypeError
 from ..base.lines import describe
 from ..base.modes import modes
@@ -33,7 +35,7 @@ from ..graph.arguments import Slot, constants_in, situation
 from ..graph.capture import Capture
 from ..graph.guards import is_module
 from ..graph.interpret import Interpreted
-from ..graph.ir import Literal
+from ..graph.ir import Literal, Program
 from ..graph.traced import TracedFunction
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage
@@ -86,7 +88,7 @@ def compile(
         >>> x.grad
         tensor([2., 4.])
     """
-    chosen = {
+    chosen: dict[str, Any] = {
         "fullgraph": fullgraph, "dynamic": dynamic, "backend": backend, "mode": mode,
         "options": options, "disable": disable,
     }  # fmt: skip
@@ -133,18 +135,36 @@ def _maker(backend: str | Callable, mode: str | None, options: dict | None) -> C
 @functools.cache
 def _native() -> Callable | None:
     """The maker of machine code; None without llvmlite, which is said once."""
-    try:
-        import llvmlite.binding  # noqa: F401
-    except ImportError:
+    from . import toolchain
+
+    if not toolchain.available():
         warnings.warn(
             "llvmlite is not installed: compiled functions run eagerly\n"
             "  hint: pip install llvmlite",
             stacklevel=4,
         )
         return None
+    return _made
+
+
+_named: set[str] = set()
+"""Ops that were said to have no machine code."""
+
+
+def _made(program: Program, donated: dict[int, int]) -> Any:
+    """The machine code of a program. What NumPy has to do in it is said once for each op."""
     from .native import Native
 
-    return Native
+    executor = Native(program, donated)
+    for eq in executor.left_to_numpy:
+        if eq.op.name not in _named:
+            _named.add(eq.op.name)
+            warnings.warn(
+                f"{eq.op.name} has no machine code yet: NumPy runs it, between compiled parts\n"
+                f"  at    {describe(eq.place)}",
+                stacklevel=6,
+            )
+    return executor
 
 
 class Compiled(TracedFunction):
@@ -274,7 +294,7 @@ def _explained(c: Capture) -> Iterator[str]:
         f"  {v!r}  {describe(eq.place)}"
         for eq in c.program.equations
         for v in eq.inputs
-        if isinstance(v, Literal) and getattr(v.value, "ndim", 0)
+        if isinstance(v, Literal) and isinstance(v.value, np.ndarray) and v.value.ndim
     ]
     yield from ["arrays fixed in the program:", *fixed] if fixed else []
     effects = [_of(what) for kind, what, _, _ in c.host if kind == "effect"]
@@ -381,7 +401,7 @@ def _twin(module: Any, compiled: Compiled) -> Any:
         "explain": lambda self: self._compiled.explain(),
         "programs": property(lambda self: self._compiled.programs),
     }  # fmt: skip
-    twin = object.__new__(type(f"Compiled{cls.__name__}", (cls,), namespace))
+    twin: Any = object.__new__(type(f"Compiled{cls.__name__}", (cls,), namespace))
     object.__setattr__(twin, "__dict__", module.__dict__)
     object.__setattr__(twin, "_orig_mod", module)
     object.__setattr__(twin, "_compiled", compiled)

@@ -82,7 +82,7 @@ class Epilogue(Finish):
         """The emitter loads its pointers when it needs them."""
         self.e.c = c
 
-    def store(self, c, batch, m, n, value, mask):  # type: ignore[no-untyped-def]
+    def store(self, c, batch, m, n, value, mask):
         """Compute what follows, and write what is kept."""
         e = self.e
         with e.scope():
@@ -123,10 +123,14 @@ def contraction(
         in_a, in_b = bool(a.get(axis)), bool(b.get(axis))
         groups["batch" if in_a and in_b else "n" if in_b else "m"].append(axis)
 
+    # each operand is walked in the order in which it lies
+    groups["m"].sort(key=lambda x: -abs(a.get(x, 0)))
+    groups["n"].sort(key=lambda x: -abs(b.get(x, 0)))
+
     def described(axes: Sequence[Axis]) -> tuple[product.Axis, ...]:
         return tuple([product.Axis(x.size, a.get(x, 0), b.get(x, 0), c_strides.get(x, 0)) for x in axes])
 
-    summed = [x for run in [roles.summed] for x in whole(run)]
+    summed = sorted(whole(roles.summed), key=lambda x: -abs(a.get(x, 0)))
     type_ = in_register(out.spec.dtype)
     p = Product(
         type_, described(groups["batch"]), described(groups["m"]), described(groups["n"]),
@@ -155,8 +159,11 @@ def described_product(eq: Equation) -> Product:
     """A contraction by its sizes alone, before it is known where its operands lie."""
     if isinstance(eq, Windows):
         kinds = sizes_of(eq)
-        axes = [tuple([product.Axis(n, int(k != 2), int(k != 1), int(k != 3)) for n in kind]) for k, kind in enumerate(kinds)]
-        return Product(in_register(eq.outputs[0].spec.dtype), *axes)
+        batch, m, n, summed = [
+            tuple([product.Axis(size, int(k != 2), int(k != 1), int(k != 3)) for size in kind])
+            for k, kind in enumerate(kinds)
+        ]
+        return Product(in_register(eq.outputs[0].spec.dtype), batch, m, n, summed)
     letters_a, letters_b, out = letters(eq)
     sizes: dict[str, int] = {}
     for part, v in zip((letters_a, letters_b), eq.inputs, strict=True):
@@ -167,4 +174,5 @@ def described_product(eq: Equation) -> Product:
         a, b = int(letter in letters_a), int(letter in letters_b)
         kind = "k" if letter not in out else "batch" if a and b else "m" if a else "n"
         groups[kind].append(product.Axis(n, a, b, int(letter in out)))
-    return Product(in_register(eq.outputs[0].spec.dtype), *[tuple(x) for x in groups.values()])
+    batch, m, n, summed = [tuple(x) for x in groups.values()]
+    return Product(in_register(eq.outputs[0].spec.dtype), batch, m, n, summed)

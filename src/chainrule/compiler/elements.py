@@ -196,7 +196,7 @@ def _compare(float_how: str, signed_how: str, unsigned_how: str) -> Callable:
 
 
 def _extreme(float_how: str, signed_how: str, unsigned_how: str) -> Callable:
-    """The larger or smaller of two; NaN if either is. The first operand at a tie, as NumPy."""
+    """The larger or smaller of two; NaN if either is. The second operand at a tie, as NumPy."""
     better = _compare(float_how, signed_how, unsigned_how)
 
     def instruction(c: Code, dtype: DType, a: Value, b: Value) -> Value:
@@ -208,8 +208,8 @@ def _extreme(float_how: str, signed_how: str, unsigned_how: str) -> Callable:
     return instruction
 
 
-maximum = _extreme("oge", "sge", "uge")
-minimum = _extreme("ole", "sle", "ule")
+maximum = _extreme("ogt", "sgt", "ugt")
+minimum = _extreme("olt", "slt", "ult")
 
 
 def _relu(c: Code, dtype: DType, x: Value) -> Value:

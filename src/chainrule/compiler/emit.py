@@ -247,11 +247,12 @@ class Emitter:
         assert target is not None, name
         half = target in (dtypes.float16, dtypes.bfloat16)
         compute = dtypes.float32 if half else target
-        values = self.together([
-            None if v is None else self.operand(eq, k, compute) for k, v in enumerate(eq.inputs)
-        ])  # fmt: skip
+        given = [k for k, v in enumerate(eq.inputs) if v is not None]  # clamp may lack a bound
+        there = self.together([self.operand(eq, k, compute) for k in given])
+        values = dict(zip(given, there, strict=True))
+        operands = [values.get(k) for k in range(len(eq.inputs))]
         instruction = INSTRUCTIONS.get(name) or FLOATING_ONLY[name]
-        y = instruction(self.c, compute, *values)
+        y = instruction(self.c, compute, *operands)
         result = eq.outputs[0].spec.dtype
         if y.type.base != elements.in_register(result).base:  # relu of a bool is an int64
             return convert(self.c, y, compute, result)
@@ -286,16 +287,16 @@ class Emitter:
             found = self.remember(key, convert(self.c, x, dtypes.float64, dtype))
         return found
 
-    def together(self, values: Sequence[Value | None]) -> list[Value | None]:
+    def together(self, values: Sequence[Value]) -> list[Value]:
         """Operands with the same number of lanes."""
-        lanes = max([1 if v is None else v.type.lanes for v in values], default=1)
-        return [None if v is None else self.c.splat(v, lanes) for v in values]
+        lanes = max([v.type.lanes for v in values], default=1)
+        return [self.c.splat(v, lanes) for v in values]
 
     def _where(self, eq: Equation) -> Value:
         dtype = eq.outputs[0].spec.dtype
         condition = self.operand(eq, 0, dtypes.bool_)
         values = self.together([condition, self.operand(eq, 1, dtype), self.operand(eq, 2, dtype)])
-        return self.c.select(*values)  # type: ignore[arg-type]
+        return self.c.select(*values)
 
     def _pow(self, eq: Equation) -> Value:
         """An integer to a whole power by squaring; others as they are told."""
@@ -322,9 +323,9 @@ class Emitter:
         dims = self.group.dims[eq.outputs[0].id]
         n = len(dims)
         row, column = self.together([self.position(dims, n - 2), self.position(dims, n - 1)])
-        edge = self.c.binary("add", row, self.c.const(eq.attrs["diagonal"], row.type))  # type: ignore[union-attr]
-        inside = self.c.icmp(how, column, edge)  # type: ignore[arg-type]
-        inside, x = self.together([inside, x])  # type: ignore[assignment]
+        edge = self.c.binary("add", row, self.c.const(eq.attrs["diagonal"], row.type))
+        inside = self.c.icmp(how, column, edge)
+        inside, x = self.together([inside, x])
         return self.c.select(inside, x, self.c.const(0, x.type))
 
     def _tril(self, eq: Equation) -> Value:
@@ -341,7 +342,7 @@ class Emitter:
             self.operand(eq, 0, out.spec.dtype), self.operand(eq, 1, dtypes.int64), self.operand(eq, 2, out.spec.dtype)
         )  # fmt: skip
         self.check_range(at, 0, out.spec.shape[d], eq)
-        x, at, source, here = self.together([x, at, source, self.position(dims, d)])  # type: ignore[assignment]
+        x, at, source, here = self.together([x, at, source, self.position(dims, d)])
         return self.c.select(self.c.icmp("eq", here, at), source, x)
 
     # ------------------------------------------------------------------------------- lookups

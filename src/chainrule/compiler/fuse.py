@@ -33,7 +33,7 @@ from ..ops import Spec
 from ..ops.promotion import common
 from ..ops.shape import walk
 from .elements import FLOATING_ONLY, INSTRUCTIONS
-from .space import Access, Axis, Dims, cut, dense, row_major, through, whole
+from .space import Access, Axis, Dims, before, cut, dense, row_major, through, whole
 
 __all__ = ["Group", "Grouping", "Piece", "assembled", "operand_space", "reduces", "role", "specs_of"]
 
@@ -172,35 +172,35 @@ def assembled(eq: Equation) -> list[Piece] | None:
         for v in eq.inputs:
             n = 1 if name == "stack" else v.spec.shape[d]  # type: ignore[union-attr]
             box = tuple([n if k == d else m for k, m in enumerate(shape)])
-            start = tuple([at if k == d else 0 for k in range(len(shape))])
-            pieces.append(Piece(start, box, v))
+            pieces.append(Piece(tuple([at if k == d else 0 for k in range(len(shape))]), box, v))
             at += n
         return pieces
     if name == "pad":
         pads, x = eq.attrs["pads"], eq.inputs[0]
         if any([low < 0 or high < 0 for low, high in pads]):
             return None
-        start = tuple([low for low, _ in pads])
-        inside = Piece(start, x.spec.shape, x)  # type: ignore[union-attr]
-        return [inside, *[Piece(s, b, eq.attrs["value"]) for s, b in _around(start, inside.shape, shape)]]
-    start_, box = [0] * len(shape), list(shape)
+        before = tuple([low for low, _ in pads])
+        inside = Piece(before, x.spec.shape, x)  # type: ignore[union-attr]
+        around = [Piece(s, b, eq.attrs["value"]) for s, b in _around(before, inside.shape, shape)]
+        return [inside, *around]
+    start_, room = [0] * len(shape), list(shape)
     dims = list(range(len(shape)))  # which axis of the whole each axis of the view is
     for op, attrs in eq.attrs["path"]:
         found = dict(attrs)
         if op.name == "select":
             d = dims.pop(found["dim"])
-            start_[d], box[d] = start_[d] + found["index"] % box[d], 1
+            start_[d], room[d] = start_[d] + found["index"] % room[d], 1
         elif op.name == "slice_" and found["step"] == 1:
             d = dims[found["dim"]]
-            first, stop, _ = slice(found["start"], found["stop"]).indices(box[d])
-            start_[d], box[d] = start_[d] + first, max(stop - first, 0)
+            first, stop, _ = slice(found["start"], found["stop"]).indices(room[d])
+            start_[d], room[d] = start_[d] + first, max(stop - first, 0)
         else:
             return None
-    if 0 in box:
+    if 0 in room:
         return None
     x, value = eq.inputs
-    pieces = [Piece(tuple(start_), tuple(box), value)]
-    for s, b in _around(start_, box, shape):
+    pieces = [Piece(tuple(start_), tuple(room), value)]
+    for s, b in _around(start_, room, shape):
         pieces.append(Piece(s, b, (x, s)))
     return pieces
 
@@ -382,10 +382,35 @@ class Grouping:
                 source = self._viewed(source, "view", shape=piece.shape)
             part = Var(Spec(piece.shape, out.spec.dtype))
             offset = sum([s * step for s, step in zip(piece.start, lies.strides, strict=True)])
-            self.part(part, out, Access(piece.shape, lies.strides, offset))
+            box = Access(piece.shape, lies.strides, offset)
+            if self._fills(source, out, box, eq):
+                continue
+            self.part(part, out, box)
             cast = Equation(TABLE["cast"], (source,), {"dtype": out.spec.dtype}, (part,), eq.place)
             self.place(cast)
         self.assembly(eq)
+
+    def _fills(self, source: Var, whole: Var, box: Access, eq: Equation) -> bool:
+        """Whether a piece, seen through views, is a result of attention that nothing else reads: its
+        kernel writes by any strides, so it can write into the box, and there is nothing to copy."""
+        base, views = self.chain(source)
+        made = self.home.get(base.id)
+        if made is None or made.role != "attention" or base.id in self.results | self.parts.keys():
+            return False
+        if base.spec.dtype is not whole.spec.dtype:
+            return False
+        seen = {base.id, *[view.outputs[0].id for view in views]}
+        readers = [e for e in self.program.equations if any([isinstance(v, Var) and v.id in seen for v in e.inputs])]
+        if any([e is not eq and e not in views for e in readers]) or eq.inputs.count(source) != 1:
+            return False
+        found: Access | None = box
+        for view in reversed(views):
+            found = before(found, view)  # type: ignore[arg-type]
+            if found is None:
+                return False
+        assert found is not None
+        self.part(base, whole, found)
+        return True
 
     def _spread(self, eq: Equation, source: Var, piece: Piece) -> Var:
         """What is written into a box, broadcast to the view that it is written through."""
@@ -779,9 +804,9 @@ class Grouping:
                     made = self.home.get(base.id)
                     if made is not None and made is not g:
                         out[base.id] = base
-        for v in self.program.outputs:
-            if isinstance(v, Var):
-                base = self.chain(v)[0]
+        for result in self.program.outputs:
+            if isinstance(result, Var):
+                base = self.chain(result)[0]
                 if base.id in self.home:
                     out[base.id] = base
         for g in self.groups:

@@ -7,7 +7,7 @@ lanes of vectors run along the axis on which most operands have stride 1, which 
 (a sum over a row) or a row (sums over columns).
 
 Sums are blocked: at most BLOCK terms are added one after another before their sum is added to the
-next level, and lanes are added as a tree. The order depends on sizes alone.
+next level, GROUP such sums to the one above, and so on; lanes are added as a tree. The order depends on sizes alone.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ __all__ = ["loops"]
 
 BLOCK = 128
 """Vectors that are added one after another."""
+GROUP = 16
+"""Sums of blocks that are added one after another, and sums of those: a power of two."""
 WORK = 1 << 14
 """Elements of one task, about; of which those of a function like exp count for eight."""
 STRIP = 4096
@@ -134,6 +136,55 @@ def lane_loop(candidates: Sequence[Loop], found: Strides, weights: list[int]) ->
     return max(candidates, key=score, default=None)
 
 
+class Sums:
+    """The accumulators of a pass over a row. Blocks are added to a group of blocks, GROUP groups to
+    a group of groups, and so on, so that a row of millions is summed as exactly as a short one.
+    `blocks` is how many there will be.
+    """
+
+    def __init__(self, e: Emitter, reductions: Sequence[Equation], width: int, blocks: int):
+        self.c = e.c
+        self.work = [reduction(e, eq) for eq in reductions]
+        levels = 2
+        while GROUP ** (levels - 1) < blocks:
+            levels += 1
+        self.levels = [[r.start(width) for r in self.work] for _ in range(levels)]
+        self.count = e.c.variable(I64, e.c.i64(0)) if self.work and levels > 2 else None
+
+    def add(self) -> None:
+        """Take in the operands at this place."""
+        for r, v in zip(self.work, self.levels[0], strict=True):
+            r.add(v)
+
+    def end_block(self) -> None:
+        """Add what the block gave to its group."""
+        self._merge(0)
+        if self.count is not None:
+            n = self.c.add(self.count.get(), 1)
+            self.count.set(n)
+            self._carry(1, n)
+
+    def _carry(self, level: int, blocks: Value) -> None:
+        """Add the groups that are full to the next level."""
+        if level + 1 == len(self.levels):
+            return
+        rest = self.c.binary("and", blocks, self.c.i64(GROUP**level - 1))
+        with self.c.when(self.c.icmp("eq", rest, self.c.i64(0))):
+            self._merge(level)
+            self._carry(level + 1, blocks)
+
+    def _merge(self, level: int) -> None:
+        for r, part, total in zip(self.work, self.levels[level], self.levels[level + 1], strict=True):
+            r.merge(total, part)
+
+    def finish(self, fold: bool) -> None:
+        """Hand over the results; `fold` if lanes hold parts of them."""
+        for level in range(1, len(self.levels) - 1):
+            self._merge(level)
+        for r, v in zip(self.work, self.levels[-1], strict=True):
+            r.finish(v, fold=fold)
+
+
 class LoopKernel:
     """A group being written as loops."""
 
@@ -152,6 +203,10 @@ class LoopKernel:
         self.inner = [x for x in inner if x is not lane]
         self.lane, self.lane_is_row = lane, lane is not None and lane in rows
         heavy = any([eq.op.name in elements.EXPENSIVE for eq in g.equations])
+        # Lanes that are written apart: a transposition. Their lines fill up in the cache (L1) unless
+        # they all fall into the same places of it.
+        steps = [] if lane is None else [s.get(lane.inner, 0) for s in found[len(found) - len(stores) :]]
+        self.turns = self.lane_is_row and any([n > 1 and n * 4 % 2048 for n in steps])
         self.width = self._width(heavy)
 
     def _width(self, heavy: bool) -> int:
@@ -161,6 +216,8 @@ class LoopKernel:
         n = self.target.vector_bytes // 4
         while n > 2 and n // 2 >= self.lane.size:
             n //= 2
+        if self.turns:
+            return n
         if not heavy and not (self.lane_is_row and self.inner):
             while n < 4 * (self.target.vector_bytes // 4) and self.lane.size % (2 * n) == 0 and self.lane.size >= 8 * n:
                 n *= 2
@@ -179,7 +236,9 @@ class LoopKernel:
         per_row = 1  # units in a row: strips, or vectors if the lanes are rows of their own
         strip = 0
         if self.lane_is_row:
-            strip = self.width if self.inner else min(STRIP, -(-lane // self.width) * self.width)
+            strip = self.width
+            if not self.inner and not self.turns:
+                strip = min(STRIP, -(-lane // self.width) * self.width)
             per_row = -(-lane // strip)
         units = rows * per_row
         heavy = sum([eq.op.name in elements.EXPENSIVE for eq in self.g.equations])
@@ -192,7 +251,10 @@ class LoopKernel:
         stop = c.minimum(c.add(start, each), units)
         with c.loop(start if tasks > 1 else 0, stop if tasks > 1 else units) as unit:
             with e.scope():
-                row, part = c.divmod(unit, per_row)
+                if self.turns:  # rows go by under one vector, so that written lines fill up
+                    part, row = c.divmod(unit, rows)
+                else:
+                    row, part = c.divmod(unit, per_row)
                 self._set(self.rows, row)
                 if self.lane_is_row and self.inner:
                     self._columns(part)
@@ -314,27 +376,21 @@ class LoopKernel:
             if not reductions and not full:
                 continue
             e.hoist([*reductions, *self._makers(full)], inner_axes)
-            work = [reduction(e, eq) for eq in reductions]
-            totals = [r.start(self.width) for r in work]
-            parts = [r.start(self.width) for r in work]
+            n = 1 if self.lane is None else self.lane.size
+            blocks = math.prod([x.size for x in self.inner]) * (n // (BLOCK * self.width) + 1)
+            sums = Sums(e, reductions, self.width, blocks)
 
-            def body(work: list = work, parts: list = parts, full: list = full) -> None:
-                for r, v in zip(work, parts, strict=True):
-                    r.add(v)
+            def body(sums: Sums = sums, full: list = full) -> None:
+                sums.add()
                 self._write(full)
-
-            def flush(work: list = work, parts: list = parts, totals: list = totals) -> None:
-                for r, part, total in zip(work, parts, totals, strict=True):
-                    r.merge(total, part)
 
             with self._inner_loops():
                 if self.lane is None:
                     body()
-                    flush()
+                    sums.end_block()
                 else:
-                    self._blocked(body, flush)
-            for r, total in zip(work, totals, strict=True):
-                r.finish(total, fold=True)
+                    self._blocked(body, sums.end_block)
+            sums.finish(fold=True)
             e.stored |= {v.id for v in full}
         e.hoist(self._makers(self._row_values()), inner_axes)
         self._write(self._row_values())
@@ -383,10 +439,9 @@ class LoopKernel:
             if not reductions and not full:
                 continue
             e.hoist([*reductions, *self._makers(full)], inner_axes)
-            work = [reduction(e, eq) for eq in reductions]
-            totals = [r.start(self.width) for r in work]
-            parts = [r.start(self.width) for r in work]
             *outer, last = self.inner
+            blocks = math.prod([x.size for x in outer]) * (last.size // BLOCK + 1)
+            sums = Sums(e, reductions, self.width, blocks)
             with _nested(e, outer):
                 n = last.size
                 whole_blocks = n // BLOCK if n > BLOCK else 0
@@ -397,13 +452,10 @@ class LoopKernel:
                     with c.loop(first, stop, step) as start:
                         with c.loop(start, c.add(start, step)) as i, e.scope():
                             e.env[last.inner] = Index(i)
-                            for r, v in zip(work, parts, strict=True):
-                                r.add(v)
+                            sums.add()
                             self._write(full)
-                        for r, p, total in zip(work, parts, totals, strict=True):
-                            r.merge(total, p)
-            for r, total in zip(work, totals, strict=True):
-                r.finish(total, fold=False)
+                        sums.end_block()
+            sums.finish(fold=False)
             e.stored |= {v.id for v in full}
         e.hoist(self._makers(self._row_values()), inner_axes)
         self._write(self._row_values())
@@ -414,10 +466,11 @@ class _nested:
     """Loops inside of each other, as one `with`."""
 
     def __init__(self, e: Emitter, loops: Sequence[Loop]):
-        self.e, self.loops, self.open = e, loops, []
+        self.e, self.loops = e, loops
+        self.open: list[Any] = []
 
     def __enter__(self) -> None:
-        self.open: list = [self.e.scope()]
+        self.open = [self.e.scope()]
         self.open[0].__enter__()
         for x in self.loops:
             manager = self.e.c.loop(0, x.size)

@@ -32,6 +32,7 @@ from .code import Code, module
 from .contractions import contraction, described_product
 from .emit import Memory, Reference
 from .fuse import Group, Grouping, operand_space
+from .halves import half_conversions
 from .kernel import Kernel
 from .library import Library
 from .loops import loops
@@ -39,7 +40,7 @@ from .report import table
 from .runtime import Entry, Schedule, runtime
 from .scatters import scatters
 from .scanning import Loop, opened, place_scan
-from .space import Access, row_major
+from .space import Access, along, row_major
 from .target import Target
 from .windows import place_window
 
@@ -286,6 +287,11 @@ class Native:
             if late or same or several or input_id in copied:
                 del self.output_of[value]
                 self.copied.append((k, self.program.outputs[k]))
+        # outputs that are inputs whose memory is another's: read before any is written, a, b = b, a
+        self.moved = {
+            k for k, v in self.copied
+            if isinstance(v, Var) and self.grouping.chain(v)[0].id in donated
+        }  # fmt: skip
 
     def _in_place(self, n: int, input_id: int, value: int) -> bool:
         """Whether a step reads an input only at the place where it writes a value."""
@@ -297,8 +303,8 @@ class Native:
                 return False
         elif g.reduced or g.role == "attention":
             return False
-        from .space import along
-
+        if value not in g.dims:  # put together by several
+            return False
         layout = self.memory.layout[value]
         written = along(g.dims[value], layout.shape, layout.strides)
         for eq in g.equations:
@@ -326,13 +332,13 @@ class Native:
                 last[v] = max(last.get(v, 0), s.level)
             for v in s.reads:
                 last[v] = max(last.get(v, 0), s.level)
-        for _, v in self.copied:
-            if isinstance(v, Var):
-                last[self.grouping.chain(v)[0].id] = self.last_level + 1
+        for _, result in self.copied:
+            if isinstance(result, Var):
+                last[self.grouping.chain(result)[0].id] = self.last_level + 1
         size: dict[int, int] = dict(self.extra)
-        for v in self.kept.values():
-            if v.id not in self.output_of and v.id not in self.grouping.parts:
-                size[v.id] = math.prod(v.spec.shape) * v.spec.dtype.itemsize
+        for kept in self.kept.values():
+            if kept.id not in self.output_of and kept.id not in self.grouping.parts:
+                size[kept.id] = math.prod(kept.spec.shape) * kept.spec.dtype.itemsize
         self.place: dict[int, int] = {}
         taken: list[tuple[int, int, int, int]] = []  # start, stop, first level, last level
         for v in sorted(size, key=lambda v: (-size[v], v)):
@@ -357,7 +363,8 @@ class Native:
 
     def _link(self) -> None:
         """Machine code, the table of arguments, and which of its places each call fills in."""
-        self.library = Library(module(list(self.codes.values())), self.target)
+        codes = list(self.codes.values())
+        self.library = Library(module([*codes, *half_conversions(codes, self.target)]), self.target)
         self.status = np.zeros(1, np.int64)
         arena = self.arena.__array_interface__["data"][0]
         count = sum([len(s.references) for s in self.steps if s.kernel])
@@ -456,10 +463,16 @@ class Native:
                 f"{eq.op.name}: an index is out of range for an axis of size {size}\n"
                 f"  at    {describe(eq.place)}"
             )
+        moved = {k: np.array(self._array(v), order="C") for k, v in self.copied if k in self.moved}
         for k, v in self.copied:
-            outs[k] = self._copied(k, v, outs[k])
-        self._outs = self._values = ()
+            outs[k] = self._copied(moved.get(k), v, outs[k])
+        self._outs, self._values = [], []
         return outs
+
+    @property
+    def left_to_numpy(self) -> list[Equation]:
+        """The equations that NumPy runs between the native parts."""
+        return [s.group.equations[0] for s in self.steps if s.kernel is None]
 
     @property
     def from_cache(self) -> bool:
@@ -471,8 +484,10 @@ class Native:
         peak if asked to measure them."""
         return table(self, measure)
 
-    def _copied(self, k: int, v: Any, into: np.ndarray | None) -> Any:
-        if isinstance(v, Literal):
+    def _copied(self, moved: np.ndarray | None, v: Any, into: np.ndarray | None) -> Any:
+        if moved is not None:
+            x = moved
+        elif isinstance(v, Literal):
             x = np.asarray(v.value)
         elif v.spec.weak:
             return self.numbers[self.number_at[v.id]].item()

@@ -101,10 +101,10 @@ def _extreme_integer(dtype: DType, low: bool) -> int:
 
 
 class Place(NamedTuple):
-    """Accumulators of a pick: the best value so far, and where it was."""
+    """Accumulators of a pick: the best value so far, and its place."""
 
     value: Variable
-    index: Variable
+    at: Variable
 
 
 class Pick:
@@ -136,7 +136,7 @@ class Pick:
         """Accumulators as they were at the start."""
         c = self.e.c
         v.value.set(c.const(self.identity, v.value.type))
-        v.index.set(c.const(NOWHERE, v.index.type))
+        v.at.set(c.const(NOWHERE, v.at.type))
 
     def better(self, a: Value, at: Value, b: Value, bt: Value) -> Value:
         """Whether b at place bt is to be taken rather than a at place at."""
@@ -155,10 +155,10 @@ class Pick:
     def take(self, v: Place, x: Value, index: Value) -> None:
         """Take in an element and its place."""
         c = self.e.c
-        a, at = v.value.get(), v.index.get()
+        a, at = v.value.get(), v.at.get()
         yes = self.better(a, at, x, index)
         v.value.set(c.select(yes, x, a))
-        v.index.set(c.select(yes, index, at))
+        v.at.set(c.select(yes, index, at))
 
     def add(self, v: Place) -> None:
         """Take in the operand at this place."""
@@ -196,12 +196,12 @@ class Pick:
                 inside = c.icmp("ult", at, c.const(n, at.type))
                 live = inside if live is None else self._both(live, inside)
             part = c.binary("mul", at, c.const(steps[k], at.type))
-            total = part if total is None else c.binary("add", *e.together([total, part]))  # type: ignore[arg-type]
+            total = part if total is None else c.binary("add", *e.together([total, part]))
         assert total is not None
         return total, live
 
     def _both(self, a: Value, b: Value) -> Value:
-        return self.e.c.binary("and", *self.e.together([a, b]))  # type: ignore[arg-type]
+        return self.e.c.binary("and", *self.e.together([a, b]))
 
     def spatial(self) -> tuple[int, ...]:
         """The spatial sizes of the input of a pool, without padding."""
@@ -211,13 +211,13 @@ class Pick:
 
     def merge(self, total: Place, part: Place) -> None:
         """Take in a block's result, and start the next block."""
-        self.take(total, part.value.get(), part.index.get())
+        self.take(total, part.value.get(), part.at.get())
         self.reset(part)
 
     def finish(self, v: Place, fold: bool) -> None:
         """Hand over value and place."""
         e, c = self.e, self.e.c
-        x, index = v.value.get(), v.index.get()
+        x, index = v.value.get(), v.at.get()
         while fold and x.type.lanes > 1:
             n = x.type.lanes // 2
             if n == 1:

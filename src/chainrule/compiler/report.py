@@ -13,6 +13,7 @@ import numpy as np
 from ..base.errors import ChainruleError
 from ..base.lines import describe
 from ..graph.ir import Var
+from .attention import operations
 from .code import FLOAT, Value, module
 from .fuse import CONVOLUTIONS, PRODUCTS
 from .kernel import kernel_code
@@ -76,7 +77,7 @@ def _kind(s: Step) -> str:
 
 
 def _flops(native: Native, s: Step) -> float:
-    """Floating-point operations: 2·m·n·k of a product, and one for each element of an equation."""
+    """Floating-point operations: 2·m·n·k of each product, and one for each element of an equation."""
     from .contractions import described_product
 
     total = 0.0
@@ -84,6 +85,8 @@ def _flops(native: Native, s: Step) -> float:
         if eq.op.name in PRODUCTS | CONVOLUTIONS and s.group.role == "anchor":
             p: Product = described_product(eq)
             total += p.operations
+        elif s.group.role == "attention":
+            total += operations(eq)
         else:
             space = s.group.space.get(eq)
             sizes = [a.size for run in space for a in run] if space is not None else eq.outputs[0].spec.shape

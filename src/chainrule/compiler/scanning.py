@@ -15,6 +15,7 @@ What reads only constants (packing a weight) is done once, before the loop.
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -150,9 +151,10 @@ class Loop:
         )
         steady = self.body.inputs[self.carries + self.sequences :]
         self.grouping.steady = {v.id for v in steady}
+        self.sizes = [math.prod(s.shape) for s in self.body.output_specs]
         self.made: dict[int, int] = {}
-        for k, v in enumerate(self.body.outputs):
-            self.made.setdefault(v.id, k)  # type: ignore[union-attr]
+        for k, out in enumerate(self.body.outputs):
+            self.made.setdefault(out.id, k)  # type: ignore[union-attr]
         self.buffers = {
             k: (Var(v.spec), Var(v.spec))  # type: ignore[union-attr]
             for k, v in enumerate(self.body.outputs[: self.carries])
@@ -206,7 +208,7 @@ class Loop:
         out = self.equation.outputs[k]
         if k >= self.carries:
             step = self.length - 1 - n if self.reverse else n
-            return out.id, step * int(np.prod(out.spec.shape[1:]))
+            return out.id, step * self.sizes[k]
         return (out.id, 0) if n == self.length - 1 else (self.buffers[k][n % 2].id, 0)
 
     def unrolled(self, steps: Sequence[Any]) -> list[Any]:
@@ -267,7 +269,7 @@ def _apart(body: Program, carries: int) -> tuple[Program, dict[int, int]]:
         v = outputs[k]
         eq = from_where.get(v.id) if isinstance(v, Var) else None
         if eq is not None and eq.op.kind.name not in ("view", "create") and eq.op.name not in PICKS:
-            found = taken.setdefault(v.id, k)  # type: ignore[union-attr]
+            found = taken.setdefault(v.id, k)
             if found == k:
                 continue
             if k < carries <= found:

@@ -59,7 +59,9 @@ class Plan(NamedTuple):
 def _broadcast(access: Access, shape: Sequence[int]) -> list[int]:
     """The strides of an operand over a shape that it broadcasts to."""
     skip = len(shape) - len(access.shape)
-    return [0] * skip + [0 if n == 1 else s for n, s in zip(access.shape, access.strides, strict=True)]
+    return [0] * skip + [
+        0 if n == 1 else s for n, s in zip(access.shape, access.strides, strict=True)
+    ]
 
 
 def _planned(eq: Equation, out: Access, values: Access, indices: list[Access]) -> Plan:
@@ -70,12 +72,17 @@ def _planned(eq: Equation, out: Access, values: Access, indices: list[Access]) -
         size = at.shape or (1,)
         along = at.strides or (0,)
         put = values.strides or (0,) * len(shape)
-        lines = [Line(size[k], shape[k], out.strides[k], put[k], (along[k],)) for k in range(len(shape))]
+        lines = [
+            Line(size[k], shape[k], out.strides[k], put[k], (along[k],)) for k in range(len(shape))
+        ]
         return Plan(lines[:d], [Line(size[d], 0, 0, put[d], (along[d],))], lines[d + 1 :], (d,))
     dims = eq.attrs["dims"]
     rest = [k for k in range(len(shape)) if k not in dims]
     ndim = max([len(i.shape) for i in indices])
-    picked = [max([1, *[i.shape[k - ndim] for i in indices if len(i.shape) >= ndim - k]]) for k in range(ndim)]
+    picked = [
+        max([1, *[i.shape[k - ndim] for i in indices if len(i.shape) >= ndim - k]])
+        for k in range(ndim)
+    ]
     together = dims == tuple(range(dims[0], dims[0] + len(dims)))
     first = dims[0] if together else 0
     before, behind = rest[:first], rest[first:]
@@ -168,7 +175,10 @@ class ScatterKernel:
         if isinstance(v, Literal):
             held, dtype = v.value, self.dtype
         elif self.grouping.made_by_create(v):
-            held, dtype = self.grouping.maker[self.grouping.chain(v)[0].id].attrs["value"], v.spec.dtype
+            held, dtype = (
+                self.grouping.maker[self.grouping.chain(v)[0].id].attrs["value"],
+                v.spec.dtype,
+            )
         else:
             return None
         t = in_register(dtype)
@@ -224,7 +234,12 @@ class ScatterKernel:
             self._places(loops, inner, out, values, at)
 
     def _places(
-        self, loops: Sequence[Line], inner: Sequence[Line], out: Value, values: Value, at: list[Value]
+        self,
+        loops: Sequence[Line],
+        inner: Sequence[Line],
+        out: Value,
+        values: Value,
+        at: list[Value],
     ) -> None:
         """Through the index in order."""
         c = self.c
@@ -233,7 +248,11 @@ class ScatterKernel:
             with c.loop(0, x.size) as k:
                 after = [c.add(a, c.mul(k, s)) for a, s in zip(at, x.indices, strict=True)]
                 self._places(
-                    loops[1:], inner, c.add(out, c.mul(k, x.out)), c.add(values, c.mul(k, x.values)), after
+                    loops[1:],
+                    inner,
+                    c.add(out, c.mul(k, x.out)),
+                    c.add(values, c.mul(k, x.values)),
+                    after,
                 )
             return
         wanted: Value | None = None
@@ -268,7 +287,9 @@ class ScatterKernel:
                 self._element(c.add(out, j), c.add(values, c.mul(j, x.values)), lanes, x.values)
             return
         with c.loop(0, x.size) as k:
-            self._elements(inner[1:], c.add(out, c.mul(k, x.out)), c.add(values, c.mul(k, x.values)))
+            self._elements(
+                inner[1:], c.add(out, c.mul(k, x.out)), c.add(values, c.mul(k, x.values))
+            )
 
     def _element(self, out: Value, values: Value, lanes: int, step: int) -> None:
         """Put or add one element, or `lanes` that lie side by side."""

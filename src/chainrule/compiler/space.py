@@ -19,7 +19,7 @@ import numpy as np
 
 from ..base.shapes import contiguous_strides
 
-__all__ = ["Access", "Axis", "Dims", "cut", "dense", "row_major", "through", "whole"]
+__all__ = ["Access", "Axis", "Dims", "before", "cut", "dense", "row_major", "through", "whole"]
 
 
 class Axis:
@@ -55,7 +55,8 @@ def cut(run: Run, sizes: Sequence[int]) -> Dims | None:
     """A run of axes cut into runs of these sizes, splitting axes where a cut goes through one;
     None if that cannot be.
     """
-    rest, out = whole(run), []
+    out: Dims = []
+    rest = whole(run)
     for size in reversed(sizes):
         found: list[Axis] = []
         while size > 1:
@@ -120,6 +121,17 @@ def through(access: Access, op: Any, attrs: dict) -> Access | None:
     y = op.body(x, **attrs)
     offset = y.__array_interface__["data"][0] - _address
     return Access(y.shape, y.strides, access.offset + offset)
+
+
+def before(access: Access, view: Any) -> Access | None:
+    """The access of what a view equation views, if the view reaches all of it and is to have this
+    access; None if no strides can say it."""
+    [x] = view.inputs
+    if view.op.name == "permute":
+        dims = view.attrs["dims"]
+        strides = [access.strides[dims.index(k)] for k in range(len(dims))]
+        return Access(x.spec.shape, tuple(strides), access.offset)
+    return _reshaped(access, x.spec.shape) if view.op.name == "view" else None
 
 
 def _reshaped(access: Access, shape: Sequence[int]) -> Access | None:

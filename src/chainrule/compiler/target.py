@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
+from pathlib import Path
 
 from ..base.errors import ChainruleError
+from . import kept, toolchain
 from .code import Type
 
 __all__ = ["Target"]
@@ -37,18 +40,17 @@ class Target:
     @functools.cache
     def host() -> Target:
         """This machine."""
-        import llvmlite.binding as llvm
-
-        features = llvm.get_host_cpu_features()
-        if features.get("avx512f") and features.get("avx512vl") and features.get("avx512bw"):
+        cpu, features = _processor()
+        has = {name[1:] for name in features.split(",") if name.startswith("+")}
+        if {"avx512f", "avx512vl", "avx512bw"} <= has:
             size, count = 64, 32
-        elif features.get("avx2") and features.get("fma"):
+        elif {"avx2", "fma"} <= has:
             size, count = 32, 16
-        elif "neon" in features:
+        elif "neon" in has:
             size, count = 16, 32
         else:
             size, count = 16, 16
-        return Target(llvm.get_host_cpu_name(), features.flatten(), size, count)
+        return Target(cpu, features, size, count)
 
     @staticmethod
     def level(name: str) -> Target:
@@ -57,3 +59,24 @@ class Target:
             raise ChainruleError(f"no target {name!r}; there are {', '.join(LEVELS)}")
         cpu, size, count = LEVELS[name]
         return Target(cpu, "", size, count)
+
+
+def _processor() -> tuple[str, str]:
+    """LLVM's name of this machine's processor and the features it has. LLVM is asked once; its
+    answer is kept under what the system says of the processor.
+    """
+    try:
+        first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+    except OSError:
+        return toolchain.host()
+    telling = ("vendor_id", "cpu family", "model", "stepping", "flags")
+    said = [line for line in first.splitlines() if line.startswith(telling)]
+    parts = [kept.FORMAT, "processor", toolchain.version(), *said]
+    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    known = kept.recall(name)
+    if known is None:
+        cpu, features = toolchain.host()
+        kept.remember(name, f"{cpu}\n{features}".encode())
+        return cpu, features
+    cpu, features = known.decode().split("\n")
+    return cpu, features

@@ -116,7 +116,9 @@ class Tiles:
         """A vector of a row; lanes beyond the columns are zero. `columns` is how many there are
         from the vector on, if fewer than lanes."""
         c = self.c
-        place = c.at(c.at(m.place, row, m.row_stride * self.size), vector, m.column_stride * self.bytes)
+        place = c.at(
+            c.at(m.place, row, m.row_stride * self.size), vector, m.column_stride * self.bytes
+        )
         mask = self.inside(columns)
         if m.column_stride == 1:
             return c.load(self.vector, place, mask)
@@ -143,7 +145,13 @@ class Tiles:
             body(self.c.i64(whole), rest)
 
     def copy(
-        self, m: Matrix, first: Value | int, count: Value | int, to: Value, stride: int, factor: float = 1.0
+        self,
+        m: Matrix,
+        first: Value | int,
+        count: Value | int,
+        to: Value,
+        stride: int,
+        factor: float = 1.0,
     ) -> None:
         """Rows of a matrix, times a factor, to scratch memory; `stride` bytes from row to row."""
         c = self.c

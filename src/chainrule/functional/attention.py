@@ -244,9 +244,7 @@ def _attention_backward(g, q, k, v, mask, y, lse, *, causal, scale):
     call = _Call(q, k, v, mask, causal, scale)
     delta = xp.sum(g * y, axis=-1, keepdims=True)
     lse = xp.expand_dims(lse, -1)
-    gq, gk, gv = [
-        xp.empty((*call.batch, *x.shape[-2:]), q.dtype) for x in (call.q, call.k, call.v)
-    ]
+    gq, gk, gv = [xp.empty((*call.batch, *x.shape[-2:]), q.dtype) for x in (call.q, call.k, call.v)]
     for at in call.parts():
         p = call.scores(at)
         p -= lse[at]

@@ -8,6 +8,12 @@ count every element of the window.
 
     fan_in    inputs that feed one output    weight.shape[1] · window
     fan_out   outputs that one input feeds   weight.shape[0] · window
+
+The random ones draw from the generator's stream of initial weights (`tensors.twister`), which is
+PyTorch's: the same seed, the same layers in the same order, the same weights. Uniform numbers agree
+to the bit, normal ones but for the last bits of logarithm and cosine. `Tensor.uniform_`, `randn`
+and the other random ops draw from another stream and do not disturb this one. Inside a traced
+function they are refused: a program draws from the ops' stream alone.
 """
 
 from __future__ import annotations
@@ -17,18 +23,10 @@ import warnings
 
 import numpy as np
 
-from ..tape.modes import no_grad
-from ..tensors import (
-    Generator,
-    Tensor,
-    as_tensor,
-    empty_like,
-    eye,
-    float64,
-    randn,
-    randperm,
-    where,
-)
+from ..base.errors import DTypeError, ShapeError
+from ..tape.modes import modes, no_grad
+from ..tensors import Generator, Tensor, as_tensor, default_generator, eye, float64, where, zeros
+from ..tensors.twister import Twister
 
 __all__ = [
     "calculate_gain",
@@ -96,17 +94,74 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Fill with draws from the uniform distribution on [a, b)."""
+    """Fill with draws from the uniform distribution on [a, b).
+
+    Raises:
+        ShapeError: b is below a.
+        DTypeError: the tensor does not hold floating numbers.
+        TraceError: inside a traced function.
+    """
     with no_grad():
-        return tensor.uniform_(a, b, generator=generator)
+        return tensor.copy_(_uniform(tensor, a, b, generator))
 
 
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
-    """Fill with draws from the normal distribution N(mean, std²)."""
+    """Fill with draws from the normal distribution N(mean, std²).
+
+    Raises:
+        ShapeError: std is negative.
+        DTypeError: the tensor does not hold floating numbers.
+        TraceError: inside a traced function.
+    """
     with no_grad():
-        return tensor.normal_(mean, std, generator=generator)
+        return tensor.copy_(_normal(tensor, mean, std, generator))
+
+
+def _uniform(like: Tensor, a: float, b: float, generator: Generator | None) -> Tensor:
+    """Uniform numbers, of the shape and dtype of a tensor."""
+    if b < a:
+        raise ShapeError(f"uniform_: the upper bound {b} is below the lower {a}")
+    stream = _stream("uniform_", like, generator)
+    return _placed(stream.uniform(like.numel(), a, b, _wide(like)), like)
+
+
+def _normal(like: Tensor, mean: float, std: float, generator: Generator | None) -> Tensor:
+    """Normal numbers, of the shape and dtype of a tensor."""
+    if std < 0:
+        raise ShapeError(f"normal_: the standard deviation {std} is negative")
+    stream = _stream("normal_", like, generator)
+    if not like.is_contiguous():
+        return _placed(stream.normal_pairs(like.numel(), mean, std, _wide(like)), like)
+    whole = like.dtype.itemsize >= 4
+    return _placed(stream.normal(like.numel(), mean, std, _wide(like), redraw=whole), like)
+
+
+def _stream(name: str, like: Tensor, generator: Generator | None) -> Twister:
+    if modes.trace is not None:
+        modes.trace.refuse(
+            f"init.{name} draws initial weights inside a traced function",
+            "initialise before calling it; numbers that are new at every call come from "
+            f"rand, randn or Tensor.{name}",
+        )
+    if not like.dtype.is_floating_point:
+        raise DTypeError(f"init.{name} draws floating numbers, found dtype {like.dtype.name}")
+    return (generator or default_generator).weights
+
+
+def _wide(like: Tensor) -> type:
+    """The dtype to draw in: half floats are drawn in float32 and rounded."""
+    return np.float64 if like.dtype is float64 else np.float32
+
+
+def _placed(drawn: np.ndarray, like: Tensor) -> Tensor:
+    """Numbers drawn one after the other, as a tensor like another: they lie in the order of its
+    memory, which is that of its indices unless it is a view (``w.T``).
+    """
+    axes = sorted(range(like.ndim), key=lambda k: -like.stride(k))
+    shape = tuple(like.shape[k] for k in axes)
+    return as_tensor(drawn.reshape(shape).transpose(np.argsort(axes))).to(like.dtype)
 
 
 def trunc_normal_(
@@ -132,17 +187,17 @@ def trunc_normal_(
     inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
     with no_grad():
         if inside > 0.3:
-            drawn = empty_like(tensor).normal_(mean, std, generator=generator)
-            while (rejected := (drawn < a) | (drawn > b)).any():
-                again = empty_like(tensor).normal_(mean, std, generator=generator)
-                drawn = where(rejected, again, drawn)
+            low, high = (as_tensor(v, dtype=tensor.dtype) for v in (a, b))
+            drawn = _normal(tensor, mean, std, generator)
+            while (rejected := (drawn < low) | (drawn > high)).any():
+                drawn = where(rejected, _normal(drawn, mean, std, generator), drawn)
         else:
-            peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+            log_peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
             drawn, rejected = None, None
             while rejected is None or rejected.any():
-                candidate = empty_like(tensor).uniform_(a, b, generator=generator)
-                log_density = -0.5 * ((candidate - mean) / std) ** 2 - peak
-                unlucky = empty_like(tensor).uniform_(generator=generator).log() > log_density
+                candidate = _uniform(tensor, a, b, generator)
+                log_density = -0.5 * ((candidate - mean) / std) ** 2 - log_peak
+                unlucky = _uniform(tensor, 0.0, 1.0, generator).log() > log_density
                 drawn = candidate if drawn is None else where(rejected, candidate, drawn)
                 rejected = unlucky if rejected is None else rejected & unlucky
         return tensor.copy_(drawn)
@@ -229,7 +284,7 @@ def xavier_uniform_(
     2010, eq. 16.
     """
     fan_in, fan_out = _fans(tensor)
-    a = gain * math.sqrt(6.0 / (fan_in + fan_out))
+    a = math.sqrt(3.0) * (gain * math.sqrt(2.0 / (fan_in + fan_out)))  # rounded as in PyTorch
     return uniform_(tensor, -a, a, generator)
 
 
@@ -263,7 +318,8 @@ def kaiming_uniform_(
     """
     if _is_empty(tensor):
         return tensor
-    bound = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
+    std = calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode))
+    bound = math.sqrt(3.0) * std  # rounded as in PyTorch
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -308,7 +364,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     rows = tensor.shape[0]
     columns = tensor.numel() // rows
     with no_grad():
-        drawn = randn(rows, columns, generator=generator, dtype=float64).numpy()
+        flat = zeros(rows, columns, dtype=tensor.dtype)
+        drawn = _normal(flat, 0.0, 1.0, generator).to(float64).numpy()
         q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
         q = q * np.sign(np.diagonal(r)) * gain
         return tensor.copy_(as_tensor(q.T if rows < columns else q).reshape(tensor.shape))
@@ -320,15 +377,18 @@ def sparse_(
     """Fill a matrix from N(0, std²), then set the fraction ``sparsity`` of each column to zero.
     Source: Martens 2010.
 
+    Differs from PyTorch: a generator that is named also decides which are set to zero.
+
     Raises:
         ValueError: the tensor has not two dimensions.
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
-    zeros = math.ceil(sparsity * rows)
+    cleared = math.ceil(sparsity * rows)
     with no_grad():
-        tensor.normal_(0, std, generator=generator)
+        values = _normal(tensor, 0.0, std, generator).clone()
+        stream = _stream("sparse_", tensor, generator)
         for column in range(columns):
-            tensor[randperm(rows, generator=generator)[:zeros], column] = 0
-    return tensor
+            values[stream.permutation(rows)[:cleared], column] = 0
+        return tensor.copy_(values)

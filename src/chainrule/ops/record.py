@@ -453,8 +453,8 @@ class Op:
 def _define(composite: bool, kind: Kind, options: dict) -> Callable[[Callable], Op]:
     def define(body: Callable) -> Op:
         settings = {
-            "types": None, "promotes": None, "masks": (), "law": None, "outputs": ("y",), "hidden": (), "constant": (), "unrounded": (), "normalize": None,
-            "domain": (-3.0, 3.0), "reference": None, "onnx": None, "samples": None,
+            "types": None, "promotes": None, "masks": (), "law": None, "outputs": ("y",), "hidden": (), "constant": (), "unrounded": (),
+            "normalize": None, "domain": (-3.0, 3.0), "reference": None, "onnx": None, "samples": None,
         }  # fmt: skip
         unknown = set(options) - set(settings)
         assert not unknown, unknown

@@ -1,8 +1,14 @@
 """Generators: where random ops get their state from.
 
-A generator is a Philox stream (a seed) and a place in it (an offset). Drawing n elements advances
-the offset by the words they take, so the state is two integers, which checkpoints save and a traced
-program takes as an input.
+A generator has two streams, which one seed names:
+
+- Random ops draw from a Philox stream and a place in it (an offset). Drawing n elements advances
+  the offset by the words they take, so the state is two integers, which a traced program takes as
+  an input; eager and compiled, on any number of threads, the same bits are drawn.
+- Initial weights (`nn.init`, hence the layers) are drawn from a Mersenne Twister, as PyTorch draws
+  them: the same seed gives a model PyTorch's own initial weights. This happens once, eagerly.
+
+Neither moves the other. `get_state` describes the places in both.
 """
 
 from __future__ import annotations
@@ -19,6 +25,7 @@ from ..base import shapes
 from ..base.errors import FormatError
 from ..ops.random import WORDS
 from ..tape.modes import modes
+from .twister import Twister
 
 __all__ = [
     "Generator",
@@ -31,23 +38,25 @@ __all__ = [
 ]
 
 
+DEFAULT_SEED = 67280421310721  # PyTorch's
+
+
 class Generator:
-    """A stream of random numbers: `Generator().manual_seed(7)`."""
+    """A source of random numbers: `Generator().manual_seed(7)`."""
 
     def __init__(self, device: Any = "cpu"):
-        # PyTorch's default seed; any constant would do
-        self._seed, self._offset = (
-            67280421310721,
-            0,
-        )
+        self._seed, self._offset = DEFAULT_SEED, 0
+        self.weights = Twister(DEFAULT_SEED)
+        """The stream of initial weights."""
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start the stream that this seed names, from its beginning."""
+        """Start the streams that this seed names, from their beginning."""
         if modes.trace is not None:
             modes.trace.refuse(
                 "seeding inside a traced function would happen only once", "seed before calling it"
             )
         self._seed, self._offset = int(seed) % 2**63, 0
+        self.weights = Twister(self._seed)
         return self
 
     def seed(self) -> int:
@@ -60,23 +69,47 @@ class Generator:
         return self._seed
 
     def get_state(self) -> Any:
-        """(seed, offset) as an int64 tensor."""
+        """The places in both streams, as an int64 tensor of five numbers.
+
+        (seed, offset, words drawn for initial weights, 1 if the second of a pair of normal numbers
+        is left over from these, its float64 bits as an int64). The last two are 0 if none is.
+        """
         from .core import Tensor
 
-        return Tensor(np.array([self._seed, self._offset], np.int64))
+        half = self.weights.half
+        bits = 0 if half is None else int(np.float64(half).view(np.int64))
+        place = [self._seed, self._offset, self.weights.drawn, int(half is not None), bits]
+        return Tensor(np.array(place, np.int64))
 
     def set_state(self, state: Any) -> Generator:
-        """Go to a state that get_state gave."""
+        """Go to a state that get_state gave. Two numbers (seed, offset), as older versions saved
+        them, begin the stream of initial weights anew.
+        """
         values = np.asarray(state)
-        if values.shape != (2,) or values.dtype != np.int64 or (values < 0).any():
+        if (
+            values.shape not in ((2,), (5,))
+            or values.dtype != np.int64
+            or (values[:4] < 0).any()
+            or (values[3:4] > 1).any()
+        ):
             raise FormatError(
-                f"a generator state is two non-negative int64 numbers (seed, offset), found {values.dtype} {values.shape}"
+                "a generator state is five int64 numbers: seed, offset, words drawn for initial "
+                "weights, 1 if a normal number is left over, its bits; none but the last negative\n"
+                f"  found {values.dtype} {values.shape}"
+                + (f": {values.tolist()}" if values.size <= 5 else "")
             )
-        self._seed, self._offset = int(values[0]), int(values[1])
+        seed, offset, drawn, kept = [*values[:4].tolist(), 0, 0][:4]
+        self._go(seed, offset, drawn, float(values[4].view(np.float64)) if kept else None)
         return self
 
+    def _go(self, seed: int, offset: int, drawn: int, half: float | None) -> None:
+        self._seed, self._offset = seed, offset
+        if self.weights.seed != seed:
+            self.weights = Twister(seed)
+        self.weights.go(drawn, half)
+
     def state(self) -> np.ndarray:
-        """(seed, offset) as the raw array that random ops take."""
+        """(seed, offset): the raw array that random ops take."""
         return np.array([self._seed, self._offset], np.int64)
 
     def advance(self, words: int) -> None:
@@ -85,7 +118,9 @@ class Generator:
 
     def mark(self) -> Any:
         """A place to come back to with `rewound`."""
-        return (self._seed, self._offset) if modes.trace is None else modes.trace.random_mark(self)
+        if modes.trace is not None:
+            return modes.trace.random_mark(self)
+        return self._seed, self._offset, self.weights.drawn, self.weights.half
 
     @contextlib.contextmanager
     def rewound(self, mark: Any) -> Iterator[None]:
@@ -98,12 +133,12 @@ class Generator:
             with modes.trace.random_rewound(self, mark):
                 yield
         else:
-            before = self._seed, self._offset
-            self._seed, self._offset = mark
+            before = self.mark()
+            self._go(*mark)
             try:
                 yield
             finally:
-                self._seed, self._offset = before
+                self._go(*before)
 
     def take(self, words: int) -> tuple[Any, int]:
         """(state, skip) for a random op that draws this many words, which are then given away."""

@@ -1,0 +1,153 @@
+"""Kernels that write where an index says: each element once, in the order of the index, however the work is shared out."""
+
+import numpy as np
+import pytest
+from compiler.both import Both
+from compiler.programs import Large
+
+from chainrule import ops
+from chainrule.compiler import native
+from chainrule.compiler.native import Native
+from chainrule.compiler.runtime import Runtime
+from chainrule.graph import Literal, Program, Var
+
+
+def drawn(make, seed=0):
+    """A program of one op, and its inputs."""
+    b = Large(seed, most=1 << 20)
+    y = make(b)
+    assert y is not None
+    return Program(b.inputs, b.equations, [y]), b.feed
+
+
+def zeros(b, *shape):
+    return b.emit(ops.full, shape=shape, value=0.0, dtype=b.values[0].spec.dtype)
+
+
+def rows(v, n, c, **attrs):
+    """Rows added to a table."""
+
+    def make(b) -> Var:
+        values = b.floats((n, c))
+        return b.emit(
+            ops.index_put,
+            zeros(b, v, c),
+            values,
+            b.integers((n,), -v, v),
+            dims=(0,),
+            accumulate=True,
+        )
+
+    return make
+
+
+def along(x, at, dim, op=ops.scatter_add):
+    def make(b) -> Var:
+        source = b.floats(at)
+        return b.emit(op, b.floats(x), b.integers(at, 0, x[dim]), source, dim=dim)
+
+    return make
+
+
+def at_two(b) -> Var:
+    i, j = b.integers((40, 1), -17, 17), b.integers((3,), 0, 2)
+    return b.emit(
+        ops.index_put,
+        b.floats((17, 5, 2)),
+        b.floats((40, 3, 5)),
+        i,
+        j,
+        dims=(0, 2),
+        accumulate=True,
+    )
+
+
+def one_number(b) -> Var:
+    return b.emit(ops.scatter, b.floats((5, 67)), b.integers((5, 3), 0, 67), Literal(2.5), dim=1)
+
+
+def of_a_view(b) -> Var:
+    x = b.emit(ops.permute, b.floats((19, 33)), dims=(1, 0))
+    values = b.emit(ops.expand, b.floats((1, 19)), shape=(70, 19))
+    return b.emit(ops.index_put, x, values, b.integers((70,), 0, 33), dims=(0,), accumulate=True)
+
+
+CASES = {
+    "few rows": rows(7, 2000, 3),
+    "rows of vectors": rows(65, 3000, 129),
+    "many rows": rows(30011, 40, 17),
+    "wide rows": rows(3, 5, 20011),
+    "along the last axis": along((64, 3, 784), (64, 3, 196), 2),
+    "along the first axis": along((129, 70), (500, 66), 0),
+    "along a middle axis": along((5, 300, 31), (4, 900, 30), 1),
+    "put along the first axis": along((129, 70), (500, 66), 0, ops.scatter),
+    "two axes": at_two,
+    "one number": one_number,
+    "a view": of_a_view,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_puts_and_adds(name, monkeypatch):
+    program, feed = drawn(CASES[name])
+    both = Both(program, {})
+    assert "scatter" in {s.group.role for s in both.native.steps}
+    (first,) = both.run(feed, [None])
+    for count in (1, 2, 4):
+        monkeypatch.setattr(native, "runtime", Runtime(count))
+        np.testing.assert_array_equal(both.native.run(feed, [None])[0], first)
+
+
+def test_work_is_shared_out():
+    for name in ("many rows", "rows of vectors", "along the last axis", "wide rows"):
+        (step,) = [s for s in Native(drawn(CASES[name])[0]).steps if s.group.role == "scatter"]
+        assert step.kernel.tasks > 1, name
+
+
+def test_adds_happen_in_the_order_of_the_index():
+    """1 + 2⁻²⁴ + 2⁻²⁴ is 1, and 2⁻²⁴ + 2⁻²⁴ + 1 is not."""
+    tiny = np.float32(2.0**-24)
+    for values in ([1, tiny, tiny], [tiny, tiny, 1]):
+        values = np.array(values, np.float32)[:, None].repeat(33, 1)
+
+        def make(b, values=values):
+            x = b.input(values)
+            return b.emit(
+                ops.index_put,
+                zeros(b, 4, 33),
+                x,
+                b.input(np.array([2, 2, 2])),
+                dims=(0,),
+                accumulate=True,
+            )
+
+        program, feed = drawn(make)
+        (found,) = Native(program).run(feed, [None])
+        expected = np.float32(0)
+        for v in values[:, 0]:
+            expected = expected + v
+        assert (found[2] == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dim"),
+    [
+        ((5000,), 0),
+        ((3, 4097), 1),
+        ((4097, 3), 0),
+        ((7, 300, 33), 1),
+        ((2, 17, 5, 3), 1),
+        ((64, 64), 0),
+    ],
+)
+def test_running_sums(shape, dim):
+    """The bits of NumPy, which adds in the same order."""
+    b = Large(1)
+    x = b.floats(shape)
+    outs = [
+        b.emit(ops.cumsum, x, dim=dim),
+        b.emit(ops.cumsum, b.emit(ops.permute, x, dims=tuple(range(x.spec.ndim))[::-1]), dim=0),
+    ]
+    found = Native(Program(b.inputs, b.equations, outs)).run(b.feed, [None, None])
+    np.testing.assert_array_equal(found[0], np.cumsum(b.feed[0], axis=dim))
+    np.testing.assert_array_equal(found[1], np.cumsum(b.feed[0].T, axis=0))
