@@ -33,10 +33,10 @@ from chainrule.tensors.core import Tensor, grad, wrap
 # ------------------------------------------------------------------------------------------------------ 1. every op
 
 ON_HOST = frozenset(
-    "sort topk argsort sum_pool_input pad view_scatter conv conv_input conv_weight matmul einsum index_put scatter_add".split()
+    "sort topk argsort pow sum_pool_input pad view_scatter conv conv_input conv_weight matmul einsum index_put scatter_add".split()
 )
-"""Ops that may be left to NumPy: orders; padding by negative amounts and writes through steps or diagonals; products and sums at
-indices, which are so in half floats and integers."""
+"""Ops that may be left to NumPy: orders; integers to a power that is not known; padding by negative amounts and writes through
+steps or diagonals; products and sums at indices, which are so in half floats and integers."""
 
 WRONG_IN_EAGER = {("max_pool", "int32"), ("max_pool", "uint8"), ("max_pool", "bool")}
 """Padding of narrow integers is not less than all of them there."""

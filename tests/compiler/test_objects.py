@@ -124,11 +124,12 @@ def rights(address: int) -> str:
 
 
 def test_nothing_is_writable_and_executable_and_memory_is_given_back(everything):
+    before = set(Path("/proc/self/maps").read_text().splitlines())
     image = Image(everything)
+    new = set(Path("/proc/self/maps").read_text().splitlines()) - before
+    assert new and not [line for line in new if line.split()[1].startswith("rwx")]
     code, wide = image.functions["one"], called(image, "where_wide_is")
     assert (rights(code), rights(wide)) == ("r-xp", "r--p")
-    lines = Path("/proc/self/maps").read_text().splitlines()
-    assert not [line for line in lines if line.split()[1].startswith("rwx")]
     del image
     gc.collect()
     assert (rights(code), rights(wide)) == ("", "")

@@ -170,9 +170,9 @@ def described_product(eq: Equation) -> Product:
         for letter, n in zip(part, v.spec.shape, strict=True):  # type: ignore[union-attr]
             sizes[letter] = max(sizes.get(letter, 1), n)
     groups: dict[str, list[product.Axis]] = {"batch": [], "m": [], "n": [], "k": []}
-    for letter, n in sizes.items():
+    for letter, size in sizes.items():
         a, b = int(letter in letters_a), int(letter in letters_b)
         kind = "k" if letter not in out else "batch" if a and b else "m" if a else "n"
-        groups[kind].append(product.Axis(n, a, b, int(letter in out)))
+        groups[kind].append(product.Axis(size, a, b, int(letter in out)))
     batch, m, n, summed = [tuple(x) for x in groups.values()]
     return Product(in_register(eq.outputs[0].spec.dtype), batch, m, n, summed)

@@ -163,6 +163,7 @@ class Native:
                 memory.layout[v.id] = grouping.parts[v.id][1]
             else:
                 memory.layout[v.id] = grouping.lies(v)
+        self._share(grouping, kept)
         for g in grouping.groups:
             stores = [v for eq in g.equations for v in eq.outputs if v.id in kept]
             if g.role == "assembly":
@@ -186,6 +187,26 @@ class Native:
             self._note(grouping, g, stores)
         return kept
 
+    def _share(self, grouping: Grouping, kept: dict[int, Var]) -> None:
+        """A value that is also copied into a part of another, an image into its padded form, lies
+        there only, if all who read it can."""
+        readers: dict[int, list[Var]] = {}
+        for g in grouping.groups:
+            for eq in g.equations:
+                for v in grouping.operands(eq):
+                    readers.setdefault(grouping.chain(v)[0].id, []).append(v)
+        outputs = {grouping.chain(v)[0].id for v in grouping.program.outputs if isinstance(v, Var)}
+        for id, (whole, access) in list(grouping.parts.items()):
+            eq = grouping.maker[id]
+            x = eq.inputs[0] if eq.op.name in ("cast", "clone") else None
+            if not isinstance(x, Var) or x.id not in kept or x.id in outputs or x.id in grouping.parts:
+                continue
+            together = grouping.home.get(x.id) is grouping.home[id] and x.spec == kept[id].spec
+            if together and all([grouping.access(v, access) is not None for v in readers[x.id]]):
+                grouping.part(x, whole, access)
+                self.memory.layout[x.id] = access
+                del kept[id], grouping.parts[id]
+
     def _lower_loop(self, loop: Loop) -> None:
         """The steps of a scan, one after another."""
         before, self.steps = self.steps, []
@@ -202,7 +223,8 @@ class Native:
             self.extra[packed.id] = tiles.packed_bytes
             second = Reference("memory", packed.id, 0)
             self._step(g, tiles.pack, [b, second])
-            self.steps[-1].reads, self.steps[-1].writes = {b.var}, {packed.id}
+            read = grouping.parts[b.var][0].id if b.var in grouping.parts else b.var
+            self.steps[-1].reads, self.steps[-1].writes = {read}, {packed.id}
             self.steps[-1].packs = True
         self._step(g, tiles.main, [a, second, *rest])
         if tiles.pack is not None:
@@ -219,15 +241,14 @@ class Native:
 
     def _note(self, grouping: Grouping, g: Group, stores: Sequence[Var]) -> None:
         """Which values the last step reads and writes, for levels and lifetimes."""
-        step = self.steps[-1] if self.steps else None
+        step, parts = self.steps[-1] if self.steps else None, grouping.parts
         if step is None or step.group is not g:
             return
         for eq in g.equations:
             for v in grouping.operands(eq):
                 base = grouping.chain(v)[0]
                 if grouping.home.get(base.id) is not g:
-                    step.reads.add(base.id)
-        parts = grouping.parts
+                    step.reads.add(parts[base.id][0].id if base.id in parts else base.id)
         step.writes |= {parts[v.id][0].id if v.id in parts else v.id for v in stores}
 
     def _whole(self, id: int) -> int:

@@ -17,7 +17,6 @@ import importlib.util
 import os
 import re
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,7 +151,8 @@ class _Assembler:
     """
 
     def __init__(self) -> None:
-        import subprocess
+        import subprocess  # here, since code that is kept needs neither
+        import tempfile
 
         if not sys.executable or getattr(sys, "frozen", False):
             raise _Unavailable  # this program has swallowed Python: it would be started once more

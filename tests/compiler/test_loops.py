@@ -1,0 +1,110 @@
+"""Kernels of loops: nothing is written beside a result, whatever the sizes, and faults found once stay found."""
+
+import numpy as np
+import pytest
+from compiler.both import Both
+from compiler.programs import Large, large_program
+
+from chainrule import ops
+from chainrule.base import dtypes
+from chainrule.compiler.target import Target
+from chainrule.graph import Literal, Program
+
+MARK = 0xA5
+
+
+def run_between_marks(program, feed, target=None):
+    """Results and the arena lie between bytes that must not change."""
+    both = Both(program, {}, target)
+    held, into = [], []
+    for s in program.output_specs:
+        size = int(np.prod(s.shape)) * s.dtype.itemsize
+        held.append((np.full(size + 256, MARK, np.uint8), size))
+        into.append(held[-1][0][128 : 128 + size].view(s.dtype.numpy).reshape(s.shape))
+    both.run(feed, into)
+    for memory, size in held:
+        assert (memory[:128] == MARK).all() and (memory[128 + size :] == MARK).all()
+
+
+def check(make, target=None):
+    b = Large(0)
+    outs = make(b)
+    assert None not in outs
+    run_between_marks(Program(b.inputs, b.equations, outs), b.feed, target)
+
+
+@pytest.mark.parametrize("level", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("n", [1, 2, 3, 15, 16, 17, 33, 129, 4097, 5000])
+def test_nothing_is_written_beside_a_result(n, level):
+    """129 = 8 · 16 + 1: LLVM once wrote 4 bytes for the last lane of a half float."""
+    kinds = (
+        dtypes.float32,
+        dtypes.float64,
+        dtypes.float16,
+        dtypes.bfloat16,
+        dtypes.int8,
+        dtypes.bool_,
+    )
+
+    def make(b):
+        x, rows = b.floats((n,)), b.floats((3, n))
+        casts = [b.emit(ops.cast, x, dtype=d) for d in kinds]
+        halves = b.emit(ops.mul, casts[3], Literal(0.3))
+        sums = [b.emit(ops.sum, b.emit(ops.tanh, rows), dim=(d,), keepdim=False) for d in (0, 1)]
+        return [
+            *casts,
+            halves,
+            *sums,
+            b.emit(ops.cumsum, rows, dim=0),
+            b.emit(ops.flip, rows, dims=(1,)),
+        ]
+
+    check(make, Target.level(level))
+
+
+def test_a_sum_that_is_the_same_in_every_lane():
+    """A row is reduced, and what follows runs over axes that the reduction does not know."""
+
+    def make(b):
+        x = b.emit(ops.sigmoid, b.emit(ops.expand, b.floats((3, 1)), shape=(2, 3, 1)))
+        wide = b.emit(ops.expand, x, shape=(3, 2, 3, 7))
+        total = b.emit(ops.sum, x, dim=(0, 1), keepdim=True)
+        part = b.emit(ops.expand, b.emit(ops.view, x, shape=(1, 2, 3, 1)), shape=(3, 2, 3, 1))
+        apart = b.emit(ops.square, b.emit(ops.sub, wide, b.emit(ops.mul, part, Literal(7.0))))
+        return [total, x, b.emit(ops.sum, apart, dim=(3,), keepdim=True)]
+
+    check(make)
+
+
+@pytest.mark.parametrize("name", "sum amax amin any all argmax argmin max_along min_along".split())
+@pytest.mark.parametrize("shape", [(3, 1), (1,), (1, 1, 5)])
+def test_reductions_of_axes_of_size_one(name, shape):
+    def make(b):
+        x = b.floats(shape)
+        dim = shape.index(1)
+        along = dim if name.startswith(("arg", "max_", "min_")) else (dim,)
+        y = b.emit(getattr(ops, name), x, dim=along, keepdim=False)
+        more = b.values[-1]  # the second of two outputs
+        return [y, more, b.emit(ops.add, y, Literal(1)) or y]
+
+    check(make)
+
+
+def test_a_value_is_broadcast_into_what_it_is_written_to():
+    def make(b):
+        path = (
+            (ops.select, (("dim", 1), ("index", 2))),
+            (ops.slice_, (("dim", 0), ("start", 1), ("stop", 4), ("step", 1))),
+        )
+        x = b.floats((5, 7, 3))
+        return [
+            b.emit(ops.view_scatter, x, b.floats((3,)), path=path),
+            b.emit(ops.view_scatter, x, b.floats(()), path=path),
+        ]
+
+    check(make)
+
+
+def test_random_programs_between_marks():
+    for seed in range(3000, 3025):
+        run_between_marks(*large_program(seed))
