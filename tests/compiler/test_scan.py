@@ -346,8 +346,11 @@ def test_bits_do_not_depend_on_threads(monkeypatch):
         net = cr.nn.LSTM(24, 40)
         h, xs = arrays((1, 32, 40), (T, 32, 24))
         run = TracedFunction(
-            lambda: cr.grad((net(xs, (h, h))[0] ** 2).sum(), list(net.parameters())), native.Native
-        )  # noqa: B023
+            lambda net=net, xs=xs, h=h: cr.grad(
+                (net(xs, (h, h))[0] ** 2).sum(), list(net.parameters())
+            ),
+            native.Native,
+        )
         found.append([g.numpy().tobytes() for _ in range(3) for g in run()])
     assert found[0] == found[1] == found[2]
 

@@ -24,7 +24,20 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["BOOL", "DOUBLE", "FLOAT", "HALF", "I8", "I16", "I32", "I64", "PTR", "Code", "Type", "Value"]
+__all__ = [
+    "BOOL",
+    "DOUBLE",
+    "FLOAT",
+    "HALF",
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "PTR",
+    "Code",
+    "Type",
+    "Value",
+]
 
 
 class Type(NamedTuple):
@@ -48,7 +61,9 @@ class Type(NamedTuple):
     @property
     def bits(self) -> int:
         """The bits of an element."""
-        return {"half": 16, "float": 32, "double": 64, "ptr": 64}.get(self.base) or int(self.base[1:])
+        return {"half": 16, "float": 32, "double": 64, "ptr": 64}.get(self.base) or int(
+            self.base[1:]
+        )
 
     @property
     def bytes(self) -> int:
@@ -58,7 +73,9 @@ class Type(NamedTuple):
     @property
     def suffix(self) -> str:
         """As intrinsics name it: `f32`, `v16f32`, `v16i1`."""
-        element = {"half": "f16", "float": "f32", "double": "f64", "ptr": "p0"}.get(self.base, self.base)
+        element = {"half": "f16", "float": "f32", "double": "f64", "ptr": "p0"}.get(
+            self.base, self.base
+        )
         return element if self.lanes == 1 else f"v{self.lanes}{element}"
 
 
@@ -335,7 +352,9 @@ class Code:
     def shuffle(self, a: Value, b: Value, picks: Sequence[int]) -> Value:
         """Lanes picked from a followed by b."""
         picked = ", ".join([f"i32 {k}" for k in picks])
-        return self.emit(f"shufflevector {a}, {b}, <{len(picks)} x i32> <{picked}>", a.type.of(len(picks)))
+        return self.emit(
+            f"shufflevector {a}, {b}, <{len(picks)} x i32> <{picked}>", a.type.of(len(picks))
+        )
 
     def fold(self, a: Value, combine: Any) -> Value:
         """All lanes combined into a scalar, halves onto each other: a fixed tree."""
@@ -356,7 +375,9 @@ class Code:
             return p
         return self.emit(f"getelementptr i8, ptr {p.text}, {offset}", PTR)
 
-    def load(self, type: Type, p: Value, mask: Value | None = None, align: int | None = None) -> Value:
+    def load(
+        self, type: Type, p: Value, mask: Value | None = None, align: int | None = None
+    ) -> Value:
         """Read a scalar or vector; lanes outside of the mask are zero and not read."""
         align = align or type.bytes
         if mask is None:
@@ -367,7 +388,9 @@ class Code:
             f"call {type} @{name}(ptr {p.text}, i32 {align}, {mask}, {type} zeroinitializer)", type
         )
 
-    def store(self, a: Value, p: Value, mask: Value | None = None, align: int | None = None) -> None:
+    def store(
+        self, a: Value, p: Value, mask: Value | None = None, align: int | None = None
+    ) -> None:
         """Write a scalar or vector; lanes outside of the mask are left alone."""
         align = align or a.type.bytes
         if mask is None:
@@ -386,7 +409,9 @@ class Code:
     def addresses(self, p: Value, indices: Value, size: int) -> Value:
         """A vector of addresses p + index · size bytes, from a vector of i64."""
         t = PTR.of(indices.type.lanes)
-        offsets = self.binary("mul", indices, self.const(size, indices.type)) if size > 1 else indices
+        offsets = (
+            self.binary("mul", indices, self.const(size, indices.type)) if size > 1 else indices
+        )
         return self.emit(f"getelementptr i8, ptr {p.text}, {offsets}", t)
 
     def gather(self, type: Type, addresses: Value, mask: Value | None = None) -> Value:

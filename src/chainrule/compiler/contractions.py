@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from ..graph.ir import Equation, Var
 from . import product
 from .code import Code, Value
-from .emit import Emitter, Index, Memory, Reference
 from .elements import in_register
+from .emit import Emitter, Index, Memory, Reference
 from .fuse import Group, Grouping
 from .product import Finish, Product, Store, Tiles
 from .reach import Windows, reach_strides
@@ -74,7 +74,9 @@ def letters(eq: Equation) -> tuple[str, str, str]:
 class Epilogue(Finish):
     """What the equations fused to the end of a product make of its sums."""
 
-    def __init__(self, emitter: Emitter, base: Var, batch: list, m: list, n: list, stores: Sequence[Var]):
+    def __init__(
+        self, emitter: Emitter, base: Var, batch: list, m: list, n: list, stores: Sequence[Var]
+    ):
         self.e, self.base, self.stores = emitter, base, stores
         self.axes = (batch, m, n)
 
@@ -128,7 +130,9 @@ def contraction(
     groups["n"].sort(key=lambda x: -abs(b.get(x, 0)))
 
     def described(axes: Sequence[Axis]) -> tuple[product.Axis, ...]:
-        return tuple([product.Axis(x.size, a.get(x, 0), b.get(x, 0), c_strides.get(x, 0)) for x in axes])
+        return tuple(
+            [product.Axis(x.size, a.get(x, 0), b.get(x, 0), c_strides.get(x, 0)) for x in axes]
+        )
 
     summed = sorted(whole(roles.summed), key=lambda x: -abs(a.get(x, 0)))
     type_ = in_register(out.spec.dtype)

@@ -59,7 +59,9 @@ def to_memory(c: Code, v: Value, dtype: DType) -> Value:
     if dtype is dtypes.float16:
         return c.cast("fptrunc", v, HALF.of(n))
     if dtype is dtypes.bfloat16:
-        return c.cast("trunc", c.binary("lshr", _bfloat16_bits(c, v), c.const(16, I32.of(n))), I16.of(n))
+        return c.cast(
+            "trunc", c.binary("lshr", _bfloat16_bits(c, v), c.const(16, I32.of(n))), I16.of(n)
+        )
     return v
 
 

@@ -16,9 +16,9 @@ import numpy as np
 from ..base import dtypes
 from ..base.dtypes import DType
 from ..graph.ir import Equation, Literal, Var
-from ..ops.promotion import common, operand_names
+from ..ops.promotion import common
 from . import elements, random
-from .code import BOOL, DOUBLE, I8, I64, PTR, Code, Value
+from .code import BOOL, DOUBLE, I64, PTR, Code, Value
 from .elements import FLOATING_ONLY, INSTRUCTIONS, convert
 from .fuse import Group, Grouping, operand_space, reduces, specs_of
 from .reach import Windows, reach_strides
@@ -114,7 +114,9 @@ class Emitter:
                 step += at.step * stride
         return Index(total, step)
 
-    def at(self, base: int, access: Access, strides: dict[Axis, int], dtype: DType) -> tuple[Value, int]:
+    def at(
+        self, base: int, access: Access, strides: dict[Axis, int], dtype: DType
+    ) -> tuple[Value, int]:
         """The address of the elements of a value, and how far apart the lanes lie."""
         p = self.pointer(Reference("memory", base, access.offset))
         index = self.index(strides)
@@ -159,7 +161,12 @@ class Emitter:
         v = eq.inputs[k]
         assert isinstance(v, Var)
         base, access, strides = self.reading(eq, k)
-        key = ("leaf", base.id, access.offset, tuple(sorted([(id(a), s) for a, s in strides.items() if s])))
+        key = (
+            "leaf",
+            base.id,
+            access.offset,
+            tuple(sorted([(id(a), s) for a, s in strides.items() if s])),
+        )
         found = self.known(key)
         if found is None:
             p, step = self.at(base.id, access, strides, v.spec.dtype)
@@ -188,7 +195,9 @@ class Emitter:
         start, step = eq.attrs["start"], eq.attrs["step"]
         if t.floating:
             wide = self.c.cast("sitofp", index, DOUBLE.of(index.type.lanes))
-            y = self.c.fadd(self.c.fmul(wide, self.c.const(step, wide.type)), self.c.const(start, wide.type))
+            y = self.c.fadd(
+                self.c.fmul(wide, self.c.const(step, wide.type)), self.c.const(start, wide.type)
+            )
             return convert(self.c, y, dtypes.float64, v.spec.dtype)
         y = self.c.binary("mul", index, self.c.const(int(step), index.type))
         y = self.c.binary("add", y, self.c.const(int(start), index.type))
@@ -363,14 +372,19 @@ class Emitter:
                 "or", inside, c.binary("xor", self.mask, c.const(True, self.mask.type))
             )  # fmt: skip
             every = c.emit(f"call i1 @llvm.vector.reduce.and.{live.type.suffix}({live})", BOOL)
-            c.declared.setdefault("llvm.vector.reduce.and", f"declare i1 @llvm.vector.reduce.and.{live.type.suffix}({live.type})")
+            c.declared.setdefault(
+                "llvm.vector.reduce.and",
+                f"declare i1 @llvm.vector.reduce.and.{live.type.suffix}({live.type})",
+            )
             bad = c.binary("xor", every, c.const(True, BOOL))
         with c.when(bad):
             self.memory.lookups.append((eq, high))
             c.store(c.const(len(self.memory.lookups), I64), self.pointer(Reference("status")))
         return c.select(inside, index, c.const(0, index.type))
 
-    def _looked_up(self, eq: Equation, strides: dict[Axis, int], indices: list, access: Access) -> Value:
+    def _looked_up(
+        self, eq: Equation, strides: dict[Axis, int], indices: list, access: Access
+    ) -> Value:
         """An element at a place of which some coordinates are indices: [(index, stride)]."""
         c, dtype = self.c, eq.outputs[0].spec.dtype
         base, _ = self.grouping.chain(eq.inputs[0])  # type: ignore[arg-type]
@@ -382,7 +396,9 @@ class Emitter:
             for i, stride in indices:
                 total = c.add(total, c.mul(i, stride))
             lanes = self.lanes if index.step else 1
-            return elements.load(c, dtype, c.at(p, total, size), lanes, index.step, self.mask if index.step else None)
+            return elements.load(
+                c, dtype, c.at(p, total, size), lanes, index.step, self.mask if index.step else None
+            )
         places = c.lanes(index.value, self.lanes, index.step)
         for i, stride in indices:
             i = c.splat(i, self.lanes)
@@ -402,7 +418,9 @@ class Emitter:
         access, (row, column) = self._table(eq)
         at = self.check_range(self.operand(eq, 1, dtypes.int64), 0, access.shape[0], eq)
         dims = self.group.dims[eq.outputs[0].id]
-        return self._looked_up(eq, along(dims[-1:], access.shape[1:], (column,)), [(at, row)], access)
+        return self._looked_up(
+            eq, along(dims[-1:], access.shape[1:], (column,)), [(at, row)], access
+        )
 
     def _gather(self, eq: Equation) -> Value:
         access, strides = self._table(eq)
@@ -410,7 +428,9 @@ class Emitter:
         at = self.check_range(self.operand(eq, 1, dtypes.int64), 0, access.shape[d], eq)
         dims = self.group.dims[eq.outputs[0].id]
         rest = [0 if k == d else s for k, s in enumerate(strides)]
-        return self._looked_up(eq, along(dims, eq.outputs[0].spec.shape, rest), [(at, strides[d])], access)
+        return self._looked_up(
+            eq, along(dims, eq.outputs[0].spec.shape, rest), [(at, strides[d])], access
+        )
 
     def _index(self, eq: Equation) -> Value:
         access, strides = self._table(eq)

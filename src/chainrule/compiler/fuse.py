@@ -35,7 +35,16 @@ from ..ops.shape import walk
 from .elements import FLOATING_ONLY, INSTRUCTIONS
 from .space import Access, Axis, Dims, before, cut, dense, row_major, through, whole
 
-__all__ = ["Group", "Grouping", "Piece", "assembled", "operand_space", "reduces", "role", "specs_of"]
+__all__ = [
+    "Group",
+    "Grouping",
+    "Piece",
+    "assembled",
+    "operand_space",
+    "reduces",
+    "role",
+    "specs_of",
+]
 
 REDUCTIONS = frozenset(("sum", "amax", "amin", "any", "all"))
 PICKS = frozenset(("argmax", "argmin", "max_along", "min_along"))
@@ -112,8 +121,11 @@ def role(eq: Equation) -> str:
 def _whole_power(eq: Equation) -> bool:
     """Whether a power of integers has an exponent that is known, and not negative."""
     x, power = eq.inputs
-    return isinstance(x, Var) and not x.spec.weak and isinstance(power, Literal) and (
-        isinstance(power.value, int) and 0 <= power.value < 64
+    return (
+        isinstance(x, Var)
+        and not x.spec.weak
+        and isinstance(power, Literal)
+        and (isinstance(power.value, int) and 0 <= power.value < 64)
     )
 
 
@@ -212,7 +224,9 @@ def _around(start: Sequence[int], box: Sequence[int], shape: Sequence[int]) -> I
         for first, last in ((0, start[d]), (start[d] + box[d], shape[d])):
             if first < last:
                 at = tuple([first if k == d else low[k] for k in range(len(shape))])
-                size = tuple([last - first if k == d else high[k] - low[k] for k in range(len(shape))])
+                size = tuple(
+                    [last - first if k == d else high[k] - low[k] for k in range(len(shape))]
+                )
                 yield at, size
         low[d], high[d] = start[d], start[d] + box[d]
 
@@ -224,8 +238,10 @@ def _puts_one(eq: Equation) -> bool:
     x, at, source = specs_of(eq)
     d = eq.attrs["dim"]
     assert x is not None and at is not None and source is not None
-    return bool(at.shape) and at.shape == source.shape and (
-        tuple([1 if k == d else n for k, n in enumerate(x.shape)]) == at.shape
+    return (
+        bool(at.shape)
+        and at.shape == source.shape
+        and (tuple([1 if k == d else n for k, n in enumerate(x.shape)]) == at.shape)
     )
 
 
@@ -233,7 +249,9 @@ def _scatters(eq: Equation) -> bool:
     """Whether there is a kernel for what an equation puts or adds up along lines. Sums of half
     floats are kept in float32 until their end, which places that are added to cannot."""
     x, out = eq.inputs[0], eq.outputs[0].spec
-    tensors = all([isinstance(v, Literal) or (v is not None and not v.spec.weak) for v in eq.inputs])
+    tensors = all(
+        [isinstance(v, Literal) or (v is not None and not v.spec.weak) for v in eq.inputs]
+    )
     if not (isinstance(x, Var) and x.spec.shape and tensors):
         return False
     if eq.op.name == "cumsum":
@@ -290,7 +308,9 @@ class Grouping:
     ):  # fmt: skip
         self.program, self.slices, self.windows, self.scans = program, slices, windows, scans
         self.steps = steps  # whether this is a step of a loop, where kernels are small
-        self.parts: dict[int, tuple[Var, Access]] = {}  # pieces: the whole, and where they lie in it
+        self.parts: dict[
+            int, tuple[Var, Access]
+        ] = {}  # pieces: the whole, and where they lie in it
         self.layout: dict[int, Access] = dict(layout or {})  # values that do not lie row-major
         self.padded: dict[tuple, Var] = {}
         self.windowed: dict[Equation, tuple[Dims, Dims]] = {}  # pools: axes of positions and taps
@@ -370,7 +390,9 @@ class Grouping:
                 source, start = source
                 for d, (first, n) in enumerate(zip(start, piece.shape, strict=True)):
                     if n != source.spec.shape[d]:
-                        source = self._viewed(source, "slice_", dim=d, start=first, stop=first + n, step=1)
+                        source = self._viewed(
+                            source, "slice_", dim=d, start=first, stop=first + n, step=1
+                        )
             elif isinstance(source, Var):
                 source = self._spread(eq, source, piece)
             else:
@@ -400,7 +422,11 @@ class Grouping:
         if base.spec.dtype is not whole.spec.dtype:
             return False
         seen = {base.id, *[view.outputs[0].id for view in views]}
-        readers = [e for e in self.program.equations if any([isinstance(v, Var) and v.id in seen for v in e.inputs])]
+        readers = [
+            e
+            for e in self.program.equations
+            if any([isinstance(v, Var) and v.id in seen for v in e.inputs])
+        ]
         if any([e is not eq and e not in views for e in readers]) or eq.inputs.count(source) != 1:
             return False
         found: Access | None = box
@@ -469,7 +495,9 @@ class Grouping:
         self.sliced[eq] = n
         self.maker[partial.id] = eq
         self._own(self._new("anchor"), eq, [[Axis(n)], *dims], True)
-        total = Equation(TABLE["sum"], (partial,), {"dim": (0,), "keepdim": False}, (out,), eq.place)
+        total = Equation(
+            TABLE["sum"], (partial,), {"dim": (0,), "keepdim": False}, (out,), eq.place
+        )
         self.place(total)
 
     def place(self, eq: Equation) -> None:
@@ -572,7 +600,9 @@ class Grouping:
             if not isinstance(v, Var) or v.spec.weak:
                 continue
             if self.made_by_create(v):
-                read = what == "lookup" or eq.op.name in RANDOM  # from memory, at a place of its own
+                read = (
+                    what == "lookup" or eq.op.name in RANDOM
+                )  # from memory, at a place of its own
                 if what in ("anchor", "window", "scan", "attention") or (k == 0 and read):
                     inputs[k] = self._copied(v)
                 elif what == "scatter" and (v in _indices(eq) or not self._filled(v)):
@@ -650,7 +680,10 @@ class Grouping:
         v = eq.outputs[0]
         g.equations.append(eq)
         g.dims[v.id], g.space[eq] = dims, dims
-        g.phase[v.id] = max([g.phase.get(self.chain(o)[0].id, 0) for o in eq.inputs if isinstance(o, Var)], default=0)
+        g.phase[v.id] = max(
+            [g.phase.get(self.chain(o)[0].id, 0) for o in eq.inputs if isinstance(o, Var)],
+            default=0,
+        )
         self.home[v.id] = g
         self._follow(eq)
         return True
@@ -675,7 +708,7 @@ class Grouping:
                 self.lay(out, dense(out.spec.shape, order))
                 return
 
-    def _inside(self, g: Group, v: Any) -> Dims | None | bool:
+    def _inside(self, g: Group, v: Any) -> Dims | bool | None:
         """The axes of an operand made in this group; None if it is made elsewhere, False if it is
         seen through a view that axes cannot say."""
         if not isinstance(v, Var):
@@ -867,7 +900,7 @@ def _index_place(eq: Equation, ndim: int) -> tuple[int, int]:
 
 def _lookup_dims(eq: Equation, index: Dims, ndim: int) -> Dims:
     """The axes of an index among the dimensions of the result of a lookup."""
-    first, stop = _index_place(eq, ndim)
+    stop = _index_place(eq, ndim)[1]
     lead: Dims = [[] for _ in range(stop - len(index))]
     return [*lead, *index, *[[] for _ in range(ndim - stop)]]
 

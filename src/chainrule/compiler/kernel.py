@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from .code import PTR, I64, Code
+from .code import I64, PTR, Code
 
 __all__ = ["Kernel", "kernel_code"]
 

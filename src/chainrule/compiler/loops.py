@@ -16,11 +16,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ..base import dtypes
-from ..base.dtypes import DType
 from ..graph.ir import Equation, Var
 from . import elements
-from .code import BOOL, Code, I64, Value, Variable
+from .code import BOOL, I64, Value
 from .emit import Emitter, Index, Memory, Reference
 from .fuse import LOOKUPS, PICKS, RANDOM, Group, Grouping, operand_space, reduces
 from .kernel import Kernel, kernel_code
@@ -83,9 +81,9 @@ def accesses(e: Emitter, stores: Sequence[Var]) -> tuple[Strides, list[int]]:
             add(e.reading(eq, k)[2], 2)
         if eq.op.name == "max_pool":
             for places, taps in zip(*e.grouping.windowed[eq], strict=True):
-                add({a: 1 for a in [*whole(places), *whole(taps)]}, 0)
+                add(dict.fromkeys([*whole(places), *whole(taps)], 1), 0)
         if eq.op.name in PICKS:
-            add({a: 1 for a in whole(space[eq.attrs["dim"]])[-1:]}, 0)
+            add(dict.fromkeys(whole(space[eq.attrs["dim"]])[-1:], 1), 0)
         if eq.op.name in RANDOM | LOOKUPS | {"tril", "triu", "scatter"}:
             out = eq.outputs[0]
             for run in g.dims[out.id]:
@@ -174,7 +172,9 @@ class Sums:
             self._carry(level + 1, blocks)
 
     def _merge(self, level: int) -> None:
-        for r, part, total in zip(self.work, self.levels[level], self.levels[level + 1], strict=True):
+        for r, part, total in zip(
+            self.work, self.levels[level], self.levels[level + 1], strict=True
+        ):
             r.merge(total, part)
 
     def finish(self, fold: bool) -> None:
@@ -188,7 +188,15 @@ class Sums:
 class LoopKernel:
     """A group being written as loops."""
 
-    def __init__(self, name: str, grouping: Grouping, g: Group, memory: Memory, stores: Sequence[Var], target: Target):
+    def __init__(
+        self,
+        name: str,
+        grouping: Grouping,
+        g: Group,
+        memory: Memory,
+        stores: Sequence[Var],
+        target: Target,
+    ):
         self.c = c = kernel_code(name)
         self.e = e = Emitter(c, grouping, g, memory)
         self.g, self.stores, self.target = g, list(stores), target
@@ -205,7 +213,11 @@ class LoopKernel:
         heavy = any([eq.op.name in elements.EXPENSIVE for eq in g.equations])
         # Lanes that are written apart: a transposition. Their lines fill up in the cache (L1) unless
         # they all fall into the same places of it.
-        steps = [] if lane is None else [s.get(lane.inner, 0) for s in found[len(found) - len(stores) :]]
+        steps = (
+            []
+            if lane is None
+            else [s.get(lane.inner, 0) for s in found[len(found) - len(stores) :]]
+        )
         self.turns = self.lane_is_row and any([n > 1 and n * 4 % 2048 for n in steps])
         self.width = self._width(heavy)
 
@@ -219,11 +231,19 @@ class LoopKernel:
         if self.turns:
             return n
         if not heavy and not (self.lane_is_row and self.inner):
-            while n < 4 * (self.target.vector_bytes // 4) and self.lane.size % (2 * n) == 0 and self.lane.size >= 8 * n:
+            while (
+                n < 4 * (self.target.vector_bytes // 4)
+                and self.lane.size % (2 * n) == 0
+                and self.lane.size >= 8 * n
+            ):
                 n *= 2
         elif not heavy:
             units = math.prod([x.size for x in self.rows])
-            while n < 4 * (self.target.vector_bytes // 4) and self.lane.size % (2 * n) == 0 and units * (self.lane.size // n) >= 16:
+            while (
+                n < 4 * (self.target.vector_bytes // 4)
+                and self.lane.size % (2 * n) == 0
+                and units * (self.lane.size // n) >= 16
+            ):
                 n *= 2
         return n
 
@@ -368,7 +388,7 @@ class LoopKernel:
 
     def _row(self) -> None:
         """A row whose lanes are reduced (or a single place, if there is no lane)."""
-        c, e = self.c, self.e
+        e = self.e
         inner_axes = {a for x in self.inner for a in x.axes}
         if self.lane is not None:
             inner_axes |= set(self.lane.axes)

@@ -15,7 +15,7 @@ import functools
 import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,9 +38,9 @@ from .library import Library
 from .loops import loops
 from .report import table
 from .runtime import Entry, Schedule, runtime
-from .scatters import scatters
 from .scanning import Loop, opened, place_scan
-from .space import Access, along, row_major
+from .scatters import scatters
+from .space import along, row_major
 from .target import Target
 from .windows import place_window
 
@@ -55,7 +55,9 @@ WHOLE = frozenset(("relu",))
 class Step:
     """One kernel in the schedule, or one equation for NumPy (`host`)."""
 
-    def __init__(self, group: Group, kernel: Kernel | None, references: list[Reference], name: str = ""):
+    def __init__(
+        self, group: Group, kernel: Kernel | None, references: list[Reference], name: str = ""
+    ):
         self.group, self.kernel, self.references, self.name = group, kernel, references, name
         self.reads: set[int] = set()
         self.writes: set[int] = set()
@@ -74,7 +76,9 @@ class Native:
         target: the processor.
     """
 
-    def __init__(self, program: Program, donated: dict[int, int] | None = None, target: Target | None = None):
+    def __init__(
+        self, program: Program, donated: dict[int, int] | None = None, target: Target | None = None
+    ):
         started = time.perf_counter()
         self.target = target or Target.host()
         self.original = program
@@ -139,7 +143,12 @@ class Native:
                     and math.prod(access.shape) == math.prod(base.spec.shape)
                 )  # fmt: skip
                 made = base.id in grouping.home
-                if made and whole and base.id not in self.output_of and base.id not in grouping.parts:
+                if (
+                    made
+                    and whole
+                    and base.id not in self.output_of
+                    and base.id not in grouping.parts
+                ):
                     self.output_of[base.id] = k
                     continue
             self.copied.append((k, v))
@@ -199,7 +208,12 @@ class Native:
         for id, (whole, access) in list(grouping.parts.items()):
             eq = grouping.maker[id]
             x = eq.inputs[0] if eq.op.name in ("cast", "clone") else None
-            if not isinstance(x, Var) or x.id not in kept or x.id in outputs or x.id in grouping.parts:
+            if (
+                not isinstance(x, Var)
+                or x.id not in kept
+                or x.id in outputs
+                or x.id in grouping.parts
+            ):
                 continue
             together = grouping.home.get(x.id) is grouping.home[id] and x.spec == kept[id].spec
             if together and all([grouping.access(v, access) is not None for v in readers[x.id]]):
@@ -303,7 +317,9 @@ class Native:
             if loop is not None:
                 same = any([input_id in s.reads for s in self.steps if s.loop is loop])
             else:
-                same = input_id in self.steps[writer].reads and not self._in_place(writer, input_id, value)
+                same = input_id in self.steps[writer].reads and not self._in_place(
+                    writer, input_id, value
+                )
             several = sum([value in s.writes for s in self.steps]) > 1
             if late or same or several or input_id in copied:
                 del self.output_of[value]
@@ -320,7 +336,9 @@ class Native:
         if g.role not in ("loops", "anchor"):
             return False
         if g.role == "anchor":
-            if input_id in {self.grouping.chain(v)[0].id for v in self.grouping.operands(g.equations[0])}:
+            if input_id in {
+                self.grouping.chain(v)[0].id for v in self.grouping.operands(g.equations[0])
+            }:
                 return False
         elif g.reduced or g.role == "attention":
             return False
@@ -336,8 +354,14 @@ class Native:
                     return False
                 access = self.grouping.access(v, self.memory.layout[input_id])
                 assert access is not None
-                read = along(operand_space(eq, k, g.space[eq]), access.shape, access.strides) if eq in g.space else {}
-                if access.offset or {a: s for a, s in read.items() if s} != {a: s for a, s in written.items() if s}:
+                read = (
+                    along(operand_space(eq, k, g.space[eq]), access.shape, access.strides)
+                    if eq in g.space
+                    else {}
+                )
+                if access.offset or {a: s for a, s in read.items() if s} != {
+                    a: s for a, s in written.items() if s
+                }:
                     return False
         return True
 
@@ -399,7 +423,9 @@ class Native:
             if s.kernel is None:
                 entries.append(functools.partial(self._host, s.group.equations[0]))
                 continue
-            entries.append(Entry(self.library.address(s.name), base + 8 * at, s.kernel.tasks, final))
+            entries.append(
+                Entry(self.library.address(s.name), base + 8 * at, s.kernel.tasks, final)
+            )
             for r in s.references:
                 if r.what == "numbers":
                     self.arguments[at] = self.numbers.__array_interface__["data"][0]
@@ -411,7 +437,9 @@ class Native:
                     if kind == "arena":
                         self.arguments[at] = arena + where + offset
                     elif kind == "constant":
-                        self.arguments[at] = self.constants_by_id[r.var].__array_interface__["data"][0] + offset
+                        self.arguments[at] = (
+                            self.constants_by_id[r.var].__array_interface__["data"][0] + offset
+                        )
                     else:
                         moving.setdefault((kind, where), []).append((at, offset))
                 at += 1
@@ -459,7 +487,7 @@ class Native:
     def run(self, values: Sequence[Any], into: Sequence[np.ndarray | None]) -> list[Any]:
         """The outputs, each written into its array of `into`, or into a new one."""
         outs: list[Any] = list(into)
-        for v, k in self.output_of.items():
+        for k in self.output_of.values():
             if outs[k] is None:
                 spec = self.program.outputs[k].spec  # type: ignore[union-attr]
                 outs[k] = np.empty(spec.shape, spec.dtype.numpy)
@@ -524,7 +552,7 @@ class Native:
         base, _ = self.grouping.chain(v)
         if self.grouping.made_by_create(v):
             eq = self.grouping.maker[base.id]
-            return np.broadcast_to(eq.op.evaluate((), eq.attrs), base.spec.shape) if v is base else self._seen(v, eq.op.evaluate((), eq.attrs))
+            return self._seen(v, np.asarray(eq.op.evaluate((), eq.attrs)))
         kind, where = self._where(base.id)
         if kind == "input":
             return self._seen(v, self._values[where])
@@ -564,7 +592,9 @@ class Native:
                 np.copyto(self._array(v), part)
 
 
-def _without_arrays(equations: Sequence[Equation]) -> tuple[list[Equation], list[tuple[Var, np.ndarray]]]:
+def _without_arrays(
+    equations: Sequence[Equation],
+) -> tuple[list[Equation], list[tuple[Var, np.ndarray]]]:
     """Array literals become variables that stand for constant memory."""
     constants: list[tuple[Var, np.ndarray]] = []
     out = []
@@ -575,5 +605,9 @@ def _without_arrays(equations: Sequence[Equation]) -> tuple[list[Equation], list
                 var = Var(spec_of(v.value))
                 constants.append((var, np.ascontiguousarray(v.value)))
                 inputs[k] = var
-        out.append(eq if tuple(inputs) == eq.inputs else Equation(eq.op, inputs, eq.attrs, eq.outputs, eq.place))
+        out.append(
+            eq
+            if tuple(inputs) == eq.inputs
+            else Equation(eq.op, inputs, eq.attrs, eq.outputs, eq.place)
+        )
     return out, constants

@@ -39,7 +39,9 @@ class Reduction:
         self.dtype = eq.outputs[0].spec.dtype
         name = eq.op.name
         half = self.dtype in (dtypes.float16, dtypes.bfloat16)
-        self.compute = dtypes.float32 if half else dtypes.bool_ if name in ("any", "all") else self.dtype
+        self.compute = (
+            dtypes.float32 if half else dtypes.bool_ if name in ("any", "all") else self.dtype
+        )
         t = elements.in_register(self.compute)
         self.type = t
         if name in SUMS:
@@ -129,7 +131,8 @@ class Pick:
         c = self.e.c
         value, index = self.type.of(lanes), I64.of(lanes)
         return Place(
-            c.variable(value, c.const(self.identity, value)), c.variable(index, c.const(NOWHERE, index))
+            c.variable(value, c.const(self.identity, value)),
+            c.variable(index, c.const(NOWHERE, index)),
         )
 
     def reset(self, v: Place) -> None:
@@ -207,7 +210,9 @@ class Pick:
         """The spatial sizes of the input of a pool, without padding."""
         x, attrs = self.eq.inputs[0], self.eq.attrs
         padded = x.spec.shape[2:]  # type: ignore[union-attr]
-        return tuple([n - low - high for n, (low, high) in zip(padded, attrs["padding"], strict=True)])
+        return tuple(
+            [n - low - high for n, (low, high) in zip(padded, attrs["padding"], strict=True)]
+        )
 
     def merge(self, total: Place, part: Place) -> None:
         """Take in a block's result, and start the next block."""
@@ -221,7 +226,12 @@ class Pick:
         while fold and x.type.lanes > 1:
             n = x.type.lanes // 2
             if n == 1:
-                a, b, at, bt = c.extract(x, 0), c.extract(x, 1), c.extract(index, 0), c.extract(index, 1)
+                a, b, at, bt = (
+                    c.extract(x, 0),
+                    c.extract(x, 1),
+                    c.extract(index, 0),
+                    c.extract(index, 1),
+                )
             else:
                 low, high = range(n), range(n, 2 * n)
                 a, b = c.shuffle(x, x, low), c.shuffle(x, x, high)

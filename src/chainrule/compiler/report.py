@@ -89,7 +89,11 @@ def _flops(native: Native, s: Step) -> float:
             total += operations(eq)
         else:
             space = s.group.space.get(eq)
-            sizes = [a.size for run in space for a in run] if space is not None else eq.outputs[0].spec.shape
+            sizes = (
+                [a.size for run in space for a in run]
+                if space is not None
+                else eq.outputs[0].spec.shape
+            )
             total += math.prod(sizes)
     return total
 
@@ -175,7 +179,9 @@ def machine_peak(target: Target) -> float:
     library = Library(module([c.finish()]), target)
     memory = np.zeros(64, np.float32)
     arguments = np.array([memory.ctypes.data], np.int64)
-    schedule = Schedule([Entry(library.address("peak"), arguments.ctypes.data, 1, True)], keep=library)
+    schedule = Schedule(
+        [Entry(library.address("peak"), arguments.ctypes.data, 1, True)], keep=library
+    )
     runtime = Runtime(threads=1)
     best = math.inf
     for _ in range(7):

@@ -71,11 +71,12 @@ def _planned(eq: Equation, out: Access, values: Access, indices: list[Access]) -
         d, (at,) = eq.attrs["dim"], indices
         size = at.shape or (1,)
         along = at.strides or (0,)
-        put = values.strides or (0,) * len(shape)
-        lines = [
-            Line(size[k], shape[k], out.strides[k], put[k], (along[k],)) for k in range(len(shape))
+        steps = values.strides or (0,) * len(shape)
+        each = [
+            Line(size[k], shape[k], out.strides[k], steps[k], (along[k],))
+            for k in range(len(shape))
         ]
-        return Plan(lines[:d], [Line(size[d], 0, 0, put[d], (along[d],))], lines[d + 1 :], (d,))
+        return Plan(each[:d], [Line(size[d], 0, 0, steps[d], (along[d],))], each[d + 1 :], (d,))
     dims = eq.attrs["dims"]
     rest = [k for k in range(len(shape)) if k not in dims]
     ndim = max([len(i.shape) for i in indices])
@@ -92,8 +93,8 @@ def _planned(eq: Equation, out: Access, values: Access, indices: list[Access]) -
         Line(n, 0, 0, put[first + k], tuple([m[k] for m in moves])) for k, n in enumerate(picked)
     ]
     lines = {k: Line(shape[k], shape[k], out.strides[k], 0, none) for k in rest}
-    for at, k in [*enumerate(before), *enumerate(behind, first + ndim)]:
-        lines[k] = lines[k]._replace(values=put[at])
+    for place, k in [*enumerate(before), *enumerate(behind, first + ndim)]:
+        lines[k] = lines[k]._replace(values=put[place])
     outer = [lines[k] for k in rest if k < dims[0]]
     return Plan(outer, places, [lines[k] for k in rest if k > dims[0]], dims)
 
@@ -151,7 +152,7 @@ class ScatterKernel:
         c, shape, first = self.c, self.lies.shape, self.plan.dims[0]
         lines, n = math.prod(shape[:first]), shape[first]
         row = math.prod(shape[first + 1 :])
-        put = math.prod([x.size for part in self.plan[:3] for x in part])  # type: ignore[union-attr]
+        put = math.prod([x.size for part in self.plan[:3] for x in part])
         tasks = max(min((lines * n * row + put) // WORK, MOST_TASKS), 1)
         ranges = min(n, max(tasks // lines, 1)) if lines < FEW_LINES else 1
         rows = -(-n // ranges)

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from ..graph.ir import Equation, Var
 from ..ops import TABLE, Spec
@@ -82,7 +81,9 @@ def _conv(grouping: Grouping, eq: Equation) -> None:
     out = eq.outputs[0]
     grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
     source = _padded(grouping, x, a["padding"])
-    _correlate(grouping, eq, source, w, out, out.spec.shape, a["stride"], a["dilation"], a["groups"])
+    _correlate(
+        grouping, eq, source, w, out, out.spec.shape, a["stride"], a["dilation"], a["groups"]
+    )
 
 
 def _correlate(
@@ -99,9 +100,16 @@ def _correlate(
     x_reach = [
         _moves((image, 1)),
         _moves((group, cg), (channel, 1)),
-        *[_moves((p, s), (t, d)) for p, t, s, d in zip(places, taps, stride, dilation, strict=True)],
+        *[
+            _moves((p, s), (t, d))
+            for p, t, s, d in zip(places, taps, stride, dilation, strict=True)
+        ],
     ]
-    w_reach = [_moves((group, o // groups), (column, 1)), _moves((channel, 1)), *[_moves((t, 1)) for t in taps]]
+    w_reach = [
+        _moves((group, o // groups), (column, 1)),
+        _moves((channel, 1)),
+        *[_moves((t, 1)) for t in taps],
+    ]
     summed = [a for run in [*taps, channel] for a in run]
     dims = [image, group + column, *places]
     _product(grouping, eq, (x, w), out, dims, [x_reach, w_reach], summed, [(), ()])
@@ -121,16 +129,25 @@ def _conv_weight(grouping: Grouping, eq: Equation) -> None:
     x_reach = [
         _moves((image, 1)),
         _moves((group, cg), (channel, 1)),
-        *[_moves((p, s), (t, d)) for p, t, s, d in zip(places, taps, a["stride"], a["dilation"], strict=True)],
+        *[
+            _moves((p, s), (t, d))
+            for p, t, s, d in zip(places, taps, a["stride"], a["dilation"], strict=True)
+        ],
     ]
-    dy_reach = [_moves((image, 1)), _moves((group, o // groups), (column, 1)), *[_moves((p, 1)) for p in places]]
+    dy_reach = [
+        _moves((image, 1)),
+        _moves((group, o // groups), (column, 1)),
+        *[_moves((p, 1)) for p in places],
+    ]
     # the result lies as the product makes it, taps outside; whoever reads it turns it round
     out = Var(result.spec)
     ndim = len(result.spec.shape)
     grouping.lay(out, dense(result.spec.shape, (*range(2, ndim), 1, 0)))
     summed = [b for run in [image, *places] for b in run]
     dims = [group + column, channel, *taps]
-    _product(grouping, eq, (source, dy), out, dims, [x_reach, dy_reach], summed, [(), ()], closed=True)
+    _product(
+        grouping, eq, (source, dy), out, dims, [x_reach, dy_reach], summed, [(), ()], closed=True
+    )
     grouping.place(Equation(TABLE["clone"], (out,), {}, (result,), eq.place))
 
 
@@ -161,8 +178,13 @@ def _conv_input(grouping: Grouping, eq: Equation) -> None:
         if 0 in counts:
             continue
         shape = (*out.spec.shape[:2], *counts)
-        strides = (*lies.strides[:2], *[s * t for s, t in zip(lies.strides[2:], a["stride"], strict=True)])
-        offset = sum([first * s for (first, *_), s in zip(combination, lies.strides[2:], strict=True)])
+        strides = (
+            *lies.strides[:2],
+            *[s * t for s, t in zip(lies.strides[2:], a["stride"], strict=True)],
+        )
+        offset = sum(
+            [first * s for (first, *_), s in zip(combination, lies.strides[2:], strict=True)]
+        )
         part = Var(Spec(shape, out.spec.dtype))
         grouping.part(part, out, Access(shape, strides, offset))
         if any([not taps for _, _, taps, _, _ in combination]):
@@ -194,7 +216,7 @@ def _turned(
     j + (first + pad − t·dilation) / stride.
     """
     a = eq.attrs
-    n, c, *counts = shape
+    n, _, *counts = shape
     o, cg, *_ = w.spec.shape
     groups = a["groups"]
     pads, starts, tap_runs, moves = [], [], [], []
@@ -247,7 +269,10 @@ def _pool(grouping: Grouping, eq: Equation) -> None:
     reach = [
         _moves((image, 1)),
         _moves((channel, 1)),
-        *[_moves((p, s), (t, d)) for p, t, s, d in zip(places, taps, a["stride"], a["dilation"], strict=True)],
+        *[
+            _moves((p, s), (t, d))
+            for p, t, s, d in zip(places, taps, a["stride"], a["dilation"], strict=True)
+        ],
     ]
     windows = Windows(eq, (source,), eq.outputs, [reach], [b for run in taps for b in run], [()])
     grouping.own_reduction(windows, [image, channel, *places], places, taps)
