@@ -32,7 +32,7 @@ from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import Spec
 from ..ops.promotion import common
 from ..ops.shape import walk
-from .elements import FLOATING_ONLY, INSTRUCTIONS
+from .elements import EXPENSIVE, FLOATING_ONLY, INSTRUCTIONS
 from .space import Access, Axis, Dims, before, cut, dense, row_major, through, whole
 
 __all__ = [
@@ -268,6 +268,13 @@ def _indices(eq: Equation) -> Sequence:
     return eq.inputs[2:] if eq.op.name == "index_put" else eq.inputs[1:2]
 
 
+REPEATS, LINE = 2048, 64
+"""Bytes after which addresses fall into the same places of the nearest cache, and of a line."""
+
+MUCH = 4096
+"""Elements that are worth not being written to memory."""
+
+
 class Group:
     """Equations of one kernel. `dims` says over which axes each value made here runs, `space`
     over which each equation loops (a reduction loops over more than its result).
@@ -318,6 +325,7 @@ class Grouping:
         self.maker: dict[int, Equation] = {}
         self.home: dict[int, Group] = {}  # the group that makes a value
         self.groups: list[Group] = []
+        self.spread: dict[int, Equation] = {}  # what is computed where it is read
         self.copies: dict[int, Var] = {}  # values that had to be copied
         self.steady: set[int] = set()  # inputs that stay the same while the program runs many times
         self.results = {v.id for v in program.outputs if isinstance(v, Var)}
@@ -484,6 +492,7 @@ class Grouping:
         from ..ops import TABLE
 
         out = eq.outputs[0]
+        self._lay_apart(out)
         n = self.slices(eq)
         if n == 1:
             self._own(self._new("anchor"), eq, dims, closed)
@@ -516,18 +525,13 @@ class Grouping:
         if what == "flip":
             self._place_flip(eq)
             return
+        if what == "pointwise" and self._spreads(eq):
+            self.spread[eq.outputs[0].id] = eq
+            return
         eq = self._legal(eq, what)
         if what in ("pointwise", "lookup", "reduce"):
-            newest = self._newest(eq)
-            if newest is not None and self._join(newest, eq, what):
-                return
-            if self.steps and what == "pointwise" and self._join_neighbour(newest, eq):
-                return
-            g = self._new("loops")
-            joined = self._join(g, eq, what)
-            assert joined, f"{eq.op.name} does not fit an empty group"
-            return
-        if what == "assembly":
+            self._place_in_loops(eq, what)
+        elif what == "assembly":
             self._assemble(eq)
         elif what == "window":
             self.windows(self, eq)
@@ -541,6 +545,49 @@ class Grouping:
             self._own(self._new(what), eq, [], True)
         else:
             self._own(self._new(what), eq, [], True)
+
+    def _place_in_loops(self, eq: Equation, what: str) -> None:
+        """An equation that loops: in the group of its newest operand, or in one of its own."""
+        newest = self._newest(eq)
+        if newest is not None and self._join(newest, eq, what):
+            return
+        if self.steps and what == "pointwise" and self._join_neighbour(newest, eq):
+            return
+        g = self._new("loops")
+        joined = self._join(g, eq, what)
+        assert joined, f"{eq.op.name} does not fit an empty group"
+
+    def _spreads(self, eq: Equation) -> bool:
+        """Whether an equation makes much out of little: it is better computed where it is read
+        than written to memory (a mask from an index and a range)."""
+        out = eq.outputs[0]
+        size = math.prod(out.spec.shape)
+        kept = out.id in self.results or out.id in self.parts or eq.op.name == "clone"
+        if size < MUCH or kept or eq.op.name in EXPENSIVE:
+            return False
+        return all([
+            not isinstance(v, Var) or v.spec.weak or self.made_by_create(v) or 8 * math.prod(v.spec.shape) <= size
+            for v in eq.inputs
+        ])  # fmt: skip
+
+    def _spread_out(self, v: Var, what: str, newest: Group | None) -> Var:
+        """Such a value for one who reads it: computed again in the reader's group if it fits."""
+        base, views = self.chain(v)
+        found = self.copies.get(base.id)
+        if found is None:
+            eq = self.spread[base.id]
+            found = Var(base.spec)
+            again = self._legal(
+                Equation(eq.op, eq.inputs, eq.attrs, (found,), eq.place), "pointwise"
+            )
+            self.maker[found.id] = again
+            inside = what in ("pointwise", "reduce") and newest is not None
+            if not (inside and self._join(newest, again, "pointwise")):  # type: ignore[arg-type]
+                self.copies[base.id] = found
+                self._place_in_loops(again, "pointwise")
+        for eq in views:
+            found = self._viewed(found, eq.op.name, **eq.attrs)
+        return found
 
     def _place_flip(self, eq: Equation) -> None:
         """Reversed axes: a copy of a view that walks backwards."""
@@ -596,6 +643,11 @@ class Grouping:
         """The equation with operands that it can read: strided views of memory or of values made
         in its group, and memory where it needs some."""
         inputs = list(eq.inputs)
+        if any([isinstance(v, Var) and self.chain(v)[0].id in self.spread for v in inputs]):
+            newest = self._newest(eq)
+            for k, v in enumerate(inputs):
+                if isinstance(v, Var) and self.chain(v)[0].id in self.spread:
+                    inputs[k] = self._spread_out(v, what, newest)
         for k, v in enumerate(inputs):
             if not isinstance(v, Var) or v.spec.weak:
                 continue
@@ -697,7 +749,7 @@ class Grouping:
         return False
 
     def _follow(self, eq: Equation) -> None:
-        """A result lies as its operands do, if they do not lie row-major."""
+        """A result lies as its operands do, if their axes are not in order."""
         out = eq.outputs[0]
         if out.id in self.parts or eq.op.name == "clone":
             return
@@ -705,8 +757,25 @@ class Grouping:
             if isinstance(v, Var) and v.id in self.layout and v.spec.shape == out.spec.shape:
                 strides = self.layout[v.id].strides
                 order = sorted(range(len(strides)), key=lambda k: -strides[k])
-                self.lay(out, dense(out.spec.shape, order))
-                return
+                if order != list(range(len(strides))):
+                    self.lay(out, dense(out.spec.shape, order))
+                    return
+        self._lay_apart(out)
+
+    def _lay_apart(self, v: Var) -> None:
+        """Rows whose length is a multiple of what the cache (L1) repeats after would all fall into
+        the same few of its places when a product walks across them: leave a line between them."""
+        shape, size = v.spec.shape, v.spec.dtype.itemsize
+        if self.steps or v.id in self.layout or v.id in self.parts or len(shape) < 2:
+            return
+        row = shape[-1] * size
+        if row % REPEATS or row > 4 * REPEATS or math.prod(shape[:-1]) < 32:
+            return
+        strides, step = [1], shape[-1] + LINE // size
+        for n in reversed(shape[1:-1]):
+            strides.insert(0, step)
+            step *= n
+        self.lay(v, Access(shape, (step, *strides)))
 
     def _inside(self, g: Group, v: Any) -> Dims | bool | None:
         """The axes of an operand made in this group; None if it is made elsewhere, False if it is
@@ -761,7 +830,8 @@ class Grouping:
             free = [a for a in g.domain() if a not in used]
             runs = cut(free, [shape[k] for k in missing]) if free else None
             if runs is None:
-                if g.anchor is not None or (free and g.equations):
+                # what was reduced would be reduced again for each place along a new axis
+                if g.anchor is not None or g.reduced or (free and g.equations):
                     return None
                 runs = [[Axis(shape[k])] for k in missing]
                 g.axes += [a for run in runs for a in run]

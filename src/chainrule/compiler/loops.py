@@ -124,11 +124,14 @@ def merged(axes: Sequence[Axis], found: Strides) -> list[Loop]:
 
 
 def lane_loop(candidates: Sequence[Loop], found: Strides, weights: list[int]) -> Loop | None:
-    """The loop that vectors run along: where most accesses have stride 1."""
+    """The loop that vectors run along: where most elements are met with stride 1."""
+    volumes = [math.prod([a.size for a in s]) for s in found]
+    most = max(volumes, default=1)
+    shares = [w * n / most for w, n in zip(weights, volumes, strict=True)]
 
     def score(loop: Loop) -> tuple:
-        ones = sum([w for s, w in zip(found, weights, strict=True) if s.get(loop.inner) == 1])
-        jumps = sum([w for s, w in zip(found, weights, strict=True) if s.get(loop.inner, 0) > 1])
+        ones = sum([w for s, w in zip(found, shares, strict=True) if s.get(loop.inner) == 1])
+        jumps = sum([w for s, w in zip(found, shares, strict=True) if s.get(loop.inner, 0) > 1])
         return ones * min(loop.size, 16) - jumps, loop.size
 
     return max(candidates, key=score, default=None)

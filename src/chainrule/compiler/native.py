@@ -383,7 +383,8 @@ class Native:
         size: dict[int, int] = dict(self.extra)
         for kept in self.kept.values():
             if kept.id not in self.output_of and kept.id not in self.grouping.parts:
-                size[kept.id] = math.prod(kept.spec.shape) * kept.spec.dtype.itemsize
+                lies = self.memory.layout.get(kept.id) or row_major(kept.spec.shape)
+                size[kept.id] = lies.extent * kept.spec.dtype.itemsize
         self.place: dict[int, int] = {}
         taken: list[tuple[int, int, int, int]] = []  # start, stop, first level, last level
         for v in sorted(size, key=lambda v: (-size[v], v)):

@@ -85,6 +85,11 @@ class Access(NamedTuple):
     offset: int = 0
 
     @property
+    def extent(self) -> int:
+        """The elements of memory from the first to behind the last (no stride is negative)."""
+        return 1 + sum([(n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)])
+
+    @property
     def contiguous(self) -> bool:
         """Whether the elements lie row-major without gaps."""
         return all([

@@ -18,7 +18,7 @@ from .axes import Axis, Product, size_of, whole
 
 __all__ = ["LINE", "Blocks", "Rows", "Shape", "oriented", "padded", "shape_of", "slices"]
 
-BLOCK, SINGLE = 256, 768
+BLOCK, SINGLE = 128, 384
 """Steps of k that are summed in registers before they are added to the sums of earlier blocks; and
 how many are not cut at all."""
 
@@ -117,7 +117,7 @@ def shape_of(p: Product, target: Target) -> Shape:
 
 def _row_choices(m: Sequence[Axis], vectors: int, registers: int) -> Iterator[Rows]:
     """Every cut of the rows whose tile fits the registers, beside B's vectors and one of A's."""
-    most = max((registers - 1 - vectors - (registers > 16)) // vectors, 1)
+    most = max((registers - 1 - vectors - 4 * (registers > 16)) // vectors, 1)
     inner = 1
     for axis in reversed(range(len(m))):
         for step in range(1, m[axis].size + 1):

@@ -187,7 +187,18 @@ def scatter_of_one(r: Rewriter, eq: Equation) -> Operand | None:
         dtype = dtypes.int64
     places = r.apply(ops.arange, start=0, step=1, count=shape[dim], dtype=dtype)
     places = r.viewed(places, tuple([n if k == dim else 1 for k, n in enumerate(shape)]))
-    return r.apply(ops.where, r.apply(ops.eq, places, at), source, x)
+    here = r.apply(ops.eq, places, at)
+    less = r.maker(source, "sub")
+    if less is not None and _gathers(r, less.inputs[0], x, at, dim):
+        # what is written is what stands there less something: no need to fetch it
+        source = r.apply(ops.sub, x, less.inputs[1])
+    return r.apply(ops.where, here, source, x)
+
+
+def _gathers(r: Rewriter, v: Operand, x: Operand, at: Operand, dim: int) -> bool:
+    """Whether v is gather(x, at)."""
+    eq = r.maker(v, "gather")
+    return eq is not None and eq.inputs[0] is x and eq.inputs[1] is at and eq.attrs["dim"] == dim
 
 
 SCATTERS = {"scatter": (scatter_of_one,)}
