@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(chainrule.__file__).parent
 ENGINE = (
     "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
+    "compiler",
 )  # fmt: skip
 ABOVE = ("inspect", "train", "cli")
 
