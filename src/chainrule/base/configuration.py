@@ -12,9 +12,12 @@ import functools
 import math
 import os
 import warnings
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import DeviceError, DTypeError
+
+if TYPE_CHECKING:
+    from pathlib import Path  # its import takes 5 ms: done where a path is needed
 
 __all__ = ["cache_folder", "processors", "set_threads", "threads"]
 
@@ -27,6 +30,8 @@ def processors() -> int:
     """How many processors this process may use: those it is bound to, or fewer if its control
     group grants it less time than that.
     """
+    from pathlib import Path
+
     if hasattr(os, "sched_getaffinity"):
         bound = len(os.sched_getaffinity(0))
     else:
@@ -124,5 +129,7 @@ def _allowed(n: int, source: str) -> int:
 
 def cache_folder() -> Path:
     """Where machine code is kept: CHAINRULE_CACHE, else `~/.cache/chainrule`."""
+    from pathlib import Path
+
     folder = os.environ.get("CHAINRULE_CACHE")
     return Path(folder) if folder else Path(os.path.expanduser("~/.cache/chainrule"))

@@ -14,7 +14,7 @@ Neither moves the other. `get_state` describes the places in both.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,7 +61,7 @@ class Generator:
 
     def seed(self) -> int:
         """Seed from the operating system's randomness; returns the seed."""
-        self.manual_seed(secrets.randbits(62))
+        self.manual_seed(int.from_bytes(os.urandom(8), "little") >> 2)
         return self._seed
 
     def initial_seed(self) -> int:
