@@ -210,8 +210,18 @@ def _extreme(float_how: str, signed_how: str, unsigned_how: str) -> Callable:
     return instruction
 
 
-maximum = _extreme("ogt", "sgt", "ugt")
-minimum = _extreme("olt", "slt", "ult")
+_maximum = _extreme("ogt", "sgt", "ugt")
+_minimum = _extreme("olt", "slt", "ult")
+
+
+def maximum(c: Code, dtype: DType, a: Value, b: Value) -> Value:
+    """The larger of two; NaN if either is."""
+    return _maximum(c, dtype, a, b)
+
+
+def minimum(c: Code, dtype: DType, a: Value, b: Value) -> Value:
+    """The smaller of two; NaN if either is."""
+    return _minimum(c, dtype, a, b)
 
 
 def _relu(c: Code, dtype: DType, x: Value) -> Value:

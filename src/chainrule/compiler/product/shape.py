@@ -19,8 +19,11 @@ from .axes import Axis, Product, size_of, whole
 __all__ = ["LINE", "Blocks", "Rows", "Shape", "oriented", "padded", "shape_of", "slices"]
 
 BLOCK, SINGLE = 128, 384
-"""Steps of k that are summed in registers before they are added to the sums of earlier blocks; and
-how many are not cut at all."""
+"""Steps of k that are summed in registers before they are added to the sums of earlier blocks (the
+square root of all steps if that is more); and how many are not cut at all."""
+
+SLICE = 512
+"""Steps of k that a slice has at least."""
 
 NEAR_CACHE = 24 * 1024
 """Bytes of a panel that stay next to the arithmetic (L1) while rows go by."""
@@ -226,7 +229,7 @@ def slices(p: Product) -> int:
     to_share = 65536 // outputs
     to_stay_in_cache = length // 4096 if outputs <= 262144 else 1
     first = p.k[0].size
-    wanted = min(max(to_share, to_stay_in_cache), length // (2 * BLOCK), first)
+    wanted = min(max(to_share, to_stay_in_cache), length // SLICE, first)
     return -(-first // -(-first // wanted)) if wanted > 1 else 1
 
 
@@ -242,12 +245,13 @@ class Blocks:
 
     @staticmethod
     def of(k: tuple[Axis, ...], slices: int, depth: int) -> Blocks:
-        """The cut into blocks of about BLOCK steps, a vector along k being one."""
+        """The cut into blocks, a vector along k being one step."""
         # Slices and blocks are whole vectors where these run along the axis that is cut.
         unit = depth if len(k) == 1 and slices > 1 else 1
         slice_size = -(-k[0].size // (slices * unit)) * unit
-        long = slice_size * size_of(k[1:]) > SINGLE * depth
-        axis, inner, most = len(k) - 1, 1, (BLOCK if long else SINGLE) * depth
+        steps = slice_size * size_of(k[1:]) // depth
+        block = max(BLOCK, math.isqrt(steps)) if steps > SINGLE else SINGLE
+        axis, inner, most = len(k) - 1, 1, block * depth
         while axis > 0 and inner * k[axis].size <= most:
             inner *= k[axis].size
             axis -= 1

@@ -190,15 +190,18 @@ def scatter_of_one(r: Rewriter, eq: Equation) -> Operand | None:
     here = r.apply(ops.eq, places, at)
     less = r.maker(source, "sub")
     if less is not None and _gathers(r, less.inputs[0], x, at, dim):
-        # what is written is what stands there less something: no need to fetch it
+        # What is written is what stands there less something: no need to fetch it.
         source = r.apply(ops.sub, x, less.inputs[1])
     return r.apply(ops.where, here, source, x)
 
 
 def _gathers(r: Rewriter, v: Operand, x: Operand, at: Operand, dim: int) -> bool:
-    """Whether v is gather(x, at)."""
+    """Whether v is gather(x, at), and not the only one that refuses an index out of range."""
     eq = r.maker(v, "gather")
-    return eq is not None and eq.inputs[0] is x and eq.inputs[1] is at and eq.attrs["dim"] == dim
+    if eq is None or eq.inputs[0] is not x or eq.inputs[1] is not at or eq.attrs["dim"] != dim:
+        return False
+    others = [e for e in r.equations if e.op is ops.gather and e.inputs[1] is at and e is not eq]
+    return any([spec(e.inputs[0]).shape[e.attrs["dim"]] <= spec(x).shape[dim] for e in others])
 
 
 SCATTERS = {"scatter": (scatter_of_one,)}
