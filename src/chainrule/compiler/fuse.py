@@ -329,6 +329,7 @@ class Grouping:
         self.copies: dict[int, Var] = {}  # values that had to be copied
         self.steady: set[int] = set()  # inputs that stay the same while the program runs many times
         self.results = {v.id for v in program.outputs if isinstance(v, Var)}
+        self.seen_in_results = _bases(program)  # what results are views of
         for eq in program.equations:
             self.place(eq)
 
@@ -562,7 +563,7 @@ class Grouping:
         than written to memory (a mask from an index and a range)."""
         out = eq.outputs[0]
         size = math.prod(out.spec.shape)
-        kept = out.id in self.results or out.id in self.parts or eq.op.name == "clone"
+        kept = out.id in self.seen_in_results or out.id in self.parts or eq.op.name == "clone"
         if size < MUCH or kept or eq.op.name in EXPENSIVE:
             return False
         return all([
@@ -928,6 +929,18 @@ def _reduces_nothing(eq: Equation) -> bool:
     """Whether all axes that a reduction is over have size 1."""
     shape, dim = eq.inputs[0].spec.shape, eq.attrs["dim"]  # type: ignore[union-attr]
     return all([shape[d] == 1 for d in (dim if isinstance(dim, tuple) else (dim,)) if shape])
+
+
+def _bases(program: Program) -> set[int]:
+    """The values that a program's results are, or are views of."""
+    views = {eq.outputs[0].id: eq for eq in program.equations if eq.op.kind.name == "view"}
+    found = set()
+    for v in program.outputs:
+        while isinstance(v, Var) and v.id in views:
+            v = views[v.id].inputs[0]
+        if isinstance(v, Var):
+            found.add(v.id)
+    return found
 
 
 def _with_axes(eq: Equation) -> tuple[Equation, Dims]:
