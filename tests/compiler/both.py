@@ -15,12 +15,17 @@ import numpy as np
 
 from chainrule.base import dtypes
 from chainrule.compiler.native import Native
-from chainrule.compiler.target import Target
+from chainrule.compiler.target import LEVELS, Target
 from chainrule.graph import interpret
 from chainrule.graph.ir import Equation, Program, Var
 
 TOLERANCE = {"float64": 1e-11, "float32": 5e-5, "float16": 4e-3, "bfloat16": 3e-2}
 """Relative to the largest element of a result."""
+
+RUNNABLE = [
+    name for name in LEVELS if Target.level(name).vector_bytes <= Target.host().vector_bytes
+]
+"""The lesser targets whose code runs on this machine."""
 
 
 class Both:

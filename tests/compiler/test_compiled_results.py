@@ -70,6 +70,29 @@ def test_grad_left_attached_is_memory_of_its_own_and_used_again_if_nobody_holds_
     assert w.grad.tolist() == [1] * 3
 
 
+def test_machine_code_does_not_hold_what_it_wrote():
+    w = nn.Parameter(cr.ones(BIG))
+
+    @cr.compile
+    def step(x):
+        w.grad = None
+        loss = (w * x).sum()
+        loss.backward()
+        return loss
+
+    addresses = set()
+    for k in range(4):
+        step(cr.full((BIG,), float(k)))
+        addresses.add(w.grad.data_ptr())
+    assert len(addresses) == 1
+    batch = cr.ones(BIG)
+    alive = weakref.ref(batch.numpy())
+    step(batch)
+    del batch
+    gc.collect()
+    assert alive() is None
+
+
 def test_grad_that_is_read_is_not_overwritten_first():
     w = nn.Parameter(cr.ones(3))
 

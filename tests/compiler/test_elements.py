@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compiler.both import Both
+from compiler.both import RUNNABLE, Both
 from compiler.programs import Large
 
 from chainrule import ops
@@ -35,7 +35,7 @@ def check(make, *arrays, target=None):
     both.run(b.feed, [None] * len(outs))
 
 
-@pytest.mark.parametrize("level", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("level", RUNNABLE)
 @pytest.mark.parametrize("dtype", NUMBERS, ids=lambda d: d.name)
 def test_division_rounds_down_as_python_does(dtype, level):
     x = values_of(dtype)
@@ -60,7 +60,7 @@ def test_extremes_and_comparisons(dtype):
     check(make, x[:, None].copy(), x)
 
 
-@pytest.mark.parametrize("level", ["baseline", "avx512"])
+@pytest.mark.parametrize("level", RUNNABLE)
 @pytest.mark.parametrize("source", (*NUMBERS, dtypes.bool_), ids=lambda d: d.name)
 def test_conversions(source, level):
     x = np.array([True, False]) if source is dtypes.bool_ else values_of(source)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compiler.both import Both
+from compiler.both import RUNNABLE, Both
 from compiler.programs import Large, large_program
 
 from chainrule import ops
@@ -33,7 +33,7 @@ def check(make, target=None):
     run_between_marks(Program(b.inputs, b.equations, outs), b.feed, target)
 
 
-@pytest.mark.parametrize("level", ["baseline", "avx2", "avx512"])
+@pytest.mark.parametrize("level", RUNNABLE)
 @pytest.mark.parametrize("n", [1, 2, 3, 15, 16, 17, 33, 129, 4097, 5000])
 def test_nothing_is_written_beside_a_result(n, level):
     """129 = 8 · 16 + 1: LLVM once wrote 4 bytes for the last lane of a half float."""

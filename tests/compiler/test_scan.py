@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from compiler.both import Both
+from compiler.both import RUNNABLE, Both
 from graph.random_scans import random_scan
 
 import chainrule as cr
@@ -55,7 +55,7 @@ def tanh_step(w):
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 3, 8])
-@pytest.mark.parametrize("target", ["baseline", "avx2", None])
+@pytest.mark.parametrize("target", [*RUNNABLE, None])
 def test_a_carry_that_is_a_result(reverse, length, target):
     h, xs, w = arrays((B, C), (length, B, C), (C, C))
     check(
@@ -298,7 +298,7 @@ def test_a_carry_that_forgets():
 # ------------------------------------------------------------------------------------------------------------------ training
 
 
-@pytest.mark.parametrize("target", ["baseline", "avx2", None])
+@pytest.mark.parametrize("target", [*RUNNABLE, None])
 def test_training_steps_of_an_lstm(target):
     cr.manual_seed(0)
     net, head = cr.nn.LSTM(5, 11, 2, bidirectional=True), cr.nn.Linear(22, 3)

@@ -30,8 +30,9 @@ from . import elementary, elements
 from .code import I64, PTR, Code, Value
 from .elements import in_register
 from .emit import Memory, Reference
-from .fuse import ATTENTION, Group, Grouping, role
+from .fuse import Group, Grouping
 from .kernel import Kernel, kernel_code
+from .roles import ATTENTION, role
 from .space import Access
 from .target import Target
 from .tiles import Matrix, Packed, Tiles, padded

@@ -366,6 +366,21 @@ class Code:
             a = combine(low, high)
         return a
 
+    def transposed(self, block: Sequence[Value]) -> list[Value]:
+        """A square block of vectors turned over: the corners off the diagonal change places, of the
+        whole, then of its quarters, and so on."""
+        rows, lanes = list(block), len(block)
+        half = lanes // 2
+        while half:
+            low = [j if not j & half else lanes + j - half for j in range(lanes)]
+            high = [j + half if not j & half else lanes + j for j in range(lanes)]
+            for j in range(lanes):
+                if not j & half:
+                    a, b = rows[j], rows[j + half]
+                    rows[j], rows[j + half] = self.shuffle(a, b, low), self.shuffle(a, b, high)
+            half //= 2
+        return rows
+
     # ---------------------------------------------------------------------------- memory
 
     def at(self, p: Value, index: Value | int, size: int = 1) -> Value:

@@ -20,8 +20,9 @@ from ..ops.promotion import common
 from . import elements, random
 from .code import BOOL, DOUBLE, I64, PTR, Code, Value
 from .elements import FLOATING_ONLY, INSTRUCTIONS, convert
-from .fuse import Group, Grouping, operand_space, reduces, specs_of
+from .fuse import Group, Grouping
 from .reach import Windows, reach_strides
+from .roles import operand_space, reduces, specs_of
 from .space import Access, Axis, Dims, along, whole
 
 __all__ = ["Emitter", "Index", "Memory", "Reference"]

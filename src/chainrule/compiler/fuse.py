@@ -4,268 +4,28 @@ Equations are taken in order. One that computes element by element, or reduces, 
 its newest operand if the two meet in one index space (see `space`), and starts a group otherwise.
 So the values between them never see memory, and since every operand of an equation lies in its own
 group or an older one, the groups are in an order in which they can run.
-
-Ops are treated by how their result's elements depend on their operands':
-
-- *creates* (full, arange, eye) depend on nothing: computed wherever they are read;
-- *views* are accesses, never computed;
-- *pointwise* ops look at the operands' elements of the same place, *lookups* (embedding, gather,
-  index) at one place that an index tells;
-- *reductions* run over axes of the group; what is computed from their results in the same group
-  is another pass over the same row, which is in the cache by then;
-- *anchors* (products, windows, ...) have kernels of their own, to whose end pointwise equations
-  can be fused;
-- a *scan* whose body has kernels for all it does is a loop in the schedule (see `scanning`);
-- everything else is run by NumPy between native parts.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..base import dtypes
 from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import Spec
-from ..ops.promotion import common
 from ..ops.shape import walk
-from .elements import EXPENSIVE, FLOATING_ONLY, INSTRUCTIONS
+from .elements import EXPENSIVE
+from .pieces import Piece, assembled
+from .roles import PICKS, RANDOM, indices_of, lookup_dims, reduces_nothing, role
 from .space import Access, Axis, Dims, before, cut, dense, row_major, through, whole
 
-__all__ = [
-    "Group",
-    "Grouping",
-    "Piece",
-    "assembled",
-    "operand_space",
-    "reduces",
-    "role",
-    "specs_of",
-]
+__all__ = ["Group", "Grouping"]
 
-REDUCTIONS = frozenset(("sum", "amax", "amin", "any", "all"))
-PICKS = frozenset(("argmax", "argmin", "max_along", "min_along"))
-POOLS = frozenset(("max_pool", "sum_pool"))
-LOOKUPS = frozenset(("embedding", "gather", "index"))
-ANCHORS = frozenset(("matmul", "einsum", "cat", "stack", "pad", "view_scatter"))
-PRODUCTS = frozenset(("matmul", "einsum"))
-CONVOLUTIONS = frozenset(("conv", "conv_input", "conv_weight"))
-ATTENTION = frozenset(("attention", "attention_backward"))
-SCATTERS = frozenset(("scatter", "scatter_add", "index_put", "cumsum"))
-RANDOM = frozenset(("uniform", "normal", "random_integers"))
 LONGEST_ROW = 1 << 16
 """Elements of a row that a group may pass over more than once: they should stay in the cache."""
-
-
-def reduces(eq: Equation) -> bool:
-    """Whether an equation's result comes out of a pass over the reduced axes."""
-    return eq.op.name in REDUCTIONS | PICKS | POOLS
-
-
-def specs_of(eq: Equation) -> list[Spec | None]:
-    """Shape and dtype of each operand."""
-    from ..ops.promotion import spec_of
-
-    return [
-        None if v is None else v.spec if isinstance(v, Var) else spec_of(v.value) for v in eq.inputs
-    ]
-
-
-def role(eq: Equation) -> str:
-    """How the compiler treats an equation (see above)."""
-    name, kind = eq.op.name, eq.op.kind.name
-    if kind == "view":
-        return "view"
-    if kind == "create":
-        return "create"
-    if any([math.prod(v.spec.shape) == 0 for v in eq.outputs]):
-        return "host"
-    if any([s is not None and math.prod(s.shape) == 0 for s in specs_of(eq)]):
-        return "host"
-    if name in INSTRUCTIONS or name in ("where", "cast", "clone", "tril", "triu"):
-        return "pointwise"
-    if name in RANDOM:
-        return "pointwise" if isinstance(eq.inputs[0], Var) else "host"
-    if name in FLOATING_ONLY:
-        found = common(eq.op, specs_of(eq))
-        floating = found is not None and found.is_floating_point
-        return "pointwise" if floating or (name == "pow" and _whole_power(eq)) else "host"
-    if name in REDUCTIONS | PICKS:
-        return "reduce" if isinstance(eq.inputs[0], Var) else "host"
-    if name in LOOKUPS:
-        return "lookup" if isinstance(eq.inputs[0], Var) else "host"
-    if name == "scatter" and _puts_one(eq):
-        return "pointwise"
-    if name in SCATTERS:
-        return "scatter" if _scatters(eq) else "host"
-    if name == "flip":
-        return "flip" if isinstance(eq.inputs[0], Var) else "host"
-    if name in PRODUCTS:
-        return "anchor" if _is_product(eq) else "host"
-    if name in POOLS:
-        return "window"
-    if name in CONVOLUTIONS:
-        return "window" if eq.outputs[0].spec.dtype in (dtypes.float32, dtypes.float64) else "host"
-    if name in ANCHORS:
-        return "assembly" if assembled(eq) is not None else "host"
-    if name in ATTENTION:
-        return "attention" if _attends(eq) else "host"
-    if name == "scan":
-        return "scan" if all([_in_a_loop(e) for e in eq.attrs["body"].equations]) else "host"
-    return "host"
-
-
-def _whole_power(eq: Equation) -> bool:
-    """Whether a power of integers has an exponent that is known, and not negative."""
-    x, power = eq.inputs
-    return (
-        isinstance(x, Var)
-        and not x.spec.weak
-        and isinstance(power, Literal)
-        and (isinstance(power.value, int) and 0 <= power.value < 64)
-    )
-
-
-def _in_a_loop(eq: Equation) -> bool:
-    """Whether an equation of the body of a scan has a kernel."""
-    return role(eq) not in ("host", "scan") and not eq.outputs[0].spec.weak
-
-
-def _is_product(eq: Equation) -> bool:
-    """Whether a contraction is one of two operands whose every axis is in the other or kept."""
-    dtype = eq.outputs[0].spec.dtype
-    if dtype not in (dtypes.float32, dtypes.float64) or len(eq.inputs) != 2:
-        return False
-    if not all([isinstance(v, Var) for v in eq.inputs]):
-        return False
-    if eq.op.name == "matmul":
-        return True
-    equation = eq.attrs["equation"].replace(" ", "")
-    if not all([ch.isalpha() or ch in ",->" for ch in equation]) or "->" not in equation:
-        return False
-    operands, out = equation.split("->")
-    a, b = operands.split(",")
-    alone = (set(a) ^ set(b)) - set(out)
-    return not alone and all([len(set(part)) == len(part) for part in (a, b, out)])
-
-
-def _attends(eq: Equation) -> bool:
-    """Whether attention is computed in the dtype of all its operands, but for a bool mask."""
-    dtype = eq.outputs[0].spec.dtype
-    if dtype not in (dtypes.float32, dtypes.float64):
-        return False
-    for name, s in zip(eq.op.operands, specs_of(eq), strict=True):
-        if s is not None and (s.weak or math.prod(s.shape) == 0):
-            return False
-        if s is not None and s.dtype is not dtype and (name, s.dtype) != ("mask", dtypes.bool_):
-            return False
-    return True
-
-
-class Piece(NamedTuple):
-    """A part of a value put together: the box it fills, and what fills it."""
-
-    start: tuple[int, ...]
-    shape: tuple[int, ...]
-    source: Any  # a Var, a number, or (Var, start): a box of that value
-
-
-def assembled(eq: Equation) -> list[Piece] | None:
-    """The pieces of cat, stack, pad, or a write into a box; None if it is no such thing. They do
-    not overlap, so each can be written by whoever computes it."""
-    name, shape = eq.op.name, eq.outputs[0].spec.shape
-    if not all([isinstance(v, Var) for v in eq.inputs]):
-        return None
-    if name in ("cat", "stack"):
-        d, at, pieces = eq.attrs["dim"], 0, []
-        for v in eq.inputs:
-            n = 1 if name == "stack" else v.spec.shape[d]  # type: ignore[union-attr]
-            box = tuple([n if k == d else m for k, m in enumerate(shape)])
-            pieces.append(Piece(tuple([at if k == d else 0 for k in range(len(shape))]), box, v))
-            at += n
-        return pieces
-    if name == "pad":
-        pads, x = eq.attrs["pads"], eq.inputs[0]
-        if any([low < 0 or high < 0 for low, high in pads]):
-            return None
-        before = tuple([low for low, _ in pads])
-        inside = Piece(before, x.spec.shape, x)  # type: ignore[union-attr]
-        around = [Piece(s, b, eq.attrs["value"]) for s, b in _around(before, inside.shape, shape)]
-        return [inside, *around]
-    start_, room = [0] * len(shape), list(shape)
-    dims = list(range(len(shape)))  # which axis of the whole each axis of the view is
-    for op, attrs in eq.attrs["path"]:
-        found = dict(attrs)
-        if op.name == "select":
-            d = dims.pop(found["dim"])
-            start_[d], room[d] = start_[d] + found["index"] % room[d], 1
-        elif op.name == "slice_" and found["step"] == 1:
-            d = dims[found["dim"]]
-            first, stop, _ = slice(found["start"], found["stop"]).indices(room[d])
-            start_[d], room[d] = start_[d] + first, max(stop - first, 0)
-        else:
-            return None
-    if 0 in room:
-        return None
-    x, value = eq.inputs
-    pieces = [Piece(tuple(start_), tuple(room), value)]
-    for s, b in _around(start_, room, shape):
-        pieces.append(Piece(s, b, (x, s)))
-    return pieces
-
-
-def _around(start: Sequence[int], box: Sequence[int], shape: Sequence[int]) -> Iterator[tuple]:
-    """Boxes that fill what lies around a box: slabs on both sides of each axis."""
-    low, high = [0] * len(shape), list(shape)
-    for d in range(len(shape)):
-        for first, last in ((0, start[d]), (start[d] + box[d], shape[d])):
-            if first < last:
-                at = tuple([first if k == d else low[k] for k in range(len(shape))])
-                size = tuple(
-                    [last - first if k == d else high[k] - low[k] for k in range(len(shape))]
-                )
-                yield at, size
-        low[d], high[d] = start[d], start[d] + box[d]
-
-
-def _puts_one(eq: Equation) -> bool:
-    """Whether a scatter puts one element in each line along its axis: then each element of the
-    result knows by its own place whether it is the one.
-    """
-    x, at, source = specs_of(eq)
-    d = eq.attrs["dim"]
-    assert x is not None and at is not None and source is not None
-    return (
-        bool(at.shape)
-        and at.shape == source.shape
-        and (tuple([1 if k == d else n for k, n in enumerate(x.shape)]) == at.shape)
-    )
-
-
-def _scatters(eq: Equation) -> bool:
-    """Whether there is a kernel for what an equation puts or adds up along lines. Sums of half
-    floats are kept in float32 until their end, which places that are added to cannot."""
-    x, out = eq.inputs[0], eq.outputs[0].spec
-    tensors = all(
-        [isinstance(v, Literal) or (v is not None and not v.spec.weak) for v in eq.inputs]
-    )
-    if not (isinstance(x, Var) and x.spec.shape and tensors):
-        return False
-    if eq.op.name == "cumsum":
-        return True
-    adds = eq.op.name == "scatter_add" or eq.attrs.get("accumulate", False)
-    half = out.dtype in (dtypes.float16, dtypes.bfloat16)
-    return not (adds and half) and all([isinstance(v, Var) for v in _indices(eq)])
-
-
-def _indices(eq: Equation) -> Sequence:
-    """The operands of a scatter that say where; all of those of a running sum must be in memory."""
-    if eq.op.name == "cumsum":
-        return eq.inputs
-    return eq.inputs[2:] if eq.op.name == "index_put" else eq.inputs[1:2]
 
 
 REPEATS, LINE = 2048, 64
@@ -515,12 +275,9 @@ class Grouping:
         for v in eq.outputs:
             self.maker[v.id] = eq
         what = role(eq)
-        if eq.outputs[0].spec.weak or what in ("create",):
-            return
-        if what == "view":
-            self._view(eq)
-            return
-        if what == "reduce" and _reduces_nothing(eq):
+        if eq.outputs[0].spec.weak or what in ("create", "view"):
+            return  # numbers are the host's; the others are followed where they are read
+        if what == "reduce" and reduces_nothing(eq):
             self._place_element(eq)
             return
         if what == "flip":
@@ -636,10 +393,6 @@ class Grouping:
             g.phase[v.id] = 0
         g.axes += [a for run in dims for a in run]
 
-    def _view(self, eq: Equation) -> None:
-        """Views are followed when they are read. One of a value from outside of the program, or
-        of a create, is too."""
-
     def _legal(self, eq: Equation, what: str) -> Equation:
         """The equation with operands that it can read: strided views of memory or of values made
         in its group, and memory where it needs some."""
@@ -658,7 +411,7 @@ class Grouping:
                 )  # from memory, at a place of its own
                 if what in ("anchor", "window", "scan", "attention") or (k == 0 and read):
                     inputs[k] = self._copied(v)
-                elif what == "scatter" and (v in _indices(eq) or not self._filled(v)):
+                elif what == "scatter" and (v in indices_of(eq) or not self._filled(v)):
                     inputs[k] = self._copied(v)
                 continue
             access = self.access(v)
@@ -808,7 +561,7 @@ class Grouping:
                 continue
             assert isinstance(inside, list)
             if what == "lookup":
-                inside = _lookup_dims(eq, inside, len(shape))
+                inside = lookup_dims(eq, inside, len(shape))
             skip = len(shape) - len(inside)
             for k, run in enumerate(inside):
                 if not whole(run):
@@ -855,7 +608,7 @@ class Grouping:
             return False
         rows = math.prod([a.size for a in g.domain() if a not in set(over)])
         length = math.prod([a.size for a in over])
-        if g.equations and not g.reduced and (length > LONGEST_ROW or not self._wide(g, over)):
+        if g.equations and not g.reduced and length > LONGEST_ROW:
             # passing again over what was computed before would cost more than reading it
             return False
         if not g.reduced:
@@ -884,11 +637,6 @@ class Grouping:
             self.maker[v.id] = eq
         self.windowed[eq] = (places, taps)
         self._reduced(g, eq, dims, dims, 0)
-
-    def _wide(self, g: Group, over: Sequence[Axis]) -> bool:
-        """Whether reducing over these axes leaves the group's loops as they are: rows enough to
-        share out."""
-        return True
 
     # ------------------------------------------------------------------------------ what is kept
 
@@ -923,12 +671,6 @@ class Grouping:
                     if v.id in self.parts:
                         out[v.id] = v
         return out
-
-
-def _reduces_nothing(eq: Equation) -> bool:
-    """Whether all axes that a reduction is over have size 1."""
-    shape, dim = eq.inputs[0].spec.shape, eq.attrs["dim"]  # type: ignore[union-attr]
-    return all([shape[d] == 1 for d in (dim if isinstance(dim, tuple) else (dim,)) if shape])
 
 
 def _bases(program: Program) -> set[int]:
@@ -967,30 +709,3 @@ def _viewed(eq: Equation, dims: Dims, shape: tuple) -> Dims | None:
     if name == "select" and shape[eq.attrs["dim"]] == 1:
         return [run for k, run in enumerate(dims) if k != eq.attrs["dim"]]
     return None
-
-
-def _index_place(eq: Equation, ndim: int) -> tuple[int, int]:
-    """Which dimensions of a lookup's result its indices run over: the first, and behind the last."""
-    if eq.op.name == "gather":
-        return 0, ndim
-    if eq.op.name == "embedding":
-        return 0, ndim - 1
-    x, dims = eq.inputs[0], eq.attrs["dims"]
-    together = dims == tuple(range(dims[0], dims[0] + len(dims)))
-    first = dims[0] if together else 0
-    return first, first + ndim - (len(x.spec.shape) - len(dims))  # type: ignore[union-attr]
-
-
-def _lookup_dims(eq: Equation, index: Dims, ndim: int) -> Dims:
-    """The axes of an index among the dimensions of the result of a lookup."""
-    stop = _index_place(eq, ndim)[1]
-    lead: Dims = [[] for _ in range(stop - len(index))]
-    return [*lead, *index, *[[] for _ in range(ndim - stop)]]
-
-
-def operand_space(eq: Equation, k: int, space: Dims) -> Dims:
-    """The dimensions that operand k of an equation broadcasts to."""
-    if eq.op.name in LOOKUPS and k > 0:
-        first, stop = _index_place(eq, len(space))
-        return space[first:stop]
-    return space

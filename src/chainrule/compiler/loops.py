@@ -20,9 +20,10 @@ from ..graph.ir import Equation, Var
 from . import elements
 from .code import BOOL, I64, Value
 from .emit import Emitter, Index, Memory, Reference
-from .fuse import LOOKUPS, PICKS, RANDOM, Group, Grouping, operand_space, reduces
+from .fuse import Group, Grouping
 from .kernel import Kernel, kernel_code
 from .reductions import reduction
+from .roles import LOOKUPS, PICKS, RANDOM, operand_space, reduces
 from .space import Axis, along, whole
 from .target import Target
 

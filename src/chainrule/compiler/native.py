@@ -15,6 +15,7 @@ import functools
 import hashlib
 import math
 import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,12 +32,13 @@ from .attention import attention, attention_kept
 from .code import Code, module
 from .contractions import contraction, described_product
 from .emit import Memory, Reference
-from .fuse import Group, Grouping, operand_space
+from .fuse import Group, Grouping
 from .halves import half_conversions
 from .kernel import Kernel
 from .library import Library
 from .loops import loops
 from .report import table
+from .roles import operand_space
 from .runtime import Entry, Schedule, runtime
 from .scanning import Loop, opened, place_scan
 from .scatters import scatters
@@ -81,7 +83,6 @@ class Native:
     ):
         started = time.perf_counter()
         self.target = target or Target.host()
-        self.original = program
         self.donated = dict(donated or {})
         program = simplify(program, WHOLE | attention_kept(program))
         self.simplified = program
@@ -450,27 +451,24 @@ class Native:
             key: (np.array([a for a, _ in places]), np.array([o for _, o in places], np.int64))
             for key, places in moving.items()
         }
-        self.held: dict[tuple[str, int], Any] = {}
+        # Whose memory each of them points into: known, not held, since whoever gave an array counts
+        # how many hold it before using it again.
+        self.bound: dict[tuple[str, int], Any] = dict.fromkeys(self.moving, lambda: None)
 
     def _itemsize(self, id: int) -> int:
         v = self.variables.get(id)
         return v.spec.dtype.itemsize if v is not None else 1
 
-    @property
+    @functools.cached_property
     def constants_by_id(self) -> dict[int, np.ndarray]:
         """The program's constant arrays."""
         return {v.id: a for v, a in self.constants}
 
-    @property
+    @functools.cached_property
     def variables(self) -> dict[int, Var]:
         """Every value that may lie in memory."""
-        found = self.__dict__.get("_variables")
-        if found is None:
-            found = {v.id: v for v in self.program.inputs}
-            found |= {v.id: v for v, _ in self.constants}
-            found |= self.kept
-            self._variables = found
-        return found
+        given = {v.id: v for v in [*self.program.inputs, *[v for v, _ in self.constants]]}
+        return given | self.kept
 
     def _where(self, id: int) -> tuple[str, int]:
         """Where a value lies: in the arena, an input, an output or a constant."""
@@ -495,16 +493,13 @@ class Native:
         if self.weak_inputs or self.number_at:
             found = self.compute_numbers([values[k] for k in self.weak_inputs])
             self.numbers[: len(found)] = found
-        held, arguments = self.held, self.arguments
-        for key, (places, offsets) in self.moving.items():
-            kind, k = key
-            x = values[k] if kind == "input" else outs[k]
-            if held.get(key) is not x:
-                if kind == "input" and not x.flags.c_contiguous:
-                    x = np.ascontiguousarray(x)
-                held[key] = x
-                arguments[places] = offsets + x.__array_interface__["data"][0]
-        self._outs, self._values = outs, values
+        self._outs, self._values, self._copies = outs, values, self._bind(values, outs)
+        try:
+            return self._run(outs)
+        finally:
+            self._outs, self._values, self._copies = [], [], []
+
+    def _run(self, outs: list[Any]) -> list[Any]:
         runtime.run(self.schedule)
         if self.status[0]:
             eq, size = self.memory.lookups[self.status[0] - 1]
@@ -516,8 +511,24 @@ class Native:
         moved = {k: np.array(self._array(v), order="C") for k, v in self.copied if k in self.moved}
         for k, v in self.copied:
             outs[k] = self._copied(moved.get(k), v, outs[k])
-        self._outs, self._values = [], []
         return outs
+
+    def _bind(self, values: Sequence[Any], outs: Sequence[Any]) -> list[np.ndarray]:
+        """Write the pointers into the arrays of this call. Kernels read rows in order; an input that
+        lies otherwise is copied, and the copies have to live as long as the run."""
+        copies = []
+        for key, (places, offsets) in self.moving.items():
+            kind, k = key
+            x = values[k] if kind == "input" else outs[k]
+            if self.bound[key]() is x:
+                continue
+            self.bound[key] = weakref.ref(x)
+            if kind == "input" and not x.flags.c_contiguous:
+                x = np.ascontiguousarray(x)
+                copies.append(x)
+                self.bound[key] = lambda: None  # copied again at the next call
+            self.arguments[places] = offsets + x.__array_interface__["data"][0]
+        return copies
 
     @property
     def left_to_numpy(self) -> list[Equation]:

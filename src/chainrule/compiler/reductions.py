@@ -16,7 +16,7 @@ from ..graph.ir import Equation
 from . import elements
 from .code import I64, Value, Variable
 from .emit import Emitter
-from .fuse import PICKS
+from .roles import PICKS
 from .space import Axis, whole
 
 __all__ = ["Pick", "Reduction", "reduction"]

@@ -15,10 +15,10 @@ from ..base.lines import describe
 from ..graph.ir import Var
 from .attention import operations
 from .code import FLOAT, Value, module
-from .fuse import CONVOLUTIONS, PRODUCTS
 from .kernel import kernel_code
 from .library import Library
 from .product import Product
+from .roles import CONVOLUTIONS, PRODUCTS
 from .runtime import Entry, Runtime, Schedule
 from .target import Target
 

@@ -27,7 +27,8 @@ from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import TABLE, Spec
 from ..ops.promotion import spec_of
 from .emit import Memory, Reference
-from .fuse import PICKS, Grouping
+from .fuse import Grouping
+from .roles import PICKS
 from .space import Access, row_major
 
 __all__ = ["MOST_ENTRIES", "Loop", "opened", "place_scan"]

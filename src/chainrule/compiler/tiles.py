@@ -12,7 +12,7 @@ is computed from it is not stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .code import BOOL, I64, Code, Type, Value
@@ -175,7 +175,7 @@ class Tiles:
 
             def block(v: Value, columns: int, first: Value = first, here: Value = here) -> None:
                 rows = [self.clamped(c.add(first, k), m) for k in range(self.lanes)]
-                vectors = transposed(c, [self.loaded(m, row, v, columns) for row in rows])
+                vectors = c.transposed([self.loaded(m, row, v, columns) for row in rows])
                 there = c.at(here, v, self.lanes * self.bytes)
                 for k in range(min(columns, self.lanes)):
                     c.store(vectors[k], c.at(there, k * self.bytes))
@@ -212,19 +212,3 @@ class Tiles:
         """The numbers of the columns that a vector covers."""
         assert first.type == I64
         return self.c.lanes(first, self.lanes)
-
-
-def transposed(c: Code, block: Sequence[Value]) -> list[Value]:
-    """A square block of vectors turned over: the corners off the diagonal change places, of the
-    whole, then of its quarters, and so on."""
-    block, lanes = list(block), len(block)
-    half = lanes // 2
-    while half:
-        low = [j if not j & half else lanes + j - half for j in range(lanes)]
-        high = [j + half if not j & half else lanes + j for j in range(lanes)]
-        for j in range(lanes):
-            if not j & half:
-                a, b = block[j], block[j + half]
-                block[j], block[j + half] = c.shuffle(a, b, low), c.shuffle(a, b, high)
-        half //= 2
-    return block

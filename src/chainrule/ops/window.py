@@ -345,14 +345,20 @@ def max_pool(x, /, *, kernel, stride, padding, dilation):
     indices). The first of ties; NaN wins (the last of several).
     """
     out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
-    lowest = -float("inf") if x.dtype.kind == "f" else xp.asarray(-(2**62)).astype(x.dtype)
+    lowest = -float("inf")
+    if x.dtype.kind != "f":
+        lowest = -(2 ** (8 * x.dtype.itemsize - 1)) if x.dtype.kind == "i" else 0
     taps = list(_taps(padded(x, padding, lowest), kernel, stride, dilation, out))
     best = taps[0][1].copy()
     for _, tap in taps[1:]:
         xp.maximum(best, tap, out=best)
     which = xp.zeros(best.shape, "uint8" if len(taps) < 256 else "int64")
+    inside: list[Any] = [True] * len(taps)  # padding is never chosen, not at a tie either
+    if any(a or b for a, b in padding):
+        here = padded(xp.ones((1, 1, *x.shape[2:]), bool), padding, False)
+        inside = [tap for _, tap in _taps(here, kernel, stride, dilation, out)]
     for k in reversed(range(len(taps))):  # backwards, so that the first of ties is written last
-        xp.copyto(which, k, where=taps[k][1] == best)
+        xp.copyto(which, k, where=(taps[k][1] == best) & inside[k])
     if xp.any(xp.isnan(best)):
         for k in range(len(taps)):  # of several NaN the last, as in PyTorch
             xp.copyto(which, k, where=xp.isnan(taps[k][1]))

@@ -200,24 +200,10 @@ class PackKernel:
                     number = c.minimum(number, columns - 1)
                 place = c.at(c.at(there, k, size), number, column * size)
                 block.append(c.load(self.vector, place, align=size))
-            self.turn(block)
+            block = c.transposed(block)
             here = c.at(here, v, lanes * size)
             for j, vector in enumerate(block):
                 c.store(vector, self.step(here, run, c.add(k, j)), align=size)
-
-    def turn(self, block: list[Value]) -> None:
-        """Transpose a square block: the corners off the diagonal change places, of the whole, then
-        of its quarters, and so on."""
-        c, lanes = self.c, len(block)
-        half = lanes // 2
-        while half:
-            low = [j if not j & half else lanes + j - half for j in range(lanes)]
-            high = [j + half if not j & half else lanes + j for j in range(lanes)]
-            for j in range(lanes):
-                if not j & half:
-                    a, b = block[j], block[j + half]
-                    block[j], block[j + half] = c.shuffle(a, b, low), c.shuffle(a, b, high)
-            half //= 2
 
     def scalars(self, there: Value, here: Value, ranges: list[Range], columns: int) -> None:
         """One by one, in the order of the panel's rows: it is written line by line, and what lies
