@@ -9,6 +9,7 @@ from ..tape.modes import no_grad
 from ..tensors import Tensor, empty
 from . import functional as F
 from . import init
+from .functional.embedding import refuse_sparse
 from .module import Module
 from .parameter import Parameter
 
@@ -60,7 +61,7 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        F._refuse_sparse(scale_grad_by_freq, sparse)
+        refuse_sparse(scale_grad_by_freq, sparse)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(

@@ -315,7 +315,7 @@ class Tensor(Methods):
         """The same memory under another shape (or, given a dtype of the same size, another dtype
         is refused: use `to`).
         """
-        target = functions.flat(shape)
+        target = functions.shape.flat(shape)
         if target and isinstance(target[0], DType):
             raise DTypeError(
                 "view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) "
@@ -821,13 +821,13 @@ class Tensor(Methods):
         self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:
         """Zeros of this dtype."""
-        return self._like(functions.flat(size), 0, dtype, requires_grad)
+        return self._like(functions.shape.flat(size), 0, dtype, requires_grad)
 
     def new_ones(
         self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:
         """Ones of this dtype."""
-        return self._like(functions.flat(size), 1, dtype, requires_grad)
+        return self._like(functions.shape.flat(size), 1, dtype, requires_grad)
 
     def new_full(
         self,

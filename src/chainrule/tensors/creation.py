@@ -18,7 +18,7 @@ from ..base.errors import DTypeError, ShapeError
 from ..tape.modes import modes
 from .core import Tensor, wrap
 from .device import device_of
-from .functions import flat
+from .functions.shape import flat
 from .generator import Generator, default_generator
 from .storage import Storage
 

@@ -229,7 +229,7 @@ class Methods:
 
     def expand(self: Any, *sizes: Any) -> Any:
         """Axes of size 1 (and new leading axes) repeated without copying; −1 keeps a size."""
-        return ops.expand(self, shape=functions.flat(sizes))
+        return ops.expand(self, shape=functions.shape.flat(sizes))
 
     def expand_as(self: Any, other: Any) -> Any:
         """Expanded to the shape of another tensor."""

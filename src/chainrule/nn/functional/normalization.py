@@ -1,0 +1,124 @@
+"""Batch, layer, group and RMS norm, and vectors of length one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ... import functional as fn
+from ...base.errors import ShapeError
+from ...tape.modes import no_grad
+from ...tensors import Tensor
+
+__all__ = [
+    "batch_norm", "group_norm", "layer_norm", "normalize", "rms_norm",
+]  # fmt: skip
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float | Tensor = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Normalise each channel over the batch and all positions.
+
+    Args:
+        input: x (B, C, …).
+        running_mean: (C,). With ``training`` it is moved towards the batch's mean, else it is the
+            mean.
+        running_var: (C,). The same for the variance, which in the batch is the unbiased one.
+        weight: (C,), a factor.
+        bias: (C,), a summand.
+        training: whether the statistics are those of the batch.
+        momentum: how far the running statistics move.
+        eps: added to the variance.
+
+    Raises:
+        ValueError: no statistics to use.
+        ShapeError: in training, one value per channel, whose variance is not defined.
+
+    Example:
+        >>> F.batch_norm(tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0)
+        tensor([[-1.],
+                [ 1.]])
+    """
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ValueError(
+                "Expected running_mean and running_var to be given when training=False"
+            )
+        return fn.batch_norm_with(input, running_mean, running_var, weight, bias, eps=eps)
+    count = input.numel() // input.shape[1] if input.ndim > 1 and input.shape[1] else 0
+    if count == 1:
+        raise ShapeError(
+            "batch_norm: Expected more than 1 value per channel when training, "
+            f"got input size {tuple(input.shape)}"
+        )
+    y, mean, var = fn.batch_norm(input, weight, bias, eps=eps)
+    with no_grad():
+        if running_mean is not None:
+            running_mean.copy_(running_mean * (1 - momentum) + mean * momentum)
+        if running_var is not None:
+            unbiased = var * (count / (count - 1))
+            running_var.copy_(running_var * (1 - momentum) + unbiased * momentum)
+    return y
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """(x − mean) / √(var + eps) · weight + bias  over the last axes, which have the sizes
+    ``normalized_shape``.
+
+    Example:
+        >>> F.layer_norm(tensor([1.0, 3.0]), (2,), eps=0.0)
+        tensor([-1.,  1.])
+    """
+    return fn.layer_norm(input, weight, bias, shape=tuple(normalized_shape), eps=eps)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """Layer norm of each of ``num_groups`` groups of the channels of x (B, C, …), then weight
+    and bias per channel.
+    """
+    return fn.group_norm(input, weight, bias, groups=num_groups, eps=eps)
+
+
+def rms_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """x / √(mean(x²) + eps) · weight  over the last axes; eps is the dtype's machine epsilon if
+    None.
+
+    Example:
+        >>> F.rms_norm(tensor([3.0, 3.0]), (2,), eps=0.0)
+        tensor([1., 1.])
+    """
+    return fn.rms_norm(input, weight, shape=tuple(normalized_shape), eps=eps)
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """x / max(‖x‖ₚ, eps)  along an axis.
+
+    Example:
+        >>> F.normalize(tensor([3.0, 4.0]), dim=0)
+        tensor([0.6000, 0.8000])
+    """
+    return fn.normalize(input, p=p, dim=dim, eps=eps)

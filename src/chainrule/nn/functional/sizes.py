@@ -1,0 +1,34 @@
+"""How sizes are given: one number or one per spatial axis, with a batch axis or without."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...base.errors import ShapeError
+from ...tensors import Tensor
+
+Sizes = int | Sequence[int]
+
+
+def per_axis(value: Sizes, axes: int, what: str) -> tuple[int, ...]:
+    """One number for each spatial axis."""
+    if isinstance(value, int):
+        return (value,) * axes
+    values = tuple(value)
+    if len(values) == 1:
+        return values * axes
+    if len(values) != axes:
+        raise ShapeError(
+            f"{what} must be one number or {axes}, one per spatial axis, found {values}"
+        )
+    return values
+
+
+def batched_input(x: Tensor, axes: int, what: str) -> tuple[Tensor, bool]:
+    """x with a batch axis, and whether it had one."""
+    if x.ndim not in (axes + 1, axes + 2):
+        raise ShapeError(
+            f"{what}: expected a {axes + 1}-d (unbatched) or {axes + 2}-d (batched) input, "
+            f"found shape {tuple(x.shape)}"
+        )
+    return (x, True) if x.ndim == axes + 2 else (x.unsqueeze(0), False)

@@ -1,0 +1,23 @@
+"""The torch-shaped functions: PyTorch's names, argument orders and overloads over the ops, whose
+signatures have one form each.
+
+Every function here works on Tensors (and on whatever else ops take) and is a method of Tensor as
+well. Nothing here has a formula or a derivative: those stand in `ops` and `functional`.
+
+Read in order: `elementwise`, `reduction`, `order`, `shape`, `places` (gather and scatter),
+`products`.
+"""
+
+from . import elementwise, order, places, products, reduction, shape
+from .elementwise import *  # noqa: F403 - the curated list stands there
+from .order import *  # noqa: F403
+from .places import *  # noqa: F403
+from .products import *  # noqa: F403
+from .reduction import *  # noqa: F403
+from .shape import *  # noqa: F403
+
+__all__ = [
+    name
+    for chapter in (elementwise, reduction, order, shape, places, products)
+    for name in chapter.__all__
+]
