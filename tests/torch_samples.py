@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -43,9 +43,9 @@ def torch_ops() -> list:
     return list(op_db)
 
 
-def dtypes_of(torch: Any, info: Any) -> list[str]:
+def dtypes_of(torch: Any, info: Any, asked: Sequence[str] = DTYPES) -> list[str]:
     """The dtypes of ours that an op takes on a CPU."""
-    return [name for name in DTYPES if getattr(torch, name) in info.dtypes]
+    return [name for name in asked if getattr(torch, name) in info.dtypes]
 
 
 # ---------------------------------------------------------------------------------------------- from one to the other
@@ -127,8 +127,12 @@ def flat(value: Any) -> Iterator[Any]:
 def function_named(name: str) -> Callable | None:
     """chainrule's function of PyTorch's name, or a method for what PyTorch has as a method only."""
     found = reduce(lambda at, part: getattr(at, part, None), name.split("."), cr)
-    if found is None and "." not in name:
+    if (found is None and "." not in name) or isinstance(found, cr.dtype):  # `float` is a dtype too
         found = getattr(cr.Tensor, name, None)
+    if isinstance(found, property):
+        return found.fget
+    if name == "einsum":  # PyTorch's record of it takes the operands first
+        return lambda xs, equation: cr.einsum(equation, *xs)
     return found
 
 
@@ -145,11 +149,11 @@ def forms(info: Any) -> dict[str, tuple[Callable, Callable | None]]:
     return found
 
 
-def samples(torch: Any, info: Any, dtype: str) -> list:
+def samples(torch: Any, info: Any, dtype: str, most: int = MOST_SAMPLES) -> list:
     """Some samples of an op in one dtype, spread over all it has."""
     torch.manual_seed(0)
     found = list(info.sample_inputs("cpu", getattr(torch, dtype), requires_grad=False))
-    step = max(1, math.ceil(len(found) / MOST_SAMPLES))
+    step = max(1, math.ceil(len(found) / most))
     return found[::step]
 
 
@@ -291,11 +295,13 @@ def described(torch: Any, args: Any, kwargs: dict) -> str:
 # --------------------------------------------------------------------------------------------------------- whole ops
 
 
-def outcomes(torch: Any, info: Any) -> Iterator[tuple[str, Outcome]]:
-    """Every call of an op, with its dtype."""
-    for dtype in dtypes_of(torch, info):
+def outcomes(
+    torch: Any, info: Any, dtypes: Sequence[str] = DTYPES, most: int = MOST_SAMPLES
+) -> Iterator[tuple[str, Outcome]]:
+    """Every call of an op, with its dtype; at most so many samples of each form and dtype."""
+    for dtype in dtypes_of(torch, info, dtypes):
         for name, (f, g) in forms(info).items():
-            for sample in samples(torch, info, dtype):
+            for sample in samples(torch, info, dtype, most):
                 outcome = compare(torch, info, dtype, sample, name, f, g)
                 if outcome is not None:
                     yield dtype, outcome

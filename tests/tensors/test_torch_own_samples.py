@@ -1,0 +1,108 @@
+"""PyTorch's own samples of its ops, as the tests of ours: what `tests/torch_samples.py` prints, asserted.
+
+`WHOLE` names, family by family, the ops whose every sample (function, method, in-place form; values, dtypes, shapes, gradients; what is
+refused) must agree. To add an op: run `python tests/torch_samples.py NAME`, mend what it prints, and put the name into its family, in
+order; all variants of the name are then tested. If something is left that we do differently on purpose, say so in `DELIBERATE`: the name,
+a regular expression that finds each such outcome in its "dtype kind call words", and the reason. An entry that finds nothing is a fault.
+
+Random ops are not here: their numbers are not PyTorch's (`test_generator.py` and `ops/test_random.py` have theirs).
+"""
+
+import re
+import warnings
+from functools import cache
+
+import pytest
+import torch_samples
+
+DTYPES = ("float64", "float32", "bfloat16", "int64", "bool")
+MOST_SAMPLES = 8
+
+WHOLE = {
+    "elementwise": """
+        abs add addcdiv addcmul allclose ceil clamp cos div equal exp expm1 floor floor_divide isfinite isinf isnan lerp
+        log log1p logical_not mul neg reciprocal rsqrt sigmoid sign sin sqrt sub tanh trunc erf
+    """,
+    "reduction": "amax amin argmax argmin log_softmax logsumexp mean softmax std sum var var_mean",
+    "order": "",
+    "creation": """
+        eye full meshgrid new_full new_ones new_zeros ones ones_like to tril_indices triu_indices zeros zeros_like
+    """,
+    "shape": """
+        broadcast_tensors broadcast_to cat chunk clone contiguous diag diagonal expand expand_as flatten hstack item
+        movedim permute repeat reshape reshape_as roll select split stack tile tril triu unbind unflatten view view_as
+        vstack
+    """,
+    "places": "__getitem__ index_select nn.functional.one_hot",
+    "products": "bmm dot matmul mm mv nn.functional.bilinear nn.functional.linear outer",
+    "activations": """
+        nn.functional.celu nn.functional.elu nn.functional.gelu nn.functional.glu nn.functional.hardshrink
+        nn.functional.hardsigmoid nn.functional.hardswish nn.functional.hardtanh nn.functional.leaky_relu
+        nn.functional.logsigmoid nn.functional.mish nn.functional.prelu nn.functional.relu nn.functional.relu6
+        nn.functional.selu nn.functional.softmin nn.functional.softplus nn.functional.softshrink
+        nn.functional.softsign nn.functional.tanhshrink nn.functional.threshold
+    """,
+    "windows and norms": """
+        nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d nn.functional.adaptive_avg_pool3d
+        nn.functional.group_norm nn.functional.layer_norm nn.functional.max_pool2d
+    """,
+    "losses": """
+        nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits nn.functional.cross_entropy
+        nn.functional.huber_loss nn.functional.kl_div nn.functional.l1_loss nn.functional.mse_loss
+        nn.functional.nll_loss nn.functional.smooth_l1_loss
+    """,
+}  # fmt: skip
+"""Ops that agree with PyTorch in every sample, by family."""
+
+DELIBERATE: dict[str, tuple[str, str]] = {}
+"""op: (what finds the outcomes that differ on purpose, why they do)."""
+
+NAMES = [name for family in WHOLE.values() for name in family.split()]
+
+
+@cache
+def records():
+    """PyTorch's records by name, a list for the variants of one."""
+    found: dict[str, list] = {}
+    for info in torch_samples.torch_ops():
+        found.setdefault(info.name, []).append(info)
+    return found
+
+
+def disagreements(torch, name):
+    """Every outcome of an op's samples that is not agreement, in words, and how many agree."""
+    agree, others = 0, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch's own, about its samples
+        for info in records()[name]:
+            for dtype, o in torch_samples.outcomes(torch, info, DTYPES, MOST_SAMPLES):
+                agree += o.kind == "agrees"
+                if o.kind != "agrees":
+                    others.append(f"{dtype} {o.kind} {o.call} {o.words}")
+    return agree, others
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_agree(torch, name):
+    agree, others = disagreements(torch, name)
+    pattern, _ = DELIBERATE.get(name, (None, ""))
+    deliberate = [o for o in others if pattern and re.search(pattern, o, re.DOTALL)]
+    assert [o for o in others if o not in deliberate] == []
+    assert agree > 0
+    assert bool(deliberate) == (name in DELIBERATE), "nothing differs any more"
+
+
+def test_names_stand_once_and_every_difference_belongs_to_one():
+    assert len(NAMES) == len(set(NAMES))
+    assert set(DELIBERATE) <= set(NAMES)
+
+
+def test_a_difference_is_seen(torch, monkeypatch):
+    import chainrule as cr
+
+    exp = cr.exp
+    monkeypatch.setattr(cr, "exp", lambda x: exp(x) + 1e-3)
+    agree, others = disagreements(torch, "exp")
+    assert agree  # as a method
+    assert others
+    assert all("differs exp(" in o for o in others)
