@@ -1,9 +1,11 @@
-"""What the environment and the machine decide: how many threads, and where machine code is kept.
+"""What the environment and the machine decide: how many threads, where machine code is kept, and
+where data sets are.
 
 The only place where chainrule reads environment variables:
 
     CHAINRULE_THREADS   how many threads a compiled program runs on
     CHAINRULE_CACHE     the folder in which machine code is kept between runs
+    CHAINRULE_DATA      the folder in which data sets are looked for, and to which they are fetched
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from .errors import DeviceError, DTypeError
 if TYPE_CHECKING:
     from pathlib import Path  # its import takes 5 ms: done where a path is needed
 
-__all__ = ["cache_folder", "processors", "set_threads", "threads"]
+__all__ = ["cache_folder", "data_folder", "processors", "set_threads", "threads"]
 
 
 # ------------------------------------------------------------------------------------- threads
@@ -133,3 +135,14 @@ def cache_folder() -> Path:
 
     folder = os.environ.get("CHAINRULE_CACHE")
     return Path(folder) if folder else Path(os.path.expanduser("~/.cache/chainrule"))
+
+
+# ---------------------------------------------------------------------------------------- data
+
+
+def data_folder() -> Path:
+    """Where data sets are: CHAINRULE_DATA, else the folder `data` of the cache."""
+    from pathlib import Path
+
+    folder = os.environ.get("CHAINRULE_DATA")
+    return Path(os.path.expanduser(folder)) if folder else cache_folder() / "data"

@@ -7,6 +7,7 @@ offending number, a hint.
 __all__ = [
     "ChainruleError",
     "DTypeError",
+    "DataNotFoundError",
     "DeviceError",
     "FormatError",
     "GradError",
@@ -62,6 +63,10 @@ class FormatError(ChainruleError, ValueError):
     """A file or record that is not what its format says: path, offset or key, what was found,
     what was expected.
     """
+
+
+class DataNotFoundError(ChainruleError, FileNotFoundError):
+    """A data set that is not on this machine: where it was looked for, and how to fetch it."""
 
 
 class StateDictError(ChainruleError, RuntimeError):

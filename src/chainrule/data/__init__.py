@@ -1,26 +1,47 @@
 """Data sets and what brings them to a model: may import `tensors` and what lies below, knows nothing
 of layers or training.
 
+    from chainrule.data import DataLoader, load_dataset
+
+    data = load_dataset("mnist")             # train, validation and test: parts
+    image, label = data.train[0]             # a part is a Dataset: float32 (C, H, W), int64
+    data.train.images, data.train.labels     # or everything at once: float32 (N, C, H, W), int64
+    data.classes, data.sha256, data.record   # what labels mean, which files, licence and limits
+    loader = DataLoader(data.train, batch_size=64, shuffle=True)
+
+What a sample is: of `digits`, `mnist` and `fashion_mnist` (image, label); of `names` a string
+(`data.train.lines` has all of them); of `tinyshakespeare` the parts are stretches of text
+(`data.train.text`). The split is fixed, whatever the seed of a run.
+
 Reading order: `counter` (random numbers without a state), `dataset`, `sampler`, `loader`,
-`transforms`, `checks`, `digits`. Everything random here is a pure function of (seed, epoch, index),
-so an epoch can be repeated, skipped into, or resumed exactly.
+`transforms`, `checks`, `splits`, `digits`, `readers`, `known`. Everything random here is a pure
+function of (seed, epoch, index), so an epoch can be repeated, skipped into, or resumed exactly.
 """
 
 from .dataset import Augmented, Dataset, Subset, TensorDataset
+from .known import RECORDS, LoadedData, Record, load_dataset
 from .loader import DataLoader, default_collate
+from .readers import read_idx, read_lines, read_text
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 from .transforms import RandomShift
 
 __all__ = [
+    "RECORDS",
     "Augmented",
     "BatchSampler",
     "DataLoader",
     "Dataset",
+    "LoadedData",
     "RandomSampler",
     "RandomShift",
+    "Record",
     "Sampler",
     "SequentialSampler",
     "Subset",
     "TensorDataset",
     "default_collate",
+    "load_dataset",
+    "read_idx",
+    "read_lines",
+    "read_text",
 ]

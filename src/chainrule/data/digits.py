@@ -19,7 +19,7 @@ import numpy as np
 
 from ..base.errors import FormatError
 from .checks import check_dtype, check_finite, check_labels, check_range, check_shape
-from .counter import SPLIT, permutation
+from .splits import stratified_split
 
 __all__ = ["CLASSES", "FILE", "SHA256", "Digits", "Split", "load"]
 
@@ -101,7 +101,11 @@ def load(path: str | os.PathLike[str] | None = None) -> Digits:
 
     labels = labels.astype(np.int64)
     scaled = (images / np.float32(INK)).astype(np.float32)[:, None]  # (N, 1, 8, 8)
-    train, validation, test = [Split(scaled[i], labels[i], i) for i in _split(labels)]
+    # a fifth for the test, a tenth to decide, the rest to fit
+    test, validation, train = [
+        Split(scaled[i], labels[i], i)
+        for i in stratified_split(labels, [-(-len(labels) // 5), -(-len(labels) // 10)])
+    ]
     return Digits(train, validation, test, digest)
 
 
@@ -137,32 +141,3 @@ def _arrays(file: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
             f"{file}: expected plain numeric arrays, found a member that is not: {e}"
         ) from e
     return found["images"], found["labels"]
-
-
-def _split(labels: np.ndarray) -> list[np.ndarray]:
-    """Indices of train, validation and test: sorted, with the classes in proportion."""
-    counts = np.bincount(labels, minlength=CLASSES)
-    tests, validations = (
-        _shares(counts, -(-len(labels) // 5)),
-        _shares(counts, -(-len(labels) // 10)),
-    )
-    order = permutation(len(labels), seed=0, stream=SPLIT)
-    train, validation, test = [], [], []
-    for c in range(CLASSES):
-        members = order[labels[order] == c]
-        a, b = tests[c], tests[c] + validations[c]
-        test.append(members[:a])
-        validation.append(members[a:b])
-        train.append(members[b:])
-    return [np.sort(np.concatenate(part)) for part in (train, validation, test)]
-
-
-def _shares(counts: np.ndarray, total: int) -> list[int]:
-    """`total` in proportion to `counts`, in whole numbers: the largest remainders round up."""
-    N = int(counts.sum())
-    products = [int(n) * total for n in counts]
-    shares = [p // N for p in products]
-    by_remainder = sorted(range(len(counts)), key=lambda c: (-(products[c] % N), c))
-    for c in by_remainder[: total - sum(shares)]:
-        shares[c] += 1
-    return shares

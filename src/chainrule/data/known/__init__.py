@@ -1,0 +1,25 @@
+"""The data sets that chainrule knows by name: what they are, where they are looked for, and how
+they are split.
+
+Reading order: `records` (what is known of each), `places` (where its files are), `parts` (what a
+loaded part is), `images`, `texts`, `loading`.
+"""
+
+from .loading import load_dataset
+from .parts import CaptionPart, ImagePart, LinePart, LoadedData, SentencePart, Series, TextPart
+from .records import RECORDS, File, Record, record
+
+__all__ = [
+    "RECORDS",
+    "CaptionPart",
+    "File",
+    "ImagePart",
+    "LinePart",
+    "LoadedData",
+    "Record",
+    "SentencePart",
+    "Series",
+    "TextPart",
+    "load_dataset",
+    "record",
+]
