@@ -34,7 +34,7 @@ ENGINE = (
     "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
     "compiler",
 )  # fmt: skip
-ABOVE = ("inspect", "train", "cli")
+ABOVE = ("inspect", "train", "redirect", "cli")
 
 
 def module_name(path: Path) -> str:

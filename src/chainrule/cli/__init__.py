@@ -1,4 +1,4 @@
-"""The command line: `chainrule train` and `chainrule check`. Each command is one file; this one
+"""The command line: `chainrule train`, `chainrule check`, `chainrule run`. Each command is one file; this one
 parses and turns errors into exit codes.
 
     0    done
@@ -6,7 +6,7 @@ parses and turns errors into exit codes.
     2    the command cannot be understood: an unknown recipe, key or option, a bad value
     130  interrupted by Ctrl-C (training has saved a checkpoint, unless it was pressed twice)
 
-Reading order: this file, `train`, `progress`, `check`.
+Reading order: this file, `train`, `progress`, `check`, `run`.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import check, train
+    from . import check, run, train
 
     parser = _Parser(
         prog="chainrule", description="A deep-learning framework that can be read to the bottom."
     )
     parser.add_argument("--version", action="version", version=f"chainrule {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in (train, check):
+    for command in (train, check, run):
         about = (command.__doc__ or "").splitlines()[0]
         name = command.__name__.rpartition(".")[2]
         sub = commands.add_parser(

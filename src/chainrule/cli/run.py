@@ -1,0 +1,52 @@
+"""Run a script written for PyTorch on chainrule, unmodified."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+from pathlib import Path
+
+from ..base.errors import ChainruleError
+from ..redirect import install, missing
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `chainrule run`."""
+    parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python file that imports torch")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="…", help="the script's own arguments"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="only list what the script asks for in vain"
+    )
+    parser.add_argument(
+        "--anyway",
+        action="store_true",
+        help="run although names are missing: the script may never reach them",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run `chainrule run`; the exit code is 1 if names are missing, otherwise the script's."""
+    script = arguments.script
+    if not script.is_file():
+        raise ChainruleError(f"{script}: there is no such file")
+    lacking = missing(script)
+    for one in lacking:
+        print(one, file=sys.stderr)
+    if lacking and not arguments.anyway:
+        raise ChainruleError(
+            f"{script} asks for {len(lacking)} name{'s' * (len(lacking) > 1)} that chainrule does not have, see above\n"
+            "  hint: --anyway runs it until it reaches one of them"
+        )
+    if arguments.check:
+        print(f"{script}: everything it asks for is there")
+        return 0
+    install()
+    sys.argv = [str(script), *arguments.arguments]
+    sys.path.insert(0, str(script.resolve().parent))
+    runpy.run_path(str(script), run_name="__main__")
+    return 0

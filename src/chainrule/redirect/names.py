@@ -1,0 +1,177 @@
+"""Which of chainrule's modules stands for which of PyTorch's, and how `import torch` finds them."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import sys
+import types
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import chainrule
+
+from ..base.errors import ChainruleError
+
+__all__ = ["install", "resolve", "uninstall"]
+
+STANDS_FOR = {
+    "torch.amp": "amp",
+    "torch.autograd": "autograd",
+    "torch.autograd.function": "autograd",
+    "torch.autograd.functional": "autograd.functional",
+    "torch.autograd.variable": "autograd",
+    "torch.backends": "backends",
+    "torch.backends.cudnn": "backends.cudnn",
+    "torch.backends.mps": "backends.mps",
+    "torch.cuda": "cuda",
+    "torch.cuda.amp": "cuda.amp",
+    "torch.func": "func",
+    "torch.linalg": "linalg",
+    "torch.nn": "nn",
+    "torch.nn.functional": "nn.functional",
+    "torch.nn.init": "nn.init",
+    "torch.nn.modules": "nn",
+    "torch.nn.modules.module": "nn.module",
+    "torch.nn.modules.utils": "nn.modules.utils",
+    "torch.nn.parameter": "nn.parameter",
+    "torch.nn.utils": "nn.utils",
+    "torch.nn.utils.parametrizations": "nn.utils.parametrizations",
+    "torch.nn.utils.parametrize": "nn.utils.parametrize",
+    "torch.nn.utils.rnn": "nn.utils.rnn",
+    "torch.optim": "optim",
+    "torch.optim.lr_scheduler": "optim.lr_scheduler",
+    "torch.optim.optimizer": "optim.optimizer",
+    "torch.optim.swa_utils": "optim.swa_utils",
+    "torch.random": "random",
+    "torch.special": "special",
+    "torch.utils": "utils",
+    "torch.utils.checkpoint": "utils.checkpoint",
+    "torch.utils.data": "utils.data",
+    "torch.utils.data.dataloader": "utils.data",
+    "torch.utils.data.dataset": "utils.data",
+    "torch.utils.data.sampler": "utils.data",
+    "torch.utils.tensorboard": "utils.tensorboard",
+}
+"""PyTorch's module → where its names are found in chainrule."""
+
+PARTS = {
+    "torch.nn.modules": (
+        "activation", "batchnorm", "container", "conv", "distance", "dropout", "flatten", "fold", "instancenorm", "linear", "loss",
+        "normalization", "padding", "pixelshuffle", "pooling", "rnn", "sparse", "transformer", "upsampling",
+    ),
+    "torch.optim": (
+        "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "asgd", "lbfgs", "nadam", "radam", "rmsprop", "rprop", "sgd",
+    ),
+}  # fmt: skip
+"""Files of PyTorch's from which people import what its packages have as well."""
+
+for _package, _files in PARTS.items():
+    STANDS_FOR |= {f"{_package}.{_file}": STANDS_FOR[_package] for _file in _files}
+
+
+class _Torch(types.ModuleType):
+    """What `import torch` gives: chainrule's names, and the version of the interface they follow."""
+
+    __version__ = "2.13.0+chainrule"
+    __path__: Sequence[str] = ()  # a package, whose modules are found by `_Finder` alone
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return getattr(chainrule, name)
+        except AttributeError:
+            raise AttributeError(
+                f"chainrule has no torch.{name}\n  hint: docs/torch.md lists what is left out, and why"
+            ) from None
+
+    def __dir__(self) -> list[str]:
+        return dir(chainrule)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Asked first for every import: says of a module of PyTorch's which has no counterpart that it is not there."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
+        """A module that `install` did not provide is missing; others are somebody else's to find."""
+        if name.partition(".")[0] == "torch":
+            raise ModuleNotFoundError(
+                f"chainrule has nothing for {name}\n  hint: docs/torch.md lists what is left out, and why",
+                name=name,
+            )
+
+
+_finder = _Finder()
+_torch = _Torch("torch", "PyTorch's interface, on chainrule.")
+
+
+def install() -> None:
+    """From now on `import torch` and `from torch.nn import …` find chainrule.
+
+    Raises:
+        ChainruleError: PyTorch itself was imported before, so that some of the program would use it.
+
+    Example:
+        >>> install()
+        >>> import torch.nn as nn
+        >>> nn.Linear(3, 5)
+        Linear(in_features=3, out_features=5, bias=True)
+        >>> uninstall()
+    """
+    if _finder in sys.meta_path:
+        return
+    if "torch" in sys.modules:
+        raise ChainruleError(
+            "PyTorch is already imported in this process, so its modules cannot be redirected\n"
+            "  hint: import chainrule.torch_imports before anything that imports torch"
+        )
+    sys.modules["torch"] = _torch
+    for name in STANDS_FOR:
+        found = resolve(name)
+        if found is not None:
+            sys.modules[name] = found
+    sys.meta_path.insert(0, _finder)
+
+
+def uninstall() -> None:
+    """Undo `install`; what was imported stays what it is."""
+    if _finder in sys.meta_path:
+        sys.meta_path.remove(_finder)
+        for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
+            del sys.modules[name]
+
+
+def resolve(name: str) -> Any:
+    """What a dotted name that begins with `torch` stands for, or None.
+
+    Example:
+        >>> resolve("torch.nn.modules.conv.Conv2d")
+        <class 'chainrule.nn.conv.Conv2d'>
+        >>> resolve("torch.fft.rfft")
+    """
+    first, *rest = name.split(".")
+    module, k = _torch, 0
+    for end in range(len(rest), 0, -1):  # the longest module that the name begins with
+        place = STANDS_FOR.get(".".join([first, *rest[:end]]))
+        found = None if place is None else _at(place)
+        if found is not None:
+            module, k = found, end
+            break
+    try:
+        return reduce(getattr, rest[k:], module)
+    except AttributeError:
+        return None
+
+
+def _at(place: str) -> Any:
+    """The object at a dotted place in chainrule, imported if it is a module; None if there is none."""
+    try:
+        return reduce(getattr, place.split("."), chainrule)
+    except AttributeError:
+        pass
+    try:
+        return importlib.import_module(f"chainrule.{place}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"chainrule.{place}".startswith(error.name):
+            raise
+        return None
