@@ -11,7 +11,7 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 `transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
 """
 
-from . import autograd, func, nn, optim, utils
+from . import autograd, backends, func, nn, optim, random, switches, testing, utils
 from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
 from .base.dtypes import set_default as set_default_dtype
@@ -28,6 +28,8 @@ from .base.errors import (
 )  # fmt: skip
 from .compiler.compiled import compile, compile_in_place
 from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
+from .switches import *  # noqa: F403 - the curated list stands there
+from .switches import __all__ as _switch_names
 from .tensors import *  # noqa: F403 - the curated list stands there
 from .tensors import Device as device
 from .tensors import __all__ as _tensor_names
@@ -47,12 +49,13 @@ from .tensors.functions import sub as subtract
 __version__ = version
 
 nn.Module.compile = compile_in_place  # neither room knows the other
+backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
-    "ShapeError", "StateDictError", "TraceError", "autograd", "bool", "compile", "cuda",
+    "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "compile", "cuda",
     "device", "divide", "double", "dtype", "finfo", "float", "func", "get_default_dtype",
     "get_num_threads", "half",
-    "iinfo", "int", "is_tensor", "long", "multiply", "negative", "nn", "optim", "set_default_dtype",
-    "set_num_threads", "short", "subtract", "true_divide", "utils", *_tensor_names,
+    "iinfo", "int", "is_tensor", "long", "multiply", "negative", "nn", "optim", "random", "set_default_dtype",
+    "set_num_threads", "short", "subtract", "testing", "true_divide", "utils", *_switch_names, *_tensor_names,
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .base import configuration, dtypes
-from .base.errors import DTypeError
+from .base.errors import DeviceError, DTypeError
 from .tensors import Tensor
 
 __all__ = ["cuda", "finfo", "get_num_threads", "iinfo", "is_tensor", "set_num_threads", "version"]
@@ -29,8 +29,35 @@ class cuda:
         return 0
 
     @staticmethod
+    def manual_seed(seed: int) -> None:
+        """Seeds the current CUDA device, of which there is none."""
+
+    @staticmethod
     def manual_seed_all(seed: int) -> None:
         """Seeds every CUDA device, of which there are none."""
+
+    @staticmethod
+    def is_initialized() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def empty_cache() -> None:
+        """Frees the memory held for later on CUDA devices, of which there are none."""
+
+    @staticmethod
+    def synchronize(device: Any = None) -> None:
+        """Waits for all work on CUDA devices, of which there are none."""
+
+    @staticmethod
+    def get_device_name(device: Any = None) -> str:
+        """Refused: there is no device to name."""
+        raise DeviceError("there is no CUDA backend; tensors live on 'cpu'")
+
+    @staticmethod
+    def current_device() -> int:
+        """Refused: there is no device to count."""
+        raise DeviceError("there is no CUDA backend; tensors live on 'cpu'")
 
 
 def is_tensor(obj: Any) -> bool:

@@ -4,9 +4,9 @@ from ..tape.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..tensors import grad
 from ..transforms import Function, gradcheck, gradgradcheck
 from . import functional
-from .functional import backward
+from .functional import Variable, backward
 
 __all__ = [
-    "Function", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck",
+    "Function", "Variable", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck",
     "inference_mode", "no_grad", "set_grad_enabled",
 ]  # fmt: skip

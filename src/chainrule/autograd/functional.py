@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..tensors import Tensor
 from ..transforms import hessian, hvp, jacobian
 from ..transforms import jvp as _jvp
 from ..transforms import vjp as _vjp
 
 __all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vjp"]
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Tensor:
+    """The tensor itself, which is what PyTorch's `Variable` has been since tensors have gradients."""
+    return data.requires_grad_(requires_grad) if requires_grad else data
 
 
 def vjp(func: Callable, inputs: Any, v: Any = None) -> tuple:

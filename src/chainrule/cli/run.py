@@ -15,7 +15,9 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule run`."""
-    parser.add_argument("script", type=Path, metavar="SCRIPT", help="a Python file that imports torch")
+    parser.add_argument(
+        "script", type=Path, metavar="SCRIPT", help="a Python file that imports torch"
+    )
     parser.add_argument(
         "arguments", nargs=argparse.REMAINDER, metavar="…", help="the script's own arguments"
     )

@@ -6,7 +6,7 @@ May import transforms, tensor and the rooms below; knows nothing of optim and da
 `dropout`, `recurrent`, `activation`, `flatten`, `loss`.
 """
 
-from . import functional, init, utils
+from . import functional, init, modules, parallel, utils
 from .activation import (
     CELU,
     ELU,
@@ -54,6 +54,7 @@ from .loss import (
 )
 from .module import Module
 from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, LayerNorm, RMSNorm
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from .recurrent import LSTM, LSTMCell
@@ -77,6 +78,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "CrossEntropyLoss",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -126,5 +128,7 @@ __all__ = [
     "Unflatten",
     "functional",
     "init",
+    "modules",
+    "parallel",
     "utils",
 ]

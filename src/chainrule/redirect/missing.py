@@ -26,7 +26,10 @@ TENSOR_NAMES = frozenset(
 )
 """The public names of PyTorch's Tensor, in version 2.13."""
 
-OTHERS = frozenset(dir(dict) + dir(list) + dir(str) + dir(slice) + dir(np.ndarray) + dir(Path)) | {"indices", "names"}
+OTHERS = frozenset(dir(dict) + dir(list) + dir(str) + dir(slice) + dir(np.ndarray) + dir(Path)) | {
+    "indices",
+    "names",
+}
 """Names that so many other things have that they say nothing about tensors."""
 
 

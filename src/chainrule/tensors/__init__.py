@@ -86,6 +86,8 @@ from .generator import (
     seed,
     set_rng_state,
 )
+from .legacy import *  # noqa: F403
+from .legacy import __all__ as _legacy
 from .scan import scan
 from .storage import Size, Storage
 
@@ -98,5 +100,5 @@ __all__ = [
     "isnan", "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "lt",
     "manual_seed", "maximum", "minimum", "mul", "ne", "neg", "no_grad", "pow", "reciprocal",
     "remainder", "round", "rsqrt", "scan", "seed", "set_grad_enabled", "set_rng_state", "sigmoid",
-    "sign", "sin", "sqrt", "square", "tanh", "trunc", "uint8", *_creation, *_functions.__all__,
+    "sign", "sin", "sqrt", "square", "tanh", "trunc", "uint8", *_creation, *_functions.__all__, *_legacy,
 ]  # fmt: skip

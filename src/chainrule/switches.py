@@ -1,0 +1,215 @@
+"""PyTorch's switches: what chainrule has of what they switch, answered truthfully.
+
+Results here are always deterministic, products always computed in their dtype, and memory row-major; so a switch
+that asks for this has nothing to do, and one that asks for anything else is refused or without effect, as it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .base.errors import DeviceError
+from .tensors.device import Device, device_of
+
+__all__ = [
+    "accelerator", "are_deterministic_algorithms_enabled", "channels_last", "channels_last_3d",
+    "contiguous_format", "distributed", "get_default_device", "get_float32_matmul_precision", "jit",
+    "memory_format", "mps", "preserve_format", "set_default_device", "set_float32_matmul_precision",
+    "set_num_interop_threads", "strided", "use_deterministic_algorithms",
+]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------ memory
+
+
+class memory_format:
+    """An order of axes in memory that PyTorch can be asked for. Without effect: tensors are row-major, and the
+    compiler chooses its own order inside of a program.
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"chainrule.{self.name}"
+
+
+contiguous_format, preserve_format = (
+    memory_format("contiguous_format"),
+    memory_format("preserve_format"),
+)
+channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+strided = memory_format("strided")
+
+# ------------------------------------------------------------------------------------------- determinism
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Without effect: every algorithm is deterministic, whatever the mode."""
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """True, always."""
+    return True
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Without effect: float32 products are float32's, which is PyTorch's "highest" and meets the others.
+
+    Raises:
+        ValueError: not one of "highest", "high", "medium".
+    """
+    if precision not in ("highest", "high", "medium"):
+        raise ValueError(f"precision is 'highest', 'high' or 'medium', found {precision!r}")
+
+
+def get_float32_matmul_precision() -> str:
+    """ "highest", always."""
+    return "highest"
+
+
+def set_num_interop_threads(n: int) -> None:
+    """Without effect: ops run one after another; `set_num_threads` says how many share one."""
+
+
+# ------------------------------------------------------------------------------------------------ devices
+
+
+def get_default_device() -> Device:
+    """The CPU."""
+    return Device("cpu")
+
+
+def set_default_device(device: Any) -> None:
+    """Refused for any device but the CPU, where tensors are made in any case."""
+    device_of(device)
+
+
+class _Absent:
+    """A kind of device of which there is none."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def is_built() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def device_count() -> int:
+        """0."""
+        return 0
+
+    @staticmethod
+    def manual_seed(seed: int) -> None:
+        """Seeds every such device, of which there are none."""
+
+    @staticmethod
+    def manual_seed_all(seed: int) -> None:
+        """Seeds every such device, of which there are none."""
+
+    @staticmethod
+    def empty_cache() -> None:
+        """Frees memory that is held for later on such devices, of which there are none."""
+
+    @staticmethod
+    def synchronize(device: Any = None) -> None:
+        """Waits for all work on such devices, of which there are none."""
+
+
+class mps(_Absent):
+    """There is no backend for Apple's GPUs, and these say so."""
+
+
+class accelerator(_Absent):
+    """There is no accelerator, and these say so."""
+
+    @staticmethod
+    def current_accelerator(check_available: bool = False) -> None:
+        """None: the CPU is not counted as one."""
+
+    @staticmethod
+    def current_device_index() -> int:
+        """Refused."""
+        raise DeviceError("there is no accelerator; tensors live on 'cpu'")
+
+
+class cudnn:
+    """The library of CUDA's convolutions, which is not used: its settings are kept and change nothing."""
+
+    enabled, benchmark, deterministic, allow_tf32 = False, False, True, False
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def version() -> None:
+        """None."""
+
+
+class mkldnn:
+    """The library of PyTorch's CPU kernels, which is not used."""
+
+    enabled = False
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+
+class distributed:
+    """Several processes that share the work: there are none, and these say so."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def is_initialized() -> bool:
+        """False."""
+        return False
+
+
+# -------------------------------------------------------------------------------------------------- script
+
+
+class jit:
+    """PyTorch's compiler of annotated Python. Functions marked for it run as they are written, which is what they
+    mean; `chainrule.compile` makes machine code of them.
+    """
+
+    @staticmethod
+    def script(obj: Any) -> Any:
+        """The function, class or module itself."""
+        return obj
+
+    @staticmethod
+    def is_scripting() -> bool:
+        """False: this is Python."""
+        return False
+
+    @staticmethod
+    def is_tracing() -> bool:
+        """False: there is no such trace."""
+        return False
+
+    @staticmethod
+    def ignore(drop: Any = False, **kwargs: Any) -> Callable:
+        """The function itself; also as a decorator with arguments."""
+        return drop if callable(drop) else lambda f: f
+
+    export = unused = interface = script_method = staticmethod(lambda f: f)
+
+    class Final:
+        """`x: Final[int]`, an annotation."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return item

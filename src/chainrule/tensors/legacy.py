@@ -1,0 +1,48 @@
+"""PyTorch's old names for tensors of one dtype: `LongTensor([1, 2])`, `FloatTensor(3, 5)`, `isinstance(x, FloatTensor)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base import dtypes
+from .core import Tensor
+from .creation import tensor, zeros
+
+__all__ = [
+    "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor",
+    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor",
+]  # fmt: skip
+
+
+class _OfOneDType(type):
+    """The type of the names here: makes tensors, and has those of its dtype as instances."""
+
+    dtype: dtypes.DType
+
+    def __call__(cls, *args: Any) -> Any:
+        """A tensor of given sizes, which holds zeros, or of the elements of a sequence or an array."""
+        if not args or all([isinstance(n, int) for n in args]):
+            return zeros(args if args else (0,), dtype=cls.dtype)
+        (data,) = args
+        return data.to(cls.dtype) if isinstance(data, Tensor) else tensor(data, dtype=cls.dtype)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, Tensor) and x.dtype is cls.dtype
+
+
+def _named(name: str, dtype: dtypes.DType) -> Any:
+    words = f"Tensors of {dtype.name}; `chainrule.tensor(…, dtype=…)` is today's way to make one."
+    return _OfOneDType(name, (), {"dtype": dtype, "__doc__": words, "__module__": __name__})
+
+
+FloatTensor, DoubleTensor = (
+    _named("FloatTensor", dtypes.float32),
+    _named("DoubleTensor", dtypes.float64),
+)
+HalfTensor, BFloat16Tensor = (
+    _named("HalfTensor", dtypes.float16),
+    _named("BFloat16Tensor", dtypes.bfloat16),
+)
+LongTensor, IntTensor = _named("LongTensor", dtypes.int64), _named("IntTensor", dtypes.int32)
+ShortTensor, CharTensor = _named("ShortTensor", dtypes.int16), _named("CharTensor", dtypes.int8)
+ByteTensor, BoolTensor = _named("ByteTensor", dtypes.uint8), _named("BoolTensor", dtypes.bool_)

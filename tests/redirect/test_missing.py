@@ -1,0 +1,117 @@
+"""What a script asks for in vain is told before anything runs, each with its line."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+import chainrule
+from chainrule.base.errors import ChainruleError, FormatError
+from chainrule.cli import main
+from chainrule.redirect import install, missing, uninstall
+
+LACKING = """\
+import torch, torch.nn as nn
+import torch.nn.functional as F
+import torch.sparse
+import no_such_package
+from torch import nn as layers, Tensor, no_such_thing
+from torch.nn import Linear, Lineer
+import beside
+try:
+    import torch.fx
+except ImportError:
+    pass
+
+def f(x: Tensor):
+    y = torch.fft.rfft(x)
+    z = nn.Linear(3, 5)(F.relu(x)).to_sparse().sum()
+    return layers.Connv2d, torch.nn.functional.softmaxx(y), {}.values(), x.data.coalesce()
+"""
+BESIDE = "import torch\nprint('ran')\ntorch.float32.itemsize, torch.nope.deeper.still\n"
+
+
+@pytest.fixture
+def script(tmp_path):
+    (tmp_path / "beside.py").write_text(BESIDE)
+    path = tmp_path / "script.py"
+    path.write_text(LACKING)
+    return path
+
+
+def test_every_name_is_told_with_its_line(script):
+    found = [(m.path.name, m.line, m.name, m.nearest) for m in missing(script)]
+    assert found == [
+        ("script.py", 3, "torch.sparse", ""),
+        ("script.py", 4, "module no_such_package, which is not installed", ""),
+        ("script.py", 5, "torch.no_such_thing", ""),
+        ("script.py", 6, "torch.nn.Lineer", "torch.nn.Linear"),
+        ("script.py", 14, "torch.fft", ""),
+        ("script.py", 15, "torch.Tensor.to_sparse", ""),
+        ("script.py", 16, "torch.Tensor.coalesce", ""),
+        ("script.py", 16, "torch.nn.Connv2d", "torch.nn.Conv2d"),
+        ("script.py", 16, "torch.nn.functional.softmaxx", "torch.nn.functional.softmax"),
+        ("beside.py", 3, "torch.nope", ""),
+    ]
+
+
+def test_nothing_runs_when_something_is_missing(script, capsys):
+    assert main(["run", str(script)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "script.py:6: torch.nn.Lineer   (nearest: torch.nn.Linear)" in err
+    assert "asks for 10 names that chainrule does not have" in err and "--anyway" in err
+
+
+def test_check_runs_nothing(tmp_path, capsys):
+    path = tmp_path / "script.py"
+    path.write_text("import torch\nprint(torch.ones(3))\n")
+    assert main(["run", "--check", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}: everything it asks for is there\n"
+
+
+def test_what_is_no_python_is_an_error_with_its_line(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text("import torch\nx = (\n")
+    with pytest.raises(FormatError, match="line 2: not Python"):
+        missing(path)
+    with pytest.raises(ChainruleError, match="there is no such file"):
+        from chainrule.cli.run import run as command
+
+        command(type("Arguments", (), {"script": tmp_path / "nowhere.py"}))
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    """This process as if PyTorch had never been imported."""
+    for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
+        monkeypatch.delitem(sys.modules, name)
+    yield
+    uninstall()
+
+
+def test_imports_find_chainrule(without_torch):
+    install()
+    import torch
+    import torch.nn.functional as F
+    from torch.nn.modules.utils import _pair
+    from torch.optim.lr_scheduler import StepLR
+
+    assert torch.nn.Linear is chainrule.nn.Linear
+    assert F.relu is chainrule.nn.functional.relu
+    assert StepLR is chainrule.optim.lr_scheduler.StepLR
+    assert _pair(3) == (3, 3)
+    assert torch.__version__.startswith("2.")
+    with pytest.raises(ModuleNotFoundError, match="nothing for torch.fx"):
+        import torch.fx  # noqa: F401
+    with pytest.raises(AttributeError, match="no torch.fft"):
+        torch.fft  # noqa: B018
+    uninstall()
+    assert "torch" not in sys.modules
+
+
+def test_a_process_that_has_imported_pytorch_is_not_redirected(without_torch, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", object())
+    with pytest.raises(ChainruleError, match="PyTorch is already imported"):
+        install()
