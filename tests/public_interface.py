@@ -31,6 +31,7 @@ MODULES = (
     "chainrule.nn.functional",
     "chainrule.nn.init",
     "chainrule.nn.utils",
+    "chainrule.nn.utils.rnn",
     "chainrule.optim",
     "chainrule.optim.lr_scheduler",
     "chainrule.train",

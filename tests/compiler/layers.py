@@ -58,7 +58,14 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
     "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((3, 2)), IMAGE),
     "LSTM": (lambda: nn.LSTM(6, 5, num_layers=2), SEQUENCE),
     "LSTM, both ways": (lambda: nn.LSTM(6, 5, bidirectional=True, batch_first=True), SEQUENCE),
+    "LSTM, projected": (lambda: nn.LSTM(6, 5, proj_size=3), SEQUENCE),
+    "RNN": (lambda: nn.RNN(6, 5, num_layers=2, bidirectional=True), SEQUENCE),
+    "RNN of relu": (lambda: nn.RNN(6, 5, nonlinearity="relu"), SEQUENCE),
+    "GRU": (lambda: nn.GRU(6, 5, num_layers=2, bidirectional=True), SEQUENCE),
+    "GRU, packed": (lambda: Packed(nn.GRU(6, 5, bidirectional=True), [2, 3, 1]), SEQUENCE),
     "LSTMCell": (lambda: nn.LSTMCell(5, 3), ROWS),
+    "RNNCell": (lambda: nn.RNNCell(5, 3), ROWS),
+    "GRUCell": (lambda: nn.GRUCell(5, 3), ROWS),
     "network": (lambda: network(), IMAGE),
 }
 
@@ -70,3 +77,16 @@ def network() -> nn.Module:
         *[nn.MaxPool2d(2), nn.Dropout(0.2), nn.Flatten(), nn.Linear(120, 17), nn.GELU()],
         *[nn.LayerNorm(17), nn.Linear(17, 3), nn.LogSoftmax(-1)],
     )
+
+
+class Packed(nn.Module):
+    """A recurrent layer given sequences (B, T, …) of these lengths."""
+
+    def __init__(self, layer: nn.Module, lengths: list[int]) -> None:
+        super().__init__()
+        self.layer, self.lengths = layer, lengths
+
+    def forward(self, x):
+        packed = nn.utils.rnn.pack_padded_sequence(x, self.lengths, True, enforce_sorted=False)
+        y, h = self.layer(packed)
+        return nn.utils.rnn.pad_packed_sequence(y, padding_value=0.5)[0], h

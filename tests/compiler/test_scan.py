@@ -298,10 +298,21 @@ def test_a_carry_that_forgets():
 # ------------------------------------------------------------------------------------------------------------------ training
 
 
-@pytest.mark.parametrize("target", [*RUNNABLE, None])
-def test_training_steps_of_an_lstm(target):
+@pytest.mark.parametrize(
+    ("name", "options", "target"),
+    [
+        *[("LSTM", {}, target) for target in [*RUNNABLE, None]],
+        ("LSTM", {"proj_size": 11}, None),
+        ("GRU", {}, None),
+        ("RNN", {}, None),
+        ("RNN", {"nonlinearity": "relu"}, None),
+    ],
+)
+def test_training_steps_of_recurrent_layers(name, options, target):
     cr.manual_seed(0)
-    net, head = cr.nn.LSTM(5, 11, 2, bidirectional=True), cr.nn.Linear(22, 3)
+    size = 13 if options.get("proj_size") else 11
+    net = getattr(cr.nn, name)(5, size, 2, bidirectional=True, **options)
+    head = cr.nn.Linear(22, 3)
     optimizer = cr.optim.AdamW([*net.parameters(), *head.parameters()], lr=1e-2)
     xs, ys = arrays((T, B, 5), (T, B, 3))
 

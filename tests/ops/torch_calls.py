@@ -329,3 +329,30 @@ def soft_cross_entropy(torch, x, target, weight, **attrs):
 def binary_cross_entropy_with_logits(torch, x, target, weight, pos_weight, *, reduction):
     f = torch.nn.functional.binary_cross_entropy_with_logits
     return f(x, target, weight, pos_weight=pos_weight, reduction=reduction)
+
+
+# ---------------------------------------------------------------------------------- recurrences, by cells of unit weights
+
+
+@entry
+def lstm_step(torch, gates, c):
+    batch, H = gates.shape[:-1], c.shape[-1]
+    one = torch.eye(4 * H, dtype=gates.dtype)
+    c = c.expand(*batch, H).reshape(-1, H)
+    states = torch.zeros_like(c), c
+    y = torch.lstm_cell(gates.reshape(-1, 4 * H), states, one, one[:, :H] * 0)
+    return [t.reshape(*batch, H) for t in y]
+
+
+@entry
+def gru_step(torch, of_x, of_h, h):
+    H = h.shape[-1]
+    one = torch.eye(3 * H, dtype=h.dtype)
+    # a state of weight 0, for what it gives is here already: the bias, row by row
+    rows = [
+        torch.gru_cell(x[None], s[None], one, one[:, :H] * 0, x * 0, b)
+        for x, b, s in zip(
+            of_x.reshape(-1, 3 * H), of_h.reshape(-1, 3 * H), h.reshape(-1, H), strict=True
+        )
+    ]
+    return torch.cat(rows).reshape(h.shape)

@@ -3,7 +3,7 @@
 May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
 `parameter`, `module`, `containers`, `hooks`, `functional` (the torch-shaped face of the functions),
 `init`, then the layers, a family each: `linear`, `conv`, `pooling`, `normalization`, `embedding`,
-`dropout`, `recurrent`, `activation`, `flatten`, `loss`.
+`dropout`, `recurrent`, `cells`, `activation`, `flatten`, `loss`.
 """
 
 from . import functional, init, modules, parallel, utils
@@ -35,6 +35,7 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d
 from .dropout import Dropout, Dropout1d, Dropout2d
@@ -57,14 +58,16 @@ from .normalization import BatchNorm1d, BatchNorm2d, BatchNorm3d, GroupNorm, Lay
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
-from .recurrent import LSTM, LSTMCell
+from .recurrent import GRU, LSTM, RNN, RNNBase
 
 __all__ = [
     "CELU",
     "ELU",
     "GELU",
     "GLU",
+    "GRU",
     "LSTM",
+    "RNN",
     "SELU",
     "AdaptiveAvgPool2d",
     "AvgPool2d",
@@ -84,6 +87,7 @@ __all__ = [
     "Dropout2d",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GroupNorm",
     "Hardshrink",
     "Hardsigmoid",
@@ -111,6 +115,9 @@ __all__ = [
     "ParameterDict",
     "ParameterList",
     "RMSNorm",
+    "RNNBase",
+    "RNNCell",
+    "RNNCellBase",
     "ReLU",
     "ReLU6",
     "Sequential",

@@ -1,7 +1,8 @@
 """What is done to the parameters of a model from outside: clip their gradients, see them as one
-vector.
+vector; and sequences of different lengths (`rnn`).
 """
 
+from . import rnn
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 
@@ -11,5 +12,6 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
