@@ -1,7 +1,19 @@
-"""PyTorch's `torch.func`, as names for `transforms`. `value_and_grad` returns (value, gradient),
-where PyTorch's `grad_and_value` turns them round.
-"""
+"""PyTorch's `torch.func`, as names for what stands in `transforms`, `graph` and `nn`."""
 
-from .transforms import grad, hessian, jacfwd, jacrev, jvp, value_and_grad, vjp
+from .graph.vmap import vmap
+from .nn.stateless import functional_call, stack_module_state
+from .transforms import (
+    grad,
+    grad_and_value,
+    hessian,
+    jacfwd,
+    jacrev,
+    jvp,
+    value_and_grad,
+    vjp,
+)
 
-__all__ = ["grad", "hessian", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp"]
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
+    "stack_module_state", "value_and_grad", "vjp", "vmap",
+]  # fmt: skip

@@ -104,7 +104,7 @@ def test_imports_find_chainrule(without_torch):
     assert _pair(3) == (3, 3)
     assert torch.__version__.startswith("2.")
     with pytest.raises(ModuleNotFoundError, match="nothing for torch.fx"):
-        import torch.fx  # noqa: F401
+        import torch.fx
     with pytest.raises(AttributeError, match="no torch.fft"):
         torch.fft  # noqa: B018
     uninstall()

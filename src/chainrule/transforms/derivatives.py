@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base.errors import GradError, ShapeError
+from ..base.trees import leaves, mapped
 from ..tape.backward import reachable
 from ..tape.modes import enable_grad
 from ..tensors import functions
@@ -19,7 +20,18 @@ from ..tensors.core import Tensor
 from ..tensors.core import grad as tape_grad
 from ..tensors.creation import zeros, zeros_like
 
-__all__ = ["grad", "hessian", "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "value_and_grad", "vjp"]
+__all__ = [
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "hvp",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+]
 
 
 def _fresh(x: Any) -> Tensor:
@@ -74,7 +86,8 @@ def value_and_grad(
     f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable:
     """A function that returns (f(…), its gradient); with has_aux f returns (value, aux), and so
-    does the result: ((value, aux), gradient).
+    does the result: ((value, aux), gradient). An argument may be a nesting of tensors (a dict of
+    parameters), and so is its gradient.
 
     >>> value_and_grad(lambda x: x * x)(Tensor(3.0))
     (tensor(9.), tensor(6.))
@@ -82,10 +95,10 @@ def value_and_grad(
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        inputs = [_fresh(args[k]) for k in places]
         given = list(args)
-        for k, x in zip(places, inputs, strict=True):
-            given[k] = x
+        for k in places:
+            given[k] = mapped(_fresh, args[k])
+        inputs = [x for k in places for x in leaves(given[k])]
         with enable_grad():
             out = f(*given, **kwargs)
             value, aux = out if has_aux else (out, None)
@@ -96,7 +109,9 @@ def value_and_grad(
             create = _recorded([value], inputs)
             grads = _pull([value], inputs, [None], create)
         value = value if create else value.detach()
-        result = grads[0] if isinstance(argnums, int) else tuple(grads)
+        each = iter(grads)
+        nested = tuple([mapped(lambda _: next(each), given[k]) for k in places])
+        result = nested[0] if isinstance(argnums, int) else nested
         return ((value, aux), result) if has_aux else (value, result)
 
     return run
@@ -120,6 +135,18 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
         return (g, value[1]) if has_aux else g
 
     return run
+
+
+def grad_and_value(
+    f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
+) -> Callable:
+    """`value_and_grad` the other way round, as PyTorch has it: (gradient, value).
+
+    >>> grad_and_value(lambda x: x * x)(Tensor(3.0))
+    (tensor(6.), tensor(9.))
+    """
+    both = value_and_grad(f, argnums, has_aux)
+    return lambda *args, **kwargs: both(*args, **kwargs)[::-1]
 
 
 def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
