@@ -15,10 +15,22 @@ MAKERS = {
     "adam": lambda p: optim.Adam(p, lr=0.1, weight_decay=0.01),
     "amsgrad": lambda p: optim.AdamW(p, lr=0.1, amsgrad=True),
     "adamw": lambda p: optim.AdamW(p, lr=0.1),
+    "nadam": lambda p: optim.NAdam(p, lr=0.1, weight_decay=0.01),
+    "radam": lambda p: optim.RAdam(p, lr=0.1, betas=(0.8, 0.5)),  # trusts v from the third step on
+    "adamax": lambda p: optim.Adamax(p, lr=0.1),
+    "adagrad": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1),
+    "adadelta": lambda p: optim.Adadelta(p),
+    "rmsprop": lambda p: optim.RMSprop(p, lr=0.01, momentum=0.3, centered=True, eps=0.1),
+    "rprop": lambda p: optim.Rprop(p, lr=0.1),
+    "asgd": lambda p: optim.ASGD(p, lr=0.1, t0=3, lambd=0.1),
+    "lion": lambda p: optim.Lion(p, lr=0.01),
+    "lamb": lambda p: optim.LAMB(p, lr=0.1),
+    "adafactor": lambda p: optim.Adafactor(p, lr=0.1),
+    "muon": lambda p: optim.Muon([x for x in p if x.ndim == 2], lr=0.1),
 }
 
 
-def training(make, traced, steps=7):
+def training(make, wrap, steps=7):
     """A small network trained with clipping and a schedule; the values after each step."""
     cr.manual_seed(3)
     net = nn.Sequential(nn.Linear(5, 7), nn.Tanh(), nn.Linear(7, 3))
@@ -26,7 +38,7 @@ def training(make, traced, steps=7):
     schedule = optim.lr_scheduler.WarmupCosineLR(optimizer, 2, 5)
 
     def step(x, y):
-        optimizer.zero_grad()
+        net.zero_grad()
         loss = nn.functional.cross_entropy(net(x), y)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(net.parameters(), 0.5)
@@ -34,7 +46,7 @@ def training(make, traced, steps=7):
         schedule.step()
         return loss, norm
 
-    run = trace(step) if traced else step
+    run = wrap(step)
     seen = []
     for k in range(steps):
         rng = np.random.default_rng(k)
@@ -48,13 +60,29 @@ def training(make, traced, steps=7):
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_traced_training_is_eager_training(name):
-    eager, _, a, s = training(MAKERS[name], traced=False)
-    traced, run, b, t = training(MAKERS[name], traced=True)
+    eager, _, a, s = training(MAKERS[name], lambda f: f)
+    traced, run, b, t = training(MAKERS[name], trace)
     np.testing.assert_array_equal(traced, eager)
     assert len(run.programs) == 1
     assert b.param_groups[0]["lr"] == a.param_groups[0]["lr"] and t.last_epoch == s.last_epoch == 7
     for p, q in zip(a.param_groups[0]["params"], b.param_groups[0]["params"], strict=True):
         assert a.state[p]["step"] == b.state[q]["step"] == 7
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_compiled_training_is_eager_training(name):
+    eager, _, a, _ = training(MAKERS[name], lambda f: f)
+    compiled, run, b, _ = training(MAKERS[name], cr.compile)
+    np.testing.assert_allclose(compiled, eager, rtol=2e-4, atol=2e-5)
+    assert len(run.programs) == 1 and "NumPy" not in run.explain()
+    for p, q in zip(a.param_groups[0]["params"], b.param_groups[0]["params"], strict=True):
+        assert a.state[p]["step"] == b.state[q]["step"] == 7
+
+
+def test_lbfgs_is_refused_in_a_trace():
+    p = nn.Parameter(cr.ones(3))
+    with pytest.raises(TraceError, match="LBFGS.step decides in Python how far to go"):
+        trace(lambda: optim.LBFGS([p]).step(lambda: p.sum()))()
 
 
 def one_parameter(make):

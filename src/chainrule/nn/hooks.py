@@ -17,15 +17,13 @@ place is a gate: an identity function of several tensors, one behind the module'
 
 from __future__ import annotations
 
-import itertools
 import warnings
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..base.errors import GradError
-from ..base.modes import structure
+from ..base.handles import RemovableHandle
 from ..tensors import Tensor
 from ..transforms import Function
 
@@ -38,37 +36,6 @@ class Hook(NamedTuple):
     call: Callable
     with_kwargs: bool = False
     always_call: bool = False
-
-
-class RemovableHandle:
-    """What registering a hook returns: ``handle.remove()`` takes the hook off again; also a context
-    manager.
-
-    Example:
-        >>> layer = nn.ReLU()
-        >>> with layer.register_forward_hook(lambda module, args, output: output + 1):
-        ...     print(layer(zeros(1)))
-        tensor([1.])
-    """
-
-    _ids = itertools.count()
-
-    def __init__(self, hooks: OrderedDict) -> None:
-        self.id = next(RemovableHandle._ids)
-        self._hooks = weakref.ref(hooks)
-
-    def remove(self) -> None:
-        """Take the hook off; a second call does nothing."""
-        hooks = self._hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
-            structure.changed()
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
 
 
 class Hooks:
@@ -86,12 +53,7 @@ class Hooks:
     @staticmethod
     def add(kind: OrderedDict[int, Hook], hook: Hook, prepend: bool) -> RemovableHandle:
         """Add ``hook`` to one of the four dicts, at its end or (``prepend``) at its beginning."""
-        handle = RemovableHandle(kind)
-        kind[handle.id] = hook
-        if prepend:
-            kind.move_to_end(handle.id, last=False)
-        structure.changed()
-        return handle
+        return RemovableHandle.of(kind, hook, prepend)
 
 
 def call_with_hooks(module: Any, hooks: Hooks, args: tuple, kwargs: dict) -> Any:

@@ -1,13 +1,32 @@
 """Optimizers: one file per method, each of them one pure function and a class that feeds it.
 
 May import tensor and the rooms below; knows nothing of nn. Reading order: `sgd`, `adam`, `adamw`,
-`optimizer` (what they share), `lr_scheduler`.
+`optimizer` (what they share), `hyper`, `hooks`; then the others: `nadam`, `radam`, `adamax`,
+`adagrad`, `adadelta`, `rmsprop`, `rprop`, `asgd`, `lion`; those that look at a parameter as a whole:
+`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; and `lr_scheduler`.
 """
 
 from . import lr_scheduler
+from .adadelta import Adadelta
+from .adafactor import Adafactor
+from .adagrad import Adagrad
 from .adam import Adam
+from .adamax import Adamax
 from .adamw import AdamW
+from .asgd import ASGD
+from .lamb import LAMB
+from .lbfgs import LBFGS
+from .lion import Lion
+from .muon import Muon
+from .nadam import NAdam
 from .optimizer import Optimizer
+from .radam import RAdam
+from .rmsprop import RMSprop
+from .rprop import Rprop
 from .sgd import SGD
+from .sparse_adam import SparseAdam
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
+__all__ = [
+    "ASGD", "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
+    "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam", "lr_scheduler",
+]  # fmt: skip

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import maximum, sqrt
-from .optimizer import Optimizer, checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, number, refuse_differentiable
+from .optimizer import Optimizer
 
 __all__ = ["Adam", "adam"]
 
@@ -145,19 +146,19 @@ class Adam(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., tuple]:
+    def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:
         """``adam``."""
         return adam
 
-    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def slots(self, group: dict[str, Any], p: Any) -> tuple[str, ...]:
         """The two means, and with AMSGrad the largest second one."""
         means = ("exp_avg", "exp_avg_sq")
         return (*means, "max_exp_avg_sq") if group["amsgrad"] else means
 
-    def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
+    def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "t": number(step),
+            "t": number(lambda: state["step"]),
             "lr": number(lambda: group["lr"]),
             "beta1": number(lambda: group["betas"][0]),
             "beta2": number(lambda: group["betas"][1]),

@@ -22,22 +22,21 @@ later call of the program,
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base.errors import DTypeError, StateDictError, TraceError
+from ..base.errors import StateDictError, TraceError
 from ..ops import cast
-from ..tape.modes import cell, effect, enable_grad, modes, no_grad, outside
-from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros_like
+from ..tape.modes import effect, enable_grad, modes, no_grad, outside
+from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros, zeros_like
+from .hooks import Hooked, with_hooks
 
-__all__ = ["Optimizer", "checked", "known_zero", "number", "refuse_differentiable"]
+__all__ = ["Optimizer"]
 
 BLOCK = 65_536
 """Elements updated at a time in eager mode: a method's temporaries then stay in the cache, in
@@ -47,50 +46,11 @@ memory that is already mapped.
 _LOW_PRECISION = (float16, bfloat16)
 
 
-def checked(what: str, value: Any, low: float = 0.0, high: float = math.inf) -> float:
-    """A hyper-parameter, if it is a number in [low, high).
-
-    Raises:
-        DTypeError: a Tensor, or no number.
-        ValueError: out of range.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise DTypeError(
-            f"{what} must be a Python number, got {type(value).__name__}; a number that changes from "
-            "step to step is set in param_groups, or by a schedule"
-        )
-    if not low <= value < high:
-        raise ValueError(f"Invalid {what}: {value}")
-    return value
-
-
-def refuse_differentiable(differentiable: bool) -> None:
-    """No gradient flows through a step."""
-    if differentiable:
-        raise NotImplementedError(
-            "differentiable=True is not built: a step writes values, outside the graph; "
-            "write p - lr * g with tensors to differentiate through it"
-        )
-
-
-def number(read: Callable[[], float]) -> Any:
-    """A hyper-parameter as a float, or in a trace an input of the program, for which ``read`` is
-    called again at each call.
-    """
-    return cell(lambda: float(read()))
-
-
-def known_zero(number: Any) -> bool:
-    """Whether a hyper-parameter is certainly zero, so that its term can be left out; one read by
-    a trace never is.
-    """
-    return isinstance(number, (int, float)) and number == 0
-
-
-class Optimizer:
+class Optimizer(Hooked):
     """Base of all optimizers.
 
-    A subclass sets ``rule`` and ``slots``, and defines ``hyper``; most need nothing else.
+    A subclass defines ``rule``, ``hyper`` and, if it has state, ``slots``; most need nothing else. One that makes its
+    steps in another way, as many written for PyTorch do, defines ``step`` alone.
 
     Args:
         params: an iterable of parameters, of (name, parameter) pairs, or of dicts that each have
@@ -111,7 +71,19 @@ class Optimizer:
     saves_step: ClassVar[bool] = True
     """Whether a state dict has the number of steps made, as PyTorch's has for this method."""
 
+    elementwise: ClassVar[bool] = True
+    """Whether the rule works on each element alone, so that a large parameter may be cut in
+    blocks.
+    """
+
+    scalars: ClassVar[tuple[str, ...]] = ()
+    """Numbers in the state of a parameter beside the step count; ``scalar`` says what they begin
+    with, ``after`` changes them. They are rounded to float32, as they are saved, so that a run that
+    goes on from a checkpoint is the same to the bit.
+    """
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        super().__init__()
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or "
@@ -121,7 +93,6 @@ class Optimizer:
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        self._stepped = False  # lr_scheduler warns if it is stepped first
         groups = list(params)
         if not groups:
             raise ValueError("optimizer got an empty parameter list")
@@ -132,21 +103,31 @@ class Optimizer:
 
     # ---- what a subclass says ---------------------------------------------------------------------------------
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., tuple]:
-        """The pure function for a group:  (p, g, *slots, **hyper) → (p, *slots)."""
+    def rule(self, group: dict[str, Any], p: Tensor) -> Callable[..., tuple]:
+        """The pure function for a parameter:  (p, g, *slots, **hyper) → (p, *slots)."""
         raise NotImplementedError(f"{type(self).__name__} must define rule")
 
-    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
-        """The names of the state tensors, shaped as the parameter, that the rule takes and
-        returns.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define slots")
+    def slots(self, group: dict[str, Any], p: Tensor) -> tuple[str, ...]:
+        """The names of the state tensors that the rule takes and returns."""
+        return ()
 
-    def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
-        """The rule's keyword arguments: numbers through ``number``, flags plainly; ``step()`` is
-        the number of this step.
+    def slot(self, group: dict[str, Any], p: Tensor, name: str) -> Tensor:
+        """A state tensor as it begins: zeros in the shape of the parameter."""
+        return zeros_like(p)
+
+    def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+        """The rule's keyword arguments: numbers through ``number``, flags plainly;
+        ``state["step"]`` is the number of this step when a number is read (and one less, 0 at
+        first, while a trace is written).
         """
         raise NotImplementedError(f"{type(self).__name__} must define hyper")
+
+    def scalar(self, group: dict[str, Any], name: str) -> float:
+        """One of the ``scalars`` as it begins."""
+        return 1.0
+
+    def after(self, group: dict[str, Any], state: dict[str, Any]) -> None:
+        """What becomes of the ``scalars`` of a parameter once a step has read them."""
 
     def structure(self, group: dict[str, Any]) -> dict[str, Any]:
         """The options that choose what is computed, and not only with which numbers."""
@@ -224,6 +205,12 @@ class Optimizer:
 
     # ---- the step ---------------------------------------------------------------------------------------------
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "step" in cls.__dict__:
+            cls.step = with_hooks(cls.step)
+
+    @with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient.
 
@@ -237,12 +224,10 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with np.errstate(
-            all="ignore"
-        ):  # infinities in a gradient go where the formula sends them, as in every op
+        # infinities in a gradient go where the formula sends them, as in every op
+        with np.errstate(all="ignore"):
             for group in self.param_groups:
                 self._step_group(group)
-        self._stepped = True
         return loss
 
     def _step_group(self, group: dict[str, Any]) -> None:
@@ -251,26 +236,36 @@ class Optimizer:
             return
         if modes.trace is not None:
             self._guard(group)
-        rule, slots = self.rule(group), self.slots(group)
-        states = [self._state_of(p, slots) for p in params]
+        states = [self._state_of(group, p) for p in params]
         effect(lambda: _advance(states))
-        hyper: dict[int, dict] = {}  # the same for all parameters that have made equally many steps
+        # parameters that have made equally many steps share their numbers
+        hyper: dict[tuple, dict] = {}
         for p, state in zip(params, states, strict=True):
-            count = state["step"]
-            if count not in hyper:
-                hyper[count] = self.hyper(group, partial(state.__getitem__, "step"))
-            tensors = [p, *[state[name] for name in slots]]
-            self._update(rule, tensors, p.grad.read(), hyper[count])
+            key = tuple([state[name] for name in ("step", *self.scalars)])
+            if key not in hyper:
+                hyper[key] = self.hyper(group, state)
+            tensors = [p, *[state[name] for name in self.slots(group, p)]]
+            self._update(self.rule(group, p), tensors, p.grad.read(), hyper[key])
+        if self.scalars:
+            effect(lambda: self._after(group, states))
 
-    def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
+    def _after(self, group: dict[str, Any], states: list[dict[str, Any]]) -> None:
+        for state in states:
+            self.after(group, state)
+            for name in self.scalars:
+                state[name] = float(np.float32(state[name]))
+
+    def _state_of(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         """The state of a parameter, made when it is first needed."""
         state = self.state[p]
-        if "step" not in state:
-            state["step"] = 0
-        for name in slots:
+        state.setdefault("step", 0)
+        for name in self.scalars:
+            if name not in state:
+                state[name] = float(np.float32(self.scalar(group, name)))
+        for name in self.slots(group, p):
             if name not in state:
                 with outside(), no_grad():
-                    state[name] = zeros_like(p)
+                    state[name] = self.slot(group, p, name)
         return state
 
     def _update(self, rule: Callable, tensors: list[Tensor], g: Any, hyper: dict) -> None:
@@ -278,7 +273,8 @@ class Optimizer:
         the gradient g.
         """
         values = [x.read() for x in tensors]
-        if modes.trace is None and g.size > BLOCK and _plain(values):
+        plain = modes.trace is None and g.size > BLOCK and _plain(values)
+        if plain and self.elementwise:
             for x, value in zip(tensors, values, strict=True):
                 x.write(value)  # says that it is written; the blocks are what is
             _in_blocks(rule, values, g, hyper)
@@ -317,6 +313,8 @@ class Optimizer:
             ``{"state": {number: {"step": 0-d float32 tensor, name: tensor, …}}, "param_groups": [{…, "params": [numbers]}]}``.
             The tensors are those in use: copy them to keep a moment.
         """
+        for hook in self._state_dict_pre_hooks.values():
+            hook(self)
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
@@ -327,12 +325,20 @@ class Optimizer:
             groups.append(packed)
         state = {}
         for p, values in self.state.items():
-            exported = {name: value for name, value in values.items() if name != "step"}
-            if self.saves_step and "step" in values:
-                exported = {"step": tensor(float(values["step"]), dtype=float32), **exported}
+            exported = self._exported(values)
             if exported:
                 state[numbers[id(p)]] = exported
-        return {"state": state, "param_groups": groups}
+        return self._through(self._state_dict_post_hooks, {"state": state, "param_groups": groups})
+
+    def _exported(self, values: dict[str, Any]) -> dict[str, Any]:
+        """The state of one parameter as a state dict has it: counts and numbers as 0-d tensors."""
+        exported: dict[str, Any] = {}
+        for name, value in values.items():
+            if name == "step" and not self.saves_step:
+                continue
+            is_number = name == "step" or name in self.scalars
+            exported[name] = tensor(float(value), dtype=float32) if is_number else value
+        return exported
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the groups' options and the state of ``state_dict``, whose values are copied.
@@ -344,20 +350,22 @@ class Optimizer:
             StateDictError: other groups, or a state tensor of another shape than its parameter.
             Nothing is changed.
         """
+        state_dict = self._through(self._load_state_dict_pre_hooks, dict(state_dict))
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise StateDictError(
                 f"loaded state dict has {len(saved)} parameter groups, "
                 f"the optimizer has {len(self.param_groups)}"
             )
-        params: dict[Any, Tensor] = {}
+        params: dict[Any, tuple[dict, Tensor]] = {}
         for k, (group, new) in enumerate(zip(self.param_groups, saved, strict=True)):
             if len(new["params"]) != len(group["params"]):
                 raise StateDictError(
                     f"loaded state dict has {len(new['params'])} parameters in group {k}, "
                     f"the optimizer has {len(group['params'])}"
                 )
-            params.update(zip(new["params"], group["params"], strict=True))
+            for number, p in zip(new["params"], group["params"], strict=True):
+                params[number] = (group, p)
         self._check_state(state_dict["state"], params)
         for group, new in zip(self.param_groups, saved, strict=True):
             for name, value in new.items():
@@ -365,33 +373,36 @@ class Optimizer:
                     as_tuple = isinstance(group.get(name), tuple) and isinstance(value, list)
                     group[name] = tuple(value) if as_tuple else value
         with no_grad():
-            for number, p in params.items():
+            for number, (group, p) in params.items():
                 if number in state_dict["state"]:
-                    self._load_one(p, state_dict["state"][number])
+                    self._load_one(group, p, state_dict["state"][number])
                 else:
                     self.state.pop(p, None)
+        for hook in self._load_state_dict_post_hooks.values():
+            hook(self)
 
-    def _check_state(self, state: dict[Any, dict], params: dict[Any, Tensor]) -> None:
+    def _check_state(self, state: dict[Any, dict], params: dict[Any, tuple[dict, Tensor]]) -> None:
         faults = []
         for number, values in state.items():
             if number not in params:
                 faults.append(f"state of parameter {number}, which is in no group")
                 continue
-            shape = tuple(params[number].shape)
-            for name, value in values.items():
+            group, p = params[number]
+            for name in self.slots(group, p):
+                value = values.get(name)
                 found = tuple(getattr(value, "shape", ()))
-                if name in self._slot_names() and value is not None and found != shape:
-                    faults.append(f"{name} of parameter {number}: shape {found}, expected {shape}")
+                expected = tuple(self.slot(group, p, name).shape)
+                if value is not None and found != expected:
+                    faults.append(
+                        f"{name} of parameter {number}: shape {found}, expected {expected}"
+                    )
         if faults:
             raise StateDictError(
                 f"Error(s) in loading the state of {type(self).__name__} (nothing was changed):\n\t"
                 + "\n\t".join(faults)
             )
 
-    def _slot_names(self) -> set[str]:
-        return {name for group in self.param_groups for name in self.slots(group)}
-
-    def _load_one(self, p: Tensor, values: dict[str, Any]) -> None:
+    def _load_one(self, group: dict[str, Any], p: Tensor, values: dict[str, Any]) -> None:
         state = self.state[p]
         for gone in set(state) - set(values):
             del state[gone]
@@ -399,10 +410,12 @@ class Optimizer:
         for name, value in values.items():
             if name == "step":
                 state["step"] = round(float(value))
-            elif isinstance(value, (Tensor, np.ndarray)):
-                source = value if isinstance(value, Tensor) else tensor(value)
+            elif name in self.scalars:
+                state[name] = float(value)
+            elif hasattr(value, "shape"):  # an array, or a tensor of any kind
+                source = value if isinstance(value, Tensor) else tensor(np.asarray(value))
                 if name not in state:
-                    state[name] = zeros_like(p)
+                    state[name] = zeros(tuple(source.shape), dtype=p.dtype)
                 state[name].copy_(source)
             elif value is not None:
                 state[name] = value

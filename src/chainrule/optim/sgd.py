@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .optimizer import Optimizer, checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, number, refuse_differentiable
+from .optimizer import Optimizer
 
 __all__ = ["SGD", "sgd"]
 
@@ -134,15 +135,15 @@ class SGD(Optimizer):
         }
         super().__init__(params, defaults)
 
-    def rule(self, group: dict[str, Any]) -> Callable[..., tuple]:
+    def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:
         """With or without velocity."""
         return sgd if group["momentum"] == 0 else sgd_momentum
 
-    def slots(self, group: dict[str, Any]) -> tuple[str, ...]:
+    def slots(self, group: dict[str, Any], p: Any) -> tuple[str, ...]:
         """The velocity, if there is one."""
         return () if group["momentum"] == 0 else ("momentum_buffer",)
 
-    def hyper(self, group: dict[str, Any], step: Callable[[], int]) -> dict[str, Any]:
+    def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         numbers = {
             "lr": number(lambda: group["lr"]),
@@ -154,7 +155,7 @@ class SGD(Optimizer):
         return {
             **numbers,
             "momentum": number(lambda: group["momentum"]),
-            "dampening": number(lambda: group["dampening"] if step() > 1 else 0),
+            "dampening": number(lambda: group["dampening"] if state["step"] > 1 else 0),
             "nesterov": group["nesterov"],
         }
 

@@ -1,0 +1,54 @@
+"""Hyper-parameters: checked when they are given, read as numbers when they are used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from ..base.errors import DTypeError
+from ..tape.modes import cell
+
+__all__ = ["checked", "known_zero", "number", "refuse_differentiable"]
+
+
+def checked(
+    what: str, value: Any, low: float = 0.0, high: float = math.inf, *, inclusive: bool = False
+) -> float:
+    """A hyper-parameter, if it is a number in [low, high), or with ``inclusive`` in [low, high].
+
+    Raises:
+        DTypeError: a Tensor, or no number.
+        ValueError: out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise DTypeError(
+            f"{what} must be a Python number, got {type(value).__name__}; a number that changes from "
+            "step to step is set in param_groups, or by a schedule"
+        )
+    if not (low <= value < high or (inclusive and value == high)):
+        raise ValueError(f"Invalid {what}: {value}")
+    return value
+
+
+def refuse_differentiable(differentiable: bool) -> None:
+    """No gradient flows through a step."""
+    if differentiable:
+        raise NotImplementedError(
+            "differentiable=True is not built: a step writes values, outside the graph; "
+            "write p - lr * g with tensors to differentiate through it"
+        )
+
+
+def number(read: Callable[[], float]) -> Any:
+    """A hyper-parameter as a float, or in a trace an input of the program, for which ``read`` is
+    called again at each call.
+    """
+    return cell(lambda: float(read()))
+
+
+def known_zero(number: Any) -> bool:
+    """Whether a hyper-parameter is certainly zero, so that its term can be left out; one read by
+    a trace never is.
+    """
+    return isinstance(number, (int, float)) and number == 0
