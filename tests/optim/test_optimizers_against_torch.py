@@ -54,11 +54,13 @@ METHODS = {
 }
 
 MAXIMIZED = {
-    **dict.fromkeys(
-        ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop", "ASGD",
-         "Adafactor"),
-        {"lr": 1e-3},
-    ),
+    **{
+        name: {"lr": 1e-3}
+        for name in (
+            "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta", "RMSprop",
+            "ASGD", "Adafactor",
+        )
+    },
     "Rprop": {"lr": 1e-4, "step_sizes": (1e-6, 1e-3)},
 }  # fmt: skip
 
