@@ -33,10 +33,13 @@ from chainrule.tensors.core import Tensor, grad, wrap
 # ------------------------------------------------------------------------------------------------------ 1. every op
 
 ON_HOST = frozenset(
-    "sort topk argsort pow sum_pool_input pad view_scatter conv conv_input conv_weight matmul einsum index_put scatter_add".split()
+    (
+        "sort topk argsort pow sum_pool_input pad view_scatter conv conv_input conv_weight "
+        "matmul einsum index_put scatter_add scatter_mul scatter_extreme"
+    ).split()
 )
 """Ops that may be left to NumPy: orders; integers to a power that is not known; padding by negative amounts and writes through
-steps or diagonals; products and sums at indices, which are so in half floats and integers."""
+steps or diagonals; products and sums at indices, which are so in half floats and integers; products and extremes at indices."""
 
 
 def check_call(op, sample, seed, dtype):

@@ -129,8 +129,10 @@ def check_refusal(op, sample):
         return
     try:
         outs = all_outputs(op, args, sample.attributes)
-    except RangeError as e:  # whether an index is in range is not for a law to know
-        assert any(isinstance(o, Draw) and o.kind == "i" for o in sample.operands)
+    except (
+        RangeError
+    ) as e:  # whether an index is in range is not for a law to know, nor what a mask holds
+        assert any(isinstance(o, Draw) and o.kind in ("i", "b") for o in sample.operands)
         check_words(op, args, str(e))
         return
     assert [spec(y) for y in outs] == specs(said)

@@ -105,6 +105,31 @@ def slice_(torch, x, *, dim, start, stop, step):
 
 
 @entry
+def unfold(torch, x, *, dim, size, step):
+    return x.unfold(dim, size, step)
+
+
+@entry
+def as_strided(torch, x, *, shape, strides, offset):
+    return torch.as_strided(x, shape, strides, offset)
+
+
+@entry
+def scatter_mul(torch, x, at, source, *, dim):
+    return torch.scatter_reduce(x, dim, at, corner(source, at), "prod")
+
+
+@entry
+def scatter_extreme(torch, x, at, source, *, dim, largest):
+    return torch.scatter_reduce(x, dim, at, corner(source, at), "amax" if largest else "amin")
+
+
+@entry
+def scatter_reduce(torch, x, at, source, *, dim, reduce, include_self):
+    return torch.scatter_reduce(x, dim, at, source, reduce, include_self=include_self)
+
+
+@entry
 def view_scatter(torch, x, value, *, path):
     y = place = x.clone()
     for op, attrs in path:

@@ -29,11 +29,20 @@ WHOLE = {
         eye full meshgrid new_full new_ones new_zeros ones ones_like to tril_indices triu_indices zeros zeros_like
     """,
     "shape": """
-        broadcast_tensors broadcast_to cat chunk clone contiguous diag diagonal expand expand_as flatten hstack item
-        movedim permute repeat reshape reshape_as roll select split stack tile tril triu unbind unflatten view view_as
-        vstack
+        H T alias_copy as_strided_copy as_strided_scatter atleast_1d atleast_2d atleast_3d block_diag
+        broadcast_shapes broadcast_tensors broadcast_to cat chunk clone column_stack contiguous diag diag_embed
+        diagflat diagonal diagonal_copy diagonal_scatter dsplit dstack expand expand_as expand_copy flatten flip
+        fliplr flipud hsplit hstack item mH mT movedim narrow narrow_copy permute permute_copy ravel repeat
+        repeat_interleave reshape reshape_as roll rot90 select select_scatter slice_scatter split
+        split_with_sizes split_with_sizes_copy squeeze_copy stack t_copy tensor_split tile transpose_copy tril
+        triu unbind unbind_copy unflatten unfold unfold_copy unravel_index unsafe_chunk unsafe_split
+        unsqueeze_copy view view_as view_copy vsplit vstack
     """,
-    "places": "__getitem__ index_select nn.functional.one_hot",
+    "places": """
+        __getitem__ argwhere gather index_add index_copy index_fill index_put index_reduce index_select
+        masked_fill masked_scatter masked_select nn.functional.one_hot nonzero nonzero_static put scatter
+        scatter_add scatter_reduce take take_along_dim
+    """,
     "products": "bmm dot matmul mm mv nn.functional.bilinear nn.functional.linear outer",
     "activations": """
         nn.functional.celu nn.functional.elu nn.functional.gelu nn.functional.glu nn.functional.hardshrink
@@ -54,7 +63,12 @@ WHOLE = {
 }  # fmt: skip
 """Ops that agree with PyTorch in every sample, by family."""
 
-DELIBERATE: dict[str, tuple[str, str]] = {}
+DELIBERATE: dict[str, tuple[str, str]] = {
+    "as_strided_scatter": (
+        "gradient 0",
+        "PyTorch gives the gradient by input at the places that are replaced, not at all others",
+    ),
+}
 """op: (what finds the outcomes that differ on purpose, why they do)."""
 
 NAMES = [name for family in WHOLE.values() for name in family.split()]

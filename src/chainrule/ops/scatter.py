@@ -182,7 +182,7 @@ index_put.vjp(
 
 def _gather_law(op: Op, x: Spec, at: Spec, *, dim: int) -> Spec:
     """x and index have as many axes; on every axis but `dim` the index is no longer than x. The
-    result has the index's shape.
+    result has the index's shape. An empty index fits all.
     """
     _need_integers(index=at)
     _fits(x.shape, at.shape, dim)
@@ -190,6 +190,8 @@ def _gather_law(op: Op, x: Spec, at: Spec, *, dim: int) -> Spec:
 
 
 def _fits(x: tuple, at: tuple, dim: int) -> None:
+    if not shapes.size(at):
+        return
     if len(x) != len(at) and not (len(x) <= 1 and len(at) <= 1):
         raise refuse(f"x and index must have as many axes, found {len(x)} and {len(at)}")
     for k, (n, m) in enumerate(zip(x, at, strict=False)):
@@ -229,6 +231,8 @@ _ALONG = (
 )
 def gather(x, at, /, *, dim):
     """Elements of x picked along one axis:  y[i, j] = x[i, at[i, j]]  for dim = 1."""
+    if not at.size:
+        return xp.zeros(at.shape, x.dtype)
     if not x.ndim:
         _check_range(at, 1, "a 0-d tensor")
         return xp.broadcast_to(x, at.shape).copy()
@@ -243,13 +247,14 @@ gather.vjp(
 )
 
 
-def _scatter_law(op: Op, x: Spec, at: Spec, source: Spec, *, dim: int) -> Spec:
+def put_law(op: Op, x: Spec, at: Spec, source: Spec, *, dim: int, **attrs: Any) -> Spec:
     """All have as many axes; the index is no longer than the source, nor (but on `dim`) than x.
-    The result has x's shape.
+    The result has x's shape. A source without axes is put everywhere; with an empty index the
+    result is x.
     """
     _need_integers(index=at)
     _fits(x.shape, at.shape, dim)
-    if not source.weak:
+    if source.shape or not at.shape:  # a number is put everywhere
         _fits(source.shape, at.shape, -1)
     return Spec(x.shape, x.dtype)
 
@@ -261,7 +266,7 @@ _PUT = (S(F(5, 3), I(5, 1, high=3), F(5, 1), dim=1), S(F(5, 3), I(1, 3, high=5),
     scatter_kind,
     types="promote",
     promotes=("x", "source"),
-    law=_scatter_law,
+    law=put_law,
     normalize=along,
     reference="torch.scatter",
     samples=_PUT,
@@ -271,21 +276,25 @@ def scatter(x, at, source, /, *, dim):
     equal places, the last stays.
     """
     y = xp.asarray(x).copy()
+    if not at.size:
+        return y
     if not y.ndim:
-        return y if not at.size else xp.asarray(source).reshape(()).copy()
+        _check_range(at, 1, "a 0-d tensor")
+        y[...] = xp.asarray(source).reshape(-1)[-1]
+        return y
     _check_range(at, y.shape[dim], f"dimension {dim}")
-    y[_grid(at, dim)] = _upto(source, at.shape)
+    y[_grid(at, dim)] = upto(source, at.shape)
     return y
 
 
-def _upto(source: Any, shape: tuple) -> Any:
+def upto(source: Any, shape: tuple) -> Any:
     """The corner of a source that an index of this shape reads; a number stays one."""
     return source[tuple([slice(n) for n in shape])] if getattr(source, "ndim", 0) else source
 
 
 scatter.vjp(
     x=lambda g, at, dim: scatter(g, at, 0.0, dim=dim),
-    source=lambda g, at, source_shape, dim: _from_corner(gather(g, at, dim=dim), source_shape),
+    source=lambda g, at, source_shape, dim: from_corner(gather(g, at, dim=dim), source_shape),
 )
 
 
@@ -293,7 +302,7 @@ scatter.vjp(
     scatter_kind,
     types="promote",
     promotes=("x", "source"),
-    law=_scatter_law,
+    law=put_law,
     normalize=along,
     reference="torch.scatter_add",
     samples=(
@@ -306,35 +315,39 @@ def scatter_add(x, at, source, /, *, dim):
     order of j.
     """
     y = xp.asarray(x).copy()
+    if at.size:
+        values = xp.broadcast_to(upto(source, at.shape), at.shape)
+        xp.add_at(y.reshape(-1), flat_places(y, at, dim), values.reshape(-1))
+    return y
+
+
+def flat_places(y: Any, at: Any, dim: int) -> Any:
+    """The places of an index along `dim` in the flattened y: combining at one flat index is many
+    times faster than at a tuple of them.
+    """
     if not y.ndim:
-        return y + xp.sum(source) if at.size else y
+        _check_range(at, 1, "a 0-d tensor")
+        return at.reshape(-1)
     _check_range(at, y.shape[dim], f"dimension {dim}")
-    # one flat index: adding at it is many times faster than at a tuple
-    flat, step = (
-        xp.zeros((1,) * y.ndim, "int64"),
-        1,
-    )
+    flat, step = xp.zeros((1,) * y.ndim, "int64"), 1
     for k, place in reversed(list(enumerate(_grid(at, dim)))):
         flat = flat + place * step
         step *= y.shape[k]
-    xp.add_at(
-        y.reshape(-1),
-        flat.reshape(-1),
-        xp.broadcast_to(_upto(source, at.shape), at.shape).reshape(-1),
-    )
-    return y
+    return flat.reshape(-1)
 
 
 scatter_add.vjp(
     x=lambda g: g,
-    source=lambda g, at, source_shape, dim: _from_corner(gather(g, at, dim=dim), source_shape),
+    source=lambda g, at, source_shape, dim: from_corner(gather(g, at, dim=dim), source_shape),
 )
 
 
-def _from_corner(g: Any, shape: tuple) -> Any:
+def from_corner(g: Any, shape: tuple) -> Any:
     """The gradient of a source of which only the corner was read: zeros beyond."""
     if g.shape == shape or not shape:
         return g
+    if not shapes.size(g.shape):  # nothing of it was read
+        return full(shape=shape, value=0.0, dtype=g.dtype)
     return pad(g, pads=tuple([(0, n - m) for n, m in zip(shape, g.shape, strict=True)]), value=0.0)
 
 

@@ -303,8 +303,20 @@ class Tensor(Methods):
         s = tuple([n // v.itemsize for n in v.strides])
         return s if dim is None else s[shapes.axis(dim, self.ndim)]
 
-    def is_contiguous(self) -> bool:
-        """Whether the elements lie row-major without gaps."""
+    def storage_offset(self) -> int:
+        """How many elements of its storage lie before its first."""
+        first, mine = self._storage.value, self._value
+        if modes.trace is not None:  # strides say it, whether there is memory or not
+            whole = _new(Tensor)
+            whole._storage = self._storage
+            first = mine = modes.trace.layout(whole)
+            for op, attrs in self._path:
+                mine = op.body(mine, **dict(attrs))
+        gap = mine.__array_interface__["data"][0] - first.__array_interface__["data"][0]
+        return gap // mine.itemsize
+
+    def is_contiguous(self, memory_format: Any = None) -> bool:
+        """Whether the elements lie row-major without gaps. `memory_format` has no effect."""
         n = self.numel()
         return n < 2 or self._restrides((n,)) == (1,)
 
@@ -792,22 +804,6 @@ class Tensor(Methods):
         return _record(ops.ge, (a, b), NONE)
 
     # ------------------------------------------------------------------------------------------- new tensors like it
-
-    def nonzero(self, *, as_tuple: Any = False) -> Any:
-        """The indices of nonzero elements: (n, ndim) int64, or one vector per axis."""
-        found = [Tensor(i) for i in np.nonzero(self._concrete("nonzero()"))]
-        return (
-            tuple(found)
-            if as_tuple
-            else functions.stack(found, 1)
-            if found
-            else Tensor(np.zeros((self.numel(), 0), np.int64))
-        )
-
-    def masked_select(self, mask: Tensor) -> Tensor:
-        """The elements where a bool mask is True, as a vector."""
-        x, m = functions.broadcast_tensors(self, mask)
-        return x[m]
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """A tensor of this dtype from data."""

@@ -18,7 +18,7 @@ from ..base import dtypes
 from ..base.errors import DTypeError, RangeError, ShapeError
 from ..base.modes import modes
 
-__all__ = ["assign_index", "read_index"]
+__all__ = ["assign_index", "plan", "read_index"]
 
 
 def _items(x: Any, index: Any) -> list:
@@ -59,7 +59,7 @@ def _is_bool(p: Any) -> bool:
     )
 
 
-def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
+def plan(x: Any, index: Any) -> tuple[Any, list, list]:
     """The view that the basic parts select, the integer indices that remain, and the axes of the
     view they belong to.
     """
@@ -94,6 +94,11 @@ def _plan(x: Any, index: Any) -> tuple[Any, list, list]:
             d += 1
         elif isinstance(p, (int, np.integer)):
             x = ops.select(x, dim=d, index=int(p))
+        elif _is_bool(p) and not p.ndim:
+            x = ops.view(x, shape=(*x.shape[:d], 1, *x.shape[d:]))
+            indices += _where_true(ops.view(p, shape=(1,)), (1,))
+            dims.append(d)
+            d += 1
         elif _is_bool(p):
             for found in _where_true(p, x.shape[d : d + p.ndim]):
                 indices.append(found)
@@ -134,7 +139,7 @@ def _where_true(mask: Any, shape: tuple) -> list:
 
 def read_index(x: Any, index: Any) -> Any:
     """x[index]: a view if the index is basic, else a copy."""
-    view, indices, dims = _plan(x, index)
+    view, indices, dims = plan(x, index)
     if not indices:
         return ops.view(view, shape=view.shape) if view is x else view
     return ops.index(view, *indices, dims=tuple(dims))
@@ -147,7 +152,7 @@ def assign_index(x: Any, index: Any, value: Any) -> None:
     if _is_bool(index) and _is_tensor(index) and _one_element(value):
         _assign_masked(x, index, value)  # needs no count of what is True, so it can be traced
         return
-    view, indices, dims = _plan(x, index)
+    view, indices, dims = plan(x, index)
     value = _as_tensor(x, value)
     if not indices:
         target = view if view is not x else ops.view(view, shape=view.shape)

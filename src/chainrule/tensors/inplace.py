@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import ops
-from ..base.errors import DTypeError, ShapeError
+from ..base.errors import ShapeError
 from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
 from . import functions
@@ -40,7 +40,8 @@ _OPS = (
     "logical_not logical_xor bitwise_and bitwise_or bitwise_xor"
 )
 _FUNCTIONS = (
-    "add addcdiv addcmul sub div clamp lerp masked_fill relu scatter scatter_add tril triu cumsum"
+    "add addcdiv addcmul sub div clamp lerp relu cumsum tril triu index_add index_copy index_fill "
+    "index_put index_reduce masked_fill masked_scatter put scatter scatter_add scatter_reduce"
 )
 _FORMS = {name: getattr(ops, name) for name in _OPS.split()}
 _FORMS |= {name: getattr(functions, name) for name in _FUNCTIONS.split()}
@@ -57,34 +58,6 @@ for _symbol, _name in _SYMBOLS.items():
 def _method(f: Callable) -> Callable:
     setattr(Tensor, f.__name__, f)
     return f
-
-
-@_method
-def index_copy_(self: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
-    """Write the slices of source at the positions of an index of one axis."""
-    self[(slice(None),) * (dim % self.ndim) + (index,)] = source
-    return self
-
-
-@_method
-def index_add_(
-    self: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
-) -> Tensor:
-    """Add the slices of source at the positions of an index of one axis."""
-    if source.dtype is not self.dtype:
-        raise DTypeError(
-            f"index_add_: source must have the dtype of the tensor, {self.dtype.name}, found {source.dtype.name}"
-        )
-    moved = functions.movedim(source if alpha == 1 else source * alpha, dim, 0)
-    y = ops.index_put(functions.movedim(self, dim, 0), moved, index, dims=(0,), accumulate=True)
-    return self._assign(functions.movedim(y, 0, dim))
-
-
-@_method
-def index_fill_(self: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
-    """Write one value at the positions of an index of one axis."""
-    self[(slice(None),) * (dim % self.ndim) + (index,)] = value
-    return self
 
 
 @_method

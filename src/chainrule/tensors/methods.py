@@ -181,63 +181,61 @@ class Methods:
         functions.argsort,
         functions.topk,
     )
-    isclose, allclose, equal, masked_fill = (
+    isclose, allclose, equal = (
         functions.isclose,
         functions.allclose,
         functions.equal,
-        functions.masked_fill,
     )
-    reshape, permute, transpose, swapaxes, t = (
-        functions.reshape,
-        functions.permute,
-        functions.transpose,
-        functions.swapaxes,
-        functions.t,
-    )
-    movedim, squeeze, unsqueeze, flatten, unflatten = (
-        functions.movedim,
-        functions.squeeze,
-        functions.unsqueeze,
-        functions.flatten,
-        functions.unflatten,
-    )
-    broadcast_to, narrow, select, split, chunk, unbind = (
-        functions.broadcast_to, functions.narrow, functions.select, functions.split, functions.chunk, functions.unbind)  # fmt: skip
-    diagonal, diag, tril, triu, flip, roll = (
-        functions.diagonal,
-        functions.diag,
-        functions.tril,
-        functions.triu,
-        functions.flip,
-        functions.roll,
-    )
-    repeat, tile, gather, scatter, scatter_add = (
-        functions.repeat,
-        functions.tile,
-        functions.gather,
-        functions.scatter,
-        functions.scatter_add,
-    )
-    index_select, matmul, mm, bmm, mv, dot = (
-        functions.index_select, functions.matmul, functions.mm, functions.bmm, functions.mv, functions.dot)  # fmt: skip
-    outer, addmm, baddbmm = functions.outer, functions.addmm, functions.baddbmm
+    adjoint, as_strided, diagonal, expand_as = (
+        functions.adjoint, functions.as_strided, functions.diagonal, functions.expand_as)  # fmt: skip
+    flatten, moveaxis, movedim, narrow = (
+        functions.flatten, functions.moveaxis, functions.movedim, functions.narrow)  # fmt: skip
+    permute, ravel, reshape, reshape_as = (
+        functions.permute, functions.ravel, functions.reshape, functions.reshape_as)  # fmt: skip
+    select, squeeze, swapaxes, swapdims = (
+        functions.select, functions.squeeze, functions.swapaxes, functions.swapdims)  # fmt: skip
+    t, transpose, unbind, unflatten = (
+        functions.t, functions.transpose, functions.unbind, functions.unflatten)  # fmt: skip
+    unfold, unsqueeze, broadcast_to = (
+        functions.unfold, functions.unsqueeze, functions.broadcast_to)  # fmt: skip
+    chunk, dsplit, hsplit, split = (
+        functions.chunk, functions.dsplit, functions.hsplit, functions.split)  # fmt: skip
+    split_with_sizes, tensor_split, unsafe_chunk, unsafe_split = (
+        functions.split_with_sizes, functions.tensor_split, functions.unsafe_chunk, functions.unsafe_split)  # fmt: skip
+    unsafe_split_with_sizes, vsplit = (
+        functions.unsafe_split_with_sizes, functions.vsplit)  # fmt: skip
+    diag, diag_embed, diagflat, flip = (
+        functions.diag, functions.diag_embed, functions.diagflat, functions.flip)  # fmt: skip
+    fliplr, flipud, repeat, repeat_interleave = (
+        functions.fliplr, functions.flipud, functions.repeat, functions.repeat_interleave)  # fmt: skip
+    roll, rot90, tile, tril = (
+        functions.roll, functions.rot90, functions.tile, functions.tril)  # fmt: skip
+    triu = functions.triu
+    as_strided_scatter, diagonal_scatter, narrow_copy, select_scatter = (
+        functions.as_strided_scatter, functions.diagonal_scatter, functions.narrow_copy, functions.select_scatter)  # fmt: skip
+    slice_scatter = functions.slice_scatter
+    argwhere, gather, index_add, index_copy = (
+        functions.argwhere, functions.gather, functions.index_add, functions.index_copy)  # fmt: skip
+    index_fill, index_put, index_reduce, index_select = (
+        functions.index_fill, functions.index_put, functions.index_reduce, functions.index_select)  # fmt: skip
+    masked_fill, masked_scatter, masked_select, nonzero = (
+        functions.masked_fill, functions.masked_scatter, functions.masked_select, functions.nonzero)  # fmt: skip
+    nonzero_static, put, scatter, scatter_add = (
+        functions.nonzero_static, functions.put, functions.scatter, functions.scatter_add)  # fmt: skip
+    scatter_reduce, take, take_along_dim = (
+        functions.scatter_reduce, functions.take, functions.take_along_dim)  # fmt: skip
+    addmm, baddbmm, bmm, dot, matmul = (
+        functions.addmm, functions.baddbmm, functions.bmm, functions.dot, functions.matmul)  # fmt: skip
+    mm, mv, outer = functions.mm, functions.mv, functions.outer
     lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
 
     def where(self: Any, condition: Any, other: Any) -> Any:
         """self where the condition holds, other elsewhere."""
         return functions.where(condition, self, other)
 
-    def expand(self: Any, *sizes: Any) -> Any:
+    def expand(self: Any, *sizes: Any, size: Any = None) -> Any:
         """Axes of size 1 (and new leading axes) repeated without copying; −1 keeps a size."""
-        return ops.expand(self, shape=functions.shape.flat(sizes))
-
-    def expand_as(self: Any, other: Any) -> Any:
-        """Expanded to the shape of another tensor."""
-        return ops.expand(self, shape=tuple(other.shape))
-
-    def reshape_as(self: Any, other: Any) -> Any:
-        """Reshaped to the shape of another tensor."""
-        return functions.reshape(self, other.shape)
+        return ops.expand(self, shape=functions.shape.flat(sizes, size))
 
     def view_as(self: Any, other: Any) -> Any:
         """Viewed under the shape of another tensor."""
@@ -254,3 +252,15 @@ class Methods:
         if self.ndim < 2:
             raise ShapeError(f".mT needs at least two axes, found {self.ndim}")
         return functions.transpose(self, -2, -1)
+
+    @property
+    def mH(self: Any) -> Any:
+        """The last two axes exchanged (and conjugated, which leaves real numbers as they are)."""
+        return functions.adjoint(self)
+
+    @property
+    def H(self: Any) -> Any:
+        """The transpose of a matrix (conjugated, which leaves real numbers as they are)."""
+        if self.ndim not in (0, 2):
+            raise ShapeError(f".H is for matrices, found {self.ndim} axes\n  hint: .mH")
+        return functions.t(self)

@@ -11,7 +11,7 @@ from ...base.errors import DTypeError
 
 __all__ = [
     "add", "addcdiv", "addcmul", "allclose", "clamp", "div", "equal", "isclose", "lerp",
-    "masked_fill", "relu", "sub", "where",
+    "relu", "sub", "where",
 ]  # fmt: skip
 
 
@@ -80,14 +80,6 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
             f"the condition of where must be bool, found {ops.promotion.spec_of(condition).dtype.name}"
         )
     return ops.where(condition, input, other)
-
-
-def masked_fill(input: Any, mask: Any, value: Any) -> Any:
-    """input with `value` wherever the bool mask (broadcast to it) is True."""
-    if mask.dtype is not dtypes.bool_:
-        raise DTypeError(f"masked_fill takes a bool mask, found {mask.dtype.name}")
-    y = ops.where(mask, value, input)
-    return y if y.dtype is input.dtype else ops.cast(y, dtype=input.dtype)
 
 
 def isclose(

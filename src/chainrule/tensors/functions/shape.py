@@ -1,37 +1,55 @@
-"""Other shapes, other orders of axes, joining and cutting."""
+"""Other shapes and other orders of axes: views of the same memory wherever memory allows it."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
 from ... import ops
-from ...base import shapes
-from ...base.errors import RangeError, ShapeError
+from ...base import dtypes, shapes
+from ...base.errors import DTypeError, RangeError, ShapeError
 
 __all__ = [
-    "broadcast_tensors", "broadcast_to", "cat", "chunk", "concat", "diag", "diagonal",
-    "flatten", "flip", "hstack", "movedim", "narrow", "permute", "repeat", "reshape", "roll",
-    "select", "split", "squeeze", "stack", "swapaxes", "t", "tile", "transpose", "tril", "triu",
-    "unbind", "unflatten", "unsqueeze", "vstack",
+    "adjoint", "as_strided", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_shapes",
+    "broadcast_tensors", "broadcast_to", "diagonal", "expand_as", "flatten", "moveaxis", "movedim",
+    "narrow", "permute", "ravel", "reshape", "reshape_as", "select", "squeeze", "swapaxes",
+    "swapdims", "t", "transpose", "unbind", "unflatten", "unfold", "unsqueeze",
 ]  # fmt: skip
 
 Dims = int | Sequence[int] | None
 
 
-def flat(sizes: tuple) -> tuple:
-    """Sizes given as separate arguments or as one sequence."""
+def flat(sizes: tuple, named: Any = None) -> tuple:
+    """Sizes given as separate arguments, as one sequence, or under their name."""
+    if named is not None:
+        sizes = (named,)
     return tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
 
 
-def reshape(input: Any, *shape: Any) -> Any:
-    """The same elements under another shape: a view where memory allows it, else a copy."""
-    return ops.view(input, shape=flat(shape))
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
+    """The same elements under another shape: a view where memory allows it, else a copy.
+
+    >>> reshape(cr.arange(6), (2, -1))
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return ops.view(input, shape=flat(sizes, shape))
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def reshape_as(input: Any, other: Any) -> Any:
+    """Reshaped to the shape of another tensor."""
+    return reshape(input, tuple(other.shape))
+
+
+def ravel(input: Any) -> Any:
+    """All axes as one, a view where memory allows it."""
+    return reshape(input, -1) if input.ndim != 1 else input
+
+
+def permute(input: Any, *sizes: Any, dims: Any = None) -> Any:
     """The axes in another order."""
-    return ops.permute(input, dims=flat(dims))
+    return ops.permute(input, dims=flat(sizes, dims))
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
@@ -44,7 +62,21 @@ def transpose(input: Any, dim0: int, dim1: int) -> Any:
     return ops.permute(input, dims=tuple(dims))
 
 
-swapaxes = transpose
+def swapaxes(input: Any, axis0: int, axis1: int) -> Any:
+    """Two axes exchanged, NumPy's name for `transpose`."""
+    return transpose(input, axis0, axis1)
+
+
+def swapdims(input: Any, dim0: int, dim1: int) -> Any:
+    """Two axes exchanged, the same as `transpose`."""
+    return transpose(input, dim0, dim1)
+
+
+def adjoint(input: Any) -> Any:
+    """The last two axes exchanged (and conjugated, which leaves real numbers as they are)."""
+    if input.ndim < 2:
+        raise ShapeError(f"adjoint needs at least two axes, found {input.ndim}")
+    return transpose(input, -2, -1)
 
 
 def t(input: Any) -> Any:
@@ -74,6 +106,11 @@ def movedim(input: Any, source: int | Sequence[int], destination: int | Sequence
     )
 
 
+def moveaxis(input: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Any:
+    """Axes moved to other places, NumPy's name for `movedim`."""
+    return movedim(input, source, destination)
+
+
 def squeeze(input: Any, dim: Dims = None) -> Any:
     """Axes of size 1 removed: all, or those named (which stay if their size is not 1)."""
     drop = (
@@ -92,12 +129,44 @@ def unsqueeze(input: Any, dim: int) -> Any:
     return ops.view(input, shape=(*input.shape[:d], 1, *input.shape[d:]))
 
 
+def _each(tensors: tuple, f: Any) -> Any:
+    """f of one tensor, or of each of several, which may come as a list."""
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        return f(tensors[0])
+    return tuple([f(x) for x in (tensors[0] if len(tensors) == 1 else tensors)])
+
+
+def atleast_1d(*tensors: Any) -> Any:
+    """A 0-d tensor as a vector, others as they are. Several tensors give a tuple."""
+    return _each(tensors, lambda x: x if x.ndim else reshape(x, 1))
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Leading axes of size 1 until there are two. Several tensors give a tuple."""
+    return _each(
+        tensors, lambda x: reshape(x, (1,) * (2 - x.ndim) + tuple(x.shape)) if x.ndim < 2 else x
+    )
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Axes of size 1 until there are three: a vector becomes (1, n, 1), a matrix (m, n, 1).
+    Several tensors give a tuple.
+    """
+
+    def three(x: Any) -> Any:
+        if x.ndim > 2:
+            return x
+        return reshape(x, (1,) * (x.ndim < 2) + (tuple(x.shape) or (1,)) + (1,))
+
+    return _each(tensors, three)
+
+
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     """The axes from start_dim to end_dim as one."""
     n = input.ndim
+    a, b = shapes.axis(start_dim, n), shapes.axis(end_dim, n)
     if n == 0:
         return ops.view(input, shape=(1,))
-    a, b = shapes.axis(start_dim, n), shapes.axis(end_dim, n)
     if a > b:
         raise ShapeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
     return ops.view(
@@ -118,6 +187,20 @@ def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
     )
 
 
+def broadcast_shapes(*shapes_: Any) -> Any:
+    """The common shape of several, which are tuples or single sizes.
+
+    >>> broadcast_shapes((3, 1), 5)
+    chainrule.Size([3, 5])
+    """
+    from ..storage import Size
+
+    found = [(operator.index(s),) if not isinstance(s, (tuple, list)) else s for s in shapes_]
+    if any([n < 0 for s in found for n in s]):
+        raise ShapeError(f"broadcast_shapes: sizes cannot be negative, found {shapes_}")
+    return Size(shapes.broadcast(*[tuple(s) for s in found]))
+
+
 def broadcast_to(input: Any, size: Sequence[int]) -> Any:
     """input expanded to a shape without copying."""
     return ops.expand(input, shape=tuple(size))
@@ -125,59 +208,49 @@ def broadcast_to(input: Any, size: Sequence[int]) -> Any:
 
 def broadcast_tensors(*tensors: Any) -> tuple:
     """All expanded to their common shape."""
-    shape = shapes.broadcast(*[tuple(x.shape) for x in tensors])
-    return tuple([ops.expand(x, shape=shape) for x in tensors])
+    given = flat(tensors)
+    shape = shapes.broadcast(*[tuple(x.shape) for x in given])
+    return tuple([ops.expand(x, shape=shape) for x in given])
 
 
-def narrow(input: Any, dim: int, start: int, length: int) -> Any:
-    """`length` elements of an axis from `start` on, as a view."""
-    n = input.shape[shapes.axis(dim, input.ndim)]
-    begin = start + n if start < 0 else start
+def expand_as(input: Any, other: Any) -> Any:
+    """Expanded to the shape of another tensor."""
+    return ops.expand(input, shape=tuple(other.shape))
+
+
+def _whole(name: str, value: Any) -> int:
+    """An integer, or a 0-d integer tensor, as an int."""
+    if hasattr(value, "spec") and (value.ndim or value.dtype.category != dtypes.INTEGER):
+        raise DTypeError(
+            f"{name} must be an int or a 0-d integer tensor, found {value.dtype.name} {tuple(value.shape)}"
+        )
+    return operator.index(value)
+
+
+def narrow(input: Any, dim: int, start: Any, length: int) -> Any:
+    """`length` elements of an axis from `start` on (a 0-d tensor may say where), as a view."""
+    if not input.ndim:
+        raise ShapeError("narrow: a 0-d tensor has no axis to take a part of")
+    n, at = input.shape[shapes.axis(dim, input.ndim)], _whole("start", start)
+    begin = at + n if at < 0 else at
     if not 0 <= begin <= n or length < 0 or begin + length > n:
-        raise RangeError(f"narrow: elements {start} to {start + length} of an axis of size {n}")
+        raise RangeError(f"narrow: elements {at} to {at + length} of an axis of size {n}")
     return ops.slice_(input, dim=dim, start=begin, stop=begin + length)
 
 
 def select(input: Any, dim: int, index: int) -> Any:
     """The slice at one index of an axis, as a view."""
-    return ops.select(input, dim=dim, index=index)
-
-
-def split(tensor: Any, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple:
-    """Views of pieces of an axis: of one size (the last may be smaller), or of the sizes given."""
-    n = tensor.shape[shapes.axis(dim, tensor.ndim)]
-    if isinstance(split_size_or_sections, int):
-        step = split_size_or_sections
-        if step < 0 or (step == 0 and n):
-            raise ShapeError(f"split: the size of a piece must be positive, found {step}")
-        sizes = [min(step, n - k) for k in range(0, n, step)] if n else [0]
-    else:
-        sizes = list(split_size_or_sections)
-        if sum(sizes) != n or min(sizes, default=0) < 0:
-            raise ShapeError(f"split: the sizes {sizes} must add up to the size of the axis, {n}")
-    out, start = [], 0
-    for s in sizes:
-        out.append(ops.slice_(tensor, dim=dim, start=start, stop=start + s))
-        start += s
-    return tuple(out)
-
-
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
-    """At most `chunks` views of equal pieces of an axis (the last may be smaller)."""
-    if chunks < 1:
-        raise ShapeError(f"chunk: the number of pieces must be positive, found {chunks}")
-    n = input.shape[shapes.axis(dim, input.ndim)]
-    return split(input, max(1, -(-n // chunks)), dim)
+    return ops.select(input, dim=dim, index=_whole("index", index))
 
 
 def unbind(input: Any, dim: int = 0) -> tuple:
     """Views of all slices of an axis."""
-    return tuple(
-        [
-            ops.select(input, dim=dim, index=k)
-            for k in range(input.shape[shapes.axis(dim, input.ndim)])
-        ]
-    )
+    if not input.ndim:
+        raise ShapeError("unbind: a 0-d tensor has no slices")
+    return tuple([
+        ops.select(input, dim=dim, index=k)
+        for k in range(input.shape[shapes.axis(dim, input.ndim)])
+    ])  # fmt: skip
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
@@ -185,95 +258,44 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     return ops.diagonal(input, offset=offset, dim1=dim1, dim2=dim2)
 
 
-def diag(input: Any, diagonal: int = 0) -> Any:
-    """The diagonal of a matrix, or the matrix with a vector on its diagonal."""
-    if input.ndim == 2:
-        return ops.clone(ops.diagonal(input, offset=diagonal))
-    if input.ndim != 1:
-        raise ShapeError(f"diag takes a vector or a matrix, found {input.ndim} axes")
-    n = input.shape[0] + abs(diagonal)
-    zeros = ops.full(shape=(n, n), value=0, dtype=input.dtype)
-    return ops.view_scatter(
-        zeros, input, path=((ops.diagonal, (("offset", diagonal), ("dim1", 0), ("dim2", 1))),)
-    )
+def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
+    """Windows of `size` neighbours along an axis, `step` apart, each along a new last axis: a view
+    in which windows overlap.
 
-
-def tril(input: Any, diagonal: int = 0) -> Any:
-    """The lower triangle of the last two axes."""
-    return ops.tril(input, diagonal=diagonal)
-
-
-def triu(input: Any, diagonal: int = 0) -> Any:
-    """The upper triangle of the last two axes."""
-    return ops.triu(input, diagonal=diagonal)
-
-
-def cat(tensors: Sequence, dim: int = 0) -> Any:
-    """Tensors joined along an axis. As in PyTorch, empty tensors of shape (0,) are passed over."""
-    full_ = [x for x in tensors if tuple(x.shape) != (0,)] or list(tensors)[:1]
-    return ops.cat(*full_, dim=dim)
-
-
-concat = cat
-
-
-def stack(tensors: Sequence, dim: int = 0) -> Any:
-    """Tensors of one shape joined along a new axis."""
-    return ops.stack(*tensors, dim=dim)
-
-
-def hstack(tensors: Sequence) -> Any:
-    """Tensors joined along the second axis (vectors: along their only one)."""
-    xs = [x if x.ndim else reshape(x, 1) for x in tensors]
-    return cat(xs, 0 if xs[0].ndim == 1 else 1)
-
-
-def vstack(tensors: Sequence) -> Any:
-    """Tensors joined along the first axis; vectors become rows."""
-    return cat([x if x.ndim > 1 else reshape(x, 1, -1) for x in tensors], 0)
-
-
-def flip(input: Any, *dims: Any) -> Any:
-    """The order of elements reversed along axes, a copy."""
-    return ops.flip(input, dims=flat(dims))
-
-
-def roll(input: Any, shifts: int | Sequence[int], dims: Dims = None) -> Any:
-    """Elements moved along axes; those pushed off the end come back in front. Without dims, of
-    the flattened tensor.
+    >>> cr.arange(5).unfold(0, 3, 1)
+    tensor([[0, 1, 2],
+            [1, 2, 3],
+            [2, 3, 4]])
     """
-    if dims is None:
-        return reshape(roll(flatten(input), shifts, 0), input.shape)
-    by = [shifts] if isinstance(shifts, int) else shifts
-    axes = [dims] if isinstance(dims, int) else dims
-    for s, d in zip(by, axes, strict=True):
-        n = input.shape[shapes.axis(d, input.ndim)]
-        if n and s % n:
-            cut = n - s % n
-            input = ops.cat(
-                ops.slice_(input, dim=d, start=cut), ops.slice_(input, dim=d, stop=cut), dim=d
+    if not input.ndim:  # as in PyTorch, its one element is an axis of size 1
+        shapes.axis(dimension, 0)
+        if size not in (0, 1) or step < 1:
+            raise ShapeError(
+                f"unfold: a window of size {size} and step {step} of a 0-d tensor, which has 1 element"
             )
-    return input
+        return ops.slice_(reshape(input, 1), dim=0, stop=size)
+    return ops.unfold(input, dim=dimension, size=size, step=step)
 
 
-def repeat(input: Any, *repeats: Any) -> Any:
-    """x laid side by side `repeats` times along each axis; more counts than axes add axes in
-    front.
+def as_strided(
+    input: Any, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
+) -> Any:
+    """A view of the memory of a tensor under a shape and strides of its own, counted in elements.
+
+    `storage_offset` is the place of the first element in the memory that all views of it share; where
+    it is left out, input's own. What is reached must belong to input, or to the tensor that input is a
+    view of. Its gradient adds up where elements are seen more than once.
+
+    >>> as_strided(cr.arange(6), (2, 3), (1, 2))
+    tensor([[0, 2, 4],
+            [1, 3, 5]])
     """
-    counts = flat(repeats)
-    extra = len(counts) - input.ndim
-    if extra < 0:
-        raise ShapeError(
-            f"repeat needs a count for each of the {input.ndim} axes, found {len(counts)}"
-        )
-    shape = (1,) * extra + tuple(input.shape)
-    inner = [v for n in shape for v in (1, n)]
-    outer = [v for c, n in zip(counts, shape, strict=True) for v in (c, n)]
-    y = ops.expand(ops.view(input, shape=tuple(inner)), shape=tuple(outer))
-    return ops.view(ops.clone(y), shape=tuple([c * n for c, n in zip(counts, shape, strict=True)]))
-
-
-def tile(input: Any, *dims: Any) -> Any:
-    """As repeat, but fewer counts than axes are filled up with ones in front."""
-    counts = flat(dims)
-    return repeat(input, (1,) * (input.ndim - len(counts)) + tuple(counts))
+    first = input.storage_offset()
+    offset = first if storage_offset is None else storage_offset
+    if input.is_contiguous() and input.numel():
+        reach = offset + sum([(n - 1) * s for n, s in zip(size, stride, strict=False)])
+        if first <= offset and (reach < first + input.numel() or input._base is None):
+            offset -= first
+            return ops.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=offset)
+    whole = input if input._base is None else input._base
+    return ops.as_strided(whole, shape=tuple(size), strides=tuple(stride), offset=offset)
