@@ -24,6 +24,7 @@ MODULES = (
     "chainrule.autograd",
     "chainrule.cli",
     "chainrule.data",
+    "chainrule.files",
     "chainrule.func",
     "chainrule.graph",
     "chainrule.inspect",

@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(chainrule.__file__).parent
 ENGINE = (
     "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
-    "compiler",
+    "compiler", "files",
 )  # fmt: skip
 ABOVE = ("inspect", "train", "redirect", "cli")
 

@@ -8,10 +8,10 @@ written on NumPy.
 tensor([2., 4.])
 
 Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `tensors`,
-`transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
+`files`, `transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
 """
 
-from . import autograd, backends, func, nn, optim, random, switches, testing, utils
+from . import autograd, backends, files, func, nn, optim, random, switches, testing, utils
 from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
 from .base.dtypes import set_default as set_default_dtype
@@ -27,6 +27,7 @@ from .base.errors import (
     TraceError,
 )  # fmt: skip
 from .compiler.compiled import compile, compile_in_place
+from .files import load, save
 from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
 from .switches import *  # noqa: F403 - the curated list stands there
 from .switches import __all__ as _switch_names
@@ -50,12 +51,14 @@ __version__ = version
 
 nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
+files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
     "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "compile", "cuda",
     "device", "divide", "double", "dtype", "finfo", "float", "func", "get_default_dtype",
     "get_num_threads", "half",
-    "iinfo", "int", "is_tensor", "long", "multiply", "negative", "nn", "optim", "random", "set_default_dtype",
-    "set_num_threads", "short", "subtract", "testing", "true_divide", "utils", *_switch_names, *_tensor_names,
+    "iinfo", "int", "is_tensor", "load", "long", "multiply", "negative", "nn", "optim", "random", "save",
+    "set_default_dtype", "set_num_threads", "short", "subtract", "testing", "true_divide", "utils",
+    *_switch_names, *_tensor_names,
 ]  # fmt: skip

@@ -93,6 +93,15 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
     return out
 
 
+def on_array(array: np.ndarray) -> Tensor:
+    """A tensor on the memory of a raw array, where uint16 means bfloat16. For readers of files."""
+    dtypes.stored(array.dtype)
+    out = object.__new__(Tensor)
+    out._value = array
+    out._storage = Storage(array)
+    return out
+
+
 def from_dlpack(source: Any) -> Tensor:
     """A tensor on the memory of another library's array, by the DLPack protocol."""
     return from_numpy(np.from_dlpack(source))

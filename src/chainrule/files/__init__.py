@@ -1,0 +1,34 @@
+"""Files of tensors: `save` and `load`, and the three formats they know. Nothing that is read is ever
+run, and nothing that is written is ever there in part.
+
+    .safetensors        tensors by name
+    .npz                tensors by name, for NumPy
+    .pt .pth .bin       PyTorch's: trees of dictionaries, lists, tuples, numbers, strings and tensors
+
+Reading order: `whole` (a file is there whole or not at all), `archive` (zip, read with suspicion),
+`npz`, `safetensors`, `pickles` (the language PyTorch writes its trees in, interpreted by us),
+`memory` (tensors on the memory of a file), `torch_reader`, `torch_writer`, `saving`. May import
+`tensors` and what lies below.
+"""
+
+from .npz import read_npz, write_npz
+from .safetensors import read_safetensors, write_safetensors
+from .saving import load, save
+from .torch_reader import read_torch
+from .torch_writer import write_torch
+from .whole import SaveError, append_line, write_whole, writing
+
+__all__ = [
+    "SaveError",
+    "append_line",
+    "load",
+    "read_npz",
+    "read_safetensors",
+    "read_torch",
+    "save",
+    "write_npz",
+    "write_safetensors",
+    "write_torch",
+    "write_whole",
+    "writing",
+]

@@ -1,0 +1,117 @@
+"""NumPy's `.npz`: a zip archive of arrays, each a `.npy` member. Nothing in it is unpickled.
+
+A `.npy` begins with a magic number, a version, the length of a header, and the header, which is the
+text of a Python dictionary with three keys. We read that text with one pattern that admits plain
+numeric arrays and nothing else, and compare the size it announces with the size of the member.
+
+Source: NumPy Enhancement Proposal 1, "A Simple File Format for NumPy Arrays".
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..base.errors import DTypeError, FormatError
+from .archive import Archive
+from .whole import writing
+
+__all__ = ["read_npz", "write_npz"]
+
+HEADER = re.compile(
+    r"\{'descr': '(?P<descr>[^']{1,32})', 'fortran_order': (?P<order>True|False), "
+    r"'shape': \((?P<shape>(?:\d{1,19},? ?){0,64})\),? ?\} *\n"
+)
+PLAIN = re.compile(r"\|b1|\|[iu]1|[<>=][iuf][248]")
+EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no time before; the same arrays give the same bytes
+
+
+def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name, so that `numpy.load` and `read_npz` read them.
+
+    Args:
+        path: of the file.
+        arrays: of numbers or booleans.
+
+    Raises:
+        DTypeError: an array of something else.
+        SaveError: the system refused.
+    """
+    for key, array in arrays.items():
+        if array.dtype.kind not in "biuf":
+            raise DTypeError(
+                f"{path}: {key!r} is an array of {array.dtype}; an .npz holds booleans, integers "
+                "and real numbers here"
+            )
+    with writing(path) as f, zipfile.ZipFile(f, "w", zipfile.ZIP_STORED) as z:
+        for key, array in arrays.items():
+            info = zipfile.ZipInfo(f"{key}.npy", EPOCH)
+            with z.open(info, "w", force_zip64=array.nbytes > 1 << 30) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz`, by name.
+
+    Raises:
+        FormatError: no such archive, a damaged one, or a member that is not a plain array of
+            numbers; the member is named.
+        OSError: it cannot be read.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "two.npz"
+    >>> write_npz(file, {"a": np.arange(3), "b": np.ones((2, 2), np.float32)})
+    >>> {key: value.shape for key, value in read_npz(file).items()}
+    {'a': (3,), 'b': (2, 2)}
+    """
+    with open(path, "rb") as f:
+        archive = Archive(f, str(path), compressed=True)
+        return {_key(path, name): _array(path, name, archive) for name in archive.members}
+
+
+def _key(path: str | os.PathLike[str], name: str) -> str:
+    if not name.endswith(".npy"):
+        raise FormatError(f"{path}: expected members that end in .npy, found {name!r}")
+    return name.removesuffix(".npy")
+
+
+def _array(path: str | os.PathLike[str], name: str, archive: Archive) -> np.ndarray:
+    content = archive.array(name)
+    where = f"{path}: member {name!r}"
+    start = content[:12].tobytes()
+    if len(start) < 10 or not start.startswith(b"\x93NUMPY") or start[6] not in (1, 2, 3):
+        raise FormatError(f"{where}: expected the magic number of a .npy, found {start[:8]!r}")
+    wide = start[6] > 1
+    begin = 12 if wide else 10
+    length = int.from_bytes(start[8:begin], "little")
+    header = content[begin : begin + length].tobytes()
+    if len(header) != length:
+        raise FormatError(f"{where}: expected a header of {length} bytes, found {len(header)}")
+    match = HEADER.fullmatch(header.decode("latin1"))
+    if match is None:
+        raise FormatError(
+            f"{where}: expected a header with descr, fortran_order and shape of a plain array, "
+            f"found {header[:80]!r}"
+        )
+    if not PLAIN.fullmatch(match["descr"]):
+        raise FormatError(
+            f"{where}: expected booleans, integers or real numbers, found {match['descr']!r}; "
+            "objects are pickles, which are not read"
+        )
+    dtype = np.dtype(match["descr"])
+    shape = tuple(int(n) for n in re.findall(r"\d+", match["shape"]))
+    size = math.prod(shape) * dtype.itemsize
+    data = content[begin + length :]
+    if size != len(data):
+        raise FormatError(
+            f"{where}: expected {size} bytes of data, of shape {shape} and dtype {dtype}, "
+            f"found {len(data)}"
+        )
+    array = np.frombuffer(data.tobytes() if data.ctypes.data % 16 else data, dtype)
+    array = array.astype(dtype.newbyteorder("="), copy=not array.flags.writeable)
+    return array.reshape(shape, order="F" if match["order"] == "True" else "C")

@@ -1,0 +1,138 @@
+"""`chainrule.save` and `chainrule.load`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ..base.errors import ChainruleError, DTypeError, FormatError
+from ..tensors import Tensor, from_numpy
+from ..tensors.device import device_of
+from .npz import read_npz, write_npz
+from .safetensors import read_safetensors, write_safetensors
+from .torch_reader import read_torch
+from .torch_writer import write_torch
+
+__all__ = ["load", "save"]
+
+TORCH = (".pt", ".pth", ".bin", ".ckpt")
+KNOWN = ".safetensors, .npz, .pt, .pth, .bin"
+
+
+def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
+    """Write an object to a file, in the format that its name says.
+
+    `.safetensors` and `.npz` hold tensors by name (a state dict), `.pt`, `.pth` and `.bin` trees
+    of dictionaries, lists, tuples, numbers, strings and tensors, as PyTorch reads them with
+    `torch.load`. A file is there whole or not at all, whatever happens.
+
+    Args:
+        obj: what to write.
+        f: a path, or a file open for writing in bytes, which gets PyTorch's format.
+
+    Raises:
+        DTypeError: something that the format cannot hold; its place is named, nothing is written.
+        ValueError: a name that says no format.
+        SaveError: the system refused (disk full, no permission, no folder).
+
+    >>> import tempfile
+    >>> file = tempfile.mkdtemp() + "/model.pt"
+    >>> cr.save({"step": 7, "weights": [cr.ones(2), cr.zeros(1)]}, file)
+    >>> cr.load(file)
+    {'step': 7, 'weights': [tensor([1., 1.]), tensor([0.])]}
+    """
+    if not isinstance(f, (str, os.PathLike)):
+        write_torch(obj, f)
+        return
+    suffix = Path(f).suffix
+    if suffix in TORCH:
+        write_torch(obj, f)
+    elif suffix not in (".safetensors", ".npz"):
+        raise ValueError(f"save: {f}: expected a name that ends in one of {KNOWN}")
+    elif not isinstance(obj, Mapping):
+        raise DTypeError(
+            f"save: {f}: a {suffix} file holds tensors by name, found a {type(obj).__name__}; "
+            ".pt files hold trees"
+        )
+    elif suffix == ".safetensors":
+        write_safetensors(f, obj)
+    else:
+        write_npz(f, {key: _array(f, key, value) for key, value in obj.items()})
+
+
+def _array(path: str | os.PathLike[str], key: Any, value: Any) -> np.ndarray:
+    """A tensor as NumPy stores it."""
+    if isinstance(value, Tensor) and isinstance(key, str):
+        if value.dtype.name == "bfloat16":
+            raise DTypeError(
+                f"save: {path}: {key!r} is bfloat16, which NumPy lacks; "
+                "write .safetensors or .pt, or save float() of it"
+            )
+        return value.detach()._concrete("save")
+    if isinstance(value, np.ndarray) and isinstance(key, str):
+        return value
+    raise DTypeError(
+        f"save: {path}: an .npz file holds tensors by name, found {key!r:.100}: a "
+        f"{type(value).__name__}; .pt files hold trees"
+    )
+
+
+def load(
+    f: str | os.PathLike[str] | BinaryIO,
+    map_location: Any = None,
+    *,
+    weights_only: bool = True,
+    mmap: bool = False,
+) -> Any:
+    """What a file of tensors holds: a `.safetensors` or an `.npz` a dictionary of tensors, a file
+    of PyTorch's the tree that was saved.
+
+    Which of them it is, its content says. Nothing in a file is ever run: a name that is not one of
+    the few that tensors need is refused, and told.
+
+    Args:
+        f: a path, or a file open for reading in bytes (PyTorch's format only).
+        map_location: None or "cpu"; there is no other device.
+        weights_only: True; nothing else is read.
+        mmap: let the file be the tensors' memory (not of `.npz`): nothing is read before it is
+            used; writing to a tensor changes memory, never the file.
+
+    Raises:
+        FormatError: a file of another format, a damaged one, or one that asks for code to be run.
+        DeviceError: a `map_location` other than the CPU.
+        ValueError: `weights_only=False`.
+        OSError: it cannot be read.
+    """
+    if weights_only is not True:
+        raise ValueError(
+            "load: weights_only=False would run whatever the file says; "
+            "only tensors and plain objects are read"
+        )
+    device_of(map_location)
+    if not isinstance(f, (str, os.PathLike)):
+        return read_torch(f, mmap=mmap)
+    with open(f, "rb") as file:
+        start = file.read(9)
+    if start[8:9] == b"{":  # after the size of the header its first brace
+        return read_safetensors(f, mmap=mmap)[0]
+    if Path(f).suffix == ".npz":
+        return _tensors(f)
+    if start[:2] == b"PK" or start[:1] == b"\x80":
+        return read_torch(f, mmap=mmap)
+    raise FormatError(
+        f"{f}: expected a file of the formats {KNOWN}, found one that begins with {start!r}"
+    )
+
+
+def _tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    found = {}
+    for key, array in read_npz(path).items():
+        try:
+            found[key] = from_numpy(array)
+        except ChainruleError as e:  # uint16, which has no dtype here
+            raise FormatError(f"{path}: member {key!r}: {e}") from e
+    return found
