@@ -15,7 +15,8 @@ import pytest
 
 import chainrule as cr
 from chainrule.base.errors import ChainruleError, DTypeError, FormatError
-from chainrule.train import SaveError, files, load_checkpoint, save_checkpoint
+from chainrule.files import whole as files
+from chainrule.train import SaveError, load_checkpoint, save_checkpoint
 from chainrule.train.checkpoint import NO_DIGEST
 
 

@@ -63,8 +63,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             numbers; the member is named.
         OSError: it cannot be read.
 
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp()) / "two.npz"
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "two.npz"
     >>> write_npz(file, {"a": np.arange(3), "b": np.ones((2, 2), np.float32)})
     >>> {key: value.shape for key, value in read_npz(file).items()}
     {'a': (3,), 'b': (2, 2)}

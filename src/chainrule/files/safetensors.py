@@ -87,8 +87,8 @@ def read_safetensors(
         FormatError: not what the format says; the key or offset is named.
         OSError: it cannot be read.
 
-    >>> import tempfile
-    >>> file = Path(tempfile.mkdtemp()) / "one.safetensors"
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "one.safetensors"
     >>> write_safetensors(file, {"w": cr.ones(2, 3)}, {"made": "by hand"})
     >>> read_safetensors(file)[1]
     {'made': 'by hand'}
