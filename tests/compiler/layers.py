@@ -66,6 +66,25 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
     "LSTMCell": (lambda: nn.LSTMCell(5, 3), ROWS),
     "RNNCell": (lambda: nn.RNNCell(5, 3), ROWS),
     "GRUCell": (lambda: nn.GRUCell(5, 3), ROWS),
+    # without a bias of keys: its derivative is zero, of whose roundings AdamW makes steps
+    "attention": (lambda: ToItself(nn.MultiheadAttention(6, 3, 0.1, bias=False)), SEQUENCE),
+    "attention, more keys": (
+        lambda: ToItself(nn.MultiheadAttention(6, 2, add_bias_kv=True, add_zero_attn=True)),
+        SEQUENCE,
+    ),
+    "encoder layer": (lambda: nn.TransformerEncoderLayer(6, 3, 13, bias=False), SEQUENCE),
+    "decoder, norm first": (
+        lambda: ToItself(
+            nn.TransformerDecoder(
+                nn.TransformerDecoderLayer(
+                    6, 3, 13, 0.0, "gelu", batch_first=True, norm_first=True, bias=False
+                ),
+                2,
+            ),
+            2,
+        ),
+        SEQUENCE,
+    ),
     "network": (lambda: network(), IMAGE),
 }
 
@@ -90,3 +109,14 @@ class Packed(nn.Module):
         packed = nn.utils.rnn.pack_padded_sequence(x, self.lengths, True, enforce_sorted=False)
         y, h = self.layer(packed)
         return nn.utils.rnn.pad_packed_sequence(y, padding_value=0.5)[0], h
+
+
+class ToItself(nn.Module):
+    """A layer of several inputs, all of them x."""
+
+    def __init__(self, layer: nn.Module, inputs: int = 3) -> None:
+        super().__init__()
+        self.layer, self.inputs = layer, inputs
+
+    def forward(self, x):
+        return self.layer(*[x] * self.inputs)

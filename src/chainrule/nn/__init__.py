@@ -3,7 +3,8 @@
 May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
 `parameter`, `module`, `containers`, `hooks`, `functional` (the torch-shaped face of the functions),
 `init`, then the layers, a family each: `linear`, `conv`, `pooling`, `normalization`, `embedding`,
-`dropout`, `recurrent`, `cells`, `activation`, `flatten`, `loss`.
+`dropout`, `recurrent`, `cells`,
+`attention`, `transformer`, `activation`, `flatten`, `loss`.
 """
 
 from . import functional, init, modules, parallel, utils
@@ -35,6 +36,7 @@ from .activation import (
     Tanhshrink,
     Threshold,
 )
+from .attention import MultiheadAttention
 from .cells import GRUCell, LSTMCell, RNNCell, RNNCellBase
 from .containers import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from .conv import Conv1d, Conv2d
@@ -59,6 +61,13 @@ from .parallel import DataParallel
 from .parameter import Buffer, Parameter
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
 from .recurrent import GRU, LSTM, RNN, RNNBase
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -109,6 +118,7 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "MultiheadAttention",
     "NLLLoss",
     "PReLU",
     "Parameter",
@@ -132,6 +142,11 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "functional",
     "init",
