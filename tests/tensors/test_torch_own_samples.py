@@ -55,6 +55,9 @@ WHOLE = {
         nn.functional.adaptive_avg_pool1d nn.functional.adaptive_avg_pool2d nn.functional.adaptive_avg_pool3d
         nn.functional.group_norm nn.functional.layer_norm nn.functional.max_pool2d
     """,
+    "attention": """
+        nn.functional.multi_head_attention_forward nn.functional.scaled_dot_product_attention
+    """,
     "losses": """
         nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits nn.functional.cross_entropy
         nn.functional.huber_loss nn.functional.kl_div nn.functional.l1_loss nn.functional.mse_loss
