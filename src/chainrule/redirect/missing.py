@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.errors import FormatError
 from ..tensors import Tensor
-from .names import STANDS_FOR, resolve
+from .names import STANDS_FOR, is_theirs, resolve
 
 __all__ = ["Missing", "missing"]
 
@@ -120,7 +120,7 @@ class _Reader:
                 yield from self._attribute(node, inner)
 
     def _bind(self, name: str, target: str) -> None:
-        if target.partition(".")[0] == "torch" and name not in self.rebound:
+        if is_theirs(target) and name not in self.rebound:
             self.bound[name] = target
 
     def _import(self, node: ast.stmt, module: str) -> Iterator[Missing]:
@@ -128,7 +128,7 @@ class _Reader:
         first = module.partition(".")[0]
         if id(node) in self.guarded:
             return
-        if first == "torch":
+        if is_theirs(first):
             if module != "torch" and resolve(module) is None:
                 yield self._report(node, module)
             return
@@ -146,7 +146,7 @@ class _Reader:
             for name in [module] if module else [alias.name for alias in node.names]:
                 path = folder.joinpath(*name.split(".")).with_suffix(".py")
                 self.beside += [path] if path.is_file() else []
-        elif module.partition(".")[0] != "torch":
+        elif not is_theirs(module):
             yield from self._import(node, module)
         elif module != "torch" and module not in STANDS_FOR and resolve(module) is None:
             if id(node) not in self.guarded:

@@ -14,7 +14,7 @@ import chainrule
 
 from ..base.errors import ChainruleError
 
-__all__ = ["install", "resolve", "uninstall"]
+__all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
 STANDS_FOR = {
     "torch.amp": "amp",
@@ -53,6 +53,10 @@ STANDS_FOR = {
     "torch.utils.data.dataset": "utils.data",
     "torch.utils.data.sampler": "utils.data",
     "torch.utils.tensorboard": "utils.tensorboard",
+    "torchvision": "redirect.torchvision",
+    "torchvision.datasets": "redirect.torchvision.datasets",
+    "torchvision.transforms": "redirect.torchvision.transforms",
+    "torchvision.utils": "redirect.torchvision.utils",
 }
 """PyTorch's module → where its names are found in chainrule."""
 
@@ -94,7 +98,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         """A module that `install` did not provide is missing; others are somebody else's to find."""
-        if name.partition(".")[0] == "torch":
+        if is_theirs(name):
             raise ModuleNotFoundError(
                 f"chainrule has nothing for {name}\n  hint: docs/torch.md lists what is left out, and why",
                 name=name,
@@ -137,30 +141,33 @@ def uninstall() -> None:
     """Undo `install`; what was imported stays what it is."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
-        for name in [n for n in sys.modules if n.partition(".")[0] == "torch"]:
+        for name in [n for n in sys.modules if is_theirs(n)]:
             del sys.modules[name]
 
 
 def resolve(name: str) -> Any:
-    """What a dotted name that begins with `torch` stands for, or None.
+    """What a dotted name of PyTorch's stands for, or None.
 
     Example:
         >>> resolve("torch.nn.modules.conv.Conv2d")
         <class 'chainrule.nn.conv.Conv2d'>
         >>> resolve("torch.fft.rfft")
     """
-    first, *rest = name.split(".")
-    module, k = _torch, 0
-    for end in range(len(rest), 0, -1):  # the longest module that the name begins with
-        place = STANDS_FOR.get(".".join([first, *rest[:end]]))
-        found = None if place is None else _at(place)
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):  # the longest module that the name begins with
+        place = STANDS_FOR.get(".".join(parts[:end]))
+        found = _torch if parts[:end] == ["torch"] else None if place is None else _at(place)
         if found is not None:
-            module, k = found, end
-            break
-    try:
-        return reduce(getattr, rest[k:], module)
-    except AttributeError:
-        return None
+            try:
+                return reduce(getattr, parts[end:], found)
+            except AttributeError:
+                return None
+    return None
+
+
+def is_theirs(name: str) -> bool:
+    """Whether a dotted name is PyTorch's: it begins with `torch` or `torchvision`."""
+    return name.partition(".")[0] in ("torch", "torchvision")
 
 
 def _at(place: str) -> Any:
