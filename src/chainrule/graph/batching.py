@@ -34,7 +34,8 @@ SHIFTED = ("reduce", "order", "view", "concat", "gather", "scatter")
 """Kinds whose ops are told by attributes which axes they work on."""
 
 UNMOVED = frozenset(
-    "keepdim index start stop step offset descending k largest value dtype diagonal padding".split()
+    "keepdim index start stop step offset descending k largest value dtype diagonal padding size reduce "
+    "include_self".split()
 )
 """Attributes that name no axis."""
 
@@ -176,10 +177,9 @@ def shifted(op: Any, attrs: dict, size: int) -> dict:
 def _along_axes(eq: Equation, args: list, size: int) -> Any:
     """The same op one axis further on. A sample without axes gets one for the op to work on, which goes again."""
     xs, attrs = [_whole(a, size) for a in args], eq.attrs
-    if eq.op.kind.name in ("reduce", "order", "gather") or eq.op.name in ("scatter", "scatter_add"):
-        if any([x.ndim == 1 for x in xs]):
-            xs = [ops.view(x, shape=(size, 1)) if x.ndim == 1 else x for x in xs]
-            attrs = attrs | {"dim": (0,) if isinstance(attrs["dim"], tuple) else 0}
+    if "dim" in attrs and eq.op.kind.name != "concat" and any([x.ndim == 1 for x in xs]):
+        xs = [ops.view(x, shape=(size, 1)) if x.ndim == 1 else x for x in xs]
+        attrs = attrs | {"dim": (0,) if isinstance(attrs["dim"], tuple) else 0}
     y = eq.op(*xs, **shifted(eq.op, attrs, size))
     outs = y if isinstance(y, tuple) else (y,)
     back = [
@@ -202,6 +202,15 @@ def _view_scatter(eq: Equation, args: list, size: int) -> Any:
     put = Operand(_whole(value, size), True)
     put = ops.expand(_padded(put, place.ndim - 1), shape=place.shape)
     return ops.view_scatter(_whole(x, size), put, path=path)
+
+
+def _as_strided(eq: Equation, args: list, size: int) -> Any:
+    """Places are counted in one sample, and the samples lie one behind the other."""
+    x, attrs = _whole(args[0], size), eq.attrs
+    apart = shapes.size(args[0].shape)
+    strides = (apart, *attrs["strides"])
+    shape = (size, *attrs["shape"])
+    return ops.as_strided(x, shape=shape, strides=strides, offset=attrs["offset"])
 
 
 def _last_axes(eq: Equation, args: list, size: int) -> Any:
@@ -395,6 +404,7 @@ def _random(eq: Equation, args: list, size: int, randomness: Randomness) -> list
 
 
 RULES: dict[str, Callable] = {
+    "as_strided": _as_strided,
     "conv": _conv,
     "conv_input": _conv,
     "conv_weight": _conv_weight,

@@ -12,7 +12,7 @@ import chainrule
 
 from ...base.errors import DataNotFoundError
 from ...data import Dataset
-from ...data import record as record_of
+from ...data.known.records import record as record_of
 from ...data.known.images import CLASSES
 from ...data.known.places import find
 from ...data.readers import read_idx
