@@ -176,9 +176,11 @@ def shifted(op: Any, attrs: dict, size: int) -> dict:
 
 def _along_axes(eq: Equation, args: list, size: int) -> Any:
     """The same op one axis further on. A sample without axes gets one for the op to work on, which goes again."""
-    xs, attrs = [_whole(a, size) for a in args], eq.attrs
-    if "dim" in attrs and eq.op.kind.name != "concat" and any([x.ndim == 1 for x in xs]):
-        xs = [ops.view(x, shape=(size, 1)) if x.ndim == 1 else x for x in xs]
+    # a number, as scatter takes it, is one for all
+    xs = [_whole(a, size) if isinstance(a.value, Tensor) else a.value for a in args]
+    attrs, flat = eq.attrs, [isinstance(x, Tensor) and x.ndim == 1 for x in xs]
+    if "dim" in attrs and eq.op.kind.name != "concat" and any(flat):
+        xs = [ops.view(x, shape=(size, 1)) if bare else x for x, bare in zip(xs, flat, strict=True)]
         attrs = attrs | {"dim": (0,) if isinstance(attrs["dim"], tuple) else 0}
     y = eq.op(*xs, **shifted(eq.op, attrs, size))
     outs = y if isinstance(y, tuple) else (y,)
