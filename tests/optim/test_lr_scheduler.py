@@ -6,7 +6,8 @@ import math
 import pytest
 
 import chainrule as cr
-from chainrule import nn, optim
+from chainrule import TraceError, nn, optim
+from chainrule.graph import trace
 from chainrule.optim import lr_scheduler as schedules
 
 
@@ -32,6 +33,13 @@ MAKERS = {
     "exponential": lambda o: schedules.ExponentialLR(o, 0.9),
     "cosine": lambda o: schedules.CosineAnnealingLR(o, 5, eta_min=0.1),
     "warmup": lambda o: schedules.WarmupCosineLR(o, 3, 10, min_lr=0.1),
+    "polynomial": lambda o: schedules.PolynomialLR(o, 7, power=2.0),
+    "multiplicative": lambda o: schedules.MultiplicativeLR(o, lambda n: 0.9),
+    "restarts": lambda o: schedules.CosineAnnealingWarmRestarts(o, 3, T_mult=2),
+    "cyclic": lambda o: schedules.CyclicLR(o, 0.1, 1.0, 3, cycle_momentum=False),
+    "chained": lambda o: schedules.ChainedScheduler(
+        [schedules.ConstantLR(o, 0.5, 3), schedules.ExponentialLR(o, 0.9)]
+    ),
     "onecycle": lambda o: schedules.OneCycleLR(o, 2.0, total_steps=20, cycle_momentum=False),
     "sequential": lambda o: schedules.SequentialLR(
         o, [schedules.LinearLR(o, 0.2, 1.0, 3), schedules.CosineAnnealingLR(o, 7)], [3]
@@ -39,7 +47,10 @@ MAKERS = {
 }
 
 
-@pytest.mark.parametrize("name", [n for n in MAKERS if n not in ("onecycle", "sequential")])
+WITHOUT_CLOSED_FORM = ("onecycle", "sequential", "multiplicative", "chained")
+
+
+@pytest.mark.parametrize("name", [n for n in MAKERS if n not in WITHOUT_CLOSED_FORM])
 def test_step_by_step_and_closed_form_agree(name):
     """The chained form multiplies from step to step; the closed form knows each point."""
     schedule = MAKERS[name](optimizer())
@@ -64,6 +75,15 @@ def test_sequential_begins_each_schedule_at_its_own_start():
     assert rates[4] == pytest.approx((1 + math.cos(math.pi / 7)) / 2)
 
 
+def test_a_sequence_within_a_sequence_keeps_its_milestones():
+    o = optimizer()
+    inner = schedules.SequentialLR(
+        o, [schedules.ConstantLR(o, 0.5, 9), schedules.StepLR(o, 2, gamma=0.1)], [3]
+    )
+    rates = curve(schedules.SequentialLR(o, [inner, schedules.ConstantLR(o, 0.25, 9)], [6]), 8)
+    assert rates == pytest.approx([0.5, 0.5, 0.5, 1, 1, 0.1, 0.25, 0.25])
+
+
 @pytest.mark.parametrize("name", MAKERS)
 def test_saved_and_loaded_goes_on_the_same(name):
     a, b = MAKERS[name](optimizer()), MAKERS[name](optimizer())
@@ -71,7 +91,7 @@ def test_saved_and_loaded_goes_on_the_same(name):
     b.load_state_dict(json.loads(json.dumps(a.state_dict())))
     b.optimizer.load_state_dict(a.optimizer.state_dict())
     assert curve(a, 6) == curve(b, 6)
-    assert a.last_epoch == b.last_epoch
+    assert getattr(a, "last_epoch", None) == getattr(b, "last_epoch", None)
 
 
 def test_each_group_has_its_own_rate():
@@ -123,6 +143,57 @@ def test_stepping_the_schedule_first_is_reported():
             "Expected 1 lr_lambdas, but got 2",
         ),
         (lambda o: schedules.ConstantLR(o, 1.5), ValueError, "between 0 and 1"),
+        (
+            lambda o: schedules.MultiplicativeLR(o, 0.9),
+            TypeError,
+            "should be a function, but got float",
+        ),
+        (lambda o: schedules.CosineAnnealingWarmRestarts(o, 0), ValueError, "positive integer T_0"),
+        (lambda o: schedules.CosineAnnealingWarmRestarts(o, 3, 0), ValueError, "T_mult >= 1"),
+        (lambda o: schedules.CosineAnnealingWarmRestarts(o, 3, eta_min="0"), ValueError, "eta_min"),
+        (
+            lambda o: schedules.CosineAnnealingWarmRestarts(o, 3).step(-1),
+            ValueError,
+            "non-negative epoch",
+        ),
+        (lambda o: schedules.CyclicLR(o, 0.1, 1.0, mode="x"), ValueError, "mode is invalid"),
+        (lambda o: schedules.CyclicLR(3, 0.1, 1.0), TypeError, "int is not an Optimizer"),
+        (
+            lambda o: schedules.CyclicLR(optim.Adagrad(o.param_groups[0]["params"]), 0.1, 1.0),
+            ValueError,
+            "must support momentum or beta1",
+        ),
+        (
+            lambda o: schedules.CyclicLR(o, [0.1, 0.2], 1.0),
+            ValueError,
+            "base_lr must have the length",
+        ),
+        (
+            lambda o: schedules.ReduceLROnPlateau(o, factor=1.0),
+            ValueError,
+            "Factor should be < 1.0",
+        ),
+        (lambda o: schedules.ReduceLROnPlateau(o, mode="x"), ValueError, "mode x is unknown"),
+        (
+            lambda o: schedules.ReduceLROnPlateau(o, threshold_mode="x"),
+            ValueError,
+            "threshold mode x",
+        ),
+        (
+            lambda o: schedules.ReduceLROnPlateau(o, min_lr=[1, 2]),
+            ValueError,
+            "expected 1 min_lrs, got 2",
+        ),
+        (lambda o: schedules.ReduceLROnPlateau(3), TypeError, "int is not an Optimizer"),
+        (lambda o: schedules.ChainedScheduler([]), ValueError, "at least one scheduler"),
+        (lambda o: schedules.ChainedScheduler([3]), TypeError, "`optimizer` as its attribute: int"),
+        (
+            lambda o: schedules.ChainedScheduler([schedules.ReduceLROnPlateau(o)]),
+            ValueError,
+            "does not support ReduceLROnPlateau",
+        ),
+        (lambda o: schedules.warmup_cosine(5, 5), ValueError, "got 5 of 5"),
+        (lambda o: schedules.warmup_linear(-1, 5), ValueError, "got -1 of 5"),
         (lambda o: schedules.LinearLR(o, 0.0), ValueError, "greater than 0"),
         (lambda o: schedules.LinearLR(o, 0.5, 1.5), ValueError, "Ending multiplicative factor"),
         (
@@ -168,3 +239,63 @@ def test_stepping_the_schedule_first_is_reported():
 def test_errors(make, error, text):
     with pytest.raises(error, match=text):
         make(optimizer())
+
+
+def test_a_rate_of_zero_comes_back():
+    rates = curve(schedules.ConstantLR(optimizer(), factor=0, total_iters=3), 5)
+    assert rates == [0, 0, 0, 1, 1]
+
+
+def test_a_plateau_follows_the_number_of_groups():
+    o = optimizer()
+    one, listed = (
+        schedules.ReduceLROnPlateau(o, patience=0),
+        schedules.ReduceLROnPlateau(o, patience=0, min_lr=[0.1]),
+    )
+    o.add_param_group({"params": nn.Parameter(cr.ones(1)), "lr": 3.0})
+    for _ in range(2):
+        one.step(1.0)
+    assert one.get_last_lr() == pytest.approx([0.1, 0.3])
+    listed.step(1.0)
+    with pytest.raises(RuntimeError, match=r"\(2\) differs from when .* \(1\)"):
+        listed.step(1.0)
+
+
+def test_a_plateau_cannot_be_traced():
+    s = schedules.ReduceLROnPlateau(optimizer())
+    with pytest.raises(TraceError, match="looks at a number"):
+        trace(lambda x: s.step(x.sum()))(cr.ones(2))
+
+
+def test_a_given_epoch_is_jumped_to_and_reported():
+    s = MAKERS["cosine"](optimizer())
+    s.optimizer.step()
+    with pytest.warns(UserWarning, match="epoch parameter"):
+        s.step(4)
+    assert s.last_epoch == 4 and s.get_last_lr() == pytest.approx(s.closed_form())
+    p = schedules.ReduceLROnPlateau(optimizer())
+    with pytest.warns(UserWarning, match="epoch parameter"):
+        p.step(1.0, 7)
+    assert p.last_epoch == 7
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_schedules_step_in_a_traced_function(name):
+    found = []
+    for wrap in (lambda f: f, trace):
+        o = optimizer(momentum=0.5)
+        p, s = o.param_groups[0]["params"][0], MAKERS[name](o)
+
+        def step(x, p=p, o=o, s=s):
+            o.zero_grad()
+            (p * x).sum().backward()
+            o.step()
+            s.step()
+
+        step = wrap(step)
+        seen = []
+        for _ in range(6):
+            step(cr.ones(1))
+            seen.append((p.item(), o.param_groups[0]["lr"]))
+        found.append(seen)
+    assert found[0] == found[1]

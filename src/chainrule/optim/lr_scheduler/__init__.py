@@ -1,0 +1,25 @@
+"""Schedules: the learning rate as a function of the number of steps (or epochs) made.
+
+Reading order: `base`, `steps`, `curves`, `warmup`, `cycles`, `plateau`, `combined`.
+"""
+
+from .base import LRScheduler
+from .combined import ChainedScheduler, SequentialLR
+from .curves import (
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LinearLR,
+    PolynomialLR,
+)
+from .cycles import CyclicLR, OneCycleLR
+from .plateau import ReduceLROnPlateau
+from .steps import ConstantLR, LambdaLR, MultiplicativeLR, MultiStepLR, StepLR
+from .warmup import WarmupCosineLR, warmup_cosine, warmup_linear
+
+__all__ = [
+    "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
+    "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR",
+    "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR", "WarmupCosineLR",
+    "warmup_cosine", "warmup_linear",
+]  # fmt: skip
