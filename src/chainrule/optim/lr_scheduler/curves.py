@@ -198,8 +198,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         >>> for _ in range(4):
         ...     optimizer.step()
         ...     schedule.step()
-        >>> schedule.T_cur, schedule.T_i, round(schedule.get_last_lr()[0], 3)
-        (2, 4, 0.5)
+        >>> schedule.T_cur, schedule.T_i, f"{schedule.get_last_lr()[0]:.3f}"
+        (2, 4, '0.500')
     """
 
     def __init__(

@@ -184,8 +184,8 @@ class CyclicLR(LRScheduler):
         >>> schedule = optim.lr_scheduler.CyclicLR(optimizer, 1.0, 3.0, step_size_up=4)
         >>> optimizer.step()
         >>> schedule.step()
-        >>> schedule.get_last_lr(), round(optimizer.param_groups[0]["momentum"], 3)
-        ([1.5], 0.875)
+        >>> schedule.get_last_lr(), f"{optimizer.param_groups[0]['momentum']:.3f}"
+        ([1.5], '0.875')
     """
 
     _not_saved = ("optimizer", "_scale_fn_custom")
