@@ -90,7 +90,7 @@ def theirs(torch: Any, value: Any, leaf: bool) -> Any:
 def raw(torch: Any, t: Any) -> np.ndarray:
     """A tensor's elements, NumPy's copy."""
     t = t.detach().resolve_conj().resolve_neg()
-    return (t.float() if t.dtype == torch.bfloat16 else t).numpy().copy()
+    return (t.float() if t.dtype == torch.bfloat16 else t).numpy(force=True).copy()
 
 
 def leaves(value: Any, kind: type) -> list:
@@ -124,6 +124,15 @@ def flat(value: Any) -> Iterator[Any]:
 # ------------------------------------------------------------------------------------------------------------ forms
 
 
+OTHERWISE: dict[str, Callable] = {
+    "einsum": lambda xs, equation: cr.einsum(equation, *xs),
+    "polygamma": lambda x, n: cr.polygamma(n, x),
+    "special.polygamma": lambda x, n: cr.special.polygamma(n, x),
+    "zero_": lambda x: x.clone().zero_(),
+}
+"""Ops that PyTorch's records call with their arguments in another order, or on a copy."""
+
+
 def function_named(name: str) -> Callable | None:
     """chainrule's function of PyTorch's name, or a method for what PyTorch has as a method only."""
     found = reduce(lambda at, part: getattr(at, part, None), name.split("."), cr)
@@ -131,9 +140,7 @@ def function_named(name: str) -> Callable | None:
         found = getattr(cr.Tensor, name, None)
     if isinstance(found, property):
         return found.fget
-    if name == "einsum":  # PyTorch's record of it takes the operands first
-        return lambda xs, equation: cr.einsum(equation, *xs)
-    return found
+    return found and OTHERWISE.get(name, found)
 
 
 def forms(info: Any) -> dict[str, tuple[Callable, Callable | None]]:
@@ -300,8 +307,9 @@ def outcomes(
 ) -> Iterator[tuple[str, Outcome]]:
     """Every call of an op, with its dtype; at most so many samples of each form and dtype."""
     for dtype in dtypes_of(torch, info, dtypes):
+        found = samples(torch, info, dtype, most)
         for name, (f, g) in forms(info).items():
-            for sample in samples(torch, info, dtype, most):
+            for sample in found:
                 outcome = compare(torch, info, dtype, sample, name, f, g)
                 if outcome is not None:
                     yield dtype, outcome

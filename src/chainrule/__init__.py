@@ -11,7 +11,7 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 `files`, `transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
 """
 
-from . import autograd, backends, files, func, nn, optim, random, switches, testing, utils
+from . import autograd, backends, files, func, nn, optim, random, special, switches, testing, utils
 from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
 from .base.dtypes import set_default as set_default_dtype
@@ -41,11 +41,6 @@ from .tensors import float64 as double
 from .tensors import int16 as short
 from .tensors import int32 as int
 from .tensors import int64 as long
-from .tensors import mul as multiply
-from .tensors import neg as negative
-from .tensors.functions import div as divide
-from .tensors.functions import div as true_divide
-from .tensors.functions import sub as subtract
 
 __version__ = version
 
@@ -56,9 +51,8 @@ files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
     "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "compile", "cuda",
-    "device", "divide", "double", "dtype", "finfo", "float", "func", "get_default_dtype",
-    "get_num_threads", "half",
-    "iinfo", "int", "is_tensor", "load", "long", "multiply", "negative", "nn", "optim", "random", "save",
-    "set_default_dtype", "set_num_threads", "short", "subtract", "testing", "true_divide", "utils",
-    *_switch_names, *_tensor_names,
+    "device", "double", "dtype", "finfo", "float", "func", "get_default_dtype", "get_num_threads",
+    "half", "iinfo", "int", "is_tensor", "load", "long", "nn", "optim", "random", "save",
+    "set_default_dtype", "set_num_threads", "short", "testing", "utils", *_switch_names,
+    *_tensor_names, "special",
 ]  # fmt: skip

@@ -41,6 +41,13 @@ ON_HOST = frozenset(
 """Ops that may be left to NumPy: orders; integers to a power that is not known; padding by negative amounts and writes through
 steps or diagonals; products and sums at indices, which are so in half floats and integers; products and extremes at indices."""
 
+WITHOUT_INSTRUCTIONS = frozenset("""
+    acos acosh asin asinh atan atan2 atanh cosh hypot sinh tan exp2 log2 log10 fmod trunc_divide
+    copysign signbit mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
+    erfc erfcx erfinv ndtri log_ndtr lgamma digamma polygamma zeta i0 i0e i1 i1e
+""".split())  # fmt: skip
+"""Functions that a step of training seldom calls: NumPy computes them between two native parts."""
+
 
 def check_call(op, sample, seed, dtype):
     """Outputs and gradients of a call, as a program; returns which ops of it had no machine code."""
@@ -90,7 +97,7 @@ def hosts(native):
 def check_calls(op, sample, seed, kinds):
     for dtype in kinds:
         left = check_call(op, sample, seed, dtype)
-        assert left is None or left <= ON_HOST, dtype.name
+        assert left is None or left <= ON_HOST | WITHOUT_INSTRUCTIONS, dtype.name
 
 
 @each_call()

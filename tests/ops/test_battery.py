@@ -179,7 +179,11 @@ def test_some_of_the_wrong_calls_are_right():
 # --------------------------------------------------------------------------------------------------- 2. half floats
 
 
-@each_call(lambda op: not op.composite or op.kernel)
+OF_THE_GRID = {"nextafter": "the next bfloat16 is not the next float32, rounded"}
+"""op: why its result in bfloat16 is not that in float32."""
+
+
+@each_call(lambda op: (not op.composite or op.kernel) and op.name not in OF_THE_GRID)
 def test_bfloat16_is_float32_rounded(op, sample, seed):
     """One rounding at the end, to nearest even: what is computed in between is float32."""
     half = operands(op, sample, seed, dtypes.bfloat16)

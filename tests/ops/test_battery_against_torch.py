@@ -122,7 +122,10 @@ def edge_operands(op, dtype, values=EDGES):
     out = []
     for o in sample.operands:
         x = None if o is None else next(flat)
-        out.append(as_float(x) > 0 if o is not None and getattr(o, "kind", "f") == "b" else x)
+        kind = getattr(o, "kind", "f")
+        if kind == "i":
+            x = np.nan_to_num(as_float(x), posinf=70, neginf=-70).astype("int64")
+        out.append(as_float(x) > 0 if kind == "b" else x)
     attrs = sample.attributes
     return out, attrs | {"reduction": "none"} if "reduction" in attrs else attrs
 
@@ -150,8 +153,18 @@ ZERO_SIGN = {
     "softshrink": "0 · x has the sign of x, which keeps NaN; torch gives +0",
     "hardshrink": "likewise",
     "logsigmoid": "+0 where it underflows; torch gives −0",
+    "fmax": "the first at a tie; torch's vectors in bfloat16 take the second",
+    "fmin": "likewise",
+    "logaddexp2": "+0 where it underflows in float16; torch gives −0",
+    "i1": "odd, so −0 at −0; torch gives +0",
+    "i1e": "likewise",
 }
 """op: why the sign of a zero result may differ from torch's."""
+
+NOT_AT_EDGES = {
+    "zeta": "where terms of both signs cancel, torch's sum has no digit right; NaN and ∞ as orders are torch's accident"
+}
+"""op: why it is compared on its samples alone."""
 
 INFINITE = {"gelu": "torch's vectorised gelu gives NaN at +∞; ours +∞"}
 """op: why it is not compared at infinities."""
@@ -166,7 +179,11 @@ def test_elementwise_at_the_edges(torch, op, dtype):
     """Infinities, NaN, the sign of zero: as torch has them."""
     args, attrs = edge_operands(op, dtype)
     expected = torch_results(torch, op, args, attrs)
-    if expected is None or (dtype is dtypes.bfloat16 and op.name in ROUNDED_TWICE):
+    if (
+        expected is None
+        or op.name in NOT_AT_EDGES
+        or (dtype is dtypes.bfloat16 and op.name in ROUNDED_TWICE)
+    ):
         return
     (found,), (expected,) = all_outputs(op, args, normal_form(op, args, attrs)), expected
     assert spec(found) == spec(expected)
@@ -187,6 +204,7 @@ KINKS = {
     "binary_entropy": ("target", "its logarithms are limited to −100 in the gradient too; torch's is infinite"),
     "binary_cross_entropy": ("target", "likewise"),
     "kl_div": ("target", "at 0 torch's is NaN; ours treats t · ln t as constant there"),
+    "digamma": ("x", "at the poles ours is infinite, torch's some large number: it rounds πx before the sine"),
     "pow": ("b", "0 to a negative power: ∞ times the logarithm of 0 is NaN here, infinite in torch"),
 }  # fmt: skip
 """op: an operand by which the gradient is not torch's everywhere, and why."""
@@ -195,6 +213,8 @@ KINKS = {
 @ELEMENTWISE
 def test_gradients_at_kinks(torch, op):
     """Where a function has a corner or jumps, the derivative torch gives."""
+    if not (op.differentiable or op.composite):
+        return
     values = tuple([v for v in EDGES if np.isfinite(v)])
     args, attrs = edge_operands(op, dtypes.float32, values)
     compare_gradients(torch, op, args, attrs, KINKS.get(op.name, ())[:1])
@@ -262,7 +282,13 @@ def compare_gradients(torch, op, args, attrs, leave_out=()):
             assert_close(raw(g), from_torch(torch, next(expected)), f"by {name}", factor=4)
 
 
+WIDE_GRADIENTS = {"erfcx", "i1", "i1e", "log_ndtr", "ndtri", "zeta"}
+"""Ops whose gradient torch has in float32 and float64 alone."""
+
+
 @pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.bfloat16], ids=lambda d: d.name)
 @each_call(lambda op: compared(op) and (op.differentiable or op.composite))
 def test_gradients(torch, op, sample, seed, dtype):
+    if dtype is dtypes.bfloat16 and op.name in WIDE_GRADIENTS:
+        return
     compare_gradients(torch, op, operands(op, sample, seed, dtype), sample.attributes)

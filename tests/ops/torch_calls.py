@@ -34,6 +34,8 @@ NOT_IN_TORCH = {
 
 NO_GRADIENT_IN_TORCH = {
     "floor_divide": ("a", "b"),
+    "trunc_divide": ("a", "b"),
+    "heaviside": ("x", "values"),
     "nll_loss": ("weight",),
     "binary_cross_entropy": ("weight",),
     "binary_cross_entropy_with_logits": ("weight", "pos_weight"),
@@ -161,6 +163,31 @@ def clamp(torch, x, low, high):
     if isinstance(low, (int, float)) or isinstance(high, (int, float)):
         return torch.clamp(x, low, high)
     return torch.clamp(x, min=low, max=high)
+
+
+@entry
+def trunc_divide(torch, a, b):
+    return torch.div(a, b, rounding_mode="trunc")
+
+
+@entry
+def mantissa(torch, x):
+    return torch.frexp(x).mantissa
+
+
+@entry
+def exponent(torch, x):
+    return torch.frexp(x).exponent
+
+
+@entry
+def round_to(torch, x, *, decimals):
+    return torch.round(x, decimals=decimals)
+
+
+@entry
+def polygamma(torch, x, *, n):
+    return torch.polygamma(n, x)
 
 
 @entry

@@ -13,13 +13,20 @@ FUNCTIONS = frozenset(
     zeros_like
     """
     # elementwise
-    """abs ceil cos erf exp expm1 floor isfinite isinf isnan log log1p negative rint sign sin sqrt
-    tanh trunc subtract divide maximum minimum remainder floor_divide equal not_equal less
+    """abs ceil exp exp2 expm1 floor isfinite isinf isnan log log1p log2 log10 negative rint sign
+    sqrt trunc subtract divide maximum minimum remainder floor_divide fmod equal not_equal less
     less_equal greater greater_equal logical_and logical_or logical_not logical_xor bitwise_and
-    bitwise_or bitwise_xor invert where
+    bitwise_or bitwise_xor invert left_shift right_shift gcd lcm where signbit copysign frexp
+    nextafter
+    """
+    # trigonometric and hyperbolic
+    """sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh hypot
+    """
+    # special
+    """erf erfc erfcx erfinv ndtri log_ndtr lgamma digamma zeta i0 i0e i1 i1e
     """
     # reduction and order
-    """sum amax amin any all argmax argmin cumsum argsort
+    """sum amax amin any all argmax argmin cumsum argsort isin
     """
     # shape
     """reshape transpose broadcast_to expand_dims concatenate stack moveaxis flip tril triu copyto

@@ -111,6 +111,17 @@ def stored(array_dtype: np.dtype) -> DType:
     return _BY_NUMPY[array_dtype]
 
 
+def largest(dtype: DType) -> float:
+    """The largest finite number of a floating dtype.
+
+    >>> largest(float16), largest(bfloat16)
+    (65504.0, 3.3895313892515355e+38)
+    """
+    if dtype is bfloat16:
+        return (2 - 2.0**-7) * 2.0**127
+    return float(np.finfo(dtype.numpy).max)
+
+
 def default() -> DType:
     """The dtype of floats made from Python numbers: float32 unless `set_default` said otherwise."""
     return _default

@@ -3,7 +3,7 @@ are `nn.functional`).
 
 Imports ops only. A composite may carry its own derivative rule or a faster kernel; the generated
 tests prove both equal to the definition.
-Reading order: `activation`, `linear`, `normalize`, `loss`, `attention`, `pooling`,
+Reading order: `elementwise`, `activation`, `linear`, `normalize`, `loss`, `attention`, `pooling`,
 `recurrent`.
 """
 
@@ -31,6 +31,27 @@ from .activation import (
     threshold,
 )  # fmt: skip
 from .attention import attention
+from .elementwise import (
+    angle,
+    deg2rad,
+    entr,
+    fmax,
+    fmin,
+    frac,
+    heaviside,
+    ldexp,
+    logaddexp,
+    logaddexp2,
+    logit,
+    mvlgamma,
+    nan_to_num,
+    ndtr,
+    rad2deg,
+    round_to,
+    sinc,
+    xlog1py,
+    xlogy,
+)  # fmt: skip
 from .linear import dropout, linear
 from .loss import (
     binary_cross_entropy,
@@ -60,11 +81,13 @@ from .pooling import adaptive_avg_pool, avg_pool
 from .recurrent import gru_step, lstm_step
 
 __all__ = [
-    "adaptive_avg_pool", "attention", "avg_pool", "batch_norm", "batch_norm_with",
+    "adaptive_avg_pool", "angle", "attention", "avg_pool", "batch_norm", "batch_norm_with",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "binary_entropy", "celu",
-    "cross_entropy", "dropout", "elu", "gelu", "glu", "group_norm", "gru_step", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "huber_loss", "kl_div", "l1_loss", "layer_norm", "leaky_relu",
-    "linear", "log_softmax", "logsigmoid", "logsumexp", "lstm_step", "mish", "mse_loss", "nll_loss", "normalize",
-    "prelu", "relu", "relu6", "rms_norm", "selu", "silu", "smooth_l1_loss", "soft_cross_entropy",
-    "softmax", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
+    "cross_entropy", "deg2rad", "dropout", "elu", "entr", "fmax", "fmin", "frac", "gelu", "glu",
+    "group_norm", "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside",
+    "huber_loss", "kl_div", "l1_loss", "layer_norm", "ldexp", "leaky_relu", "linear", "log_softmax",
+    "logaddexp", "logaddexp2", "logit", "logsigmoid", "logsumexp", "lstm_step", "mish", "mse_loss",
+    "mvlgamma", "nan_to_num", "ndtr", "nll_loss", "normalize", "prelu", "rad2deg", "relu", "relu6",
+    "rms_norm", "round_to", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
+    "softmax", "softplus", "softshrink", "softsign", "tanhshrink", "threshold", "xlog1py", "xlogy",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Elementwise primitives: arithmetic, comparison, logic and the usual functions of analysis.
+"""Elementwise primitives: arithmetic, exponentials, roots, selection, comparison, logic, conversion.
 
 Read a rule as: what reaches the output as `g` reaches the operand as this. Where an op is flat or
 jumps (sign, floor, ties of maximum), the rule gives what PyTorch gives.
@@ -6,6 +6,7 @@ jumps (sign, floor, ties of maximum), the rule gives what PyTorch gives.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backends import xp
@@ -56,8 +57,13 @@ div.vjp(a=lambda g, b: g / b, b=lambda g, y, b: -(g * y) / b)
 
 @primitive(elementwise, types="number", reference="torch.pow", onnx="Pow", domain=(0.5, 3))
 def pow(a, b, /):
-    """Power,  y = aᵇ."""
-    return a**b
+    """Power,  y = aᵇ; integers to negative powers are rounded toward 0."""
+    dtype = getattr(a, "dtype", None) or b.dtype
+    if dtype.kind == "f" or not xp.any(xp.less(b, 0)):
+        return a**b
+    odd = xp.equal(xp.remainder(b, 2), 1)
+    fraction = xp.where(xp.equal(a, -1), xp.where(odd, -1, 1), xp.equal(a, 1))
+    return xp.where(xp.less(b, 0), fraction, a ** xp.maximum(b, 0)).astype(dtype)
 
 
 def _by_base(g: Any, a: Any, b: Any) -> Any:
@@ -141,7 +147,30 @@ def floor_divide(a, b, /):
 
 floor_divide.vjp(a=lambda g: zeros_like(g), b=lambda g: zeros_like(g))
 
-# ------------------------------------------------------------------------------------- exponentials and roots
+
+@primitive(elementwise, types="number", domain=(0.5, 3))
+def trunc_divide(a, b, /):
+    """Quotient rounded toward 0,  y = trunc(a / b), exact for integers too; its derivative is 0."""
+    if a.dtype.kind == "f":
+        return xp.trunc(xp.divide(a, b))
+    y = xp.floor_divide(a, b)
+    return y + xp.logical_and(xp.less(y, 0), xp.not_equal(xp.remainder(a, b), 0))
+
+
+trunc_divide.vjp(a=lambda g: zeros_like(g), b=lambda g: zeros_like(g))
+
+
+@primitive(elementwise, types="number", reference="torch.fmod", onnx="Mod", domain=(0.5, 3))
+def fmod(a, b, /):
+    """Remainder with the sign of the dividend,  y = a − b · trunc(a / b), as C's %."""
+    return xp.fmod(a, b)
+
+
+fmod.vjp(a=lambda g: g, b=lambda g, a, b: -g * trunc_divide(a, b))
+
+# ------------------------------------------------------------------------------------------- exponentials and roots
+
+LN_2, LN_10 = math.log(2), math.log(10)
 
 
 @primitive(elementwise, types="float", reference="torch.exp", onnx="Exp")
@@ -197,34 +226,32 @@ def rsqrt(x, /):
 
 rsqrt.vjp(x=lambda g, y: -0.5 * g * (y * y * y))
 
-# ------------------------------------------------------------------------------------- trigonometric, erf
+
+@primitive(elementwise, types="float", reference="torch.exp2")
+def exp2(x, /):
+    """y = 2ˣ."""
+    return xp.exp2(x)
 
 
-@primitive(elementwise, types="float", reference="torch.sin", onnx="Sin")
-def sin(x, /):
-    """Sine of an angle in radians."""
-    return xp.sin(x)
+exp2.vjp(x=lambda g, y: g * y * LN_2)
 
 
-sin.vjp(x=lambda g, x: g * cos(x))
+@primitive(elementwise, types="float", reference="torch.log2", domain=(0.1, 3))
+def log2(x, /):
+    """Logarithm to base 2."""
+    return xp.log2(x)
 
 
-@primitive(elementwise, types="float", reference="torch.cos", onnx="Cos")
-def cos(x, /):
-    """Cosine of an angle in radians."""
-    return xp.cos(x)
+log2.vjp(x=lambda g, x: g / (x * LN_2))
 
 
-cos.vjp(x=lambda g, x: -g * sin(x))
+@primitive(elementwise, types="float", reference="torch.log10", domain=(0.1, 3))
+def log10(x, /):
+    """Logarithm to base 10."""
+    return xp.log10(x)
 
 
-@primitive(elementwise, types="float", reference="torch.tanh", onnx="Tanh")
-def tanh(x, /):
-    """Hyperbolic tangent,  y = (eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
-    return xp.tanh(x)
-
-
-tanh.vjp(x=lambda g, y: g * (1 - y * y))
+log10.vjp(x=lambda g, x: g / (x * LN_10))
 
 
 @primitive(elementwise, types="float", reference="torch.sigmoid", onnx="Sigmoid")
@@ -238,52 +265,6 @@ def sigmoid(x, /):
 
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))
 
-
-@primitive(elementwise, types="float", reference="torch.erf", onnx="Erf")
-def erf(x, /):
-    """Error function,  y = 2/√π ∫₀ˣ e^(−t²) dt."""
-    return xp.erf(xp.asarray(x))
-
-
-erf.vjp(x=lambda g, x: g * (1.1283791670955126 * exp(-x * x)))  # 2/√π
-
-# ----------------------------------------------------------------------------------------------------- rounding
-
-
-@primitive(elementwise, types="promote", reference="torch.floor", onnx="Floor")
-def floor(x, /):
-    """The largest integer not above x; its derivative is 0."""
-    return xp.floor(x) if x.dtype.kind == "f" else x.copy()
-
-
-floor.vjp(x=lambda g: zeros_like(g))
-
-
-@primitive(elementwise, types="promote", reference="torch.ceil", onnx="Ceil")
-def ceil(x, /):
-    """The smallest integer not below x; its derivative is 0."""
-    return xp.ceil(x) if x.dtype.kind == "f" else x.copy()
-
-
-ceil.vjp(x=lambda g: zeros_like(g))
-
-
-@primitive(elementwise, types="promote", reference="torch.trunc")
-def trunc(x, /):
-    """The integer part, toward 0; its derivative is 0."""
-    return xp.trunc(x) if x.dtype.kind == "f" else x.copy()
-
-
-trunc.vjp(x=lambda g: zeros_like(g))
-
-
-@primitive(elementwise, types="promote", reference="torch.round", onnx="Round")
-def round(x, /):
-    """The nearest integer, ties to even; its derivative is 0."""
-    return xp.rint(x) if x.dtype.kind == "f" else x.copy()
-
-
-round.vjp(x=lambda g: zeros_like(g))
 
 # ------------------------------------------------------------------------------------------- selection, comparison
 
@@ -449,33 +430,6 @@ def isinf(x, /):
 def isfinite(x, /):
     """True where x is neither infinite nor NaN."""
     return xp.isfinite(x)
-
-
-_BITS = (S(B(5, 3), B(3)), S(B(), B()))
-
-
-@primitive(elementwise, types="promote", reference="torch.bitwise_and", samples=_BITS)
-def bitwise_and(a, b, /):
-    """Bitwise and of integers, logical and of bools."""
-    return xp.bitwise_and(a, b)
-
-
-@primitive(elementwise, types="promote", reference="torch.bitwise_or", samples=_BITS)
-def bitwise_or(a, b, /):
-    """Bitwise or of integers, logical or of bools."""
-    return xp.bitwise_or(a, b)
-
-
-@primitive(elementwise, types="promote", reference="torch.bitwise_xor", samples=_BITS)
-def bitwise_xor(a, b, /):
-    """Bitwise exclusive or of integers, logical of bools."""
-    return xp.bitwise_xor(a, b)
-
-
-@primitive(elementwise, types="promote", reference="torch.bitwise_not", samples=(S(B(5, 3)),))
-def bitwise_not(x, /):
-    """Bitwise complement of integers, logical not of bools."""
-    return xp.invert(x)
 
 
 # ------------------------------------------------------------------------------------------------------- conversion

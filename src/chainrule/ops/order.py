@@ -12,7 +12,7 @@ from .kinds import along
 from .kinds import order as order_kind
 from .promotion import Spec
 from .record import Op, primitive
-from .samples import F, S
+from .samples import F, I, S
 from .scatter import scatter
 
 
@@ -105,3 +105,23 @@ def _back(g: Any, indices: Any, x_shape: tuple, dim: int) -> Any:
 def argsort(x, /, *, dim=-1, descending=False):
     """The indices that put x in order along an axis; stable."""
     return _order(x, dim, descending) if x.ndim else xp.zeros((), "int64")
+
+
+def _isin_law(op: Op, x: Spec, among: Spec, *, invert: bool) -> Spec:
+    """A bool for each element of x."""
+    return Spec(x.shape, dtypes.bool_)
+
+
+@primitive(
+    order_kind,
+    types="compare",
+    law=_isin_law,
+    reference="torch.isin",
+    samples=(
+        S(I(5, 3, high=7), I(3, high=7), invert=False),
+        S(I(high=7), I(2, 3, high=7), invert=True),
+    ),
+)
+def isin(x, among, /, *, invert=False):
+    """Whether each element of x is one of some others, whatever their shape."""
+    return xp.isin(x, among, invert=invert)

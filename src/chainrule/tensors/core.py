@@ -729,6 +729,8 @@ class Tensor(Methods):
     def __rtruediv__(a, b):
         return _record(ops.div, (b, a), NONE)
 
+    __rdiv__ = __rtruediv__
+
     def __floordiv__(a, b):
         return _record(ops.floor_divide, (a, b), NONE)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import ops
 from ..base.errors import ShapeError
 from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
@@ -34,17 +33,20 @@ def _written(f: Callable, name: str) -> Callable:
     return method
 
 
-_OPS = (
-    "abs ceil cos erf exp expm1 floor floor_divide log log1p mul neg pow reciprocal remainder round "
-    "rsqrt sigmoid sign sin sqrt square tanh trunc eq ne lt le gt ge logical_and logical_or "
-    "logical_not logical_xor bitwise_and bitwise_or bitwise_xor"
-)
-_FUNCTIONS = (
-    "add addcdiv addcmul sub div clamp lerp relu cumsum tril triu index_add index_copy index_fill "
-    "index_put index_reduce masked_fill masked_scatter put scatter scatter_add scatter_reduce"
-)
-_FORMS = {name: getattr(ops, name) for name in _OPS.split()}
-_FORMS |= {name: getattr(functions, name) for name in _FUNCTIONS.split()}
+_NAMES = """
+    abs absolute acos acosh add addcdiv addcmul arccos arccosh arcsin arcsinh arctan arctan2 arctanh
+    asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    bitwise_right_shift bitwise_xor ceil clamp clamp_max clamp_min clip conj_physical copysign cos
+    cosh cumsum deg2rad digamma div divide eq erf erfc erfinv exp exp2 expm1 fix float_power floor
+    floor_divide fmod frac gcd ge greater greater_equal gt heaviside hypot i0 lcm ldexp le lerp less
+    less_equal lgamma log log10 log1p log2 logical_and logical_not logical_or logical_xor logit lt
+    index_add index_copy index_fill index_put index_reduce masked_fill masked_scatter mul multiply
+    mvlgamma nan_to_num ne neg negative nextafter not_equal pow rad2deg put reciprocal relu
+    remainder round rsqrt scatter scatter_add scatter_reduce sgn sigmoid sign sin sinc sinh sqrt
+    square sub subtract tan tanh tril triu true_divide trunc xlogy
+"""
+_FORMS = {name: getattr(functions, name) for name in _NAMES.split()}
+_FORMS["polygamma"] = Tensor.polygamma
 _SYMBOLS = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide",
     "mod": "remainder", "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",

@@ -23,6 +23,7 @@ class Methods:
     """What every tensor can do by way of ops; one line a method where the op is one."""
 
     # ------------------------------------------------------------------------------------------- dtype and device
+    # memory_format has no effect
 
     def to(
         self: Any,
@@ -58,31 +59,43 @@ class Methods:
         """Converted to the dtype of another tensor."""
         return self.to(other.dtype)
 
-    def float(self: Any) -> Any:
+    def float(self: Any, memory_format: Any = None) -> Any:
         """As float32."""
         return self.to(dtypes.float32)
 
-    def double(self: Any) -> Any:
+    def double(self: Any, memory_format: Any = None) -> Any:
         """As float64."""
         return self.to(dtypes.float64)
 
-    def half(self: Any) -> Any:
+    def half(self: Any, memory_format: Any = None) -> Any:
         """As float16."""
         return self.to(dtypes.float16)
 
-    def bfloat16(self: Any) -> Any:
+    def bfloat16(self: Any, memory_format: Any = None) -> Any:
         """As bfloat16."""
         return self.to(dtypes.bfloat16)
 
-    def long(self: Any) -> Any:
+    def long(self: Any, memory_format: Any = None) -> Any:
         """As int64."""
         return self.to(dtypes.int64)
 
-    def int(self: Any) -> Any:
+    def int(self: Any, memory_format: Any = None) -> Any:
         """As int32."""
         return self.to(dtypes.int32)
 
-    def bool(self: Any) -> Any:
+    def short(self: Any, memory_format: Any = None) -> Any:
+        """As int16."""
+        return self.to(dtypes.int16)
+
+    def char(self: Any, memory_format: Any = None) -> Any:
+        """As int8."""
+        return self.to(dtypes.int8)
+
+    def byte(self: Any, memory_format: Any = None) -> Any:
+        """As uint8."""
+        return self.to(dtypes.uint8)
+
+    def bool(self: Any, memory_format: Any = None) -> Any:
         """As bool: nonzero is True."""
         return self.to(dtypes.bool_)
 
@@ -96,62 +109,52 @@ class Methods:
 
     # ----------------------------------------------------------------------------- ops and torch-shaped functions
 
-    abs, ceil, cos, erf, exp, expm1, floor = (
-        ops.abs,
-        ops.ceil,
-        ops.cos,
-        ops.erf,
-        ops.exp,
-        ops.expm1,
-        ops.floor,
-    )
-    isfinite, isinf, isnan, log, log1p, neg = (
-        ops.isfinite,
-        ops.isinf,
-        ops.isnan,
-        ops.log,
-        ops.log1p,
-        ops.neg,
-    )
-    reciprocal, round, rsqrt, sigmoid, sign, sin = (
-        ops.reciprocal,
-        ops.round,
-        ops.rsqrt,
-        ops.sigmoid,
-        ops.sign,
-        ops.sin,
-    )
-    sqrt, square, tanh, trunc = ops.sqrt, ops.square, ops.tanh, ops.trunc
-    mul, pow, maximum, minimum, remainder, floor_divide = (
-        ops.mul,
-        ops.pow,
-        ops.maximum,
-        ops.minimum,
-        ops.remainder,
-        ops.floor_divide,
-    )
-    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
-    logical_and, logical_or, logical_xor, logical_not = (
-        ops.logical_and,
-        ops.logical_or,
-        ops.logical_xor,
-        ops.logical_not,
-    )
-    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = (
-        ops.bitwise_and,
-        ops.bitwise_or,
-        ops.bitwise_xor,
-        ops.bitwise_not,
-    )
-    multiply, negative, absolute, true_divide = ops.mul, ops.neg, ops.abs, functions.div
-
-    add, sub, div, clamp, clip = (
-        functions.add,
-        functions.sub,
-        functions.div,
-        functions.clamp,
-        functions.clamp,
-    )
+    abs, absolute, acos, acosh, add, angle = (
+        functions.abs, functions.absolute, functions.acos, functions.acosh, functions.add, functions.angle)  # fmt: skip
+    arccos, arccosh, arcsin, arcsinh, arctan = (
+        functions.arccos, functions.arccosh, functions.arcsin, functions.arcsinh, functions.arctan)  # fmt: skip
+    arctan2, arctanh, asin, asinh, atan, atan2 = (
+        functions.arctan2, functions.arctanh, functions.asin, functions.asinh, functions.atan, functions.atan2)  # fmt: skip
+    atanh, bitwise_and, bitwise_left_shift, bitwise_not = (
+        functions.atanh, functions.bitwise_and, functions.bitwise_left_shift, functions.bitwise_not)  # fmt: skip
+    bitwise_or, bitwise_right_shift, bitwise_xor, ceil, clamp = (
+        functions.bitwise_or, functions.bitwise_right_shift, functions.bitwise_xor, functions.ceil, functions.clamp)  # fmt: skip
+    clamp_max, clamp_min, clip, conj, conj_physical = (
+        functions.clamp_max, functions.clamp_min, functions.clip, functions.conj, functions.conj_physical)  # fmt: skip
+    copysign, cos, cosh, deg2rad, digamma, div = (
+        functions.copysign, functions.cos, functions.cosh, functions.deg2rad, functions.digamma, functions.div)  # fmt: skip
+    divide, eq, erf, erfc, erfinv, exp = (
+        functions.divide, functions.eq, functions.erf, functions.erfc, functions.erfinv, functions.exp)  # fmt: skip
+    exp2, expm1, fix, float_power, floor = (
+        functions.exp2, functions.expm1, functions.fix, functions.float_power, functions.floor)  # fmt: skip
+    floor_divide, fmax, fmin, fmod, frac, frexp = (
+        functions.floor_divide, functions.fmax, functions.fmin, functions.fmod, functions.frac, functions.frexp)  # fmt: skip
+    gcd, ge, greater, greater_equal, gt, heaviside = (
+        functions.gcd, functions.ge, functions.greater, functions.greater_equal, functions.gt, functions.heaviside)  # fmt: skip
+    hypot, i0, isfinite, isinf, isnan, isneginf = (
+        functions.hypot, functions.i0, functions.isfinite, functions.isinf, functions.isnan, functions.isneginf)  # fmt: skip
+    isposinf, isreal, lcm, ldexp, le, less = (
+        functions.isposinf, functions.isreal, functions.lcm, functions.ldexp, functions.le, functions.less)  # fmt: skip
+    less_equal, lgamma, log, log10, log1p, log2 = (
+        functions.less_equal, functions.lgamma, functions.log, functions.log10, functions.log1p, functions.log2)  # fmt: skip
+    logaddexp, logaddexp2, logical_and, logical_not = (
+        functions.logaddexp, functions.logaddexp2, functions.logical_and, functions.logical_not)  # fmt: skip
+    logical_or, logical_xor, logit, lt, maximum = (
+        functions.logical_or, functions.logical_xor, functions.logit, functions.lt, functions.maximum)  # fmt: skip
+    minimum, mul, multiply, mvlgamma, nan_to_num, ne = (
+        functions.minimum, functions.mul, functions.multiply, functions.mvlgamma, functions.nan_to_num, functions.ne)  # fmt: skip
+    neg, negative, nextafter, not_equal, positive = (
+        functions.neg, functions.negative, functions.nextafter, functions.not_equal, functions.positive)  # fmt: skip
+    pow, rad2deg, reciprocal, remainder, resolve_conj = (
+        functions.pow, functions.rad2deg, functions.reciprocal, functions.remainder, functions.resolve_conj)  # fmt: skip
+    resolve_neg, round, rsqrt, sgn, sigmoid, sign = (
+        functions.resolve_neg, functions.round, functions.rsqrt, functions.sgn, functions.sigmoid, functions.sign)  # fmt: skip
+    signbit, sin, sinc, sinh, sqrt, square = (
+        functions.signbit, functions.sin, functions.sinc, functions.sinh, functions.sqrt, functions.square)  # fmt: skip
+    sub, subtract, tan, tanh, true_divide, trunc = (
+        functions.sub, functions.subtract, functions.tan, functions.tanh, functions.true_divide, functions.trunc)  # fmt: skip
+    xlogy = (
+        functions.xlogy)  # fmt: skip
     sum, mean, var, std, norm, cumsum = (
         functions.sum,
         functions.mean,
@@ -228,6 +231,10 @@ class Methods:
         functions.addmm, functions.baddbmm, functions.bmm, functions.dot, functions.matmul)  # fmt: skip
     mm, mv, outer = functions.mm, functions.mv, functions.outer
     lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
+
+    def polygamma(self: Any, n: Any) -> Any:
+        """The nᵗʰ derivative of digamma."""
+        return ops.polygamma(self, n=n)
 
     def where(self: Any, condition: Any, other: Any) -> Any:
         """self where the condition holds, other elsewhere."""

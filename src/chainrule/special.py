@@ -1,0 +1,38 @@
+"""PyTorch's names for the special functions; their formulas and derivatives stand in `ops.special` and
+`functional.elementwise`.
+
+>>> import chainrule as cr
+>>> cr.special.expit(cr.tensor([0.0]))
+tensor([0.5000])
+"""
+
+from .functional import entr, ndtr, xlog1py, xlogy
+from .ops import (
+    digamma,
+    erf,
+    erfc,
+    erfcx,
+    erfinv,
+    exp2,
+    expm1,
+    i0,
+    i0e,
+    i1,
+    i1e,
+    log1p,
+    log_ndtr,
+    ndtri,
+    zeta,
+)  # fmt: skip
+from .ops import lgamma as gammaln
+from .ops import sigmoid as expit
+from .tensors.functions import log_softmax, logit, logsumexp, polygamma, round, sinc, softmax
+from .tensors.functions import mvlgamma as multigammaln
+
+psi = digamma
+
+__all__ = [
+    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0",
+    "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln",
+    "ndtr", "ndtri", "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
+]  # fmt: skip
