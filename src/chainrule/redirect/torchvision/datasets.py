@@ -12,9 +12,9 @@ import chainrule
 
 from ...base.errors import DataNotFoundError
 from ...data import Dataset
-from ...data.known.records import record as record_of
 from ...data.known.images import CLASSES
 from ...data.known.places import find
+from ...data.known.records import record as record_of
 from ...data.readers import read_idx
 
 __all__ = ["MNIST", "FakeData", "FashionMNIST", "VisionDataset"]
