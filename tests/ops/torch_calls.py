@@ -33,6 +33,7 @@ NOT_IN_TORCH = {
 """Ops without a counterpart, and why."""
 
 NO_GRADIENT_IN_TORCH = {
+    "multi_margin_loss": ("weight",),
     "floor_divide": ("a", "b"),
     "trunc_divide": ("a", "b"),
     "heaviside": ("x", "values"),
@@ -408,3 +409,86 @@ def gru_step(torch, of_x, of_h, h):
         )
     ]
     return torch.cat(rows).reshape(h.shape)
+
+
+@entry
+def mse_loss(torch, x, target, weight, *, reduction):
+    return torch.nn.functional.mse_loss(x, target, reduction=reduction, weight=weight)
+
+
+@entry
+def l1_loss(torch, x, target, weight, *, reduction):
+    return torch.nn.functional.l1_loss(x, target, reduction=reduction, weight=weight)
+
+
+@entry
+def huber_loss(torch, x, target, weight, *, reduction, delta):
+    return torch.nn.functional.huber_loss(x, target, reduction, delta, weight)
+
+
+@entry
+def multi_margin_loss(torch, x, target, weight, *, p, margin, reduction):
+    f = torch.nn.functional.multi_margin_loss
+    return f(
+        *widened(torch, x, target), p, margin, *widened(torch, weight), reduction=reduction
+    ).to(x.dtype)
+
+
+@entry
+def multilabel_margin_loss(torch, x, target, *, reduction):
+    f = torch.nn.functional.multilabel_margin_loss
+    return f(*widened(torch, x, target), reduction=reduction).to(x.dtype)
+
+
+def widened(torch, *xs):
+    """bfloat16, which torch has not everywhere, as float32."""
+    return [x.float() if x is not None and x.dtype == torch.bfloat16 else x for x in xs]
+
+
+@entry
+def p_norm(torch, x, *, p, dim, keepdim):
+    return torch.linalg.vector_norm(x, p, dim, keepdim)
+
+
+def need_floats(x):
+    if not x.is_floating_point():
+        raise TypeError("for floats")
+
+
+@entry
+def soft_margin_loss(torch, x, target, *, reduction):
+    need_floats(x)
+    loss = torch.logaddexp(-target * x, torch.zeros_like(x))  # torch's own overflows
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+
+@entry
+def at_least(torch, x, *, low):
+    need_floats(x)
+    y = x.clone()
+    with torch.no_grad():
+        y.clamp_(min=low)
+    return y
+
+
+@entry
+def triplet_hinge(torch, near, far, swapped, *, margin, reduction):
+    far = far if swapped is None else torch.minimum(far, swapped)
+    loss = (margin + near - far).clamp(min=0)
+    return loss if reduction == "none" else getattr(loss, reduction)()
+
+
+@entry
+def ctc_reach(torch, before, skips):
+    need_floats(before)
+    pad, none = torch.nn.functional.pad, -float("inf")
+    one, two = (pad(before, (k, 0), value=none)[..., : before.shape[-1]] for k in (1, 2))
+    return torch.logsumexp(torch.stack([before, one, two.where(skips, none)]), 0)
+
+
+@entry
+def ctc_reduced(torch, loss, lengths, *, reduction, zero_infinity):
+    need_floats(loss)
+    loss = loss.where(loss != float("inf"), 0) if zero_infinity else loss
+    loss = loss / lengths.clamp(min=1) if reduction == "mean" else loss
+    return loss if reduction == "none" else getattr(loss, reduction)()

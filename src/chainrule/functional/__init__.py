@@ -3,8 +3,8 @@ are `nn.functional`).
 
 Imports ops only. A composite may carry its own derivative rule or a faster kernel; the generated
 tests prove both equal to the definition.
-Reading order: `elementwise`, `activation`, `linear`, `normalize`, `loss`, `attention`, `pooling`,
-`recurrent`.
+Reading order: `elementwise`, `activation`, `linear`, `distance`, `normalize`, `loss`, `attention`,
+`pooling`, `recurrent`.
 """
 
 from .activation import (
@@ -31,6 +31,7 @@ from .activation import (
     threshold,
 )  # fmt: skip
 from .attention import attention
+from .distance import cosine_similarity, p_norm, pairwise_distance
 from .elementwise import (
     angle,
     deg2rad,
@@ -57,14 +58,26 @@ from .loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     binary_entropy,
+    cosine_embedding_loss,
     cross_entropy,
+    ctc_reach,
+    ctc_reduced,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
     huber_loss,
     kl_div,
     l1_loss,
+    margin_ranking_loss,
     mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
     nll_loss,
+    poisson_nll_loss,
     smooth_l1_loss,
     soft_cross_entropy,
+    soft_margin_loss,
+    triplet_hinge,
 )  # fmt: skip
 from .normalize import (
     batch_norm,
@@ -83,11 +96,16 @@ from .recurrent import gru_step, lstm_step
 __all__ = [
     "adaptive_avg_pool", "angle", "attention", "avg_pool", "batch_norm", "batch_norm_with",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "binary_entropy", "celu",
-    "cross_entropy", "deg2rad", "dropout", "elu", "entr", "fmax", "fmin", "frac", "gelu", "glu",
-    "group_norm", "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside",
-    "huber_loss", "kl_div", "l1_loss", "layer_norm", "ldexp", "leaky_relu", "linear", "log_softmax",
-    "logaddexp", "logaddexp2", "logit", "logsigmoid", "logsumexp", "lstm_step", "mish", "mse_loss",
-    "mvlgamma", "nan_to_num", "ndtr", "nll_loss", "normalize", "prelu", "rad2deg", "relu", "relu6",
-    "rms_norm", "round_to", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
-    "softmax", "softplus", "softshrink", "softsign", "tanhshrink", "threshold", "xlog1py", "xlogy",
+    "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "ctc_reach", "ctc_reduced",
+    "deg2rad", "dropout", "elu", "entr", "fmax", "fmin", "frac", "gaussian_nll_loss", "gelu",
+    "glu", "group_norm", "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
+    "heaviside", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "layer_norm",
+    "ldexp", "leaky_relu", "linear", "log_softmax", "logaddexp", "logaddexp2", "logit",
+    "logsigmoid", "logsumexp", "lstm_step", "margin_ranking_loss", "mish", "mse_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "mvlgamma",
+    "nan_to_num", "ndtr", "nll_loss", "normalize", "p_norm", "pairwise_distance",
+    "poisson_nll_loss", "prelu", "rad2deg", "relu", "relu6", "rms_norm", "round_to", "selu",
+    "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy", "soft_margin_loss", "softmax",
+    "softplus", "softshrink", "softsign", "tanhshrink", "threshold", "triplet_hinge", "xlog1py",
+    "xlogy",
 ]  # fmt: skip

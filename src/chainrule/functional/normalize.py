@@ -11,12 +11,13 @@ import math
 from ..backends import xp
 from ..base import dtypes, shapes
 from ..ops import abs as abs_
-from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, sqrt, square, sum, view, where
+from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, square, sum, view, where
 from ..ops.explain import refuse
 from ..ops.kinds import along, normalizing, reduced
 from ..ops.record import composite
 from ..ops.reduce import restored
 from ..ops.samples import F, S
+from .distance import p_norm
 
 _ALONG = (S(F(5, 3), dim=-1), S(F(5, 3, 2), dim=1), S(F(), dim=0), S(F(0, 3), dim=1))
 
@@ -348,12 +349,5 @@ def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
 )
 def normalize(x, /, *, p=2.0, dim=1, eps=1e-12):
     """x / max(‖x‖ₚ, eps)  along an axis."""
-    if p == 2:
-        norm = sqrt(sum(square(x), dim=dim, keepdim=True))
-    elif p == 1:
-        norm = sum(abs_(x), dim=dim, keepdim=True)
-    elif p == math.inf:
-        norm = amax(abs_(x), dim=dim, keepdim=True)
-    else:
-        norm = sum(abs_(x) ** p, dim=dim, keepdim=True) ** (1 / p)
+    norm = p_norm(x, p=p, dim=dim, keepdim=True)
     return x / expand(maximum(norm, eps), shape=x.shape)

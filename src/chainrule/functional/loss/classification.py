@@ -1,16 +1,12 @@
-"""Losses. `reduction` is 'mean', 'sum' or 'none'; inputs and targets of different shapes are
-refused, never broadcast.
-"""
+"""Cross-entropies: how many nats a prediction wastes on the classes that are there."""
 
 from __future__ import annotations
 
-import math
-
-from ..backends import xp
-from ..base import dtypes
-from ..base.errors import DTypeError, RangeError
-from ..ops import abs as abs_
-from ..ops import (
+from ...backends import xp
+from ...base import dtypes
+from ...base.errors import DTypeError, RangeError
+from ...ops import abs as abs_
+from ...ops import (
     cast,
     exp,
     expand,
@@ -18,52 +14,19 @@ from ..ops import (
     log,
     log1p,
     maximum,
-    minimum,
     scatter,
-    square,
     sum,
     view,
     where,
     zeros_like,
 )
-from ..ops.explain import refuse
-from ..ops.kinds import elementwise, reduce
-from ..ops.promotion import spec_of
-from ..ops.record import composite
-from ..ops.samples import F, I, S
-from .normalize import _log_softmax, log_softmax
-
-
-def check_reduction(args, attrs):
-    """Normal form of a loss's attributes."""
-    if attrs["reduction"] not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction is 'mean', 'sum' or 'none', found {attrs['reduction']!r}")
-    return attrs
-
-
-def same_shapes(args, attrs):
-    """The check of losses that compare elementwise: PyTorch would broadcast (N,) against (N, 1)
-    and average N² differences.
-    """
-    if tuple(args[0].shape) != tuple(args[1].shape):
-        raise refuse(
-            "input and target must have the same shape", hint="squeeze or unsqueeze one of them"
-        )
-    return check_reduction(args, attrs)
-
-
-def reduce_loss(values, reduction):
-    """The mean, the sum, or the values themselves."""
-    if reduction == "none":
-        return values
-    total = sum(values)
-    return total if reduction == "sum" else total / count(values.shape)
-
-
-def count(shape):
-    """The number of elements, NaN for none: a mean of nothing is NaN."""
-    return math.prod(shape) or math.nan
-
+from ...ops.explain import refuse
+from ...ops.kinds import elementwise, reduce
+from ...ops.promotion import spec_of
+from ...ops.record import composite
+from ...ops.samples import F, I, S
+from ..normalize import _log_softmax, log_softmax
+from .reduction import check_reduction, reduce_loss, same_shapes
 
 # ------------------------------------------------------------------------------------------------------- of classes
 
@@ -292,78 +255,7 @@ def soft_cross_entropy(x, target, weight=None, /, *, reduction="mean", label_smo
     return reduce_loss(-sum(t * logp, dim=d), reduction)
 
 
-# --------------------------------------------------------------------------------------------------------- elementwise
-
-_PAIR = (
-    S(F(5, 3), F(5, 3), reduction="mean"),
-    S(F(7), F(7), reduction="sum"),
-    S(F(5, 3), F(5, 3), reduction="none"),
-)
-
-
-@composite(
-    reduce,
-    types="float",
-    normalize=same_shapes,
-    reference="torch.nn.functional.mse_loss",
-    samples=_PAIR,
-)
-def mse_loss(x, target, /, *, reduction="mean"):
-    """Squared error,  (x − target)²."""
-    return reduce_loss(square(x - target), reduction)
-
-
-@composite(
-    reduce,
-    types="float",
-    normalize=same_shapes,
-    reference="torch.nn.functional.l1_loss",
-    samples=_PAIR,
-)
-def l1_loss(x, target, /, *, reduction="mean"):
-    """Absolute error,  |x − target|."""
-    return reduce_loss(abs_(x - target), reduction)
-
-
-_BETA = tuple([S(*s.operands, **s.attributes, beta=0.7) for s in _PAIR])
-
-
-@composite(
-    reduce,
-    types="float",
-    normalize=same_shapes,
-    reference="torch.nn.functional.smooth_l1_loss",
-    samples=_BETA,
-)
-def smooth_l1_loss(x, target, /, *, reduction="mean", beta=1.0):
-    """d = |x − target|:  d² / (2 beta) where d < beta, else d − beta / 2.  Source: Girshick
-    2015.
-    """
-    d = abs_(x - target)
-    if beta == 0:
-        return reduce_loss(d, reduction)
-    near = minimum(d, beta)
-    return reduce_loss(square(near) * (0.5 / beta) + (d - near), reduction)
-
-
-_DELTA = tuple([S(*s.operands, **s.attributes, delta=0.7) for s in _PAIR])
-
-
-@composite(
-    reduce,
-    types="float",
-    normalize=same_shapes,
-    reference="torch.nn.functional.huber_loss",
-    samples=_DELTA,
-)
-def huber_loss(x, target, /, *, reduction="mean", delta=1.0):
-    """d = |x − target|:  d² / 2 where d < delta, else delta · (d − delta / 2).  Source: Huber
-    1964.
-    """
-    d = abs_(x - target)
-    near = minimum(d, delta)
-    return reduce_loss(0.5 * square(near) + delta * (d - near), reduction)
-
+# ------------------------------------------------------------------------------------------------------- of yes and no
 
 _UNIT = (S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), None, reduction="mean"),
          S(F(5, 3, low=0.1, high=0.9), F(5, 3, low=0, high=1), F(3, low=0.5, high=2), reduction="none"))  # fmt: skip
@@ -430,31 +322,3 @@ def binary_cross_entropy_with_logits(
         soft if pos_weight is None else (1 + (pos_weight - 1) * target) * soft
     )
     return reduce_loss(loss if weight is None else loss * weight, reduction)
-
-
-def _kl_law(args, attrs):
-    if attrs["reduction"] == "batchmean":
-        same_shapes(args, attrs | {"reduction": "sum"})
-        return attrs
-    return same_shapes(args, attrs)
-
-
-@composite(
-    reduce,
-    types="float",
-    normalize=_kl_law,
-    reference="torch.nn.functional.kl_div",
-    samples=(
-        S(F(5, 3), F(5, 3, low=0.1, high=1), reduction="sum", log_target=False),
-        S(F(5, 3), F(5, 3), reduction="batchmean", log_target=True),
-    ),
-)
-def kl_div(x, target, /, *, reduction="mean", log_target=False):
-    """Kullback–Leibler divergence  t · (ln t − x)  of log-probabilities x, in nats; 'batchmean'
-    divides the sum by the first size.
-    """
-    if log_target:
-        loss = exp(target) * (target - x)
-    else:
-        loss = where(target == 0, 0.0, target * log(where(target == 0, 1.0, target))) - target * x
-    return sum(loss) / x.shape[0] if reduction == "batchmean" else reduce_loss(loss, reduction)

@@ -1,0 +1,30 @@
+"""PyTorch's older way to say what becomes of the losses of the elements."""
+
+from __future__ import annotations
+
+import warnings
+
+__all__ = ["reduction_of"]
+
+
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction that the deprecated ``size_average`` and ``reduce`` stand for where one of them
+    is given: "none" if not ``reduce``, else "mean" or, if not ``size_average``, "sum".
+
+    Raises:
+        TypeError: one of them is neither a bool nor None: an argument stands in its place.
+    """
+    if size_average is None and reduce is None:
+        return reduction
+    for name, value in (("size_average", size_average), ("reduce", reduce)):
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(
+                f"{name} must be True, False or None, found {value!r}; it is deprecated and stands "
+                "before other arguments, which are better given by name"
+            )
+    mean = size_average is None or size_average
+    meant = "none" if reduce is False else "mean" if mean else "sum"
+    warnings.warn(
+        f"size_average and reduce are deprecated, write reduction={meant!r} instead", stacklevel=3
+    )
+    return meant

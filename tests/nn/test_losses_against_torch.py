@@ -1,0 +1,80 @@
+"""Losses and distances against PyTorch: the function and the module, values and gradients in float64, over all their arguments."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pytest
+from nn.loss_cases import CASES, TARGETS, f, i
+
+import chainrule as cr
+
+CALLS = [
+    pytest.param(function, module, operands, settings, id=f"{name}-{k}")
+    for name, (function, module, operands, several) in CASES.items()
+    for k, settings in enumerate(several)
+]
+
+
+def run(T, function, module, operands, settings):
+    """The value of the function, and of the module, and the gradients of its weighted sum."""
+    settings = {k: T.tensor(v) if isinstance(v, np.ndarray) else v for k, v in settings.items() if k != "reduction" or v}  # fmt: skip
+    made = [T.tensor(v) if isinstance(v, np.ndarray) else v for v in operands]
+    leaves = [x.requires_grad_() for x in made[: TARGETS.get(function, 1)] if not isinstance(x, float)]  # fmt: skip
+    if function == "ctc_loss":  # PyTorch's gradient is right behind a softmax alone
+        made[0] = made[0].log_softmax(-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        y = getattr(T.nn.functional, function)(*made, **settings)
+        again = y if module is None else getattr(T.nn, module)(**settings)(*made)
+    weights = np.random.default_rng(1).standard_normal(tuple(y.shape))
+    (y * T.tensor(weights)).sum().backward()
+    grads = [T.zeros_like(x) if x.grad is None else x.grad for x in leaves]
+    return [v.detach().numpy() for v in (y, again, *grads)]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("function", "module", "operands", "settings"), CALLS)
+def test_loss(torch, function, module, operands, settings):
+    theirs = run(torch, function, module, operands, settings)
+    ours = run(cr, function, module, operands, settings)
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+FUNCTIONS = sorted({function for function, *_ in CASES.values()})
+MODULES = sorted({module for _, module, *_ in CASES.values() if module} | {"LinearCrossEntropyLoss"})  # fmt: skip
+
+
+def parameters(f):
+    return [(p.name, p.kind, p.default) for p in inspect.signature(f).parameters.values()]
+
+
+@pytest.mark.torch
+def test_arguments_stand_where_pytorch_has_them(torch):
+    for name in FUNCTIONS:
+        if name not in ("cosine_similarity", "pairwise_distance", "pdist"):  # written in C++ there
+            f, g = (getattr(T.nn.functional, name) for T in (cr, torch))
+            assert parameters(f) == parameters(g), name
+    for name in MODULES:
+        f, g = (getattr(T.nn, name) for T in (cr, torch))
+        assert parameters(f) == parameters(g), name
+        assert parameters(f.forward) == parameters(g.forward), name
+
+
+@pytest.mark.torch
+def test_every_loss_of_pytorch_is_here(torch):
+    names = {n for n in dir(torch.nn) if n.endswith(("Loss", "Distance", "Similarity"))}
+    assert names <= {*MODULES, "AdaptiveLogSoftmaxWithLoss"}
+
+
+@pytest.mark.torch
+def test_linear_cross_entropy_as_a_module(torch):
+    for settings in ({}, {"bias": True, "out_features": (2,), "label_smoothing": 0.1}):
+        theirs = torch.nn.LinearCrossEntropyLoss(7, 3, **settings).double()
+        ours = cr.nn.LinearCrossEntropyLoss(7, 3, **settings).double()
+        ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+        x, t = f(5, 7), i(5, *settings.get("out_features", ()), high=3)
+        a, b = ours(cr.tensor(x), cr.tensor(t)), theirs(torch.tensor(x), torch.tensor(t))
+        np.testing.assert_allclose(a.item(), b.item(), rtol=1e-12)
