@@ -11,6 +11,8 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 `files`, `transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
 """
 
+import sys
+
 from . import autograd, backends, files, func, nn, optim, random, special, switches, testing, utils
 from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
@@ -46,6 +48,7 @@ __version__ = version
 
 nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
+optim.swa_utils = sys.modules[f"{__name__}.optim.swa_utils"] = utils.swa_utils
 files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 
 __all__ = [

@@ -3,7 +3,8 @@
 May import tensor and the rooms below; knows nothing of nn. Reading order: `sgd`, `adam`, `adamw`,
 `optimizer` (what they share), `hyper`, `hooks`; then the others: `nadam`, `radam`, `adamax`,
 `adagrad`, `adadelta`, `rmsprop`, `rprop`, `asgd`, `lion`; those that look at a parameter as a whole:
-`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; and `lr_scheduler`.
+`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; and `lr_scheduler`, `averaging`.
+`optim.swa_utils`, which needs modules, is put here from above.
 """
 
 from . import lr_scheduler
@@ -14,6 +15,7 @@ from .adam import Adam
 from .adamax import Adamax
 from .adamw import AdamW
 from .asgd import ASGD
+from .averaging import EMA
 from .lamb import LAMB
 from .lbfgs import LBFGS
 from .lion import Lion
@@ -27,6 +29,6 @@ from .sgd import SGD
 from .sparse_adam import SparseAdam
 
 __all__ = [
-    "ASGD", "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
+    "ASGD", "EMA", "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
     "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam", "lr_scheduler",
 ]  # fmt: skip
