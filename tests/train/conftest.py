@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import Augmented, DataLoader, RandomShift, TensorDataset
-from chainrule.train import Trainer
+from chainrule.train import MovingAverage, Trainer
 
 SAMPLES, BATCH = 53, 7  # 8 batches, the last of 4
 
@@ -28,7 +28,7 @@ class Net(cr.nn.Module):
 
 
 def make_trainer(
-    seed=3, epochs=3, scheduled=True, subscribers=(), labels=None, compile=True, spoiled=None
+    seed=3, epochs=3, scheduled=True, labels=None, spoiled=None, model=Net, averaged=None, **options
 ):
     """A trainer of noisy images that show a bright row (0), a bright column (1), or both (2)."""
     rng = np.random.default_rng(0)
@@ -40,7 +40,7 @@ def make_trainer(
         images[spoiled] = np.nan
     data = TensorDataset(images, true if labels is None else labels)
     cr.manual_seed(seed)
-    model = Net()
+    model = model()
     optimizer = cr.optim.AdamW(model.parameters(), lr=0.05, weight_decay=0.01)
     scheduler = cr.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 / (1 + step))
     return Trainer(
@@ -55,12 +55,12 @@ def make_trainer(
         DataLoader(data, 11),
         epochs=epochs,
         scheduler=scheduler if scheduled else None,
-        compile=compile,
-        subscribers=subscribers,
+        average=None if averaged is None else MovingAverage(model, averaged),
+        **options,
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def trainer():
     """Makes trainers; all arguments have defaults."""
     return make_trainer

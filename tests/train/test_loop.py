@@ -15,6 +15,7 @@ import chainrule as cr
 from chainrule.base.errors import FormatError, ShapeError, StateDictError
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.train import (
+    Classification,
     EpochFinished,
     NonFiniteLossError,
     ProgramReady,
@@ -42,8 +43,8 @@ def weights(trainer):
 def test_it_learns(trainer):
     t = trainer(epochs=20, scheduled=False)
     assert t.fit() is True
-    assert t.history[0].validation_loss > 0.7
-    assert t.history[-1].validation_accuracy > 0.9
+    assert t.history[0].validation["loss"] > 0.7
+    assert t.history[-1].validation["accuracy"] > 0.9
     assert t.epoch == 20
     assert t.step == 160
 
@@ -70,9 +71,9 @@ def test_the_report_of_an_epoch_is_the_mean_over_its_samples(trainer):
     )
     t.fit()
     sizes = [7] * 7 + [4]
-    assert t.history[0].train_loss == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
-    assert (t.history[0].train_accuracy * 53) == pytest.approx(
-        round(t.history[0].train_accuracy * 53)
+    assert t.history[0].train["loss"] == pytest.approx(np.average(losses, weights=sizes), rel=1e-12)
+    assert (t.history[0].train["accuracy"] * 53) == pytest.approx(
+        round(t.history[0].train["accuracy"] * 53)
     )
 
 
@@ -85,7 +86,7 @@ def test_events_come_in_order(trainer):
         TrainingStarted, ProgramReady, *[StepFinished] * 8, EpochFinished, *[StepFinished] * 8, EpochFinished,
         TrainingFinished,
     ]  # fmt: skip
-    assert events[0] == TrainingStarted(epoch=0, step=0, epochs=2, steps_per_epoch=8)
+    assert events[0] == TrainingStarted(0, 0, epochs=2, steps_per_epoch=8, headline="accuracy")
     assert [e.step for e in events if isinstance(e, StepFinished)] == list(range(1, 17))
     assert [e.epoch for e in events if isinstance(e, StepFinished)] == [1] * 8 + [2] * 8
     assert [e.learning_rate for e in events if isinstance(e, StepFinished)] == [
@@ -204,16 +205,17 @@ def test_a_state_of_something_else_is_refused(trainer):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_stops_before_the_update(trainer, value):
-    t = trainer(compile=False)  # the loss function counts steps
-    plain, before = t.loss_fn, []
+    before = []
 
-    def loss_fn(logits, labels):
-        if t.step == 10:
-            before.append(weights(t))
-            return plain(logits, labels) * value
-        return plain(logits, labels)
+    class Spoiled(Classification):
+        def loss(self, model, batch):
+            loss, logits = super().loss(model, batch)
+            if t.step == 10:
+                before.append(weights(t))
+                loss = loss * value
+            return loss, logits
 
-    t.loss_fn = loss_fn
+    t = trainer(compile=False, task=Spoiled())  # a compiled task could not look at the step
     with pytest.raises(
         NonFiniteLossError,
         match=rf"the loss of step 11 \(epoch 2 of 3\) is {value}.*learning rate is 0.00455",
@@ -243,11 +245,12 @@ def test_a_compiled_step_whose_loss_is_not_finite_leaves_the_weights(trainer):
 
 
 def test_a_validation_loss_that_is_not_finite_stops_too(trainer):
-    t = trainer()
-    plain = t.loss_fn
-    t.loss_fn = lambda logits, labels: (
-        plain(logits, labels) * (1.0 if t.model.training else math.nan)
-    )
+    class SpoiledInValidation(Classification):
+        def loss(self, model, batch):
+            loss, logits = super().loss(model, batch)
+            return loss * (1.0 if model.training else math.nan), logits
+
+    t = trainer(task=SpoiledInValidation())
     with pytest.raises(NonFiniteLossError, match=r"the validation loss after step 8 .* is nan"):
         t.fit()
 
@@ -259,34 +262,55 @@ def test_evaluate_puts_the_mode_back_and_leaves_no_gradients(trainer):
     t = trainer()
     for mode in (True, False):
         t.model.train(mode)
-        result = evaluate(t.model, t.validation_loader)
+        result = evaluate(t.model, t.validation_loader, keep=True)
         assert t.model.training is mode
         assert t.model.norm.training is mode
     assert all(p.grad is None for p in t.model.parameters())
-    assert result.predictions.shape == result.labels.shape == result.confidence.shape == (53,)
-    assert result.accuracy == (result.predictions == result.labels).mean()
+    assert result.predictions.shape == result.targets.shape == result.confidence.shape == (53,)
+    assert result.metrics["accuracy"] == (result.predictions == result.targets).mean()
     assert ((result.confidence > 1 / 3) & (result.confidence <= 1)).all()
+
+
+def test_evaluate_puts_the_mode_back_after_an_error(trainer):
+    t = trainer()
+    t.model.train()
+    with pytest.raises(ShapeError):
+        evaluate(t.model, DataLoader(TensorDataset(np.zeros((3, 7)), np.zeros(3, int)), 3))
+    assert t.model.training
 
 
 def test_evaluate_does_not_depend_on_the_batch_size(trainer):
     t = trainer()
     data = t.validation_loader.dataset
-    a, b = evaluate(t.model, DataLoader(data, 2)), evaluate(t.model, DataLoader(data, 53))
-    assert a.loss == pytest.approx(b.loss, rel=1e-5)
+    a, b = [evaluate(t.model, DataLoader(data, n), keep=True) for n in (2, 53)]
+    assert a.metrics["loss"] == pytest.approx(b.metrics["loss"], rel=1e-5)
     assert (a.predictions == b.predictions).all()
 
 
-def test_evaluate_knows_a_perfect_answer():
-    class Echo(cr.nn.Module):
-        def forward(self, x):
-            return x
+def test_what_was_not_kept_cannot_be_had(trainer):
+    t = trainer()
+    with pytest.raises(ShapeError, match=r"kept no answers: evaluate\(…, keep=True\)"):
+        evaluate(t.model, t.validation_loader).predictions  # noqa: B018
 
+
+class Echo(cr.nn.Module):
+    def forward(self, x):
+        return x
+
+
+def test_evaluate_knows_a_perfect_answer():
     labels = np.array([2, 0, 1, 1])
     logits = np.eye(3, dtype=np.float32)[labels] * 50
-    result = evaluate(Echo(), DataLoader(TensorDataset(logits, labels), 3))
-    assert result.accuracy == 1
-    assert result.loss < 1e-6
+    result = evaluate(Echo(), DataLoader(TensorDataset(logits, labels), 3), keep=True)
+    assert result.metrics["accuracy"] == 1
+    assert result.metrics["loss"] < 1e-6
     assert result.confidence.tolist() == pytest.approx([1] * 4)
+
+
+def test_there_is_no_mean_of_nothing():
+    ignored = TensorDataset(np.zeros((5, 3), np.float32), np.full(5, -100))
+    with pytest.raises(ShapeError, match="no samples in it, expected at least one"):
+        evaluate(Echo(), DataLoader(ignored, 2))
 
 
 # ---- Ctrl-C

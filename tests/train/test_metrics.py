@@ -1,15 +1,28 @@
-"""Accuracy, confusions, peak memory."""
+"""The metrics: right, refused when wrong, and the same however the samples are cut into batches."""
 
-import json
+import itertools
+import math
 
 import numpy as np
 import pytest
 
-from chainrule.base.errors import DTypeError, FormatError, ShapeError
-from chainrule.train.events import EpochFinished, StepFinished
-from chainrule.train.log import MetricsLog
+from chainrule.base.errors import DTypeError, FormatError, ShapeError, StateDictError
+from chainrule.train import load_checkpoint, save_checkpoint
 from chainrule.train.memory import peak_memory_mb
-from chainrule.train.metrics import accuracy, class_accuracy, confusion_matrix
+from chainrule.train.metrics import (
+    R2,
+    Accuracy,
+    Confusion,
+    MeanAbsoluteError,
+    Perplexity,
+    PrecisionRecallF1,
+    RecallAtK,
+    RootMeanSquaredError,
+    TopKAccuracy,
+    accuracy,
+    class_accuracy,
+    confusion_matrix,
+)
 
 
 def test_accuracy_is_exact():
@@ -82,19 +95,173 @@ def test_peak_memory_grows_by_what_is_held():
     assert after - before > 100 or after > 240
 
 
-def report(epoch):
-    return EpochFinished(epoch, 7 * epoch, 0.1, 1 / 3, 0.5, 0.25, 0.75, 0.01, None)
+# ---- classes: exact over batches
+
+BATCHES = [(0, 211), (0, 1, 211), (0, 7, 7, 60, 210, 211)]  # one of them empty
 
 
-def test_the_log_has_a_line_per_epoch_and_starts_with_those_before(tmp_path):
-    path = tmp_path / "metrics.jsonl"
-    path.write_text("of an older attempt\n")
-    log = MetricsLog(path, [report(1)])
-    log(StepFinished(8, 2, 0.5, 0.1))
-    log(report(2))
-    log.test(0.125, 0.875)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["event"] for line in lines] == ["epoch", "epoch", "test"]
-    assert lines[1]["train_loss"] == 1 / 3
-    assert lines[1]["peak_memory_mb"] is None
-    assert lines[2] == {"event": "test", "loss": 0.125, "accuracy": 0.875}
+def fed(metric, answers, targets, cuts):
+    for a, b in itertools.pairwise(cuts):
+        metric.update(answers[a:b], targets[a:b])
+    return metric.compute()
+
+
+def scores_and_labels(classes=5, count=211):
+    rng = np.random.default_rng(1)
+    scores = rng.integers(0, 4, (count, classes)).astype(float)  # many ties
+    return scores, rng.integers(0, classes - 1, count)  # the last class has no samples
+
+
+def same(a, b):
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    return bool(np.all(np.asarray(a) == np.asarray(b)))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        Accuracy,
+        lambda: TopKAccuracy(1),
+        lambda: TopKAccuracy(3),
+        lambda: Confusion(5),
+        lambda: PrecisionRecallF1(5),
+        lambda: PrecisionRecallF1(5, "micro"),
+        lambda: PrecisionRecallF1(5, "weighted"),
+        lambda: PrecisionRecallF1(5, None),
+        lambda: RecallAtK(2),
+    ],
+)
+def test_counts_are_exact_however_the_samples_are_cut(make):
+    scores, labels = scores_and_labels()
+    whole, *others = [fed(make(), scores, labels, cuts) for cuts in BATCHES]
+    assert all(same(other, whole) for other in others)
+
+
+@pytest.mark.parametrize("make", [MeanAbsoluteError, RootMeanSquaredError, R2])
+@pytest.mark.parametrize("offset", [0.0, 1e6])  # squares of large numbers must not cancel
+def test_errors_are_the_same_however_the_samples_are_cut(make, offset):
+    rng = np.random.default_rng(2)
+    targets = rng.normal(size=211) + offset
+    answers = targets + rng.normal(size=211) / 2
+    whole, *others = [fed(make(), answers, targets, cuts) for cuts in BATCHES]
+    assert others == pytest.approx([whole] * 2, rel=1e-10)
+
+
+def test_top_1_is_accuracy_even_among_ties():
+    scores, labels = scores_and_labels()
+    top1, plain = TopKAccuracy(1), Accuracy()
+    for metric in (top1, plain):
+        metric.update(scores, labels)
+    assert top1.compute() == plain.compute() == (scores.argmax(axis=1) == labels).mean()
+
+
+def test_top_k_grows_to_1():
+    scores, labels = scores_and_labels()
+    shares = [fed(TopKAccuracy(k), scores, labels, BATCHES[0]) for k in range(1, 6)]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+
+
+def test_nan_is_the_worst_score():
+    metric = TopKAccuracy(2)
+    metric.update(np.array([[np.nan, 0.0, 1.0]]), np.array([0]))
+    assert metric.compute() == 0
+
+
+def test_precision_recall_and_f1_by_hand():
+    # class 0: 2 of 3 right, answered 3 times; class 1: 1 of 2, answered twice; class 2: never seen
+    metric = PrecisionRecallF1(3, None)
+    metric.update(np.array([0, 0, 1, 1, 0]), np.array([0, 0, 0, 1, 1]))
+    found = metric.compute()
+    assert found["precision"].tolist() == [2 / 3, 1 / 2, 0]
+    assert found["recall"].tolist() == [2 / 3, 1 / 2, 0]
+    assert found["f1"].tolist() == [4 / 6, 2 / 4, 0]
+    macro, micro, weighted = (PrecisionRecallF1(3, a) for a in ("macro", "micro", "weighted"))
+    for average in (macro, micro, weighted):
+        average.load_state_dict(metric.state_dict())
+    assert macro.compute()["f1"] == pytest.approx((4 / 6 + 2 / 4) / 3)
+    assert micro.compute() == {"precision": 0.6, "recall": 0.6, "f1": 0.6}
+    assert weighted.compute()["recall"] == pytest.approx(0.6)
+
+
+def test_what_is_divided_by_zero_is_what_was_asked_for():
+    metric = PrecisionRecallF1(3, None, zero_division=1.0)
+    metric.update(np.array([0]), np.array([0]))
+    assert metric.compute()["precision"].tolist() == [1, 1, 1]
+
+
+def test_r2_by_its_formula():
+    rng = np.random.default_rng(3)
+    targets, answers = rng.normal(size=(101, 2)), rng.normal(size=(101, 2))
+    errors = ((answers - targets) ** 2).sum(axis=0)
+    expected = 1 - errors / ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
+    assert fed(R2(), answers, targets, (0, 13, 101)) == pytest.approx(expected.mean())
+    assert fed(R2(), np.full(5, 2.0), np.full(5, 2.0), (0, 5)) == 1
+    assert fed(R2(), np.full(5, 3.0), np.full(5, 2.0), (0, 5)) == 0
+
+
+def test_perplexity_of_a_uniform_guess_is_the_number_of_tokens():
+    metric = Perplexity()
+    metric.update(7 * math.log(27), 7)
+    metric.update(3 * math.log(27), 3)
+    assert metric.compute() == pytest.approx(27)
+    metric.update(1e9, 1)
+    assert metric.compute() == math.inf
+
+
+def test_accuracy_takes_places_with_classes():
+    rng = np.random.default_rng(4)
+    scores, labels = rng.normal(size=(3, 5, 2, 7)), rng.integers(0, 5, (3, 2, 7))
+    metric = Accuracy()
+    metric.update(scores, labels)
+    assert metric.compute() == (scores.argmax(axis=1) == labels).mean()
+
+
+@pytest.mark.parametrize(
+    ("metric", "answers", "targets", "message"),
+    [
+        (Accuracy(), np.zeros(3), np.zeros((3, 1)), "two arrays of the same shape"),
+        (TopKAccuracy(2), np.zeros((3, 4)), np.zeros(5, int), r"scores \(N, C\) and labels \(N,\)"),
+        (MeanAbsoluteError(), np.zeros(3), np.zeros((3, 1)), "MeanAbsoluteError.update"),
+        (RootMeanSquaredError(), np.zeros(3), np.zeros(4), "RootMeanSquaredError.update"),
+        (R2(), np.zeros((2, 3, 5)), np.zeros((2, 3, 5)), r"takes \(N,\) or \(N, D\)"),
+        (RecallAtK(1), np.zeros(3), np.zeros(3, int), r"similarities \(N, M\), found \(3,\)"),
+    ],
+)  # fmt: skip
+def test_metrics_broadcast_nothing(metric, answers, targets, message):
+    with pytest.raises(ShapeError, match=message):
+        metric.update(answers, targets)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [Accuracy(), TopKAccuracy(2), PrecisionRecallF1(3), MeanAbsoluteError(), RootMeanSquaredError(),
+     R2(), Perplexity(), RecallAtK(1)],
+)  # fmt: skip
+def test_there_is_no_mean_of_no_samples(metric):
+    with pytest.raises(ValueError, match=r"compute\(\): no samples were counted yet"):
+        metric.compute()
+
+
+def test_arguments_out_of_range():
+    for make in (TopKAccuracy, RecallAtK):
+        with pytest.raises(ValueError, match="k must be an integer of at least 1, found 0"):
+            make(0)
+    with pytest.raises(ValueError, match="expected one of .*, found 'mean'"):
+        PrecisionRecallF1(3, "mean")
+    with pytest.raises(StateDictError, match="the state of Accuracy: expected"):
+        Accuracy().load_state_dict({"right": 1})
+
+
+def test_a_metric_goes_on_from_its_state(tmp_path):
+    rng = np.random.default_rng(5)
+    answers, targets = rng.normal(size=(2, 31, 3)), rng.normal(size=(2, 31, 3))
+    first = R2()
+    first.update(answers[0], targets[0])
+    save_checkpoint(tmp_path / "c.json", first.state_dict())
+    second = R2()
+    second.load_state_dict(load_checkpoint(tmp_path / "c.json"))
+    for metric in (first, second):
+        metric.update(answers[1], targets[1])
+    assert first.compute() == second.compute()

@@ -2,6 +2,8 @@
 matplotlib's settings.
 """
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,22 @@ from chainrule.train.events import EpochFinished
 
 def reports(n):
     return [
-        EpochFinished(k, 7 * k, 0.1, 2.0 / k, 1 - 0.5 / k, 1.5 / k, 1 - 0.4 / k, 0.1, 100.0)
+        EpochFinished(
+            k,
+            7 * k,
+            0.1,
+            {"loss": 2.0 / k, "accuracy": 1 - 0.5 / k},
+            {"loss": 1.5 / k, "accuracy": 1 - 0.4 / k},
+            0,
+            0.1,
+            100.0,
+        )
         for k in range(1, n + 1)
     ]
+
+
+def curves(epochs, headline="accuracy"):
+    return pictures.curves_picture(reports(epochs), headline, {"loss": 0.1, "accuracy": 0.985})
 
 
 def pixels(png):
@@ -32,13 +47,23 @@ def has_colour(image, colour):
 
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_curves(epochs):
-    image = pixels(pictures.curves_picture(reports(epochs), 0.985))
+    image = pixels(curves(epochs))
     assert has_colour(image, pictures.BLUE)
     assert has_colour(image, pictures.ORANGE)
 
 
+def test_where_the_loss_says_most_it_alone_is_drawn():
+    assert pixels(curves(5, "loss")).shape[1] < pixels(curves(5)).shape[1]
+
+
+def test_losses_below_zero_are_drawn_too():
+    negative = [dataclasses.replace(r, train={"loss": -1.0}) for r in reports(3)]
+    image = pixels(pictures.curves_picture(negative, "loss", {"loss": 0.1}))
+    assert has_colour(image, pictures.BLUE)
+
+
 def test_pictures_are_the_same_bytes_again():
-    assert pictures.curves_picture(reports(5), 0.9) == pictures.curves_picture(reports(5), 0.9)
+    assert curves(5) == curves(5)
 
 
 def test_confusion_shows_mistakes_in_orange_only_if_there_are_some():
@@ -65,7 +90,7 @@ def test_mistakes(count):
 
 def test_bad_arguments():
     with pytest.raises(ShapeError, match="needs the report of at least one epoch, found none"):
-        pictures.curves_picture([], 0.5)
+        pictures.curves_picture([], "loss", {"loss": 0.5})
     with pytest.raises(
         ShapeError, match=r"expected counts of shape \(3, 3\) for 3 classes, found \(2, 3\)"
     ):
@@ -81,6 +106,6 @@ def test_the_users_settings_stay_as_they_were():
     import matplotlib
 
     before, backend = dict(matplotlib.rcParams), matplotlib.get_backend(auto_select=False)
-    pictures.curves_picture(reports(2), 0.5)
+    curves(2)
     assert dict(matplotlib.rcParams) == before
     assert matplotlib.get_backend(auto_select=False) == backend

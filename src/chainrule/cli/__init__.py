@@ -1,12 +1,12 @@
-"""The command line: `chainrule train`, `chainrule check`, `chainrule run`. Each command is one file; this one
-parses and turns errors into exit codes.
+"""The command line: `chainrule train`, `eval`, `predict`, `runs`, `check` and `run`. Each command
+is one file; this one parses and turns errors into exit codes.
 
     0    done
     1    something went wrong: one line on stderr says what
     2    the command cannot be understood: an unknown recipe, key or option, a bad value
     130  interrupted by Ctrl-C (training has saved a checkpoint, unless it was pressed twice)
 
-Reading order: this file, `train`, `progress`, `check`, `run`.
+Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`, `check`, `run`.
 """
 
 from __future__ import annotations
@@ -58,16 +58,19 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import check, run, train
+    from . import check, evaluate, predict, run, runs, train
 
     parser = _Parser(
         prog="chainrule", description="A deep-learning framework that can be read to the bottom."
     )
     parser.add_argument("--version", action="version", version=f"chainrule {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for command in (train, check, run):
+    named = {
+        "train": train, "eval": evaluate, "predict": predict, "runs": runs, "check": check,
+        "run": run,
+    }  # fmt: skip
+    for name, command in named.items():
         about = (command.__doc__ or "").splitlines()[0]
-        name = command.__name__.rpartition(".")[2]
         sub = commands.add_parser(
             name, help=about, description=about, formatter_class=argparse.RawTextHelpFormatter
         )

@@ -17,8 +17,10 @@ from ..train.events import (
     ProgramReady,
     StepFinished,
     Subscriber,
+    TrainingFinished,
     TrainingStarted,
 )
+from ..train.metrics import shown
 
 __all__ = ["show"]
 
@@ -41,19 +43,24 @@ class _Lines:
     """Prints about ten of the epochs, the first and the last among them."""
 
     def __init__(self) -> None:
-        self.epochs = 0
+        self.epochs, self.headline = 0, "loss"
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, TrainingStarted):
-            self.epochs = event.epochs
+            self.epochs, self.headline = event.epochs, event.headline
         if isinstance(event, ProgramReady):
             print(_said(event), flush=True)
         if isinstance(event, EpochFinished) and self._shown(event.epoch):
+            validation = shown(self.headline, event.validation[self.headline])
+            clipped = f"   {event.clipped} steps clipped" if event.clipped else ""
             print(
-                f"epoch {event.epoch:>{len(str(self.epochs))}}/{self.epochs}   loss {event.train_loss:.4f}   "
-                f"validation {100 * event.validation_accuracy:.1f} %   {event.seconds:.2f} s",
+                f"epoch {event.epoch:>{len(str(self.epochs))}}/{self.epochs}   "
+                f"loss {event.train['loss']:.4f}   validation {validation}   "
+                f"{event.seconds:.2f} s{clipped}",
                 flush=True,
             )
+        if isinstance(event, TrainingFinished) and event.early:
+            print(f"ended after epoch {event.epochs}: {event.early}", flush=True)
 
     def _shown(self, epoch: int) -> bool:
         return epoch in (1, self.epochs) or epoch % max(1, self.epochs // 10) == 0
@@ -78,10 +85,13 @@ def _bar() -> Iterator[Subscriber]:
         console=Console(stderr=True),
     )
     task = progress.add_task("train", total=None, epoch=0, epochs=0, loss="–", validation="–")
+    headline = "loss"
 
     def on_event(event: Event) -> None:
+        nonlocal headline
         match event:
             case TrainingStarted():
+                headline = event.headline
                 total = event.epochs * event.steps_per_epoch
                 progress.update(
                     task, total=total, completed=event.step, epoch=event.epoch, epochs=event.epochs
@@ -93,7 +103,9 @@ def _bar() -> Iterator[Subscriber]:
                     task, completed=event.step, epoch=event.epoch, loss=f"{event.loss:.3f}"
                 )
             case EpochFinished():
-                progress.update(task, validation=f"{100 * event.validation_accuracy:.1f} %")
+                progress.update(task, validation=shown(headline, event.validation[headline]))
+            case TrainingFinished(early=str(reason)):
+                progress.console.print(f"ended after epoch {event.epochs}: {reason}")
 
     with progress:
         yield on_event

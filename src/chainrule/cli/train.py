@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..train.metrics import shown
 from ..train.recipes import RECIPES, ConfigError, find, options, override, spell
 
-__all__ = ["add_arguments", "run"]
+if TYPE_CHECKING:
+    from ..train.run import RunResult
+
+__all__ = ["add_arguments", "add_data_dir", "run"]
 
 INTERRUPTED = 130  # as a shell reports a process that SIGINT ended: 128 + 2
 
@@ -36,8 +40,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", type=Path, metavar="DIR", help="go on with the interrupted run in this folder"
     )
+    add_data_dir(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.epilog = "\n\n".join(_describe(name) for name in RECIPES)
+
+
+def add_data_dir(parser: argparse.ArgumentParser) -> None:
+    """The option `--data-dir`, which several commands have."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="the folder of the data sets (default: the environment's CHAINRULE_DATA)",
+    )
 
 
 def _describe(name: str) -> str:
@@ -60,13 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
                 "with it"
             )
         with show(quiet=arguments.json) as progress:
-            result = runs.resume(arguments.resume, [progress])
+            result = runs.resume(arguments.resume, [progress], arguments.data_dir)
     else:
         if arguments.recipe is None:
             raise ConfigError(f"train needs a RECIPE; known are {', '.join(RECIPES)}")
         recipe = find(arguments.recipe)
         seed = [] if arguments.seed is None else [f"seed={arguments.seed}"]
-        config = override(recipe.config, [*arguments.settings, *seed])
+        folder = [] if arguments.data_dir is None else [f"data_dir={arguments.data_dir}"]
+        config = override(recipe.config, [*arguments.settings, *seed, *folder])
         if arguments.out is not None:
             _check_free(arguments.out)
         if not arguments.json:
@@ -82,16 +97,9 @@ def run(arguments: argparse.Namespace) -> int:
             result = runs.train(recipe, config, make_folder, [progress])
 
     if arguments.json:
-        print(json.dumps(asdict(result)))
-    elif result.test_accuracy is not None:
-        memory = (
-            "" if result.peak_memory_mb is None else f", peak memory {result.peak_memory_mb:.0f} MB"
-        )
-        print(
-            f"{result.test_mistakes} test samples misread; trained in {result.seconds:.1f} s{memory}"
-        )
-        print(f"model card, pictures, checkpoint and metrics are in {result.run}")
-        print(f"test accuracy {100 * result.test_accuracy:.1f} %")
+        print(json.dumps(result.flat()))
+    elif result.finished:
+        _print_result(result)
     if not result.finished:
         print(
             f"chainrule: interrupted after step {result.steps}; go on with: chainrule train --resume {result.run}",
@@ -99,6 +107,22 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     return 0
+
+
+def _print_result(result: RunResult) -> None:
+    """What came of a finished run; the headline metric is the last line."""
+    memory = (
+        "" if result.peak_memory_mb is None else f", peak memory {result.peak_memory_mb:.0f} MB"
+    )
+    mistakes = result.facts.get("mistakes")
+    misread = "" if mistakes is None else f"{mistakes} test samples misread; "
+    print(f"{misread}trained in {result.seconds:.1f} s{memory}")
+    print(f"model card, pictures, checkpoint and metrics are in {result.run}")
+    compared = [f"{name} {shown(name, value)}" for name, value in result.baseline.items()]
+    print(f"without learning: {', '.join(compared)}")
+    value = result.test[result.headline]
+    assert value is not None
+    print(f"test {result.headline} {shown(result.headline, value)}")
 
 
 def _check_free(folder: Path) -> None:

@@ -1,12 +1,15 @@
 """Training: the loop, what it tells, what it saves, and the recipes. May import everything below,
 and is imported by `cli` alone.
 
-Reading order: `events`, `loop`, `metrics`, `log`, `memory`, `files`, `checkpoint`, `interrupt`,
-`recipes`, `pictures`, `card`, `run`. safetensors and matplotlib are imported when the first
-checkpoint is saved and the first picture drawn.
+Reading order: `events`, `metrics`, `tasks`, `evaluation`, `loop`; what listens to it: `goal`,
+`files`, `log`, `tensorboard`, `checkpoint`, `keeper`; beside it: `average`, `rate_finder`,
+`memory`, `interrupt`; a whole run: `recipes`, `pictures`, `card`, `run`, `runs`. safetensors and
+matplotlib are imported when the first checkpoint is saved and the first picture drawn.
 """
 
+from .average import MovingAverage
 from .checkpoint import load_checkpoint, save_checkpoint
+from .evaluation import Evaluation, evaluate
 from .events import (
     EpochFinished,
     ProgramReady,
@@ -16,19 +19,60 @@ from .events import (
     TrainingStarted,
 )
 from .files import SaveError
-from .loop import Evaluation, NonFiniteLossError, Trainer, evaluate
-from .metrics import accuracy, class_accuracy, confusion_matrix
+from .goal import EarlyStopping, Goal
+from .keeper import Checkpoints, newest_checkpoint
+from .log import MetricsLog
+from .loop import NonFiniteLossError, Trainer
+from .metrics import (
+    R2,
+    Accuracy,
+    Confusion,
+    MeanAbsoluteError,
+    Metric,
+    Perplexity,
+    PrecisionRecallF1,
+    RecallAtK,
+    RootMeanSquaredError,
+    TopKAccuracy,
+    accuracy,
+    class_accuracy,
+    confusion_matrix,
+)
+from .rate_finder import RateCurve, find_learning_rate
 from .recipes import RECIPES, ConfigError
+from .tasks import Classification, LanguageModel, Regression, Task
+from .tensorboard import TensorBoard
 
 __all__ = [
+    "R2",
     "RECIPES",
+    "Accuracy",
+    "Checkpoints",
+    "Classification",
     "ConfigError",
+    "Confusion",
+    "EarlyStopping",
     "EpochFinished",
     "Evaluation",
+    "Goal",
+    "LanguageModel",
+    "MeanAbsoluteError",
+    "Metric",
+    "MetricsLog",
+    "MovingAverage",
     "NonFiniteLossError",
+    "Perplexity",
+    "PrecisionRecallF1",
     "ProgramReady",
+    "RateCurve",
+    "RecallAtK",
+    "Regression",
+    "RootMeanSquaredError",
     "SaveError",
     "StepFinished",
+    "Task",
+    "TensorBoard",
+    "TopKAccuracy",
     "Trainer",
     "TrainingFinished",
     "TrainingInterrupted",
@@ -37,6 +81,8 @@ __all__ = [
     "class_accuracy",
     "confusion_matrix",
     "evaluate",
+    "find_learning_rate",
     "load_checkpoint",
+    "newest_checkpoint",
     "save_checkpoint",
 ]

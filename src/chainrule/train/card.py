@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from .evaluation import Evaluation
 from .events import EpochFinished
-from .loop import Evaluation
-from .metrics import class_accuracy
+from .goal import Goal
+from .loop import Trainer
+from .metrics import shown
 from .recipes import Experiment, Recipe, options, spell
+from .tables import table
 
 __all__ = ["model_card"]
 
@@ -23,30 +24,28 @@ def model_card(
     recipe: Recipe,
     config: Any,
     experiment: Experiment,
-    history: Sequence[EpochFinished],
+    trainer: Trainer,
     test: Evaluation,
-    confusion: np.ndarray,
     versions: dict[str, str],
 ) -> str:
     """The card's Markdown.
 
     Args:
         recipe, config, experiment: what was run.
-        history: the report of every epoch.
+        trainer: when it has finished.
         test: the answers to the test set.
-        confusion: counts (C, C), row the label, column the prediction.
         versions: of the programs that ran.
     """
+    headline = experiment.task.headline
+    reached = shown(headline, test.metrics[headline])
     sections = [
         f"# Model card: {recipe.name}",
         f"{recipe.about[0].upper()}{recipe.about[1:]}, trained with chainrule {versions['chainrule']}. "
-        f"It reads **{_percent(test.accuracy)}** of the test set right.",
+        f"On the test set its {headline} is **{reached}**.",
         "## Results",
-        _results(experiment, history[-1], test),
+        _results(experiment, trainer, test),
         "![curves](curves.png)",
-        "## Accuracy of each class, on the test set",
-        _classes(experiment.classes, confusion),
-        "![confusion matrix](confusion.png)\n\n![misread samples](mistakes.png)",
+        experiment.kind.card(test),
         "## Data",
         _data(experiment),
         "## Limits",
@@ -55,7 +54,7 @@ def model_card(
         f"```\n{experiment.model}\n```",
         _parameters(experiment),
         "## Hyper-parameters",
-        _table(
+        table(
             ("key", "value", "what it is"),
             [(f"`{key}`", _shown(value), about) for key, value, about in options(config)],
         ),
@@ -65,54 +64,35 @@ def model_card(
     return "\n\n".join(sections) + "\n"
 
 
-def _results(experiment: Experiment, last: EpochFinished, test: Evaluation) -> str:
+def _results(experiment: Experiment, trainer: Trainer, test: Evaluation) -> str:
+    """A row for each split, a column for each metric."""
+    last = trainer.history[-1]
     done = f"after {last.epoch} epochs, {last.step} steps"
-    rows = [
-        (
-            "training (augmented)",
-            _percent(last.train_accuracy),
-            f"{last.train_loss:.4f}",
-            done,
-        ),
-        (
-            "validation",
-            _percent(last.validation_accuracy),
-            f"{last.validation_loss:.4f}",
-            "used for every decision",
-        ),
-        (
-            "**test**",
-            f"**{_percent(test.accuracy)}**",
-            f"{test.loss:.4f}",
-            "read once, after training",
-        ),
-        (
-            "test, always the commonest class",
-            _percent(experiment.baseline),
-            "",
-            "what no learning gives",
-        ),
+    rows: list[tuple[str, dict[str, float], str]] = [
+        ("training (as trained on)", last.train, trainer.early or done),
+        ("validation", last.validation, "used for every decision"),
     ]
-    return _table(("on", "accuracy", "loss (nats)", ""), rows)
+    if experiment.goal is not None:
+        best = _best(experiment.goal, trainer.history)
+        rows.append((f"validation, epoch {best.epoch}", best.validation, "the best, which is kept"))
+    rows.append(("**test**", test.metrics, "read once, after training"))
+    baseline = experiment.baseline
+    rows.append((f"test, {baseline.about}", baseline.metrics, "what no learning gives"))
+    names = list(test.metrics)
+    cells = [
+        (on, *[shown(name, m[name]) if name in m else "" for name in names], note)
+        for on, m, note in rows
+    ]
+    return table(("on", *names, ""), cells)
 
 
-def _classes(classes: Sequence[str], confusion: np.ndarray) -> str:
-    rows: list[tuple[str, ...]] = []
-    for name, row, share in zip(classes, confusion, class_accuracy(confusion), strict=True):
-        right = int(row[len(rows)])
-        mistaken = [(int(n), classes[j]) for j, n in enumerate(row) if n and j != len(rows)]
-        taken_for = ", ".join(
-            f"{other} ({n})" for n, other in sorted(mistaken, key=lambda m: (-m[0], m[1]))
-        )
-        rows.append(
-            (
-                name,
-                "no samples" if share is None else _percent(share),
-                f"{right} of {int(row.sum())}",
-                taken_for,
-            )
-        )
-    return _table(("class", "accuracy", "right", "taken for (times)"), rows)
+def _best(goal: Goal, history: Sequence[EpochFinished]) -> EpochFinished:
+    """The first epoch that nothing later beat."""
+    best = history[0]
+    for report in history[1:]:
+        if goal.better(goal.value(report), goal.value(best)):
+            best = report
+    return best
 
 
 def _data(experiment: Experiment) -> str:
@@ -130,7 +110,7 @@ def _parameters(experiment: Experiment) -> str:
         rows.append((f"`{name}`", "×".join(map(str, p.shape)), f"{p.numel():,}"))
         total += p.numel()
     rows.append(("**total**", "", f"**{total:,}**"))
-    return _table(("parameter", "shape", "numbers"), rows)
+    return table(("parameter", "shape", "numbers"), rows)
 
 
 def _reproduce(recipe: Recipe, config: Any, versions: dict[str, str]) -> str:
@@ -148,13 +128,3 @@ def _reproduce(recipe: Recipe, config: Any, versions: dict[str, str]) -> str:
 
 def _shown(value: Any) -> str:
     return f"`{spell(value)}`" if spell(value) else "none"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(lines)
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

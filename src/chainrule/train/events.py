@@ -3,13 +3,19 @@ knows nothing of who they are.
 
     def on_event(event: Event) -> None:
         match event:
-            case EpochFinished(): print(event.validation_accuracy)
+            case EpochFinished(): print(event.validation["accuracy"])
+
+A subscriber that remembers something which decides how training goes on (the best value so far,
+how much of a log is written) has a `name`, `state_dict` and `load_state_dict`: what it remembers
+is then part of the trainer's state, under that name. One with a true `comes_last` is told after
+all others: it saves what they remember.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = [
     "EpochFinished",
@@ -20,19 +26,21 @@ __all__ = [
     "TrainingFinished",
     "TrainingInterrupted",
     "TrainingStarted",
+    "remembering",
 ]
 
 
 @dataclass(frozen=True)
 class TrainingStarted:
     """Training begins, or goes on: `epoch` epochs and `step` steps of `epochs` and `epochs ×
-    steps_per_epoch` are done.
+    steps_per_epoch` are done. `headline` is the metric that tells most.
     """
 
     epoch: int
     step: int
     epochs: int
     steps_per_epoch: int
+    headline: str
 
 
 @dataclass(frozen=True)
@@ -45,22 +53,28 @@ class ProgramReady:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """The weights were updated. `step` and `epoch` count from 1; `loss` in nats, of this batch,
-    before the update.
+    """The weights were updated. `step` and `epoch` count from 1; `loss`, of this step's batches,
+    is that before the update.
+
+    Where gradients are clipped, `gradient_norm` is their norm before (of clipping by value: the
+    largest element's), and `clipped` says whether they were changed; else None and False.
     """
 
     step: int
     epoch: int
     loss: float
     learning_rate: float
+    gradient_norm: float | None = None
+    clipped: bool = False
 
 
 @dataclass(frozen=True)
 class EpochFinished:
     """All training samples were seen once more, and the validation set was evaluated.
 
-    `train_loss` (nats) and `train_accuracy` (0 to 1) are means over the epoch's batches as they
-    were trained on: augmented, in training mode, and with weights that were still changing.
+    `train` and `validation` map each metric to its value, `loss` first. Those of training are
+    means over the epoch's batches as they were trained on: augmented, in training mode, and with
+    weights that were still changing. `clipped` counts the steps whose gradients were clipped.
     `seconds` is of the whole epoch, `peak_memory_mb` (10⁶ bytes) of the process so far, None where
     the system does not tell.
     """
@@ -68,10 +82,9 @@ class EpochFinished:
     epoch: int
     step: int
     learning_rate: float
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float
+    train: dict[str, float]
+    validation: dict[str, float]
+    clipped: int
     seconds: float
     peak_memory_mb: float | None
 
@@ -86,10 +99,11 @@ class TrainingInterrupted:
 
 @dataclass(frozen=True)
 class TrainingFinished:
-    """The last epoch is done."""
+    """The last epoch is done. `early` says why there will be no more, if there could have been."""
 
     epochs: int
     step: int
+    early: str | None = None
 
 
 Event = (
@@ -101,3 +115,19 @@ Event = (
     | TrainingFinished
 )
 Subscriber = Callable[[Event], None]
+
+
+def remembering(subscribers: Iterable[Subscriber]) -> dict[str, Any]:
+    """Those that remember something, by their names.
+
+    Raises:
+        ValueError: two of the same name, whose states could not be told apart.
+    """
+    found: dict[str, Any] = {}
+    for subscriber in subscribers:
+        if hasattr(subscriber, "state_dict"):
+            name = subscriber.name  # type: ignore[attr-defined]
+            if name in found:
+                raise ValueError(f"two subscribers are named {name!r}: give one another name")
+            found[name] = subscriber
+    return found

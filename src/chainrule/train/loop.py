@@ -2,34 +2,35 @@
 and the state it needs to go on.
 
     for epoch:
-        for batch:   learning rate → loss → gradients → update        (StepFinished)
-        evaluate on the validation set                                (EpochFinished)
+        for group of batches:   loss → gradients → (clip) → update → learning rate   (StepFinished)
+        evaluate on the validation set                                               (EpochFinished)
 
-Everything else (progress bar, log, checkpoints) subscribes to its events. What comes next is
-decided by the state alone: weights, optimizer, random generator and the loader's position; so a run
-that is stopped after any step and goes on from `state_dict` draws the same curve, bit for bit, as
-one that was never stopped.
+What is in a batch, and what its loss is, the *task* knows (`tasks`). Everything else (progress bar,
+logs, checkpoints, early stopping) subscribes to events. What comes next is decided by the state
+alone: weights and their average, optimizer, schedule, random generator, the loader's position, and
+what subscribers remember; so a run that is stopped after any step and goes on from `state_dict`
+draws the same curve, bit for bit, as one that was never stopped.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from ..base.errors import ChainruleError, ShapeError, StateDictError
 from ..compiler.compiled import Compiled
 from ..compiler.compiled import compile as compiled
-from ..data import DataLoader
 from ..nn import Module
-from ..nn import functional as F
+from ..nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from ..optim import Optimizer
 from ..optim.lr_scheduler import LRScheduler
-from ..tensors import Tensor, default_generator, no_grad, tensor
+from ..tensors import Tensor, default_generator, tensor
+from .average import MovingAverage
+from .evaluation import Evaluation, evaluate
 from .events import (
     EpochFinished,
     Event,
@@ -39,94 +40,70 @@ from .events import (
     TrainingFinished,
     TrainingInterrupted,
     TrainingStarted,
+    remembering,
 )
 from .memory import peak_memory_mb
-from .metrics import accuracy
+from .tasks import Classification, Task
 
-__all__ = ["Evaluation", "NonFiniteLossError", "Trainer", "evaluate"]
+__all__ = ["NonFiniteLossError", "Trainer"]
+
+STATE = (
+    "epoch", "step", "early", "sums", "metrics", "history", "loader", "random", "model", "average",
+    "optimizer", "scheduler", "subscribers",
+)  # fmt: skip
 
 
 class NonFiniteLossError(ChainruleError, ArithmeticError):
-    """The loss became NaN or infinite: training on would only spread it. The weights are those
-    before the update.
+    """The loss, or the norm of its gradient, became NaN or infinite: training on would only spread
+    it. The weights are those before the update.
     """
-
-
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """A classifier's answers to N labelled samples: `loss` (nats, mean), `accuracy` (0 to 1), and
-    per sample `predictions` int64 (N,), `labels` int64 (N,), `confidence` float (N,), the
-    probability it gave to its prediction.
-    """
-
-    loss: float
-    accuracy: float
-    predictions: np.ndarray
-    labels: np.ndarray
-    confidence: np.ndarray
-
-
-def evaluate(
-    model: Module, loader: DataLoader, loss_fn: Callable[..., Tensor] = F.cross_entropy
-) -> Evaluation:
-    """Run a classifier over every batch of `loader`, in evaluation mode and without gradients; the
-    mode is put back after.
-
-    Args:
-        model: inputs (B, ...) → logits (B, classes).
-        loader: yields (inputs, labels).
-        loss_fn: (logits, labels) → mean loss, a 0-d tensor.
-    """
-    was_training = model.training
-    model.eval()
-    logits, labels = [], []
-    with no_grad():
-        for inputs, y in loader:
-            logits.append(model(inputs).numpy())
-            labels.append(y.numpy())
-        all_logits, all_labels = np.concatenate(logits), np.concatenate(labels)
-        loss = loss_fn(tensor(all_logits), tensor(all_labels)).item()
-        probabilities = F.softmax(tensor(all_logits), dim=-1).numpy()  # (N, classes)
-    model.train(was_training)
-    predictions = all_logits.argmax(axis=1)
-    return Evaluation(
-        loss, accuracy(predictions, all_labels), predictions, all_labels, probabilities.max(axis=1)
-    )
 
 
 class Trainer:
-    """Trains a classifier.
+    """Trains a model at a task.
 
     Args:
-        model: inputs (B, ...) → logits (B, classes).
+        model: what the task takes; of a classifier, inputs (B, ...) → logits (B, classes).
         optimizer: over the model's parameters.
-        train_loader: yields (inputs, labels), every epoch in a new order.
-        validation_loader: yields (inputs, labels), evaluated after every epoch.
+        train_loader: yields batches, every epoch in a new order.
+        validation_loader: yields batches, all evaluated after every epoch.
         epochs: how often to go through the training samples.
+        task: the loss and the metrics; `Classification()` if None.
         scheduler: stepped after every step of the optimizer; None leaves the learning rate alone.
-        loss_fn: (logits, labels) → mean loss of the batch, a 0-d tensor.
+        accumulate: how many batches make one step. Its loss is the mean over the samples (or
+            tokens) of all of them, so it is the step of one batch as big as all together; batch
+            norm alone still sees each by itself. The last step of an epoch may have fewer.
+        clip_norm: gradients whose norm, of all parameters together, is larger are scaled to it.
+        clip_value: elements of the gradients are held in ±`clip_value`. At most one of the two.
+        average: follows the weights after every step; then what is evaluated is the average.
         compile: run steps and evaluation as machine code (`chainrule.compile`); False runs them
             eagerly, for those who want to step through them.
         subscribers: called with every event, in this order.
 
     Attributes:
         epoch, step: how many are done.
+        early: why training is over before the last epoch, or None.
         history: the `EpochFinished` of every epoch.
 
     Raises:
         ShapeError: a loader without batches.
+        ValueError: `accumulate` below 1, a limit that is not positive, or both limits.
     """
 
     def __init__(
         self,
         model: Module,
         optimizer: Optimizer,
-        train_loader: DataLoader,
-        validation_loader: DataLoader,
+        train_loader: Any,
+        validation_loader: Any,
         *,
         epochs: int,
+        task: Task | None = None,
         scheduler: LRScheduler | None = None,
-        loss_fn: Callable[..., Tensor] = F.cross_entropy,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        average: MovingAverage | None = None,
         compile: bool = True,
         subscribers: Sequence[Subscriber] = (),
     ):
@@ -135,19 +112,63 @@ class Trainer:
                 raise ShapeError(
                     f"Trainer: the {name}_loader has no batches, expected at least one"
                 )
+        _check_limits(accumulate, clip_norm, clip_value)
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.train_loader, self.validation_loader = train_loader, validation_loader
-        self.epochs, self.loss_fn = epochs, loss_fn
+        self.epochs, self.task = epochs, Classification() if task is None else task
+        self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
+        self.average = average
         self.subscribers = list(subscribers)
-        # Two programs, with a look at the loss between them: a loss that is not finite is reported
-        # before it reaches the weights.
+        # Several programs, with a look at the loss between them: a loss that is not finite is
+        # reported before it reaches the weights.
         chosen = compiled if compile else _as_it_is
-        self._gradients_of, self._update = chosen(self._gradients), chosen(optimizer.step)
-        self._forward = chosen(model)
+        self._gradients_of, self._update = chosen(self._gradients), chosen(self._updated)
+        self._more_gradients_of = chosen(self._more_gradients)
+        self._try_update = chosen(optimizer.step)
+        self._norm_of, self._measure = chosen(self._norm), chosen(self._measured)
         self.epoch, self.step = 0, 0
+        self.early: str | None = None
         self.history: list[EpochFinished] = []
-        self._sums = _EpochSums()
+        self._sums, self._metrics = _EpochSums(), self.task.metrics()
         self._stop = self._told = False
+
+    # ---- the loop --------------------------------------------------------------------------------
+
+    def fit(self) -> bool:
+        """Train until all epochs are done, or `finish` was called.
+
+        Returns:
+            True if so; False if `stop` was called before. `fit` then goes on where it stopped.
+
+        Raises:
+            NonFiniteLossError: the loss of a step or of the validation set is NaN or infinite, or
+                the norm of a gradient that is to be clipped.
+        """
+        self._stop = self._told = False
+        self.tell(
+            TrainingStarted(
+                self.epoch, self.step, self.epochs, self.steps_per_epoch, self.task.headline
+            )
+        )
+        while self.epoch < self.epochs and self.early is None:
+            self.model.train()
+            clock = time.perf_counter() - self._sums.seconds
+            if not self._epoch_is_through():
+                batches = iter(self.train_loader)
+                while group := list(itertools.islice(batches, self.accumulate)):
+                    self._train_on(group)
+                    self._sums.seconds = time.perf_counter() - clock
+                    if self._stop and not self._epoch_is_through():
+                        position = self.train_loader.state_dict()
+                        self.train_loader.load_state_dict(position)  # `fit` goes on here
+                        self.tell(TrainingInterrupted(self.epoch, self.step))
+                        return False
+            self._finish_epoch(clock)
+            if self._stop and self.epoch < self.epochs and self.early is None:
+                self.tell(TrainingInterrupted(self.epoch, self.step))
+                return False
+        self.tell(TrainingFinished(self.epoch, self.step, self.early))
+        return True
 
     def stop(self) -> None:
         """Ask `fit` to return after the step in progress. May be called from a subscriber, another
@@ -155,93 +176,171 @@ class Trainer:
         """
         self._stop = True
 
-    def fit(self) -> bool:
-        """Train until all epochs are done.
-
-        Returns:
-            True if they are; False if `stop` was called before. `fit` then goes on where it
-            stopped.
-
-        Raises:
-            NonFiniteLossError: the loss of a batch or of the validation set is NaN or infinite.
+    def finish(self, reason: str) -> None:
+        """Ask `fit` to end with the epoch in progress, as if it were the last: `reason` says why.
+        May be called from a subscriber.
         """
-        self._stop = self._told = False
-        self._tell(TrainingStarted(self.epoch, self.step, self.epochs, len(self.train_loader)))
-        while self.epoch < self.epochs:
-            self.model.train()
-            clock = time.perf_counter() - self._sums.seconds
-            if not self._epoch_is_through():
-                for inputs, labels in self.train_loader:
-                    self._train_on(inputs, labels)
-                    self._sums.seconds = time.perf_counter() - clock
-                    if self._stop and not self._epoch_is_through():
-                        position = self.train_loader.state_dict()
-                        self.train_loader.load_state_dict(position)  # `fit` goes on here
-                        self._tell(TrainingInterrupted(self.epoch, self.step))
-                        return False
-            self._finish_epoch(clock)
-            if self._stop and self.epoch < self.epochs:
-                self._tell(TrainingInterrupted(self.epoch, self.step))
-                return False
-        self._tell(TrainingFinished(self.epochs, self.step))
-        return True
+        self.early = reason
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """How often the weights are updated in an epoch."""
+        return -(-len(self.train_loader) // self.accumulate)
+
+    @property
+    def answering(self) -> Module:
+        """The model that is evaluated: with the averaged weights, if there are any."""
+        return self.model if self.average is None else self.average.module
+
+    def evaluate(self, loader: Any, *, keep: bool = False) -> Evaluation:
+        """How good the answering model is on other data.
+
+        Args:
+            loader: yields batches.
+            keep: keep the answers and the targets of all samples.
+        """
+        return evaluate(self.answering, loader, self.task, keep=keep, measure=self._measure)
+
+    def tell(self, event: Event) -> None:
+        """Call every subscriber with an event; those that come last, last."""
+        for last in (False, True):
+            for subscriber in self.subscribers:
+                if getattr(subscriber, "comes_last", False) == last:
+                    subscriber(event)
 
     def _epoch_is_through(self) -> bool:
         return self._sums.batches == len(self.train_loader)
 
-    def _train_on(self, inputs: Tensor, labels: Tensor) -> None:
-        """One step."""
+    def _train_on(self, group: list[Any]) -> None:
+        """One step, on one batch or several."""
+        what = f"step {self.step + 1}"
         rate = float(self.optimizer.param_groups[0]["lr"])
-        loss, logits = self._gradients_of(inputs, labels)
-        value = loss.item()
-        self._check_finite(f"the loss of step {self.step + 1}", value, rate)
-        self._update()
+        counts, total = self._counts(group, what)
+        results = self._backward(group, total)
+        values = [loss.item() for loss, _ in results]
+        loss = sum(values)
+        self._check_finite(f"the loss of {what}", loss, rate)
+        norm, limit = None, self.clip_norm or self.clip_value
+        if limit is None:
+            self._update()
+        else:
+            measured = self._norm_of()
+            norm = measured.item()
+            self._check_finite(f"the norm of the gradient of {what}", norm, rate)
+            self._update(measured)
         if self.scheduler is not None:
             self.scheduler.step()
 
         self.step += 1
-        self._sums.add(value, logits.detach().numpy().argmax(axis=1), labels.numpy(), rate)
+        clipped = norm is not None and limit is not None and norm + 1e-6 > limit
+        self._sums.add(len(group), loss, total, rate, clipped)
+        for batch, count, value, (_, answers) in zip(group, counts, values, results, strict=True):
+            plain = answers.detach().numpy() if isinstance(answers, Tensor) else answers
+            self.task.update(self._metrics, plain, batch, value * total, count)
         self._tell_of_programs()
-        self._tell(StepFinished(self.step, self.epoch + 1, value, rate))
+        self.tell(StepFinished(self.step, self.epoch + 1, loss, rate, norm, clipped))
 
-    def _gradients(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """The loss and the logits of a batch; the gradients are left in the parameters."""
-        logits = self.model(inputs)
-        loss = self.loss_fn(logits, labels)
+    def try_step(self, group: list[Any]) -> float:
+        """A step without its report, for the range test: its loss. No schedule, no clipping, no
+        average; nothing is updated where the loss is no number.
+        """
+        _, total = self._counts(group, "a step")
+        loss = sum([loss.item() for loss, _ in self._backward(group, total)])
+        if math.isfinite(loss):
+            self._try_update()
+        return loss
+
+    def _counts(self, group: list[Any], what: str) -> tuple[list[float], float]:
+        """Over how many samples each batch's loss is a sum, and all together."""
+        counts = [self.task.count(batch) for batch in group]
+        total = sum(counts)
+        if total == 0:
+            raise ShapeError(f"{what}: there are no {self.task.unit} to learn from in its batches")
+        return counts, total
+
+    def _backward(self, group: list[Any], total: float) -> list[tuple[Tensor, Any]]:
+        """The gradients of a step; each batch's part of the loss, and the answers."""
+        divisor, results = tensor(total), []
+        for k, batch in enumerate(group):
+            gradients = self._gradients_of if k == 0 else self._more_gradients_of
+            results.append(gradients(batch, divisor))
+        return results
+
+    # ---- what is compiled ------------------------------------------------------------------------
+
+    def _gradients(self, batch: Any, total: Tensor) -> tuple[Tensor, Any]:
+        """The first batch of a step: its part of the loss, and the answers; the gradients are left
+        in the parameters.
+        """
+        loss, answers = self.task.loss(self.model, batch)
         self.optimizer.zero_grad()
+        loss = loss / total
         loss.backward()
-        return loss, logits
+        return loss, answers
+
+    def _more_gradients(self, batch: Any, total: Tensor) -> tuple[Tensor, Any]:
+        """A further batch of a step: its gradients are added."""
+        loss, answers = self.task.loss(self.model, batch)
+        loss = loss / total
+        loss.backward()
+        return loss, answers
+
+    def _norm(self) -> Tensor:
+        """By what is to be clipped: the norm of all gradients, or their largest element."""
+        gradients = [p.grad for p in self._parameters() if p.grad is not None]
+        return get_total_norm(gradients, 2.0 if self.clip_norm else math.inf)
+
+    def _updated(self, norm: Tensor | None = None) -> None:
+        """Clip, change the weights, let their average follow."""
+        if norm is not None and self.clip_norm:
+            clip_grads_with_norm_(self._parameters(), self.clip_norm, norm)
+        elif norm is not None and self.clip_value:
+            clip_grad_value_(self._parameters(), self.clip_value)
+        self.optimizer.step()
+        if self.average is not None:
+            self.average.update()
+
+    def _measured(self, batch: Any) -> tuple[Tensor, Any]:
+        return self.task.loss(self.answering, batch)
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    # ---- reports ---------------------------------------------------------------------------------
 
     def _tell_of_programs(self) -> None:
         """Say what was compiled in this `fit`, once its first step is done."""
         if self._told or not isinstance(self._gradients_of, Compiled):
             return
         self._told = True
-        parts = (self._gradients_of, self._update)
-        if all([p.programs for p in parts]):
+        used = (self._gradients_of, self._more_gradients_of, self._norm_of, self._update)
+        parts = [p for p in used if p.programs]
+        if parts:
             seconds = sum([p.seconds for p in parts])
-            self._tell(ProgramReady(seconds, all([p.from_cache for p in parts])))
+            self.tell(ProgramReady(seconds, all([p.from_cache for p in parts])))
 
     def _finish_epoch(self, clock: float) -> None:
         """Evaluate on the validation set, and report the epoch."""
-        validation = evaluate(self._forward, self.validation_loader, self.loss_fn)
-        rate = self._sums.rate
-        self._check_finite(f"the validation loss after step {self.step}", validation.loss, rate)
+        validation = self.evaluate(self.validation_loader).metrics
+        sums = self._sums
+        what = f"the validation loss after step {self.step}"
+        self._check_finite(what, validation["loss"], sums.rate)
+        train = {"loss": sums.loss / sums.count}
+        train |= {name: metric.compute() for name, metric in self._metrics.items()}
         self.epoch += 1
         report = EpochFinished(
             epoch=self.epoch,
             step=self.step,
-            learning_rate=rate,
-            train_loss=self._sums.loss / self._sums.samples,
-            train_accuracy=self._sums.correct / self._sums.samples,
-            validation_loss=validation.loss,
-            validation_accuracy=validation.accuracy,
+            learning_rate=sums.rate,
+            train=train,
+            validation=validation,
+            clipped=sums.clipped,
             seconds=time.perf_counter() - clock,
             peak_memory_mb=peak_memory_mb(),
         )
-        self._sums = _EpochSums()
+        self._sums, self._metrics = _EpochSums(), self.task.metrics()
         self.history.append(report)
-        self._tell(report)
+        self.tell(report)
 
     def _check_finite(self, what: str, value: float, rate: float) -> None:
         if not math.isfinite(value):
@@ -251,53 +350,88 @@ class Trainer:
                 "clipped gradients may help"
             )
 
-    def _tell(self, event: Event) -> None:
-        for subscriber in self.subscribers:
-            subscriber(event)
+    # ---- state -----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how training goes on, for `save_checkpoint`; the tensors are the live
         ones, not copies.
         """
+        memories = remembering(self.subscribers)
         return {
             "epoch": self.epoch,
             "step": self.step,
+            "early": self.early,
             "sums": asdict(self._sums),
+            "metrics": {name: metric.state_dict() for name, metric in self._metrics.items()},
             "history": [asdict(report) for report in self.history],
             "loader": self.train_loader.state_dict(),
             "random": default_generator.get_state(),
             "model": dict(self.model.state_dict()),
+            "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "subscribers": {name: memory.state_dict() for name, memory in memories.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where `state_dict` was taken.
 
         Raises:
-            StateDictError: keys that are missing or unexpected, here or in the model's or the
-                optimizer's state.
+            StateDictError: keys that are missing or unexpected: here, in the model's or the
+                optimizer's state, among the metrics or the subscribers.
             FormatError: a loader position that does not fit the data.
         """
-        expected = set(self.state_dict())
-        if set(state) != expected:
-            raise StateDictError(
-                f"the state of a Trainer: missing {sorted(expected - set(state)) or 'nothing'}, "
-                f"unexpected {sorted(set(state) - expected) or 'nothing'}"
-            )
+        memories, metrics = remembering(self.subscribers), self.task.metrics()
+        _same_keys("the state of a Trainer", STATE, state)
+        _same_keys("the subscribers of a Trainer", memories, state["subscribers"])
+        _same_keys("the metrics of a Trainer", metrics, state["metrics"])
+        parts = {"average": self.average, "scheduler": self.scheduler}
+        there = {name for name, part in parts.items() if part is not None}
+        saved = {name for name in parts if state[name] is not None}
+        _same_keys("the parts of a Trainer", there, saved)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(state["scheduler"])
         self.train_loader.load_state_dict(state["loader"])
         default_generator.set_state(state["random"])
-        self.epoch, self.step = state["epoch"], state["step"]
+        self.epoch, self.step, self.early = state["epoch"], state["step"], state["early"]
         self._sums = _EpochSums(**state["sums"])
+        for name, metric in metrics.items():
+            metric.load_state_dict(state["metrics"][name])
+        self._metrics = metrics
         self.history = [EpochFinished(**report) for report in state["history"]]
+        for name, memory in memories.items():
+            memory.load_state_dict(state["subscribers"][name])
 
 
 def _as_it_is(f: Callable) -> Callable:
     return f
+
+
+def _check_limits(accumulate: int, clip_norm: float | None, clip_value: float | None) -> None:
+    if isinstance(accumulate, bool) or not isinstance(accumulate, int) or accumulate < 1:
+        raise ValueError(
+            f"Trainer(accumulate): expected an integer of at least 1, found {accumulate!r}"
+        )
+    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None and not 0 < limit < math.inf:
+            raise ValueError(f"Trainer({name}): expected a positive finite number, found {limit}")
+    if clip_norm is not None and clip_value is not None:
+        raise ValueError(
+            "Trainer: clip_norm and clip_value are two ways of clipping; give one of them"
+        )
+
+
+def _same_keys(what: str, expected: Any, found: Any) -> None:
+    if set(expected) != set(found):
+        missing, unexpected = set(expected) - set(found), set(found) - set(expected)
+        raise StateDictError(
+            f"{what}: missing {sorted(missing) or 'nothing'}, "
+            f"unexpected {sorted(unexpected) or 'nothing'}"
+        )
 
 
 @dataclass
@@ -307,17 +441,15 @@ class _EpochSums:
     """
 
     batches: int = 0
-    samples: int = 0
-    correct: int = 0
+    count: float = 0.0
     loss: float = 0.0
     rate: float = 0.0
+    clipped: int = 0
     seconds: float = 0.0
 
-    def add(
-        self, mean_loss: float, predictions: np.ndarray, labels: np.ndarray, rate: float
-    ) -> None:
-        self.batches += 1
-        self.samples += len(labels)
-        self.correct += int((predictions == labels).sum())
-        self.loss += mean_loss * len(labels)
+    def add(self, batches: int, loss: float, count: float, rate: float, clipped: bool) -> None:
+        self.batches += batches
+        self.count += count
+        self.loss += loss * count
         self.rate = rate
+        self.clipped += clipped

@@ -7,13 +7,14 @@ global state, no display needed.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.errors import ShapeError
 from .events import EpochFinished
+from .metrics import SHARES, shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,12 +49,15 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def curves_picture(history: Sequence[EpochFinished], test_accuracy: float) -> bytes:
-    """Loss and accuracy by epoch, of training and validation, and the test accuracy.
+def curves_picture(
+    history: Sequence[EpochFinished], headline: str, test: Mapping[str, float]
+) -> bytes:
+    """Loss and headline metric by epoch, of training and validation, and what the test gave.
 
     Args:
         history: one report per epoch, at least one.
-        test_accuracy: 0 to 1.
+        headline: the metric beside the loss; if it is the loss, only that is drawn.
+        test: metrics of the test set.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -64,27 +68,34 @@ def curves_picture(history: Sequence[EpochFinished], test_accuracy: float) -> by
             "curves_picture(history) needs the report of at least one epoch, found none"
         )
     epochs = [report.epoch for report in history]
+    both = headline != "loss"
     with rc_context(STYLE):
-        figure = Figure(figsize=(10, 4.2), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        _curve(left, epochs, [r.train_loss for r in history], [r.validation_loss for r in history])
-        left.set_title("Loss")
-        left.set_ylabel("nats per image, log scale")
-        left.set_yscale("log")
-        left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        left.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        left.yaxis.set_minor_locator(NullLocator())
+        figure = Figure(figsize=(10 if both else 6, 4.2), layout="constrained")
+        left, *rest = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
+        losses = [r.train["loss"] for r in history], [r.validation["loss"] for r in history]
+        _curve(left, epochs, *losses)
+        left.set_title("Loss" if both else f"Loss   (test {test['loss']:.4f})")
+        left.set_ylabel("mean")
+        if min(map(min, losses)) > 0:
+            left.set_ylabel("mean, log scale")
+            left.set_yscale("log")
+            left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            left.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            left.yaxis.set_minor_locator(NullLocator())
         left.legend()
-
-        first = len(history) // 8  # the first epochs would leave no room for the rest
-        train = [100 * r.train_accuracy for r in history[first:]]
-        validation = [100 * r.validation_accuracy for r in history[first:]]
-        _curve(right, epochs[first:], train, validation)
-        right.set_title(f"Accuracy   (test {100 * test_accuracy:.1f} %)")
-        right.set_ylabel("per cent")
-        right.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
-        right.set_xlabel("epoch" if first == 0 else f"epoch, from {epochs[first]}")
-        right.set_xlim(left.get_xlim())
+        for right in rest:
+            share = headline.startswith(SHARES)
+            first = len(history) // 8  # the first epochs would leave no room for the rest
+            scale = 100 if share else 1
+            train = [scale * r.train[headline] for r in history[first:]]
+            validation = [scale * r.validation[headline] for r in history[first:]]
+            _curve(right, epochs[first:], train, validation)
+            title = headline.replace("_", " ").capitalize()
+            right.set_title(f"{title}   (test {shown(headline, test[headline])})")
+            right.set_ylabel("per cent" if share else "")
+            right.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
+            right.set_xlabel("epoch" if first == 0 else f"epoch, from {epochs[first]}")
+            right.set_xlim(left.get_xlim())
         return _png(figure)
 
 
@@ -96,7 +107,7 @@ def _curve(axes: Axes, epochs: list[int], train: list[float], validation: list[f
         "marker": "o" if len(epochs) < 3 else "",
         "solid_capstyle": "round",
     }
-    axes.plot(epochs, train, color=BLUE, label="training (augmented)", **style)
+    axes.plot(epochs, train, color=BLUE, label="training", **style)
     axes.plot(epochs, validation, color=ORANGE, label="validation", **style)
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -2,9 +2,11 @@
 
     config.json                                    recipe, configuration, versions
     metrics.jsonl                                  a line per epoch, and one for the test set
-    checkpoint.json, checkpoint-….safetensors      the last state, from which training can go on
-    curves.png, confusion.png, mistakes.png        when training is finished
-    MODEL_CARD.md                                  the same
+    events.out.tfevents.chainrule                  the same for TensorBoard, and some steps
+    checkpoint-….json, checkpoint-….safetensors    the last state, from which training can go on
+    best.json, best-….safetensors                  the state of the best epoch, if one is looked for
+    curves.png and others                          when training is finished
+    MODEL_CARD.md                                  the same; it is written last
 
 The test set is read once, after the last step.
 """
@@ -12,6 +14,7 @@ The test set is read once, after the last step.
 from __future__ import annotations
 
 import contextlib
+import datetime
 import importlib.metadata
 import json
 import platform
@@ -23,47 +26,76 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import FormatError, StateDictError
+from ..nn import Module
 from ..platform import version
 from ..tensors import manual_seed
 from .card import model_card
-from .checkpoint import load_checkpoint, save_checkpoint
-from .events import EpochFinished, Event, Subscriber
+from .checkpoint import load_checkpoint
+from .evaluation import Evaluation, evaluate
+from .events import Subscriber
 from .files import SaveError, write_whole
+from .goal import EarlyStopping, Goal
 from .interrupt import first_interrupt
+from .keeper import BEST, Checkpoints, newest_checkpoint
 from .log import MetricsLog
-from .loop import Evaluation, Trainer, evaluate
+from .loop import Trainer
 from .memory import peak_memory_mb
-from .metrics import confusion_matrix
-from .pictures import confusion_picture, curves_picture, mistakes_picture
+from .pictures import curves_picture
 from .recipes import Experiment, Recipe, find, override, spell
+from .tensorboard import TensorBoard
 
-__all__ = ["RunResult", "new_folder", "resume", "train"]
+__all__ = [
+    "CARD",
+    "RunResult",
+    "blas_threads",
+    "load_weights",
+    "measure",
+    "new_folder",
+    "predict",
+    "rebuild",
+    "resume",
+    "train",
+]
 
-CHECKPOINT = "checkpoint.json"
+CARD = "MODEL_CARD.md"
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run. If it was interrupted (`finished` False), the test set was not read:
-    `test_*` are None.
+    """What came of a run. If it was interrupted (`finished` False), the test set was not read, and
+    the values of `test` are None.
 
-    Accuracies are 0 to 1, losses nats, `seconds` of training and validation, `peak_memory_mb` 10⁶
-    bytes (None: unknown).
+    `validation` and `test` map the task's metrics to values, `baseline` those of the trivial answer
+    to the test set; `facts` are further numbers of the test. `seconds` are of training and
+    validation, `peak_memory_mb` 10⁶ bytes (None: unknown). `early` says why there were fewer epochs.
     """
 
     recipe: str
     seed: int
     run: str
     finished: bool
+    early: str | None
     epochs: int
     steps: int
     parameters: int
-    validation_accuracy: float | None
-    test_accuracy: float | None
-    test_loss: float | None
-    test_mistakes: int | None
+    headline: str
+    validation: dict[str, float | None]
+    test: dict[str, float | None]
+    facts: dict[str, Any]
+    baseline: dict[str, float]
     seconds: float
     peak_memory_mb: float | None
+
+    def flat(self) -> dict[str, Any]:
+        """The same, with the metrics as keys of their own: `validation_loss`, `test_accuracy`, …"""
+        values: dict[str, Any] = {}
+        for key, value in asdict(self).items():
+            if isinstance(value, dict):
+                prefix = "test" if key == "facts" else key
+                values |= {f"{prefix}_{name}": v for name, v in value.items()}
+            else:
+                values[key] = value
+        return values
 
 
 def new_folder(parent: Path, recipe: str) -> Path:
@@ -108,29 +140,53 @@ def train(
     folder = make_folder()
     about = {
         "recipe": recipe.name,
+        "headline": experiment.task.headline,
         "config": asdict(config),
         "data_sha256": experiment.data.sha256,
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions(),
     }
     write_whole(folder / "config.json", (json.dumps(about, indent=2) + "\n").encode())
-    trainer = _trainer(experiment)
-    return _run(recipe, config, experiment, trainer, folder, subscribers)
+    return _Run(recipe, config, experiment, folder, subscribers).go()
 
 
-def resume(folder: Path, subscribers: Sequence[Subscriber] = ()) -> RunResult:
-    """Go on with an interrupted run from its last checkpoint; the result is that of an
-    uninterrupted one, bit for bit.
+def resume(
+    folder: Path, subscribers: Sequence[Subscriber] = (), data_dir: str | None = None
+) -> RunResult:
+    """Go on with a run that was interrupted or killed, from its last checkpoint, or from the start
+    if there is none yet; the result is that of an uninterrupted one, bit for bit.
+
+    Args:
+        folder: of the run.
+        subscribers: called with every event.
+        data_dir: where the data are now, if they were moved.
 
     Raises:
         FormatError: `folder` holds no run that was begun, one that is finished, or damaged files.
         StateDictError: the checkpoint's keys or shapes are not those of the model or the optimizer.
     """
+    recipe, config, experiment = rebuild(folder, data_dir)
+    if (folder / CARD).exists():
+        raise FormatError(f"{folder}: expected an unfinished run, found one that is finished")
+    run = _Run(recipe, config, experiment, folder, subscribers)
+    path = newest_checkpoint(folder)
+    if path is not None:
+        try:
+            run.trainer.load_state_dict(load_checkpoint(path))
+        except StateDictError as e:
+            raise StateDictError(f"{path}: {e}") from e
+    return run.go()
+
+
+def rebuild(folder: Path, data_dir: str | None = None) -> tuple[Recipe, Any, Experiment]:
+    """The recipe of a run, its configuration, and everything built from them anew.
+
+    Raises:
+        FormatError: `folder` holds no run, or the data are not those it began with.
+    """
     recipe, config, data_sha256 = _read_config(folder / "config.json")
-    if not (folder / CHECKPOINT).exists():
-        raise FormatError(
-            f"{folder}: expected a checkpoint to go on from, found none; train again from the start"
-        )
-    state = load_checkpoint(folder / CHECKPOINT)
+    if data_dir is not None:
+        config = override(config, [f"data_dir={data_dir}"])
     manual_seed(config.seed)
     experiment = recipe.build(config)
     if experiment.data.sha256 != data_sha256:
@@ -138,14 +194,74 @@ def resume(folder: Path, subscribers: Sequence[Subscriber] = ()) -> RunResult:
             f"{experiment.data.name}: the data have changed since the run began: "
             f"expected sha256 {data_sha256}, found {experiment.data.sha256}"
         )
-    trainer = _trainer(experiment)
+    return recipe, config, experiment
+
+
+def load_weights(folder: Path, model: Module, goal: Goal | None) -> Path:
+    """Give a model the weights that a run has come to: those of the best epoch if it has a goal,
+    else the newest; of averaged weights the average. Returns the checkpoint's path.
+
+    Raises:
+        FormatError: there is no checkpoint yet, or it is damaged.
+    """
+    path = folder / BEST if goal is not None and (folder / BEST).exists() else None
+    path = newest_checkpoint(folder) if path is None else path
+    if path is None:
+        raise FormatError(f"{folder}: expected a checkpoint, found none: nothing was trained yet")
+    state = load_checkpoint(path)
+    average = state.get("average")
     try:
-        trainer.load_state_dict(state)
-    except StateDictError as e:
-        raise StateDictError(f"{folder / CHECKPOINT}: {e}") from e
-    if trainer.epoch >= trainer.epochs and (folder / "MODEL_CARD.md").exists():
-        raise FormatError(f"{folder}: expected an unfinished run, found one that is finished")
-    return _run(recipe, config, experiment, trainer, folder, subscribers)
+        model.load_state_dict(state["model"] if average is None else average["module"])
+    except (KeyError, StateDictError) as e:
+        raise FormatError(f"{path}: expected the state of this run's model: {e}") from e
+    return path
+
+
+def measure(
+    folder: Path, split: str = "test", data_dir: str | None = None
+) -> tuple[Path, dict[str, float]]:
+    """The checkpoint that a run has come to, and the metrics of its weights on a split: "train",
+    "validation" or "test".
+
+    Raises:
+        FormatError: `folder` holds no trained run; or the test set is asked for before the run is
+            finished, when its figures could still decide something.
+    """
+    if split == "test" and (folder / "config.json").exists() and not (folder / CARD).exists():
+        raise FormatError(
+            f"{folder}: the test set is for finished runs, and this one is not: "
+            "use --split validation, or finish it with chainrule train --resume"
+        )
+    _, config, experiment = rebuild(folder, data_dir)
+    path = load_weights(folder, experiment.model, experiment.goal)
+    loaders = {
+        "train": experiment.train_loader,
+        "validation": experiment.validation_loader,
+        "test": experiment.test_loader,
+    }
+    with blas_threads(config):
+        return path, evaluate(experiment.model, loaders[split], experiment.task).metrics
+
+
+def predict(
+    folder: Path, inputs: Sequence[str], asked: Any, data_dir: str | None = None
+) -> list[dict[str, Any]]:
+    """What a trained run answers to inputs of a user's: see the recipe's `Kind.predict`.
+
+    Raises:
+        FormatError: `folder` holds no trained run, or an input is not what its recipe takes.
+    """
+    _, config, experiment = rebuild(folder, data_dir)
+    load_weights(folder, experiment.model, experiment.goal)
+    with blas_threads(config):
+        return experiment.kind.predict(experiment.model, inputs, asked)
+
+
+def blas_threads(config: Any) -> Any:
+    """While the block runs, NumPy's products use as many threads as the configuration says."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(config.blas_threads, user_api="blas")
 
 
 def versions() -> dict[str, str]:
@@ -158,17 +274,6 @@ def versions() -> dict[str, str]:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         found["llvmlite"] = importlib.metadata.version("llvmlite")
     return found
-
-
-def _trainer(experiment: Experiment) -> Trainer:
-    return Trainer(
-        experiment.model,
-        experiment.optimizer,
-        experiment.train_loader,
-        experiment.validation_loader,
-        epochs=experiment.epochs,
-        scheduler=experiment.scheduler,
-    )
 
 
 def _read_config(path: Path) -> tuple[Recipe, Any, str]:
@@ -188,90 +293,94 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         ) from e
 
 
-def _run(
-    recipe: Recipe,
-    config: Any,
-    experiment: Experiment,
-    trainer: Trainer,
-    folder: Path,
-    subscribers: Sequence[Subscriber],
-) -> RunResult:
-    """Train on, then measure and report.
+class _Run:
+    """A run in its folder, about to begin or to go on."""
 
-    NumPy's BLAS gets a fixed number of threads: as many as there are processors would make the bits
-    depend on the machine, and a step of small products wait for threads that do not run.
-    """
-    from threadpoolctl import threadpool_limits
+    def __init__(
+        self,
+        recipe: Recipe,
+        config: Any,
+        experiment: Experiment,
+        folder: Path,
+        subscribers: Sequence[Subscriber],
+    ):
+        self.recipe, self.config, self.experiment = recipe, config, experiment
+        self.folder = folder
+        self.trainer = trainer = Trainer(
+            experiment.model,
+            experiment.optimizer,
+            experiment.train_loader,
+            experiment.validation_loader,
+            epochs=experiment.epochs,
+            task=experiment.task,
+            scheduler=experiment.scheduler,
+            accumulate=experiment.accumulate,
+            clip_norm=experiment.clip_norm,
+            average=experiment.average,
+        )
+        self.log = MetricsLog(folder / "metrics.jsonl")
+        self.checkpoints = Checkpoints(
+            trainer,
+            folder,
+            every_epochs=config.checkpoint_every,
+            every_steps=config.checkpoint_steps or None,
+            keep=config.checkpoints,
+            goal=experiment.goal,
+        )
+        trainer.subscribers = [self.log, TensorBoard(folder), self.checkpoints, *subscribers]
+        if experiment.patience is not None:
+            assert experiment.goal is not None, "patience needs a goal"
+            stopping = EarlyStopping(trainer, experiment.goal, experiment.patience)
+            trainer.subscribers.append(stopping)
 
-    log = MetricsLog(folder / "metrics.jsonl", trainer.history)
-    trainer.subscribers = [
-        log,
-        _checkpoints(trainer, folder, config.checkpoint_every),
-        *subscribers,
-    ]
-    with threadpool_limits(config.blas_threads, user_api="blas"):
-        with first_interrupt(trainer.stop):
-            finished = trainer.fit()
-            save_checkpoint(folder / CHECKPOINT, trainer.state_dict())
-        test = evaluate(experiment.model, experiment.test_loader) if finished else None
-    if test is not None:
-        log.test(test.loss, test.accuracy)
-        _report(recipe, config, experiment, trainer, test, folder)
-    last = trainer.history[-1] if trainer.history else None
-    return RunResult(
-        recipe=recipe.name,
-        seed=config.seed,
-        run=str(folder),
-        finished=finished,
-        epochs=trainer.epoch,
-        steps=trainer.step,
-        parameters=sum(p.numel() for p in experiment.model.parameters()),
-        validation_accuracy=last.validation_accuracy if last else None,
-        test_accuracy=test.accuracy if test else None,
-        test_loss=test.loss if test else None,
-        test_mistakes=int((test.predictions != test.labels).sum()) if test else None,
-        seconds=round(sum(report.seconds for report in trainer.history), 3),
-        peak_memory_mb=peak_memory_mb(),
-    )
+    def go(self) -> RunResult:
+        """Train on, then measure and report.
 
+        NumPy's BLAS gets a fixed number of threads: as many as there are processors would make the
+        bits depend on the machine, and a step of small products wait for threads that do not run.
+        """
+        trainer, test = self.trainer, None
+        with blas_threads(self.config):
+            with first_interrupt(trainer.stop):
+                finished = trainer.fit()
+                self.checkpoints.save()
+            if finished:
+                load_weights(self.folder, trainer.answering, self.experiment.goal)
+                test = trainer.evaluate(self.experiment.test_loader, keep=True)
+        if test is not None:
+            self.log.test(test.metrics)
+            self._report(test)
+        return self._result(finished, test)
 
-def _checkpoints(trainer: Trainer, folder: Path, every: int) -> Subscriber:
-    """A subscriber that saves a checkpoint after every `every` epochs; the last is saved by
-    `_run`.
-    """
+    def _report(self, test: Evaluation) -> None:
+        """Pictures and model card; the card last, because it says that the run is finished."""
+        experiment, trainer = self.experiment, self.trainer
+        headline = experiment.task.headline
+        pictures = {"curves.png": curves_picture(trainer.history, headline, test.metrics)}
+        pictures |= experiment.kind.pictures(test)
+        card = model_card(self.recipe, self.config, experiment, trainer, test, versions())
+        for name, content in pictures.items():
+            write_whole(self.folder / name, content)
+        write_whole(self.folder / CARD, card.encode())
 
-    def on_event(event: Event) -> None:
-        if (
-            isinstance(event, EpochFinished)
-            and event.epoch % every == 0
-            and event.epoch < trainer.epochs
-        ):
-            save_checkpoint(folder / CHECKPOINT, trainer.state_dict())
-
-    return on_event
-
-
-def _report(
-    recipe: Recipe,
-    config: Any,
-    experiment: Experiment,
-    trainer: Trainer,
-    test: Evaluation,
-    folder: Path,
-) -> None:
-    """Pictures and model card."""
-    classes = experiment.classes
-    confusion = confusion_matrix(test.predictions, test.labels, len(classes))
-    wrong = np.flatnonzero(test.predictions != test.labels)
-    mistakes = mistakes_picture(
-        experiment.images(wrong),
-        [classes[k] for k in test.labels[wrong]],
-        [classes[k] for k in test.predictions[wrong]],
-        test.confidence[wrong].tolist(),
-        total=len(test.labels),
-    )
-    card = model_card(recipe, config, experiment, trainer.history, test, confusion, versions())
-    write_whole(folder / "curves.png", curves_picture(trainer.history, test.accuracy))
-    write_whole(folder / "confusion.png", confusion_picture(confusion, classes))
-    write_whole(folder / "mistakes.png", mistakes)
-    write_whole(folder / "MODEL_CARD.md", card.encode())
+    def _result(self, finished: bool, test: Evaluation | None) -> RunResult:
+        experiment, trainer = self.experiment, self.trainer
+        nothing: dict[str, float | None] = dict.fromkeys(["loss", *experiment.task.metrics()])
+        last = trainer.history[-1] if trainer.history else None
+        return RunResult(
+            recipe=self.recipe.name,
+            seed=self.config.seed,
+            run=str(self.folder),
+            finished=finished,
+            early=trainer.early,
+            epochs=trainer.epoch,
+            steps=trainer.step,
+            parameters=sum(p.numel() for p in experiment.model.parameters()),
+            headline=experiment.task.headline,
+            validation=nothing | last.validation if last else nothing,
+            test=nothing | test.metrics if test else nothing,
+            facts=experiment.kind.facts(test) if test else {},
+            baseline=experiment.baseline.metrics,
+            seconds=round(sum(report.seconds for report in trainer.history), 3),
+            peak_memory_mb=peak_memory_mb(),
+        )

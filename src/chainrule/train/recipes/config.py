@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from ...base.errors import ChainruleError
 
-__all__ = ["ConfigError", "nearest", "option", "options", "override", "spell"]
+__all__ = ["ConfigError", "RunConfig", "nearest", "option", "options", "override", "spell"]
 
 C = TypeVar("C")
 
@@ -26,6 +26,23 @@ def option(default: Any, about: str, low: float | None = None, high: float | Non
     range low ≤ value ≤ high.
     """
     return dataclasses.field(default=default, metadata={"about": about, "low": low, "high": high})
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """What every recipe can be told. A recipe's configuration adds its own fields, and may give
+    these other defaults.
+    """
+
+    seed: int = option(0, "decides weights, order and augmentation, not the split", 0, 2**63 - 1)
+    epochs: int = option(10, "how often all training samples are seen", 1, 100_000)
+    batch_size: int = option(64, "samples per step", 1)
+    blas_threads: int = option(
+        1, "of NumPy's matrix products; more pay for larger networks", 1, 256
+    )
+    checkpoint_every: int = option(1, "epochs from one checkpoint to the next", 1)
+    checkpoint_steps: int = option(0, "steps from one checkpoint to the next; 0: epochs only", 0)
+    checkpoints: int = option(1, "how many of the newest checkpoints stay", 1)
 
 
 def options(config: Any) -> list[tuple[str, Any, str]]:

@@ -8,36 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ... import nn
 from ...data import Augmented, DataLoader, RandomShift, TensorDataset, digits
 from ...nn import functional as F
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ...tensors import Generator, Tensor
-from .config import option
-from .experiment import DataFacts, Experiment, Recipe
+from ..images import Images
+from ..tasks import Classification
+from .config import RunConfig, option
+from .experiment import DataFacts, Experiment, Recipe, commonest_class, decayed
 
 __all__ = ["DIGITS", "DigitsConfig", "DigitsNet", "build"]
 
 
 @dataclass(frozen=True)
-class DigitsConfig:
+class DigitsConfig(RunConfig):
     """What `chainrule train digits --set key=value` can change."""
 
-    seed: int = option(0, "decides weights, order and shifts, not the split", 0, 2**63 - 1)
     epochs: int = option(40, "how often all training images are seen", 1, 100_000)
-    batch_size: int = option(64, "images per step", 1)
     learning_rate: float = option(3e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
     warmup: float = option(0.125, "the share of the steps in which the rate rises", 0.0, 0.9)
     weight_decay: float = option(0.05, "of AdamW, on weights but not on biases", 0.0)
     shift: int = option(1, "pixels by which training images move at most, each way", 0, 7)
     channels: tuple[int, int] = option((16, 32), "of the two convolutions", 1)
     hidden: int = option(64, "units of the hidden layer", 1)
-    blas_threads: int = option(
-        1, "of NumPy's matrix products; more pay for larger networks", 1, 256
-    )
     checkpoint_every: int = option(10, "epochs from one checkpoint to the next", 1)
     data: str = option("", "an .npz with images and labels, instead of the packaged one")
 
@@ -74,7 +69,7 @@ def build(config: DigitsConfig) -> Experiment:
     train_loader = DataLoader(train, config.batch_size, shuffle=True, generator=order)
 
     model = DigitsNet(config.channels, config.hidden)
-    optimizer = AdamW(_decayed(model, config.weight_decay), lr=config.learning_rate)
+    optimizer = AdamW(decayed(model, config.weight_decay), lr=config.learning_rate)
     steps = config.epochs * len(train_loader)
     return Experiment(
         model=model,
@@ -84,30 +79,19 @@ def build(config: DigitsConfig) -> Experiment:
         validation_loader=_in_order(data.validation),
         test_loader=_in_order(data.test),
         epochs=config.epochs,
-        classes=tuple(str(digit) for digit in range(digits.CLASSES)),
+        task=Classification(),
+        kind=Images(
+            classes=tuple(str(digit) for digit in range(digits.CLASSES)),
+            size=(digits.SIDE, digits.SIDE),
+            test=data.test.images[:, 0],
+        ),
         data=_facts(data, config),
-        images=lambda indices: data.test.images[indices, 0],
-        baseline=_commonest_class_accuracy(data.train.labels, data.test.labels),
+        baseline=commonest_class(data.train.labels, data.test.labels),
     )
-
-
-def _decayed(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Two parameter groups: weights, which decay, and biases, which do not."""
-    weights = [p for p in model.parameters() if p.ndim >= 2]
-    biases = [p for p in model.parameters() if p.ndim < 2]
-    return [
-        {"params": weights, "weight_decay": weight_decay},
-        {"params": biases, "weight_decay": 0.0},
-    ]
 
 
 def _in_order(split: digits.Split) -> DataLoader:
     return DataLoader(TensorDataset(split.images, split.labels), batch_size=256)
-
-
-def _commonest_class_accuracy(train: np.ndarray, test: np.ndarray) -> float:
-    commonest = np.bincount(train).argmax()
-    return float((test == commonest).mean())
 
 
 def _facts(data: digits.Digits, config: DigitsConfig) -> DataFacts:

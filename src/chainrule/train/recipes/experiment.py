@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ...data import DataLoader
 from ...nn import Module
 from ...optim import Optimizer
 from ...optim.lr_scheduler import LRScheduler
+from ..average import MovingAverage
+from ..evaluation import Evaluation
+from ..goal import Goal
+from ..tasks import Task
 
-__all__ = ["DataFacts", "Experiment", "Recipe"]
+__all__ = [
+    "Baseline",
+    "DataFacts",
+    "Experiment",
+    "Kind",
+    "Recipe",
+    "commonest_class",
+    "decayed",
+]
 
 
 @dataclass(frozen=True)
@@ -31,33 +42,64 @@ class DataFacts:
     limits: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Baseline:
+    """What no learning, or very little, gives on the test set: `about` says how it is obtained,
+    `metrics` has some of the task's by name.
+    """
+
+    about: str
+    metrics: dict[str, float]
+
+
+class Kind(Protocol):
+    """What the data are: how a test is shown, and how a trained model answers a user."""
+
+    def pictures(self, test: Evaluation) -> dict[str, bytes]:
+        """Pictures of the test, by their file names."""
+
+    def card(self, test: Evaluation) -> str:
+        """Sections of the model card about the test, with the pictures in them."""
+
+    def facts(self, test: Evaluation) -> dict[str, Any]:
+        """Further numbers of the test, for the result of the run."""
+
+    def predict(self, model: Module, inputs: Sequence[str], asked: Any) -> list[dict[str, Any]]:
+        """The model's answers to what a user names or writes; `asked` has the options of
+        `chainrule predict`.
+        """
+
+
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """A classifier, its optimizer, schedule and data, ready to be trained.
+    """A model, its task, optimizer, schedule and data, ready to be trained.
 
-    The schedule is stepped after every step. `images(indices)` gives float arrays (N, H, W), 0 to
-    1, of test samples for the picture of mistakes. `baseline` is the test accuracy, 0 to 1, of
-    always answering the commonest class of the training set.
+    The schedule is stepped after every step. `accumulate`, `clip_norm` and `average` are the
+    `Trainer`'s. With a `goal`, the weights of the best epoch are tested rather than the last, and
+    with a `patience`, training ends when so many epochs in a row were not better.
     """
 
     model: Module
     optimizer: Optimizer
-    scheduler: LRScheduler
-    train_loader: DataLoader
-    validation_loader: DataLoader
-    test_loader: DataLoader
+    scheduler: LRScheduler | None
+    train_loader: Any
+    validation_loader: Any
+    test_loader: Any
     epochs: int
-    classes: tuple[str, ...]
+    task: Task
+    kind: Kind
     data: DataFacts
-    images: Callable[[np.ndarray], np.ndarray]
-    baseline: float
+    baseline: Baseline
+    accumulate: int = 1
+    clip_norm: float | None = None
+    average: MovingAverage | None = None
+    goal: Goal | None = None
+    patience: int | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A name, a sentence, the default configuration, and `build(config)`.
-
-    Every configuration has the fields `seed`, `blas_threads` and `checkpoint_every`.
+    """A name, a sentence, the default configuration (a `RunConfig`), and `build(config)`.
 
     `build` is called after `manual_seed(config.seed)` and reads no other source of randomness.
     """
@@ -66,3 +108,24 @@ class Recipe:
     about: str
     config: Any
     build: Callable[[Any], Experiment]
+
+
+def commonest_class(train: np.ndarray, test: np.ndarray) -> Baseline:
+    """The accuracy on the test labels of always answering the commonest class of the training
+    labels.
+
+    >>> commonest_class(np.array([2, 2, 1]), np.array([2, 1, 0, 2])).metrics
+    {'accuracy': 0.5}
+    """
+    commonest = np.bincount(train).argmax()
+    return Baseline("always the commonest class", {"accuracy": float((test == commonest).mean())})
+
+
+def decayed(model: Module, weight_decay: float) -> list[dict]:
+    """Two parameter groups: weights, which decay, and biases and scales, which do not."""
+    weights = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    return [
+        {"params": weights, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]

@@ -1,0 +1,182 @@
+"""Runs that name what is in an image: their pictures, their part of the model card, and their
+answers about a user's own images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import FormatError, ShapeError
+from ..nn import Module
+from ..nn import functional as F
+from ..tensors import from_numpy, no_grad
+from .evaluation import Evaluation
+from .metrics import class_accuracy, confusion_matrix
+from .pictures import confusion_picture, mistakes_picture
+from .tables import per_cent, table
+
+__all__ = ["Images", "read_images"]
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """Grey images of one size, each of one class; the model takes (B, 1, H, W), 0 ground to 1 ink.
+
+    Attributes:
+        classes: their names.
+        size: H and W, pixels.
+        test: the test images, floats (N, H, W) from 0 to 1.
+    """
+
+    classes: tuple[str, ...]
+    size: tuple[int, int]
+    test: np.ndarray
+
+    def _confusion(self, test: Evaluation) -> np.ndarray:
+        return confusion_matrix(test.predictions, test.targets, len(self.classes))
+
+    def pictures(self, test: Evaluation) -> dict[str, bytes]:
+        """The confusion matrix and the worst mistakes."""
+        assert test.targets is not None
+        wrong = np.flatnonzero(test.predictions != test.targets)
+        mistakes = mistakes_picture(
+            self.test[wrong],
+            [self.classes[k] for k in test.targets[wrong]],
+            [self.classes[k] for k in test.predictions[wrong]],
+            test.confidence[wrong].tolist(),
+            total=len(test.targets),
+        )
+        confusion = confusion_picture(self._confusion(test), self.classes)
+        return {"confusion.png": confusion, "mistakes.png": mistakes}
+
+    def card(self, test: Evaluation) -> str:
+        """How well each class is read, and what it is taken for."""
+        confusion = self._confusion(test)
+        rows: list[tuple[str, ...]] = []
+        for c, (row, share) in enumerate(zip(confusion, class_accuracy(confusion), strict=True)):
+            mistaken = [(int(n), self.classes[j]) for j, n in enumerate(row) if n and j != c]
+            taken_for = ", ".join(
+                f"{other} ({n})" for n, other in sorted(mistaken, key=lambda m: (-m[0], m[1]))
+            )
+            shown = "no samples" if share is None else per_cent(share)
+            rows.append((self.classes[c], shown, f"{int(row[c])} of {int(row.sum())}", taken_for))
+        return (
+            "## Accuracy of each class, on the test set\n\n"
+            + table(("class", "accuracy", "right", "taken for (times)"), rows)
+            + "\n\n![confusion matrix](confusion.png)\n\n![misread samples](mistakes.png)"
+        )
+
+    def facts(self, test: Evaluation) -> dict[str, Any]:
+        """`mistakes`: how many test images were misread."""
+        return {"mistakes": int((test.predictions != test.targets).sum())}
+
+    def predict(self, model: Module, inputs: Sequence[str], asked: Any) -> list[dict[str, Any]]:
+        """The class of each image of the files `inputs`, its probability, and the three likeliest.
+
+        `asked.invert`: dark ink on a light ground becomes light ink on a dark one, as the data are.
+        """
+        names, parts = [], []
+        for name in inputs:
+            images = read_images(Path(name), self.size)
+            parts.append(images)
+            several = len(images) > 1 or Path(name).suffix in (".csv", ".npy")
+            names += [f"{name}:{k + 1}" if several else name for k in range(len(images))]
+        images = np.concatenate(parts)
+        images = 1 - images if asked.invert else images
+        model.eval()
+        with no_grad():
+            logits = model(from_numpy(images[:, None].astype(np.float32)))
+            probabilities = F.softmax(logits, dim=-1).numpy()  # (N, classes)
+        answers = []
+        for name, row in zip(names, probabilities, strict=True):
+            likeliest = np.argsort(-row, kind="stable")[:3]
+            answers.append(
+                {
+                    "input": name,
+                    "answer": self.classes[likeliest[0]],
+                    "probability": float(row[likeliest[0]]),
+                    "likeliest": {self.classes[c]: float(row[c]) for c in likeliest},
+                }
+            )
+        return answers
+
+
+def read_images(path: Path, size: tuple[int, int]) -> np.ndarray:
+    """The images of a file, floats (N, H, W) from 0 to 1.
+
+    A `.csv` has an image a row, its H · W elements from 0 to 255; a `.npy` the array (H, W) or
+    (N, H, W), bytes or floats from 0 to 1; anything else is a picture (PNG, JPEG, …), whose colours
+    are averaged.
+
+    Raises:
+        FormatError: not such a file.
+        ShapeError: images of another size.
+        FileNotFoundError: no such file.
+    """
+    if path.suffix == ".csv":
+        return _rows(path, size)
+    if path.suffix == ".npy":
+        try:
+            images = np.load(path, allow_pickle=False)
+        except ValueError as e:
+            raise FormatError(f"{path}: expected an array of numbers: {e}") from e
+    else:
+        images = _picture(path)
+    images = images[None] if images.ndim == 2 else images
+    if images.shape[1:] != size:
+        raise ShapeError(
+            f"{path}: expected images of {size[0]}×{size[1]} pixels, found shape {images.shape}: "
+            "cut out and scale what is to be read first"
+        )
+    return _from_0_to_1(path, images)
+
+
+def _picture(path: Path) -> np.ndarray:
+    """Grey (H, W) of a picture."""
+    from matplotlib.image import imread
+
+    try:
+        pixels = np.asarray(imread(path))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, SyntaxError) as e:  # Pillow calls a damaged PNG a syntax error
+        raise FormatError(f"{path}: expected a picture (PNG, JPEG, …): {e}") from e
+    pixels = _from_0_to_1(path, pixels)
+    return pixels[..., :3].mean(axis=-1) if pixels.ndim == 3 else pixels
+
+
+def _rows(path: Path, size: tuple[int, int]) -> np.ndarray:
+    count = size[0] * size[1]
+    images = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = [float(x) for x in line.split(",")]
+        except ValueError as e:
+            raise FormatError(f"{path}:{number}: expected numbers: {e}") from e
+        if len(row) != count:
+            raise ShapeError(
+                f"{path}:{number}: expected {count} numbers ({size[0]}×{size[1]} pixels), "
+                f"found {len(row)}"
+            )
+        images.append(row)
+    if not images:
+        raise FormatError(f"{path}: expected at least one row of {count} numbers")
+    return _from_0_to_1(path, np.array(images).reshape(-1, *size) / 255)
+
+
+def _from_0_to_1(path: Path, pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels / 255
+    if pixels.dtype.kind not in "fiu" or not ((pixels >= 0) & (pixels <= 1)).all():
+        raise FormatError(
+            f"{path}: expected bytes, or numbers from 0 to 1 (in a .csv from 0 to 255), "
+            "found others"
+        )
+    return pixels.astype(np.float64)
