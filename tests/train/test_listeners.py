@@ -14,6 +14,7 @@ import pytest
 import chainrule as cr
 from chainrule.base.errors import ChainruleError, FormatError, StateDictError
 from chainrule.data import DataLoader, TensorDataset
+from chainrule.files import whole as whole_files
 from chainrule.train import (
     Checkpoints,
     EarlyStopping,
@@ -28,7 +29,6 @@ from chainrule.train import (
     Trainer,
     TrainingFinished,
     checkpoint,
-    files,
     find_learning_rate,
     load_checkpoint,
     newest_checkpoint,
@@ -146,7 +146,7 @@ class Refusing:
         self.allowed, self.calls = allowed, 0
         for name in ("fsync", "replace", "truncate"):
             monkeypatch.setattr(os, name, self.wrapped(getattr(os, name)))
-        monkeypatch.setattr(files, "open", self.open, raising=False)
+        monkeypatch.setattr(whole_files, "open", self.open, raising=False)
 
     def wrapped(self, function):
         def call(*args, **kwargs):

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from ..base.errors import ChainruleError
 
-__all__ = ["SaveError", "append_line", "write_whole", "writing"]
+__all__ = ["SaveError", "append_bytes", "append_line", "refusals", "write_whole", "writing"]
 
 
 class SaveError(ChainruleError, OSError):
@@ -22,7 +22,8 @@ class SaveError(ChainruleError, OSError):
 
 
 @contextlib.contextmanager
-def _refusals(path: Path) -> Iterator[None]:
+def refusals(path: Path) -> Iterator[None]:
+    """While the block runs, what the system refuses becomes a `SaveError` about `path`."""
     try:
         yield
     except SaveError:
@@ -50,7 +51,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with _refusals(path):
+    with refusals(path):
         try:
             with open(temporary, "wb") as f:
                 yield f
@@ -92,5 +93,14 @@ def append_line(path: Path, line: str) -> None:
     Raises:
         SaveError: the system refused.
     """
-    with _refusals(path), open(path, "a", encoding="utf-8") as f:
-        f.write(line + "\n")
+    append_bytes(path, (line + "\n").encode())
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Add bytes to a file, which is made if need be.
+
+    Raises:
+        SaveError: the system refused.
+    """
+    with refusals(path), open(path, "ab") as f:
+        f.write(content)

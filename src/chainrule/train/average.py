@@ -36,13 +36,13 @@ class MovingAverage:
     Source: Polyak & Juditsky 1992 for the idea; the decay of the first steps as in TensorFlow's
     ExponentialMovingAverage.
 
-    >>> model = nn.Linear(1, 1, bias=False)
+    >>> import chainrule as cr
+    >>> model = cr.nn.Linear(1, 1, bias=False)
     >>> average = MovingAverage(model, decay=0.9)
-    >>> with no_grad():
-    ...     _ = model.weight.fill_(1.0); _ = average.module.weight.fill_(0.0)
+    >>> _ = cr.nn.init.ones_(model.weight), cr.nn.init.zeros_(average.module.weight)
     >>> average.update()
-    >>> round(average.module.weight.item(), 3)
-    0.9
+    >>> average.module.weight.detach()
+    tensor([[0.9000]])
     """
 
     def __init__(self, model: Module, decay: float):

@@ -24,9 +24,16 @@ class Metric:
     A subclass names its counts and sums in `kept` (they begin at what `reset` gives them), adds to
     them in `update`, and computes from them in `compute`.
 
-    >>> metric = Accuracy()
-    >>> metric.update(np.array([3, 1, 4]), np.array([3, 1, 5]))
-    >>> metric.update(np.array([1]), np.array([1]))
+    >>> class ShareOfZeros(Metric):
+    ...     kept = ("zeros", "total")
+    ...     def update(self, answers, targets):
+    ...         self.zeros += (answers == 0).sum().item()
+    ...         self.total += answers.size
+    ...     def compute(self):
+    ...         return self.zeros / self.total
+    >>> metric = ShareOfZeros()
+    >>> metric.update(np.array([0, 1, 0]), None)
+    >>> metric.update(np.array([0]), None)
     >>> metric.compute()
     0.75
     """
