@@ -47,11 +47,16 @@ EXCEPT = {
     "einsum": (INTEGERS, "in torch one operand that is only summed may be bool, and becomes int64"),
     "square": ({"bool"}, "in torch a power, int64"),
     "index_put": ({"bool"}, "adding bools is a logical or in torch; ours adds numbers"),
-    "sum_pool": (INTEGERS, "for floats; torch has it through a convolution"),
-    "avg_pool": (INTEGERS, "for floats; torch averages int64 and truncates"),
     "softsign": (INTEGERS, "for floats, as other activations"),
     "tanhshrink": (INTEGERS, "likewise"),
     "logsumexp": (INTEGERS, "for floats, as softmax"),
+    "local_response_norm": (INTEGERS, "likewise"),
+    "resize": (INTEGERS, "for floats; images of bytes are rounded in nn.functional"),
+    "resize_smoothly": (INTEGERS, "likewise"),
+    "grid_sample": (
+        {"float16", "bfloat16"},
+        "torch computes places in half floats, ours are float32",
+    ),
     "l1_loss": (INTEGERS, "a float, as other losses; torch subtracts uint8 with a wrap around"),
     "mse_loss": (INTEGERS, "likewise"),
     "huber_loss": (INTEGERS, "likewise"),
@@ -285,7 +290,9 @@ def compare_gradients(torch, op, args, attrs, leave_out=()):
         if isinstance(x, Tensor) and x.requires_grad and name not in without:
             t.requires_grad_()
         theirs.append(t)
-    outs = torch_calls.call(torch, op, theirs, normal_form(op, args, attrs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an affine grid of one element
+        outs = torch_calls.call(torch, op, theirs, normal_form(op, args, attrs))
     outs = [v for name, v in zip(op.outputs, outs, strict=True) if name not in op.constant and v.requires_grad]  # fmt: skip
     asked = [t for t in theirs if isinstance(t, torch.Tensor) and t.requires_grad]
     if not outs or not asked:
@@ -300,11 +307,13 @@ def compare_gradients(torch, op, args, attrs, leave_out=()):
 
 WIDE_GRADIENTS = {"erfcx", "i1", "i1e", "log_ndtr", "ndtri", "zeta"}
 """Ops whose gradient torch has in float32 and float64 alone."""
+NOT_IN_BFLOAT16 = {"affine_grid", "resize_smoothly", "local_response_norm"}
+"""Ops that torch has not in bfloat16 on a CPU, or not for all of our samples."""
 
 
 @pytest.mark.parametrize("dtype", [dtypes.float32, dtypes.bfloat16], ids=lambda d: d.name)
 @each_call(lambda op: compared(op) and (op.differentiable or op.composite))
 def test_gradients(torch, op, sample, seed, dtype):
-    if dtype is dtypes.bfloat16 and op.name in WIDE_GRADIENTS:
+    if dtype is dtypes.bfloat16 and op.name in WIDE_GRADIENTS | NOT_IN_BFLOAT16:
         return
     compare_gradients(torch, op, operands(op, sample, seed, dtype), sample.attributes)

@@ -25,10 +25,12 @@ NOT_IN_TORCH = {
     "conv_input": "the adjoint of conv in x; its values are conv's gradient, which is compared",
     "conv_weight": "the adjoint of conv in w, likewise",
     "sum_pool_input": "the adjoint of sum_pool, likewise",
+    "fold_windows": "the adjoint of unfold_windows, likewise",
     "uniform": "other random bits; see test_random.py",
     "normal": "other random bits; see test_random.py",
     "random_integers": "other random bits; see test_random.py",
     "dropout": "other random bits; see test_random.py",
+    "alpha_dropout": "other random bits; see test_functional.py",
 }
 """Ops without a counterpart, and why."""
 
@@ -266,8 +268,10 @@ def scatter_add(torch, x, at, source, *, dim):
 
 
 @entry
-def embedding(torch, weight, at, *, padding):
-    return torch.nn.functional.embedding(at, weight, padding_idx=padding)
+def embedding(torch, weight, at, *, padding, by_frequency):
+    return torch.nn.functional.embedding(
+        at, weight, padding_idx=padding, scale_grad_by_freq=by_frequency
+    )
 
 
 # -------------------------------------------------------------------------------------------- products and windows
@@ -314,6 +318,20 @@ def sum_pool(torch, x, *, kernel, stride, padding, dilation):
 
 
 @entry
+def unfold_windows(torch, x, *, kernel, stride, padding, dilation):
+    x = padded(torch, x, padding)
+    if x.ndim == 3:  # torch has two spatial axes alone
+        return unfold_windows(
+            torch, x[..., None], kernel=(*kernel, 1), stride=(*stride, 1), padding=((0, 0),) * 2,
+            dilation=(*dilation, 1),
+        )[:, :, :, 0, :, 0]  # fmt: skip
+    y = torch.nn.functional.unfold(x, kernel, dilation, 0, stride)
+    sizes = zip(x.shape[2:], kernel, stride, dilation, strict=True)
+    places = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in sizes]
+    return y.reshape(*x.shape[:2], *kernel, *places)
+
+
+@entry
 def avg_pool(torch, x, *, kernel, stride, padding, count_padding, divisor):
     wide, f = padded(torch, x, padding), of_rank(torch, "avg_pool", x)
     y = f(wide, kernel, stride)
@@ -325,6 +343,83 @@ def avg_pool(torch, x, *, kernel, stride, padding, count_padding, divisor):
 @entry
 def adaptive_avg_pool(torch, x, *, size):
     return of_rank(torch, "adaptive_avg_pool", x)(x, size)
+
+
+@entry
+def adaptive_max_pool(torch, x, *, size):
+    return of_rank(torch, "adaptive_max_pool", x)(x, size, return_indices=True)
+
+
+@entry
+def fractional_max_pool(torch, x, samples, *, kernel, size):
+    f = of_rank(torch, "fractional_max_pool", x)
+    return f(x, kernel, size, return_indices=True, _random_samples=samples)
+
+
+@entry
+def lp_pool(torch, x, *, p, kernel, stride, padding):
+    if any(map(any, padding)):  # there as in ceil mode
+        padding = None
+    return of_rank(torch, "lp_pool", x)(x, p, kernel, stride, ceil_mode=padding is None)
+
+
+@entry
+def max_unpool(torch, x, at, *, size):
+    return of_rank(torch, "max_unpool", x)(x, at, 1, [2 * n for n in size], output_size=size)
+
+
+@entry
+def extend(torch, x, *, dim, before, after, mode):
+    x = x[None].movedim(dim + 1, -1) if x.ndim == 1 else x.movedim(dim, -1)
+    y = torch.nn.functional.pad(x, (before, after), mode)
+    return y[0] if dim == 0 else y.movedim(-1, dim)
+
+
+def resized(torch, x, dim, size, scale, **options):
+    """torch has images of two axes: the one that is resized comes last, the other has two rows."""
+    wide = x.movedim(dim, -1).reshape(1, -1, 1, x.shape[dim]).repeat(1, 1, 2, 1)
+    place = {"size": (2, size)} if scale is None else {"scale_factor": (1.0, scale)}
+    y = torch.nn.functional.interpolate(wide, **place, **options)[:, :, 0]
+    rest = [n for k, n in enumerate(x.shape) if k != dim]
+    return y.reshape(*rest, size).movedim(-1, dim)
+
+
+@entry
+def resize_nearest(torch, x, *, dim, size, exact, scale):
+    return resized(torch, x, dim, size, scale, mode="nearest-exact" if exact else "nearest")
+
+
+@entry
+def resize(torch, x, *, dim, size, mode, align, scale):
+    name = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    return resized(torch, x, dim, size, scale, mode=name, align_corners=align)
+
+
+@entry
+def resize_smoothly(torch, x, *, dim, size, mode, align, scale):
+    name = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    return resized(torch, x, dim, size, scale, mode=name, align_corners=align, antialias=True)
+
+
+@entry
+def grid_sample(torch, x, grid, *, mode, outside, align):
+    return torch.nn.functional.grid_sample(x, grid, mode, outside, align)
+
+
+@entry
+def affine_grid(torch, theta, *, size, align):
+    shape = (theta.shape[0], 1, *size)
+    return torch.nn.functional.affine_grid(theta, shape, align_corners=align)
+
+
+@entry
+def pixel_shuffle(torch, x, *, factor):
+    return torch.nn.functional.pixel_shuffle(x, factor)
+
+
+@entry
+def pixel_unshuffle(torch, x, *, factor):
+    return torch.nn.functional.pixel_unshuffle(x, factor)
 
 
 # --------------------------------------------------------------------------------------------------------- composites

@@ -3,8 +3,8 @@ are `nn.functional`).
 
 Imports ops only. A composite may carry its own derivative rule or a faster kernel; the generated
 tests prove both equal to the definition.
-Reading order: `elementwise`, `activation`, `linear`, `distance`, `normalize`, `loss`, `attention`,
-`pooling`, `recurrent`.
+Reading order: `elementwise`, `activation`, `linear`, `dropout`, `distance`, `normalize`, `loss`,
+`attention`, `pooling`, `padding`, `pixels`, `resampling`, `grids`, `recurrent`.
 """
 
 from .activation import (
@@ -32,6 +32,7 @@ from .activation import (
 )  # fmt: skip
 from .attention import attention
 from .distance import cosine_similarity, p_norm, pairwise_distance
+from .dropout import alpha_dropout, dropout
 from .elementwise import (
     angle,
     deg2rad,
@@ -53,7 +54,8 @@ from .elementwise import (
     xlog1py,
     xlogy,
 )  # fmt: skip
-from .linear import dropout, linear
+from .grids import affine_grid, grid_sample
+from .linear import linear
 from .loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -84,28 +86,42 @@ from .normalize import (
     batch_norm_with,
     group_norm,
     layer_norm,
+    local_response_norm,
     log_softmax,
     logsumexp,
     normalize,
     rms_norm,
     softmax,
 )
-from .pooling import adaptive_avg_pool, avg_pool
+from .padding import extend
+from .pixels import channel_shuffle, pixel_shuffle, pixel_unshuffle
+from .pooling import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    fractional_max_pool,
+    lp_pool,
+    max_unpool,
+)
 from .recurrent import gru_step, lstm_step
+from .resampling import resize, resize_nearest, resize_smoothly
 
 __all__ = [
-    "adaptive_avg_pool", "angle", "attention", "avg_pool", "batch_norm", "batch_norm_with",
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "binary_entropy", "celu",
+    "adaptive_avg_pool", "adaptive_max_pool", "affine_grid", "alpha_dropout", "angle",
+    "attention", "avg_pool", "batch_norm", "batch_norm_with", "binary_cross_entropy",
+    "binary_cross_entropy_with_logits", "binary_entropy", "celu", "channel_shuffle",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "ctc_reach", "ctc_reduced",
-    "deg2rad", "dropout", "elu", "entr", "fmax", "fmin", "frac", "gaussian_nll_loss", "gelu",
-    "glu", "group_norm", "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "heaviside", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "layer_norm",
-    "ldexp", "leaky_relu", "linear", "log_softmax", "logaddexp", "logaddexp2", "logit",
-    "logsigmoid", "logsumexp", "lstm_step", "margin_ranking_loss", "mish", "mse_loss",
-    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "mvlgamma",
-    "nan_to_num", "ndtr", "nll_loss", "normalize", "p_norm", "pairwise_distance",
-    "poisson_nll_loss", "prelu", "rad2deg", "relu", "relu6", "rms_norm", "round_to", "selu",
-    "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy", "soft_margin_loss", "softmax",
-    "softplus", "softshrink", "softsign", "tanhshrink", "threshold", "triplet_hinge", "xlog1py",
-    "xlogy",
+    "deg2rad", "dropout", "elu", "entr", "extend", "fmax", "fmin", "frac",
+    "fractional_max_pool", "gaussian_nll_loss", "gelu", "glu", "grid_sample", "group_norm",
+    "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside",
+    "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "layer_norm", "ldexp",
+    "leaky_relu", "linear", "local_response_norm", "log_softmax", "logaddexp", "logaddexp2",
+    "logit", "logsigmoid", "logsumexp", "lp_pool", "lstm_step", "margin_ranking_loss",
+    "max_unpool", "mish", "mse_loss", "multi_margin_loss", "multilabel_margin_loss",
+    "multilabel_soft_margin_loss", "mvlgamma", "nan_to_num", "ndtr", "nll_loss", "normalize",
+    "p_norm", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss",
+    "prelu", "rad2deg", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly",
+    "rms_norm", "round_to", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
+    "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "tanhshrink",
+    "threshold", "triplet_hinge", "xlog1py", "xlogy",
 ]  # fmt: skip

@@ -1,12 +1,12 @@
-"""The affine map, and dropout."""
+"""The affine map."""
 
 from __future__ import annotations
 
 from ..backends import xp
-from ..ops import matmul, sum, uniform, view, where
+from ..ops import matmul, sum, view
 from ..ops.contract import rows
 from ..ops.explain import refuse
-from ..ops.kinds import contract, random
+from ..ops.kinds import contract
 from ..ops.record import composite
 from ..ops.samples import F, S
 
@@ -70,33 +70,3 @@ def _linear(x, weight, bias=None):
     if bias is not None:
         y += bias
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
-
-
-_STATE = xp.asarray([7, 0])  # seed and offset
-
-
-@composite(
-    random,
-    types="floating",
-    promotes=("x",),
-    hidden=("kept",),
-    reference="torch.nn.functional.dropout",
-    samples=(
-        S(F(5, 3), _STATE, p=0.5),
-        S(F(5, 3), _STATE, p=1.0),
-        S(F(5, 3, 2), _STATE, p=0.3, channels=True),
-    ),
-)
-def dropout(x, state, /, *, p=0.5, skip=0, channels=False):
-    """Each element is 0 with probability p, else x / (1 − p), so that the mean stays.  Source:
-    Srivastava et al. 2014.
-
-    `state` and `skip` are those of a random op; with `channels` whole channels (the first two axes)
-    fall together.
-    """
-    shape = tuple(x.shape[:2]) + (1,) * (x.ndim - 2) if channels else tuple(x.shape)
-    kept = uniform(state, shape=shape, skip=skip) >= p
-    return where(kept, x * (1 / (1 - p) if p < 1 else 0.0), 0.0), kept
-
-
-dropout.vjp(x=lambda g, kept, p: where(kept, g * (1 / (1 - p) if p < 1 else 0.0), 0.0))

@@ -11,7 +11,20 @@ import math
 from ..backends import xp
 from ..base import dtypes, shapes
 from ..ops import abs as abs_
-from ..ops import amax, exp, expand, log, maximum, mean, rsqrt, square, sum, view, where
+from ..ops import (
+    amax,
+    exp,
+    expand,
+    log,
+    maximum,
+    mean,
+    rsqrt,
+    square,
+    sum,
+    sum_pool,
+    view,
+    where,
+)
 from ..ops.explain import refuse
 from ..ops.kinds import along, normalizing, reduced
 from ..ops.record import composite
@@ -177,6 +190,7 @@ layer_norm.vjp(
     normalizing,
     types="floating",
     normalize=_over_last,
+    hidden=("xhat", "inverse"),
     reference="torch.nn.functional.rms_norm",
     samples=(S(F(5, 3), F(3), shape=(3,), eps=1e-5), S(F(2, 5, 3), None, shape=(5, 3), eps=None)),
 )
@@ -185,10 +199,35 @@ def rms_norm(x, weight=None, /, *, shape, eps=None):
     unless given.  Source: Zhang & Sennrich 2019.
     """
     dim = tuple(range(x.ndim - len(shape), x.ndim))
-    y = x * rsqrt(
-        mean(square(x), dim=dim, keepdim=True) + (epsilon(x.dtype) if eps is None else eps)
+    eps = epsilon(x.dtype) if eps is None else eps
+    inverse = rsqrt(mean(square(x), dim=dim, keepdim=True) + eps)
+    xhat = x * inverse
+    return (xhat if weight is None else xhat * weight), xhat, inverse
+
+
+@rms_norm.fast
+def _rms_norm(x, weight=None, *, shape, eps):
+    dim, n = tuple(range(x.ndim - len(shape), x.ndim)), shapes.size(shape)
+    eps = epsilon(x.dtype) if eps is None else eps
+    inverse = 1 / xp.sqrt(xp.sum(x * x, axis=dim, keepdims=True) / n + eps)
+    xhat = x * inverse
+    return (xhat.copy() if weight is None else xhat * weight), xhat, inverse
+
+
+def _rms_norm_rule(g, weight, xhat, inverse, shape, needs):
+    dim = tuple(range(g.ndim - len(shape), g.ndim))
+    gx = None
+    if needs[0]:
+        gw = g if weight is None else g * weight
+        gx = (gw - xhat * mean(gw * xhat, dim=dim, keepdim=True)) * inverse
+    return gx, g * xhat if needs[1] else None
+
+
+rms_norm.vjp(
+    lambda g, weight, xhat, inverse, shape, needs: _rms_norm_rule(
+        g, weight, xhat, inverse, shape, needs
     )
-    return y if weight is None else y * weight
+)
 
 
 def epsilon(dtype) -> float:
@@ -345,9 +384,49 @@ def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
     types="floating",
     reference="torch.nn.functional.normalize",
     onnx="LpNormalization",
-    samples=(S(F(5, 3), p=2.0, dim=1, eps=1e-12), S(F(5, 3), p=1.0, dim=0, eps=1e-12)),
+    samples=(
+        S(F(5, 3), p=2.0, dim=1, eps=1e-12),
+        S(F(5, 3), p=1.0, dim=0, eps=1e-12),
+        S(F(5, 3), p=0.0, dim=1, eps=1e-12),
+        S(F(5, 3), p=-math.inf, dim=1, eps=1e-12),
+        S(F(5, 3), p=3.0, dim=0, eps=0.1),
+    ),
 )
 def normalize(x, /, *, p=2.0, dim=1, eps=1e-12):
     """x / max(‖x‖ₚ, eps)  along an axis."""
     norm = p_norm(x, p=p, dim=dim, keepdim=True)
     return x / expand(maximum(norm, eps), shape=x.shape)
+
+
+def _across_channels(args, attrs):
+    if args[0].ndim < 3:
+        raise refuse("x must be (N, C, *S) with at least one spatial axis")
+    if attrs["size"] < 1:
+        raise refuse(f"size must be at least 1, found {attrs['size']}")
+    return attrs
+
+
+@composite(
+    normalizing,
+    types="floating",
+    normalize=_across_channels,
+    reference="torch.nn.functional.local_response_norm",
+    onnx="LRN",
+    samples=(
+        S(F(2, 5, 3), size=3, alpha=0.5, beta=0.75, k=1.0),
+        S(F(2, 5, 3, 2), size=2, alpha=0.1, beta=0.5, k=2.0),
+    ),
+)
+def local_response_norm(x, /, *, size, alpha=1e-4, beta=0.75, k=1.0):
+    """x / (k + alpha · m)^beta,  m the mean of x² over `size` channels around each one, with zeros
+    beyond the first and last.  Source: Krizhevsky, Sutskever & Hinton 2012, section 3.3.
+    """
+    ones, none = (1,) * (x.ndim - 2), ((0, 0),) * (x.ndim - 2)
+    total = sum_pool(
+        view(square(x), shape=(x.shape[0], 1, *x.shape[1:])),
+        kernel=(size, *ones),
+        stride=(1, *ones),
+        padding=((size // 2, (size - 1) // 2), *none),
+        dilation=(1, *ones),
+    )
+    return x / (view(total, shape=x.shape) * (alpha / size) + k) ** beta

@@ -4,7 +4,7 @@ Imports backends and base only. Reading order: `record` (what an op is), `promot
 computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
 and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
 `reduce`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
-`window`, `create`, `random`, `scan`, `samples`.
+`window`, `pooling`, `create`, `random`, `scan`, `samples`.
 
 >>> import numpy as np
 >>> from chainrule.ops import tanh
@@ -70,6 +70,7 @@ from .integers import (
     lcm,
 )  # fmt: skip
 from .order import argsort, isin, sort, topk
+from .pooling import fold_windows, max_pool, sum_pool, sum_pool_input, unfold_windows
 from .promotion import Spec
 from .random import normal, random_integers, uniform
 from .record import TABLE, Kind, Op, Rule, composite, primitive
@@ -137,24 +138,25 @@ from .trigonometric import (
     tan,
     tanh,
 )  # fmt: skip
-from .window import conv, conv_input, conv_weight, max_pool, sum_pool, sum_pool_input
+from .window import conv, conv_input, conv_weight
 
 __all__ = [
     "TABLE", "Kind", "Op", "Rule", "Spec", "abs", "acos", "acosh", "add", "all", "amax", "amin",
-    "any", "arange", "argmax", "argmin", "argsort", "as_strided", "asin", "asinh", "atan", "atan2",
-    "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "any", "arange", "argmax", "argmin", "argsort", "as_strided", "asin", "asinh", "atan",
+    "atan2", "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "cast", "cat", "ceil", "clamp", "clone", "composite",
-    "conv", "conv_input", "conv_weight", "copysign", "cos", "cosh", "cumsum", "diagonal", "digamma",
-    "div", "einsum", "embedding", "eq", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "expand",
-    "expm1", "exponent", "eye", "flip", "floor", "floor_divide", "fmod", "full", "gather", "gcd",
-    "ge", "gt", "hypot", "i0", "i0e", "i1", "i1e", "index", "index_put", "isfinite", "isin",
-    "isinf", "isnan", "lcm", "le", "lgamma", "log", "log1p", "log2", "log10", "log_ndtr",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "mantissa", "masked_scatter",
-    "matmul", "max_along", "max_pool", "maximum", "mean", "min_along", "minimum", "mul", "ndtri",
-    "ne", "neg", "nextafter", "normal", "pad", "permute", "polygamma", "pow", "primitive",
-    "random_integers", "reciprocal", "remainder", "round", "rsqrt", "scan", "scatter",
-    "scatter_add", "scatter_extreme", "scatter_mul", "scatter_reduce", "select", "sigmoid", "sign",
-    "signbit", "sin", "sinh", "slice_", "sort", "sqrt", "square", "stack", "sub", "sum", "sum_pool",
+    "conv", "conv_input", "conv_weight", "copysign", "cos", "cosh", "cumsum", "diagonal",
+    "digamma", "div", "einsum", "embedding", "eq", "erf", "erfc", "erfcx", "erfinv", "exp",
+    "exp2", "expand", "expm1", "exponent", "eye", "flip", "floor", "floor_divide", "fmod",
+    "fold_windows", "full", "gather", "gcd", "ge", "gt", "hypot", "i0", "i0e", "i1", "i1e",
+    "index", "index_put", "isfinite", "isin", "isinf", "isnan", "lcm", "le", "lgamma", "log",
+    "log1p", "log2", "log10", "log_ndtr", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "lt", "mantissa", "masked_scatter", "matmul", "max_along", "max_pool",
+    "maximum", "mean", "min_along", "minimum", "mul", "ndtri", "ne", "neg", "nextafter",
+    "normal", "pad", "permute", "polygamma", "pow", "primitive", "random_integers",
+    "reciprocal", "remainder", "round", "rsqrt", "scan", "scatter", "scatter_add",
+    "scatter_extreme", "scatter_mul", "scatter_reduce", "select", "sigmoid", "sign", "signbit",
+    "sin", "sinh", "slice_", "sort", "sqrt", "square", "stack", "sub", "sum", "sum_pool",
     "sum_pool_input", "tan", "tanh", "topk", "tril", "triu", "trunc", "trunc_divide", "unfold",
-    "uniform", "view", "view_scatter", "where", "zeros_like", "zeta",
+    "unfold_windows", "uniform", "view", "view_scatter", "where", "zeros_like", "zeta",
 ]  # fmt: skip

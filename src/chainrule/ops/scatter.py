@@ -145,8 +145,9 @@ def index_put(x, values, /, *indices, dims, accumulate=False):
         y[places] = values
     elif dims == (0,) and y.ndim > 1 and indices[0].size:
         _add_rows(y, indices[0], values)
-    else:
-        xp.add_at(y, places, values)
+    else:  # one flat index: adding at it is many times faster than at slices and a tuple
+        at = xp.arange(y.size).reshape(y.shape)[places]
+        xp.add_at(y.reshape(-1), at.reshape(-1), xp.broadcast_to(values, at.shape).reshape(-1))
     return y
 
 
@@ -351,7 +352,9 @@ def from_corner(g: Any, shape: tuple) -> Any:
     return pad(g, pads=tuple([(0, n - m) for n, m in zip(shape, g.shape, strict=True)]), value=0.0)
 
 
-def _embedding_law(op: Op, weight: Spec, at: Spec, *, padding: int | None) -> Spec:
+def _embedding_law(
+    op: Op, weight: Spec, at: Spec, *, padding: int | None, by_frequency: bool
+) -> Spec:
     """weight is (V, C); the index has any shape, and the result one more axis, C."""
     _need_integers(index=at)
     if weight.ndim != 2:
@@ -364,17 +367,40 @@ def _embedding_law(op: Op, weight: Spec, at: Spec, *, padding: int | None) -> Sp
     law=_embedding_law,
     reference="torch.nn.functional.embedding",
     onnx="Gather",
-    samples=(S(F(7, 3), I(5, 2, high=7), padding=None), S(F(7, 3), I(5, high=7), padding=None)),
+    samples=(
+        S(F(7, 3), I(5, 2, high=7), padding=None, by_frequency=False),
+        S(F(7, 3), I(5, high=7), padding=None, by_frequency=False),
+    ),
 )
-def embedding(weight, at, /, *, padding=None):
-    """Rows of a table,  y[…] = weight[at[…]].  Row `padding` gets no gradient. The gradient is
-    dense and deterministic.
+def embedding(weight, at, /, *, padding=None, by_frequency=False):
+    """Rows of a table,  y[…] = weight[at[…]].  Row `padding` gets no gradient; with `by_frequency`
+    the gradient of a row is divided by how often the row was taken. The gradient is dense and
+    deterministic.
     """
     _check_range(at, weight.shape[0], "the table")
     return weight[at]
 
 
-embedding.vjp(weight=lambda g, at, weight_shape, padding: index_put(
-    full(shape=weight_shape, value=0.0, dtype=g.dtype),
-    g if padding is None else where(view(at, shape=(*at.shape, 1)) == padding, 0.0, g),
-    at, dims=(0,), accumulate=True))  # fmt: skip
+def _embedding_gradient(
+    g: Any, at: Any, shape: tuple, padding: int | None, by_frequency: bool
+) -> Any:
+    if padding is not None:
+        g = where(view(at, shape=(*at.shape, 1)) == padding, 0.0, g)
+    if by_frequency:
+        times = index_put(
+            full(shape=shape[:1], value=0.0, dtype=g.dtype),
+            full(shape=at.shape, value=1.0, dtype=g.dtype),
+            at,
+            dims=(0,),
+            accumulate=True,
+        )
+        g = g / view(index(times, at, dims=(0,)), shape=(*at.shape, 1))
+    zeros = full(shape=shape, value=0.0, dtype=g.dtype)
+    return index_put(zeros, g, at, dims=(0,), accumulate=True)
+
+
+embedding.vjp(
+    weight=lambda g, at, weight_shape, padding, by_frequency: _embedding_gradient(
+        g, at, weight_shape, padding, by_frequency
+    )
+)

@@ -1,4 +1,4 @@
-"""Convolution and pooling over any number of spatial axes.
+"""Windows that slide over any number of spatial axes, and convolution.
 
 Legend: N batch, C channels in, O channels out, G groups, S spatial sizes of the input, P positions
 of the output, K kernel sizes.
@@ -20,16 +20,12 @@ import itertools
 from typing import Any
 
 from ..backends import xp
-from ..base import dtypes
 from ..base.shapes import size
-from .create import full
 from .explain import refuse
 from .kinds import window
-from .promotion import Spec, common, common_dtype
+from .promotion import Spec, common_dtype
 from .record import Op, primitive
 from .samples import F, S
-from .scatter import scatter_add
-from .shape import view
 
 # bytes of unfolded windows made at a time: they stay in the second-level cache between being written and multiplied
 BLOCK = 2**19
@@ -40,9 +36,10 @@ def positions(s: int, k: int, stride: int, padding: tuple[int, int], dilation: i
     return (s + padding[0] + padding[1] - dilation * (k - 1) - 1) // stride + 1
 
 
-def _output_sizes(
+def output_sizes(
     sizes: tuple, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple
 ) -> tuple:
+    """How many windows there are along each axis; refuses a window that does not fit."""
     out = tuple([positions(*v) for v in zip(sizes, kernel, stride, padding, dilation, strict=True)])
     for k, p in enumerate(out):
         if p < 1:
@@ -54,7 +51,8 @@ def _output_sizes(
     return out
 
 
-def _check_geometry(n: int, **attrs: tuple) -> None:
+def check_geometry(n: int, **attrs: tuple) -> None:
+    """Refuse attributes that are not one entry for each of n spatial axes, or too small."""
     for name, v in attrs.items():
         if len(v) != n:
             raise refuse(f"{name} needs one entry for each of the {n} spatial axes, found {v}")
@@ -94,6 +92,26 @@ def padded(x: Any, padding: tuple, value: float = 0.0) -> Any:
     return y
 
 
+def inside(x: Any, spatial: tuple, padding: tuple) -> Any:
+    """Padded x without its padding."""
+    inner = [slice(a, a + s) for s, (a, _) in zip(spatial, padding, strict=True)]
+    return x[(slice(None), slice(None), *inner)]
+
+
+def taps(x: Any, kernel: tuple, stride: tuple, dilation: tuple, out: tuple) -> Any:
+    """For each element of the window, in order, the strided view of padded x that it meets: K
+    views of shape (N, C, *P).
+    """
+    for at in itertools.product(*map(range, kernel)):
+        place = tuple(
+            [
+                slice(k * d, k * d + (m - 1) * s + 1, s)
+                for k, d, m, s in zip(at, dilation, out, stride, strict=True)
+            ]
+        )
+        yield at, x[(slice(None), slice(None), *place)]
+
+
 def _blocks(n: int, bytes_each: int) -> list[slice]:
     """Cuts of the batch such that the windows of each cut take about BLOCK bytes."""
     step = max(1, BLOCK // max(bytes_each, 1))
@@ -115,7 +133,7 @@ def _conv_law(
             x=f"has {x.ndim} axes",
             w=f"has {w.ndim} axes",
         )
-    _check_geometry(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
+    check_geometry(x.ndim - 2, stride=stride, padding=padding, dilation=dilation)
     if 0 in w.shape:
         raise refuse("w must not be empty")
     if groups < 1 or x.shape[1] % groups or w.shape[0] % groups:
@@ -128,7 +146,7 @@ def _conv_law(
             x=f"C is {x.shape[1]}",
             w=f"needs C = {w.shape[1] * groups}",
         )
-    out = _output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    out = output_sizes(x.shape[2:], w.shape[2:], stride, padding, dilation)
     return Spec((x.shape[0], w.shape[0], *out), common_dtype(op, (x, w)))
 
 
@@ -167,7 +185,7 @@ def conv(x, w, /, *, stride, padding, dilation, groups):
     c, k],  within each group of channels.
     """
     (n, c), (o, cg), kernel, g = x.shape[:2], w.shape[:2], w.shape[2:], groups
-    out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
+    out = output_sizes(x.shape[2:], kernel, stride, padding, dilation)
     view_ = windows(padded(x, padding), kernel, stride, dilation, out)
     wide, p = cg * size(kernel), size(out)
     matrix = w.reshape(g, o // g, wide)
@@ -220,10 +238,9 @@ def conv_input(dy, w, /, *, spatial, stride, padding, dilation, groups):
     for block in _blocks(n, groups * wide * p * dy.itemsize):
         spread = xp.matmul(matrix, grouped[block]).reshape(-1, cg * groups, *kernel, *out)
         part = x[block]
-        for at, tap in _taps(part, kernel, stride, dilation, out):
+        for at, tap in taps(part, kernel, stride, dilation, out):
             tap += spread[(slice(None), slice(None), *at)]
-    inner = tuple([slice(a, a + s) for s, (a, _) in zip(spatial, padding, strict=True)])
-    return x[(slice(None), slice(None), *inner)]
+    return inside(x, spatial, padding)
 
 
 def _conv_weight_law(op: Op, x: Spec, dy: Spec, *, kernel: tuple, **attrs: Any) -> Spec:
@@ -289,161 +306,3 @@ conv_weight.vjp(
         dy, g, spatial=x_shape[2:], stride=stride, padding=padding, dilation=dilation, groups=groups),
     dy=lambda g, x, stride, padding, dilation, groups: conv(x, g, stride=stride, padding=padding, dilation=dilation, groups=groups),
 )  # fmt: skip
-
-# ---------------------------------------------------------------------------------------------------------- pooling
-
-
-def _pool_law(
-    op: Op, x: Spec, *, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple
-) -> Any:
-    """x (N, C, *S) → (N, C, *P), Pₖ as in a convolution; padding is at most half the window."""
-    if x.ndim != len(kernel) + 2:
-        raise refuse(
-            f"x must be (N, C, *S) with {len(kernel)} spatial axes", x=f"has {x.ndim} axes"
-        )
-    _check_geometry(x.ndim - 2, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-    y = Spec(
-        (*x.shape[:2], *_output_sizes(x.shape[2:], kernel, stride, padding, dilation)),
-        common(op, (x,)) or x.dtype,
-    )
-    return y if len(op.outputs) == 1 else (y, Spec(y.shape, dtypes.int64))
-
-
-def _taps(x: Any, kernel: tuple, stride: tuple, dilation: tuple, out: tuple) -> Any:
-    """For each element of the window, in order, the strided view of padded x that it meets: K
-    views of shape (N, C, *P).
-    """
-    for at in itertools.product(*map(range, kernel)):
-        place = tuple(
-            [
-                slice(k * d, k * d + (m - 1) * s + 1, s)
-                for k, d, m, s in zip(at, dilation, out, stride, strict=True)
-            ]
-        )
-        yield at, x[(slice(None), slice(None), *place)]
-
-
-_POOLS = (
-    S(F(2, 3, 7, 5), kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
-    S(F(2, 3, 7, 5), kernel=(3, 2), stride=(1, 2), padding=((1, 1), (0, 1)), dilation=(1, 2)),
-    S(F(2, 3, 11), kernel=(3,), stride=(2,), padding=((1, 0),), dilation=(1,)),
-)
-
-
-@primitive(
-    window,
-    types="promote",
-    law=_pool_law,
-    outputs=("values", "indices"),
-    constant=("indices",),
-    reference="torch.nn.functional.max_pool2d",
-    onnx="MaxPool",
-    samples=_POOLS,
-)
-def max_pool(x, /, *, kernel, stride, padding, dilation):
-    """The largest element of each window and its place in the flattened spatial axes: (values,
-    indices). The first of ties; NaN wins (the last of several).
-    """
-    out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
-    lowest = -float("inf")
-    if x.dtype.kind != "f":
-        lowest = -(2 ** (8 * x.dtype.itemsize - 1)) if x.dtype.kind == "i" else 0
-    taps = list(_taps(padded(x, padding, lowest), kernel, stride, dilation, out))
-    best = taps[0][1].copy()
-    for _, tap in taps[1:]:
-        xp.maximum(best, tap, out=best)
-    which = xp.zeros(best.shape, "uint8" if len(taps) < 256 else "int64")
-    inside: list[Any] = [True] * len(taps)  # padding is never chosen, not at a tie either
-    if any(a or b for a, b in padding):
-        here = padded(xp.ones((1, 1, *x.shape[2:]), bool), padding, False)
-        inside = [tap for _, tap in _taps(here, kernel, stride, dilation, out)]
-    for k in reversed(range(len(taps))):  # backwards, so that the first of ties is written last
-        xp.copyto(which, k, where=(taps[k][1] == best) & inside[k])
-    if xp.any(xp.isnan(best)):
-        for k in range(len(taps)):  # of several NaN the last, as in PyTorch
-            xp.copyto(which, k, where=xp.isnan(taps[k][1]))
-    # the place in the flattened spatial axes: where the window starts, and how far the tap is from
-    # there
-    flat, step = xp.zeros((1,) * x.ndim, "int64"), 1
-    ahead = xp.zeros(len(taps), "int64")
-    for axis in reversed(range(len(kernel))):
-        start = xp.arange(out[axis]) * stride[axis] - padding[axis][0]
-        flat = flat + start.reshape([-1 if j == axis + 2 else 1 for j in range(x.ndim)]) * step
-        ahead += xp.asarray([at[axis] for at, _ in taps]) * (dilation[axis] * step)
-        step *= x.shape[axis + 2]
-    return best, flat + xp.take(ahead, which)
-
-
-def _unpool(g: Any, indices: Any, x_shape: tuple) -> Any:
-    plane = (*x_shape[:2], size(x_shape[2:]))
-    flat = (*x_shape[:2], size(indices.shape[2:]))
-    zeros = full(shape=plane, value=0.0, dtype=g.dtype)
-    return view(
-        scatter_add(zeros, view(indices, shape=flat), view(g, shape=flat), dim=2), shape=x_shape
-    )
-
-
-max_pool.vjp(x=lambda g_values, indices, x_shape: _unpool(g_values, indices, x_shape))
-
-
-@primitive(window, types="floating", law=_pool_law, samples=_POOLS)
-def sum_pool(x, /, *, kernel, stride, padding, dilation):
-    """The sum of each window, with zeros beyond the edge."""
-    out = _output_sizes(x.shape[2:], kernel, stride, padding, dilation)
-    y = xp.zeros((*x.shape[:2], *out), x.dtype)
-    for _, tap in _taps(padded(x, padding), kernel, stride, dilation, out):
-        y += tap
-    return y
-
-
-def _sum_pool_input_law(op: Op, dy: Spec, *, spatial: tuple, **attrs: Any) -> Spec:
-    """Like the x of the pooling with this dy: (N, C, *spatial)."""
-    x = Spec((*dy.shape[:2], *spatial), dy.dtype)
-    _check_geometry(
-        len(spatial),
-        kernel=attrs["kernel"],
-        stride=attrs["stride"],
-        padding=attrs["padding"],
-        dilation=attrs["dilation"],
-    )
-    y = (*x.shape[:2], *_output_sizes(spatial, **attrs))
-    if y != dy.shape:
-        raise refuse(f"a pooling of size {spatial} gives {y}, not the shape of dy, {dy.shape}")
-    return x
-
-
-@primitive(
-    window,
-    types="floating",
-    law=_sum_pool_input_law,
-    samples=(
-        S(
-            F(2, 3, 3, 2),
-            spatial=(7, 5),
-            kernel=(2, 2),
-            stride=(2, 2),
-            padding=((0, 0), (0, 0)),
-            dilation=(1, 1),
-        ),
-    ),
-)
-def sum_pool_input(dy, /, *, spatial, kernel, stride, padding, dilation):
-    """The adjoint of `sum_pool`: every output gradient spread evenly over its window."""
-    x = xp.zeros(
-        (*dy.shape[:2], *[s + a + b for s, (a, b) in zip(spatial, padding, strict=True)]), dy.dtype
-    )
-    for _, tap in _taps(x, kernel, stride, dilation, dy.shape[2:]):
-        tap += dy
-    return x[
-        (
-            slice(None),
-            slice(None),
-            *[slice(a, a + s) for s, (a, _) in zip(spatial, padding, strict=True)],
-        )
-    ]
-
-
-sum_pool.vjp(x=lambda g, x_shape, kernel, stride, padding, dilation: sum_pool_input(
-    g, spatial=x_shape[2:], kernel=kernel, stride=stride, padding=padding, dilation=dilation))  # fmt: skip
-sum_pool_input.vjp(dy=lambda g, kernel, stride, padding, dilation: sum_pool(
-    g, kernel=kernel, stride=stride, padding=padding, dilation=dilation))  # fmt: skip

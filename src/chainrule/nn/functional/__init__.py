@@ -4,7 +4,8 @@ What is done here is handling of arguments: a number or one per axis, padding by
 not, in place or not. The formulas and their derivatives stand in the functional and ops rooms,
 under the same names.
 
-Read in order: `linear`, `conv`, `pooling`, `normalization`, `embedding`, `dropout`, `activation`, `loss`, `attention`, `padding`.
+Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `embedding`, `dropout`,
+`activation`, `loss`, `attention`, `padding`, `vision`.
 """
 
 from .activation import *  # noqa: F403
@@ -27,8 +28,13 @@ from .padding import *  # noqa: F403
 from .padding import __all__ as _padding
 from .pooling import *  # noqa: F403
 from .pooling import __all__ as _pooling
+from .uneven_pooling import *  # noqa: F403
+from .uneven_pooling import __all__ as _uneven_pooling
+from .vision import *  # noqa: F403
+from .vision import __all__ as _vision
 
 __all__ = [
     *_linear, *_conv, *_pooling, *_normalization, *_embedding,
     *_dropout, *_activation, *_loss, *_attention, *_padding,
+    *_uneven_pooling, *_vision,
 ]  # fmt: skip

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from ... import functional as fn
 from ... import ops
 from ...base.errors import ShapeError
-from ...tensors import Tensor, int64, tensor
+from ...tensors import Tensor
 
 __all__ = [
     "pad",
@@ -21,7 +22,7 @@ def pad(
     Args:
         input: x.
         pad: (before, after) of the last axis, then of the one before it, and so on; negative
-            numbers cut (constant only).
+            numbers cut.
         mode: "constant", "reflect" (mirrored at the edge), "replicate" (the edge repeated) or
             "circular" (from the other end).
         value: the constant, 0 if None; only with "constant".
@@ -47,29 +48,13 @@ def pad(
     if mode == "constant":
         edges = (*((0, 0),) * first, *pairs)
         return ops.pad(input, pads=edges, value=0.0 if value is None else value)
-    if mode not in _SOURCES:
+    if mode not in ("reflect", "replicate", "circular"):
         raise ValueError(
             f"pad: mode is 'constant', 'reflect', 'replicate' or 'circular', found {mode!r}"
         )
     if value is not None:
         raise ValueError(f"Padding mode {mode!r} doesn't take in value argument")
     for axis, (before, after) in enumerate(pairs, start=first):
-        n = input.shape[axis]
-        limit = {"reflect": n - 1, "circular": n}.get(mode, before + after)
-        if min(before, after) < 0 or max(before, after) > limit:
-            raise ShapeError(
-                f"pad: mode {mode!r} adds 0 to {limit} elements to an axis of {n}, "
-                f"found {(before, after)}"
-            )
         if before or after:
-            source = [_SOURCES[mode](i, n) for i in range(-before, n + after)]
-            input = input.index_select(axis, tensor(source, dtype=int64))
+            input = fn.extend(input, dim=axis, before=before, after=after, mode=mode)
     return input
-
-
-_SOURCES: dict[str, Callable[[int, int], int]] = {
-    "reflect": lambda i, n: (n - 1) - abs((n - 1) - abs(i)),
-    "replicate": lambda i, n: min(max(i, 0), n - 1),
-    "circular": lambda i, n: i % n,
-}
-"""From the place an element is wanted, −before … n + after, to where it is found."""

@@ -1,18 +1,19 @@
-"""The largest or the mean element of windows."""
+"""The largest element of windows, their mean, their power mean; and the way back of a maximum."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ... import functional as fn
 from ... import ops
 from ...base.errors import ShapeError
 from ...tensors import Tensor
-from .sizes import Sizes, batched_input, per_axis
+from .sizes import Sizes, batched_input, per_axis, steps_of
 
 __all__ = [
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool1d",
-    "avg_pool2d", "avg_pool3d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
+    "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
 ]  # fmt: skip
 
 
@@ -57,8 +58,10 @@ def _max_pool(
 ) -> Any:
     name = f"max_pool{axes}d"
     x, batched = batched_input(input, axes, name)
+    if 0 in x.shape[1:]:
+        raise ShapeError(f"{name}: only the batch may be empty, found shape {tuple(input.shape)}")
     kernel = per_axis(kernel_size, axes, "kernel_size")
-    steps = per_axis(kernel_size if stride is None else stride, axes, "stride")
+    steps = steps_of(stride, kernel, axes)
     spread = per_axis(dilation, axes, "dilation")
     around = per_axis(padding, axes, "padding")
     edges = _pool_edges(name, x.shape[2:], kernel, steps, around, spread, ceil_mode)
@@ -141,7 +144,7 @@ def _avg_pool(
         raise ValueError(f"{name}: divisor must be not zero")
     x, batched = batched_input(input, axes, name)
     kernel = per_axis(kernel_size, axes, "kernel_size")
-    steps = per_axis(kernel_size if stride is None else stride, axes, "stride")
+    steps = steps_of(stride, kernel, axes)
     around = per_axis(padding, axes, "padding")
     edges = _pool_edges(name, x.shape[2:], kernel, steps, around, (1,) * axes, ceil_mode)
     if count_include_pad and any(after > before for before, after in edges):
@@ -220,39 +223,149 @@ def avg_pool3d(
     )
 
 
-def _adaptive_avg_pool(axes: int, input: Tensor, output_size: Any) -> Tensor:
-    x, batched = batched_input(input, axes, f"adaptive_avg_pool{axes}d")
-    wanted = (output_size,) * axes if isinstance(output_size, (int, type(None))) else output_size
-    if len(wanted) != axes:
-        raise ShapeError(f"output_size must be one number or {axes}, found {output_size}")
-    pairs = zip(wanted, x.shape[2:], strict=True)
-    y = fn.adaptive_avg_pool(x, size=tuple(n if size is None else size for size, n in pairs))
+def _lp_pool(
+    axes: int,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    ceil_mode: bool,
+) -> Tensor:
+    name, none = f"lp_pool{axes}d", (0,) * axes
+    x, batched = batched_input(input, axes, name)
+    kernel = per_axis(kernel_size, axes, "kernel_size")
+    steps = steps_of(stride, kernel, axes)
+    edges = _pool_edges(name, x.shape[2:], kernel, steps, none, (1,) * axes, ceil_mode)
+    y = fn.lp_pool(x, p=norm_type, kernel=kernel, stride=steps, padding=edges)
     return y if batched else y.squeeze(0)
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over ``output_size`` pieces of an axis, x (B, C, L) or (C, L); as
-    ``adaptive_avg_pool2d``.
-    """
-    return _adaptive_avg_pool(1, input, output_size)
+def lp_pool1d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(Σ xᵖ)^(1/p) over each window along one axis, x (B, C, L) or (C, L); as ``lp_pool2d``."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over a grid of cells that cover the image, whatever its size; cell i of n is rows
-    ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.
+def lp_pool2d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(Σ xᵖ)^(1/p) over each window of an image: the sum for p = 1, towards the largest |x| for
+    large p.
 
     Args:
         input: x (B, C, H, W) or (C, H, W).
-        output_size: the grid, a number or (height, width); None in place of one keeps the image's
-            size.
+        norm_type: p.
+        kernel_size: size of the window, a number or (height, width).
+        stride: step between windows; the window's size if None.
+        ceil_mode: whether a window that begins inside but ends outside counts.
 
     Example:
-        >>> F.adaptive_avg_pool2d(arange(9.0).reshape(1, 3, 3), 1)
-        tensor([[[4.]]])
+        >>> F.lp_pool2d(tensor([[[3.0, 0.0], [0.0, 4.0]]]), 2, 2)
+        tensor([[[5.]]])
     """
-    return _adaptive_avg_pool(2, input, output_size)
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
-def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
-    """Means over a grid of cells of a volume, x (B, C, D, H, W); as ``adaptive_avg_pool2d``."""
-    return _adaptive_avg_pool(3, input, output_size)
+def lp_pool3d(
+    input: Tensor,
+    norm_type: float,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """(Σ xᵖ)^(1/p) over each window of a volume, x (B, C, D, H, W); as ``lp_pool2d``."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def _max_unpool(
+    axes: int,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None,
+    padding: Sizes,
+    output_size: Sequence[int] | None,
+) -> Tensor:
+    name = f"max_unpool{axes}d"
+    x, batched = batched_input(input, axes, name)
+    at = indices if batched else indices.unsqueeze(0)
+    kernel = per_axis(kernel_size, axes, "kernel_size")
+    steps = steps_of(stride, kernel, axes)
+    around = per_axis(padding, axes, "padding")
+    sizes = zip(x.shape[2:], kernel, steps, around, strict=True)
+    usual = tuple([(n - 1) * s + k - 2 * p for n, k, s, p in sizes])
+    size = usual if output_size is None else tuple(output_size)[-axes:]
+    if output_size is not None:
+        if len(output_size) not in (axes, axes + 1, axes + 2):
+            raise ShapeError(f"{name}: output_size must have {axes} sizes, found {output_size}")
+        for n, m, s in zip(size, usual, steps, strict=True):
+            if not m - s < n < m + s:
+                raise ShapeError(
+                    f"{name}: invalid output_size {tuple(output_size)}: "
+                    f"{n} must be between {m - s} and {m + s}"
+                )
+    y = fn.max_unpool(x, at, size=size)
+    return y if batched else y.squeeze(0)
+
+
+def max_unpool1d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Maxima back where ``max_pool1d`` found them, x (B, C, L) or (C, L); as ``max_unpool2d``."""
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Maxima back where ``max_pool2d`` found them, zeros elsewhere.
+
+    Args:
+        input: the maxima (B, C, H, W) or (C, H, W).
+        indices: their places, as ``max_pool2d(…, return_indices=True)`` gives them.
+        kernel_size: the window of that pooling.
+        stride: its step; the window's size if None.
+        padding: its padding.
+        output_size: the size of the image that was pooled, where several sizes lead to this one.
+
+    Raises:
+        RangeError: an index outside the image.
+
+    Example:
+        >>> y, at = F.max_pool2d(tensor([[[1.0, 2.0], [4.0, 3.0]]]), 2, return_indices=True)
+        >>> F.max_unpool2d(y, at, 2)
+        tensor([[[0., 0.],
+                 [4., 0.]]])
+    """
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: Sizes,
+    stride: Sizes | None = None,
+    padding: Sizes = 0,
+    output_size: Sequence[int] | None = None,
+) -> Tensor:
+    """Maxima back where ``max_pool3d`` found them, x (B, C, D, H, W); as ``max_unpool2d``."""
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -24,6 +24,13 @@ def per_axis(value: Sizes, axes: int, what: str) -> tuple[int, ...]:
     return values
 
 
+def steps_of(stride: Sizes | None, kernel: tuple[int, ...], axes: int) -> tuple[int, ...]:
+    """The step between windows: the window's size if none, or nothing, is given."""
+    if stride is None or (not isinstance(stride, int) and not tuple(stride)):
+        return kernel
+    return per_axis(stride, axes, "stride")
+
+
 def batched_input(x: Tensor, axes: int, what: str) -> tuple[Tensor, bool]:
     """x with a batch axis, and whether it had one."""
     if x.ndim not in (axes + 1, axes + 2):
