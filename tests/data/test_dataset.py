@@ -10,15 +10,24 @@ from chainrule.base.errors import DTypeError, FormatError, ShapeError
 from chainrule.data import (
     Augmented,
     BatchSampler,
+    ChainDataset,
+    ConcatDataset,
     DataLoader,
     Dataset,
+    IterableDataset,
     RandomSampler,
     RandomShift,
     Sampler,
     SequentialSampler,
+    StackDataset,
     Subset,
+    SubsetRandomSampler,
     TensorDataset,
+    WeightedRandomSampler,
     default_collate,
+    default_convert,
+    get_worker_info,
+    random_split,
 )
 
 
@@ -341,8 +350,22 @@ def test_loader_refuses_a_state_that_is_none(state):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_workers": 2}, r"DataLoader\(num_workers=2\): worker processes are not supported"),
-        ({"num_workers": -1}, "worker processes are not supported"),
+        ({"num_workers": -1}, "num_workers must be an integer of at least 0, found -1"),
+        ({"num_workers": 1.0}, "num_workers must be an integer of at least 0, found 1.0"),
+        (
+            {"timeout": 1},
+            r"DataLoader\(timeout=1\) is about worker processes: give num_workers too",
+        ),
+        ({"timeout": -1, "num_workers": 1}, "timeout must be a number of seconds from 0, found -1"),
+        ({"prefetch_factor": 2}, r"DataLoader\(prefetch_factor=2\) is about worker processes"),
+        (
+            {"prefetch_factor": 0, "num_workers": 1},
+            "prefetch_factor must be an integer of at least 1",
+        ),
+        ({"persistent_workers": True}, r"\(persistent_workers=True\) is about worker processes"),
+        ({"multiprocessing_context": "fork"}, "'fork'\\) is about worker processes"),
+        ({"in_order": False}, "would differ from run to run"),
+        ({"batch_size": None, "drop_last": True}, "there is no last one to be dropped"),
         ({"shuffle": True, "sampler": [1]}, "shuffle=True cannot be given with it"),
         ({"batch_sampler": [[1]], "batch_size": 2}, "a batch_sampler decides the batches"),
         ({"batch_sampler": [[1]], "shuffle": True}, "a batch_sampler decides the batches"),
@@ -356,7 +379,272 @@ def test_loader_refuses_arguments(arguments, message):
 
 
 def test_loader_refuses_what_is_not_a_data_set():
-    with pytest.raises(
-        DTypeError, match="found a generator without; iterable-style data sets are not supported"
-    ):
+    with pytest.raises(DTypeError, match="or an IterableDataset, found a generator"):
         DataLoader(i for i in range(3))
+
+
+def test_without_batches_samples_are_delivered_one_by_one():
+    loader = DataLoader(Squares(), batch_size=None, sampler=[3, 5])
+    assert len(loader) == 2
+    assert [(x.item(), i) for x, i in loader] == [(9, 3), (25, 5)]
+    assert list(DataLoader(["a", "b"], None)) == ["a", "b"]
+    assert list(DataLoader(["a", "b"], None, collate_fn=str.upper)) == ["A", "B"]
+
+
+def test_a_data_set_may_fetch_a_whole_batch():
+    class Whole(Squares):
+        def __getitems__(self, indices):
+            return [100 * i for i in indices]
+
+    assert order_of(DataLoader(Whole(), 3, sampler=[4, 2, 7, 1])) == [400, 200, 700, 100]
+    assert order_of(DataLoader(Subset(Whole(), [5, 6]), 2)) == [500, 600]
+    assert order_of(DataLoader(Subset([1, 2, 3], [2, 0]), 2)) == [3, 1]
+
+
+def test_what_a_data_set_draws_depends_on_seed_epoch_and_batch_and_moves_nothing():
+    class Noise(Dataset):
+        def __len__(self):
+            return 6
+
+        def __getitem__(self, index):
+            return cr.rand(2)
+
+    def drawn(seed):
+        return [
+            [b.tolist() for b in loader]
+            for loader in [DataLoader(Noise(), 2, generator=seeded(seed))]
+            for _ in range(2)
+        ]
+
+    cr.manual_seed(7)
+    expected = cr.rand(3).tolist()
+    cr.manual_seed(7)
+    first = drawn(3)
+    assert cr.rand(3).tolist() == expected  # the program's own numbers go on as if nothing had been
+    assert drawn(3) == first != drawn(4)
+    flat = [tuple(row) for epoch in first for batch in epoch for row in batch]
+    assert len(set(flat)) == len(flat) == 12
+
+
+# ---- iterable-style data sets
+
+
+class Counting(IterableDataset):
+    """0 to n − 1, shared out among workers."""
+
+    def __init__(self, n, sized=False):
+        self.n = n
+        self.epoch = -1
+        if sized:
+            self.__class__ = type("Sized", (Counting,), {"__len__": lambda self: self.n})
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+    def __iter__(self):
+        info = get_worker_info()
+        start, step = (0, 1) if info is None else (info.id, info.num_workers)
+        return iter([1000 * self.epoch + i for i in range(start, self.n, step)])
+
+
+@pytest.mark.parametrize(("drop_last", "sizes"), [(False, [3, 3, 1]), (True, [3, 3])])
+def test_iterable_data_sets(drop_last, sizes):
+    loader = DataLoader(Counting(7), 3, drop_last=drop_last)
+    assert [len(b) for b in loader] == sizes
+    assert order_of(loader) == [1000 + i for i in range(sum(sizes))]
+    with pytest.raises(TypeError, match="Counting does not define __len__"):
+        len(loader)
+    assert len(DataLoader(Counting(7, sized=True), 3, drop_last=drop_last)) == len(sizes)
+    assert list(DataLoader(Counting(3), None)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("sized", [False, True])
+@pytest.mark.parametrize("delivered", [0, 1, 2, 3])
+def test_iterable_data_sets_go_on_where_their_state_was_taken(delivered, sized):
+    whole = [b.tolist() for b in DataLoader(Counting(8, sized), 3)]
+    loader = DataLoader(Counting(8, sized), 3)
+    iterator = iter(loader)
+    for _ in range(delivered):
+        next(iterator)
+    state = loader.state_dict()
+    again = DataLoader(Counting(8, sized), 3)
+    again.load_state_dict(state)
+    if sized and delivered == 3:
+        assert state == {"epoch": 1, "batches": 0}
+    else:
+        assert [b.tolist() for b in again] == whole[delivered:]
+        assert again.state_dict() == {"epoch": 1, "batches": 0}
+    assert order_of(again) == [1000 + i for i in range(8)]
+
+
+@pytest.mark.parametrize("name", ["shuffle", "sampler", "batch_sampler"])
+def test_iterable_data_sets_decide_their_order_themselves(name):
+    with pytest.raises(ValueError, match="an IterableDataset decides its order itself"):
+        DataLoader(Counting(3), **{name: True})
+    with pytest.raises(ValueError, match="batch_size must be an integer of at least 1, found 0"):
+        DataLoader(Counting(3), 0)
+
+
+# ---- data sets made of others
+
+
+def test_data_sets_are_added():
+    both = Squares() + Subset(Squares(), [2])
+    assert len(both) == 14 and both[13] == (4, 2) and both[-14] == (0, 0)
+    chained = Counting(2) + Counting(3)
+    chained.set_epoch(0)
+    assert list(chained) == [0, 1, 0, 1, 2]
+    assert len(Counting(2, True) + Counting(3, True)) == 5
+
+
+@pytest.mark.parametrize("index", [5, -6])
+def test_concatenated_data_sets_refuse_indices_that_are_not_there(index):
+    with pytest.raises(IndexError, match=f"index {index}, but there are 5 samples"):
+        ConcatDataset(["abc", "de"])[index]
+
+
+def test_data_sets_that_do_not_fit_together_are_refused():
+    with pytest.raises(ShapeError, match="at least one data set"):
+        ConcatDataset([])
+    with pytest.raises(DTypeError, match="a Counting, which is iterable-style; use ChainDataset"):
+        ConcatDataset([Counting(3)])
+    with pytest.raises(DTypeError, match="takes iterable-style data sets, found a str"):
+        ChainDataset(["abc"])
+    with pytest.raises(ShapeError, match=r"of the same length, found \[2, 3\]"):
+        StackDataset("ab", "abc")
+    with pytest.raises(ShapeError, match="of the same length, found none"):
+        StackDataset()
+    with pytest.raises(ValueError, match="with names or without, not both"):
+        StackDataset("ab", x="ab")
+    with pytest.raises(TypeError, match="IterableDataset does not define __iter__"):
+        iter(IterableDataset())
+
+
+def test_the_epoch_reaches_every_data_set_below():
+    def made():
+        return Augmented(TensorDataset(np.arange(2)), lambda x, epoch, index: (epoch, int(x)))
+
+    for both in (
+        ConcatDataset([made(), made()]),
+        StackDataset(made(), made()),
+        StackDataset(a=made()),
+    ):
+        both.set_epoch(5)
+        assert "5" in str(both[1])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sizes"),
+    [([4, 0, 7], [4, 0, 7]), ([0.5, 0.5], [6, 5]), ([0.3, 0.3, 0.4], [4, 3, 4]), ([1.0], [11])],
+)
+def test_random_split(lengths, sizes):
+    parts = random_split(range(11), lengths, seeded(3))
+    assert [len(part) for part in parts] == sizes
+    drawn = [part[k] for part in parts for k in range(len(part))]
+    assert sorted(drawn) == list(range(11)) and drawn != list(range(11))
+    again = random_split(range(11), lengths, seeded(3))
+    assert [part.indices for part in again] == [part.indices for part in parts]
+
+
+def test_random_split_advances_the_generator():
+    generator = seeded(3)
+    first, second = (random_split(range(11), [11], generator)[0].indices for _ in range(2))
+    assert first != second
+
+
+@pytest.mark.parametrize("lengths", [[4, 6], [0.5, 0.6], [1.5, -0.5], [12, -1], [5.5, 5.5]])
+def test_random_split_refuses(lengths):
+    with pytest.raises(ShapeError, match="random_split: .*found"):
+        random_split(range(11), lengths)
+
+
+# ---- more samplers
+
+
+def test_random_sampler_with_replacement_draws_all_alike():
+    sampler = RandomSampler(range(5), replacement=True, num_samples=10_000, generator=seeded(1))
+    counts = np.bincount(list(sampler))
+    assert len(sampler) == 10_000 and (abs(counts - 2000) < 250).all()  # standard deviation 40
+    first = list(sampler)
+    sampler.set_epoch(1)
+    assert list(sampler) != first
+
+
+@pytest.mark.parametrize("count", [3, 5, 13])
+def test_random_sampler_goes_round_before_an_index_comes_again(count):
+    drawn = list(RandomSampler(range(5), num_samples=count, generator=seeded(1)))
+    assert len(drawn) == count
+    for k in range(0, count, 5):
+        assert len(set(drawn[k : k + 5])) == len(drawn[k : k + 5])
+    if count == 13:
+        assert drawn[:5] != drawn[5:10]
+    assert list(RandomSampler(range(5), num_samples=5, generator=seeded(1))) == list(
+        RandomSampler(range(5), generator=seeded(1))
+    )
+    assert list(RandomSampler([])) == []
+
+
+def test_weighted_sampler_draws_in_proportion():
+    weights = [1, 0, 3, 4]
+    drawn = list(WeightedRandomSampler(weights, 16_000, generator=seeded(2)))
+    counts = np.bincount(drawn, minlength=4)
+    assert counts[1] == 0 and (abs(counts - 2000 * np.array(weights)) < 300).all()  # deviation 63
+
+
+def test_weighted_sampler_without_replacement():
+    weights = [1, 0, 3, 4]
+    first, pairs = [], []
+    sampler = WeightedRandomSampler(weights, 2, replacement=False, generator=seeded(2))
+    for epoch in range(4000):
+        sampler.set_epoch(epoch)
+        a, b = sampler
+        assert a != b
+        first.append(a)
+        pairs.append((a, b))
+    counts = np.bincount(first, minlength=4)
+    assert counts[1] == 0 and (abs(counts - 500 * np.array(weights)) < 160).all()  # deviation 32
+    after = [b for a, b in pairs if a == 3]
+    assert abs(after.count(2) / len(after) - 3 / 4) < 0.05  # what is left, in proportion
+
+
+def test_subset_random_sampler():
+    sampler = SubsetRandomSampler([7, 2, 5, 11], generator=seeded(1))
+    orders = set()
+    for epoch in range(50):
+        sampler.set_epoch(epoch)
+        orders.add(tuple(sampler))
+    assert (
+        len(sampler) == 4 and all(sorted(o) == [2, 5, 7, 11] for o in orders) and len(orders) > 10
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: RandomSampler("ab", num_samples=0), ValueError, "num_samples must be an integer"),
+        (lambda: RandomSampler("ab", 1), DTypeError, "replacement must be True or False, found 1"),
+        (lambda: WeightedRandomSampler([1, -1], 1), FormatError, "from 0, found -1.0 at index 1"),
+        (lambda: WeightedRandomSampler([1, np.nan], 1), FormatError, "found nan at index 1"),
+        (lambda: WeightedRandomSampler([0, 0], 1), FormatError, "found none above 0"),
+        (
+            lambda: WeightedRandomSampler([[1]], 1),
+            ShapeError,
+            r"expected shape \(N,\), found \(1, 1\)",
+        ),
+        (lambda: WeightedRandomSampler([1, 0], 2, False), IndexError, "only 1 weights are above 0"),
+        (lambda: WeightedRandomSampler([1], 1, 1), DTypeError, "replacement must be True or False"),
+        (lambda: BatchSampler([1], 1, 1), DTypeError, "drop_last must be True or False, found 1"),
+    ],
+)
+def test_samplers_refuse(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_default_convert_leaves_what_is_no_array():
+    found = default_convert(
+        {"a": (np.ones(2), 3), "p": Point(np.int8(1), "x"), "s": np.array(["x"])}
+    )
+    assert found["a"][0].tolist() == [1, 1] and found["a"][1] == 3
+    assert isinstance(found["p"], Point) and found["p"].x.dtype == cr.int8
+    assert found["s"].tolist() == ["x"]

@@ -15,6 +15,7 @@ __all__ = [
     "ShapeError",
     "StateDictError",
     "TraceError",
+    "WorkerError",
 ]
 
 
@@ -71,3 +72,7 @@ class DataNotFoundError(ChainruleError, FileNotFoundError):
 
 class StateDictError(ChainruleError, RuntimeError):
     """A state dict that does not fit: every missing, unexpected and mismatched key is named."""
+
+
+class WorkerError(ChainruleError, RuntimeError):
+    """A worker process of a data loader that failed, died, or did not answer in time."""

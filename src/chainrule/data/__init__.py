@@ -13,34 +13,63 @@ What a sample is: of `digits`, `mnist` and `fashion_mnist` (image, label); of `n
 (`data.train.lines` has all of them); of `tinyshakespeare` the parts are stretches of text
 (`data.train.text`). The split is fixed, whatever the seed of a run.
 
-Reading order: `counter` (random numbers without a state), `dataset`, `sampler`, `loader`,
-`transforms`, `checks`, `splits`, `digits`, `readers`, `known`. Everything random here is a pure
+Reading order: `counter` (random numbers without a state), `dataset`, `sampler`, `collate`, `fetch`,
+`workers`, `loader`, `transforms`, `checks`, `splits`, `digits`, `readers`, `known`. Everything random here is a pure
 function of (seed, epoch, index), so an epoch can be repeated, skipped into, or resumed exactly.
 """
 
-from .dataset import Augmented, Dataset, Subset, TensorDataset
+from .collate import default_collate, default_convert
+from .dataset import (
+    Augmented,
+    ChainDataset,
+    ConcatDataset,
+    Dataset,
+    IterableDataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    random_split,
+)
+from .fetch import WorkerInfo, get_worker_info
 from .known import RECORDS, LoadedData, Record, load_dataset
-from .loader import DataLoader, default_collate
+from .loader import DataLoader
 from .readers import read_idx, read_lines, read_text
-from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
+from .sampler import (
+    BatchSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 from .transforms import RandomShift
 
 __all__ = [
     "RECORDS",
     "Augmented",
     "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "IterableDataset",
     "LoadedData",
     "RandomSampler",
     "RandomShift",
     "Record",
     "Sampler",
     "SequentialSampler",
+    "StackDataset",
     "Subset",
+    "SubsetRandomSampler",
     "TensorDataset",
+    "WeightedRandomSampler",
+    "WorkerInfo",
     "default_collate",
+    "default_convert",
+    "get_worker_info",
     "load_dataset",
+    "random_split",
     "read_idx",
     "read_lines",
     "read_text",

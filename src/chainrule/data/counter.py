@@ -16,9 +16,21 @@ import numpy as np
 
 from ..backends import xp
 
-__all__ = ["SHIFT", "SHUFFLE", "SPLIT", "permutation", "word", "words"]
+__all__ = [
+    "AUGMENT",
+    "CHOICE",
+    "FETCH",
+    "SHIFT",
+    "SHUFFLE",
+    "SPLIT",
+    "permutation",
+    "uniform",
+    "word",
+    "words",
+]
 
-SPLIT, SHUFFLE, SHIFT = 1, 2, 3  # streams: what a number is for, so that no two uses share theirs
+# streams: what a number is for, so that no two uses share theirs
+SPLIT, SHUFFLE, SHIFT, CHOICE, AUGMENT, FETCH = 1, 2, 3, 4, 5, 6
 EPOCH_WORDS = 1 << 33
 EPOCHS = (1 << 60) // EPOCH_WORDS
 BLOCK = 1024  # words that `word` computes at once, because one costs as much
@@ -62,8 +74,9 @@ def word(seed: int, stream: int, epoch: int, index: int) -> int:
     return _block(seed, stream, epoch, index // BLOCK)[index % BLOCK]
 
 
-def permutation(count: int, seed: int, stream: int, epoch: int = 0) -> np.ndarray:
-    """The numbers 0 to `count` − 1 in random order: sorted by 64 random bits of each.
+def permutation(count: int, seed: int, stream: int, epoch: int = 0, first: int = 0) -> np.ndarray:
+    """The numbers 0 to `count` − 1 in random order: sorted by 64 random bits of each, which begin
+    at word `first`.
 
     Returns:
         int64, shape (count,).
@@ -71,6 +84,20 @@ def permutation(count: int, seed: int, stream: int, epoch: int = 0) -> np.ndarra
     >>> permutation(5, seed=0, stream=SHUFFLE).tolist()
     [4, 1, 0, 3, 2]
     """
-    pairs = words(seed, stream, epoch, 0, 2 * count).reshape(count, 2).astype(np.uint64)
+    pairs = words(seed, stream, epoch, first, 2 * count).reshape(count, 2).astype(np.uint64)
     bits = (pairs[:, 0] << np.uint64(32)) | pairs[:, 1]
     return np.argsort(bits, kind="stable")
+
+
+def uniform(count: int, seed: int, stream: int, epoch: int = 0, first: int = 0) -> np.ndarray:
+    """Random numbers u with 0 ≤ u < 1, of 53 bits each, which begin at word `first`.
+
+    Returns:
+        float64, shape (count,).
+
+    >>> uniform(2, seed=0, stream=CHOICE).round(3).tolist()
+    [0.069, 0.619]
+    """
+    pairs = words(seed, stream, epoch, first, 2 * count).reshape(count, 2).astype(np.uint64)
+    bits = ((pairs[:, 0] << np.uint64(32)) | pairs[:, 1]) >> np.uint64(11)
+    return bits * 2.0**-53

@@ -1,13 +1,29 @@
-"""Map-style data sets: something with a length, and a sample for every index below it."""
+"""Data sets: something with a length and a sample for every index below it (map-style), or something
+that yields samples (iterable-style); and data sets made of others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import bisect
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..base.errors import ShapeError
+from ..base.errors import DTypeError, RangeError, ShapeError
+from ..tensors import Generator, randperm
 
-__all__ = ["Augmented", "Dataset", "Subset", "TensorDataset"]
+__all__ = [
+    "Augmented",
+    "ChainDataset",
+    "ConcatDataset",
+    "Dataset",
+    "IterableDataset",
+    "StackDataset",
+    "Subset",
+    "TensorDataset",
+    "random_split",
+]
 
 
 class Dataset:
@@ -26,6 +42,37 @@ class Dataset:
 
     def set_epoch(self, epoch: int) -> None:
         """Told which epoch (from 0) the next samples are for; the default does not care."""
+
+    def __add__(self, other: Any) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
+
+class IterableDataset(Dataset):
+    """What yields its samples in an order of its own: subclasses define `__iter__`.
+
+    In a `DataLoader` with workers each worker has a copy and would yield everything; `__iter__` asks
+    `get_worker_info()` which share is this worker's.
+
+    >>> class Numbers(IterableDataset):
+    ...     def __iter__(self):
+    ...         info = get_worker_info()
+    ...         start, step = (0, 1) if info is None else (info.id, info.num_workers)
+    ...         return iter(range(start, 10, step))
+    >>> from chainrule.data import get_worker_info
+    >>> list(Numbers())
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError(
+            f"{type(self).__name__} does not define __iter__, which an IterableDataset must"
+        )
+
+    def __len__(self) -> int:
+        raise TypeError(f"{type(self).__name__} does not define __len__, so its length is unknown")
+
+    def __add__(self, other: Any) -> ChainDataset:  # type: ignore[override]
+        return ChainDataset([self, other])
 
 
 class TensorDataset(Dataset):
@@ -90,10 +137,15 @@ class Subset(Dataset):
     def __getitem__(self, index: int) -> Any:
         return self.dataset[self.indices[index]]
 
+    def __getitems__(self, indices: Sequence[int]) -> list[Any]:
+        chosen = [self.indices[i] for i in indices]
+        if hasattr(self.dataset, "__getitems__"):
+            return self.dataset.__getitems__(chosen)
+        return [self.dataset[i] for i in chosen]
+
     def set_epoch(self, epoch: int) -> None:
         """Pass the epoch on to the data set below."""
-        if hasattr(self.dataset, "set_epoch"):
-            self.dataset.set_epoch(epoch)
+        _pass_on([self.dataset], epoch)
 
 
 class Augmented(Dataset):
@@ -121,5 +173,158 @@ class Augmented(Dataset):
     def set_epoch(self, epoch: int) -> None:
         """From now on transform for this epoch."""
         self.epoch = epoch
-        if hasattr(self.dataset, "set_epoch"):
-            self.dataset.set_epoch(epoch)
+        _pass_on([self.dataset], epoch)
+
+
+class ConcatDataset(Dataset):
+    """The samples of several data sets, one after the other.
+
+    Raises:
+        ShapeError: no data set.
+        DTypeError: an iterable-style one; `ChainDataset` takes those.
+        RangeError: an index that is not there.
+
+    >>> both = ConcatDataset(["abc", "de"])
+    >>> len(both), both[3], both[-1], both.cumulative_sizes
+    (5, 'd', 'e', [3, 5])
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ShapeError("ConcatDataset(datasets) needs at least one data set")
+        for each in self.datasets:
+            if isinstance(each, IterableDataset):
+                raise DTypeError(
+                    f"ConcatDataset takes data sets with indices, found a {type(each).__name__}, "
+                    "which is iterable-style; use ChainDataset"
+                )
+        self.cumulative_sizes = list(itertools.accumulate(len(each) for each in self.datasets))
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        n = len(self)
+        if not -n <= index < n:
+            raise RangeError(f"ConcatDataset: index {index}, but there are {n} samples")
+        index %= n
+        k = bisect.bisect_right(self.cumulative_sizes, index)
+        before = self.cumulative_sizes[k - 1] if k else 0
+        return self.datasets[k][index - before]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to the data sets below."""
+        _pass_on(self.datasets, epoch)
+
+
+class ChainDataset(IterableDataset):
+    """The samples of several iterable-style data sets, one after the other.
+
+    >>> list(ChainDataset([ChainDataset([]), ChainDataset([])]))
+    []
+    """
+
+    def __init__(self, datasets: Iterable[Any]):
+        self.datasets = list(datasets)
+        for each in self.datasets:
+            if not isinstance(each, IterableDataset):
+                raise DTypeError(
+                    f"ChainDataset takes iterable-style data sets, found a {type(each).__name__}"
+                )
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.chain.from_iterable(self.datasets)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.datasets))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to the data sets below."""
+        _pass_on(self.datasets, epoch)
+
+
+class StackDataset(Dataset):
+    """Sample i is sample i of each of several data sets: a tuple, or with names a dictionary.
+
+    Args:
+        args: data sets of the same length; or none, and
+        kwargs: data sets by name.
+
+    Raises:
+        ShapeError: none, or lengths that differ.
+        ValueError: some with and some without a name.
+
+    >>> StackDataset("abc", [1, 2, 3])[1]
+    ('b', 2)
+    >>> StackDataset(letter="abc", number=[1, 2, 3])[2]
+    {'letter': 'c', 'number': 3}
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if args and kwargs:
+            raise ValueError("StackDataset takes data sets with names or without, not both")
+        self.datasets: tuple[Any, ...] | dict[str, Any] = args or kwargs
+        lengths = [len(each) for each in self._all()]
+        if len(set(lengths)) != 1:
+            raise ShapeError(
+                f"StackDataset takes data sets of the same length, found {lengths or 'none'}"
+            )
+        self._length = lengths[0]
+
+    def _all(self) -> list[Any]:
+        return list(self.datasets.values() if isinstance(self.datasets, dict) else self.datasets)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(self.datasets, Mapping):
+            return {name: each[index] for name, each in self.datasets.items()}
+        return tuple(each[index] for each in self.datasets)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Pass the epoch on to the data sets below."""
+        _pass_on(self._all(), epoch)
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[float], generator: Generator | None = None
+) -> list[Subset]:
+    """Subsets of these lengths, without a sample in common, drawn at random.
+
+    Args:
+        dataset: what is split.
+        lengths: whole numbers that sum to its length; or fractions that sum to 1, of which what is
+            left over after rounding down goes, one by one, to the first parts.
+        generator: where the order is drawn from, and which is advanced; None: the default one.
+
+    Raises:
+        ShapeError: lengths that do not sum to the data set's.
+
+    >>> [len(part) for part in random_split(range(10), [0.5, 0.3, 0.2])]
+    [5, 3, 2]
+    """
+    n = len(dataset)
+    sizes = list(lengths)
+    total = sum(sizes)
+    if math.isclose(total, 1) and total <= 1 + 1e-9 and n != 1:
+        if not all(0 <= share <= 1 for share in sizes):
+            raise ShapeError(f"random_split: fractions lie between 0 and 1, found {sizes}")
+        sizes = [math.floor(n * share) for share in sizes]
+        for k in range(n - sum(sizes)):
+            sizes[k % len(sizes)] += 1
+    if sum(sizes) != n or not all(isinstance(s, int) and s >= 0 for s in sizes):
+        raise ShapeError(
+            f"random_split: expected lengths that sum to the {n} samples of the data set, or "
+            f"fractions that sum to 1, found {list(lengths)}"
+        )
+    order = randperm(n, generator=generator).tolist()
+    ends = list(itertools.accumulate(sizes))
+    return [Subset(dataset, order[end - size : end]) for size, end in zip(sizes, ends, strict=True)]
+
+
+def _pass_on(datasets: Iterable[Any], epoch: int) -> None:
+    for each in datasets:
+        if hasattr(each, "set_epoch"):
+            each.set_epoch(epoch)
