@@ -30,6 +30,23 @@ from .base.errors import (
 )  # fmt: skip
 from .compiler.compiled import compile, compile_in_place
 from .files import load, save
+from .nn.functional import (
+    celu,
+    celu_,
+    cosine_similarity,
+    dropout,
+    hardshrink,
+    pairwise_distance,
+    pdist,
+    prelu,
+    relu_,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    threshold,
+    threshold_,
+)  # fmt: skip
 from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
 from .switches import *  # noqa: F403 - the curated list stands there
 from .switches import __all__ as _switch_names
@@ -53,9 +70,11 @@ files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
-    "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "compile", "cuda",
-    "device", "double", "dtype", "finfo", "float", "func", "get_default_dtype", "get_num_threads",
-    "half", "iinfo", "int", "is_tensor", "load", "long", "nn", "optim", "random", "save",
-    "set_default_dtype", "set_num_threads", "short", "testing", "utils", *_switch_names,
-    *_tensor_names, "special",
+    "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "celu",
+    "celu_", "compile", "cosine_similarity", "cuda", "device", "double", "dropout", "dtype",
+    "finfo", "float", "func", "get_default_dtype", "get_num_threads", "half", "hardshrink",
+    "iinfo", "int", "is_tensor", "load", "long", "nn", "optim", "pairwise_distance", "pdist",
+    "prelu", "random", "relu_", "rrelu", "rrelu_", "save", "selu", "selu_", "set_default_dtype",
+    "set_num_threads", "short", "special", "testing", "threshold", "threshold_", "utils",
+    *_switch_names, *_tensor_names,
 ]  # fmt: skip

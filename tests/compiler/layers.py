@@ -27,6 +27,8 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
     "Softmax": (lambda: nn.Softmax(1), IMAGE),
     "LogSoftmax": (lambda: nn.LogSoftmax(-1), SEQUENCE),
     "Softmin": (lambda: nn.Softmin(0), ROWS),
+    "Softmax2d": (nn.Softmax2d, IMAGE),
+    "RReLU": (nn.RReLU, ROWS),
     "Linear": (lambda: nn.Linear(5, 3), ROWS),
     "Linear without bias": (lambda: nn.Linear(6, 13, bias=False), SEQUENCE),
     "Linear of many": (lambda: nn.Linear(129, 70), (67, 129)),

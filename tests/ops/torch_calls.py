@@ -31,6 +31,8 @@ NOT_IN_TORCH = {
     "random_integers": "other random bits; see test_random.py",
     "dropout": "other random bits; see test_random.py",
     "alpha_dropout": "other random bits; see test_functional.py",
+    "rrelu": "other random bits; see test_activations.py",
+    "with_gumbel": "other random bits; see test_activations.py",
 }
 """Ops without a counterpart, and why."""
 

@@ -57,7 +57,7 @@ WHOLE = {
         nn.functional.celu nn.functional.elu nn.functional.gelu nn.functional.glu nn.functional.hardshrink
         nn.functional.hardsigmoid nn.functional.hardswish nn.functional.hardtanh nn.functional.leaky_relu
         nn.functional.logsigmoid nn.functional.mish nn.functional.prelu nn.functional.relu nn.functional.relu6
-        nn.functional.selu nn.functional.softmin nn.functional.softplus nn.functional.softshrink
+        nn.functional.selu nn.functional.silu nn.functional.softmin nn.functional.softplus nn.functional.softshrink
         nn.functional.softsign nn.functional.tanhshrink nn.functional.threshold
     """,
     "windows and norms": """
@@ -68,9 +68,15 @@ WHOLE = {
         nn.functional.multi_head_attention_forward nn.functional.scaled_dot_product_attention
     """,
     "losses": """
-        nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits nn.functional.cross_entropy
-        nn.functional.huber_loss nn.functional.kl_div nn.functional.l1_loss nn.functional.mse_loss
-        nn.functional.nll_loss nn.functional.smooth_l1_loss
+        nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits
+        nn.functional.cosine_embedding_loss nn.functional.cosine_similarity nn.functional.cross_entropy
+        nn.functional.ctc_loss nn.functional.gaussian_nll_loss nn.functional.hinge_embedding_loss
+        nn.functional.huber_loss nn.functional.kl_div nn.functional.l1_loss
+        nn.functional.linear_cross_entropy nn.functional.margin_ranking_loss nn.functional.mse_loss
+        nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
+        nn.functional.multilabel_soft_margin_loss nn.functional.nll_loss
+        nn.functional.pairwise_distance nn.functional.pdist nn.functional.poisson_nll_loss
+        nn.functional.smooth_l1_loss nn.functional.soft_margin_loss nn.functional.triplet_margin_loss
     """,
 }  # fmt: skip
 """Ops that agree with PyTorch in every sample, by family."""
@@ -89,6 +95,22 @@ DELIBERATE: dict[str, tuple[str, str]] = dict.fromkeys(WITH_NUMBERS.split(), NUM
     "as_strided_scatter": (
         "gradient 0",
         "PyTorch gives the gradient by input at the places that are replaced, not at all others",
+    ),
+    "nn.functional.ctc_loss": (
+        r"gradient 0",
+        "PyTorch adds exp(log_probs) to the gradient by log_probs, which vanishes behind log_softmax",
+    ),
+    "nn.functional.gaussian_nll_loss": (
+        r"refused .*target must have the shape of the input",
+        "a target of fewer axes is not broadcast",
+    ),
+    "nn.functional.hinge_embedding_loss": (
+        r"^bfloat16 differs .*reduction='(sum|mean)'",
+        "PyTorch rounds each loss to bfloat16 before it adds them up",
+    ),
+    "nn.functional.linear_cross_entropy": (
+        r"refused .*no derivative by weight",
+        "weights of classes have no derivative, as in cross_entropy; PyTorch gives none here",
     ),
     "nextafter": (
         r"1 results have gradients, found 0",

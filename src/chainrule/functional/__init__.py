@@ -22,6 +22,7 @@ from .activation import (
     prelu,
     relu,
     relu6,
+    rrelu,
     selu,
     silu,
     softplus,
@@ -29,6 +30,7 @@ from .activation import (
     softsign,
     tanhshrink,
     threshold,
+    with_gumbel,
 )  # fmt: skip
 from .attention import attention
 from .distance import cosine_similarity, p_norm, pairwise_distance
@@ -121,7 +123,7 @@ __all__ = [
     "multilabel_soft_margin_loss", "mvlgamma", "nan_to_num", "ndtr", "nll_loss", "normalize",
     "p_norm", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss",
     "prelu", "rad2deg", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly",
-    "rms_norm", "round_to", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
-    "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "tanhshrink",
-    "threshold", "triplet_hinge", "xlog1py", "xlogy",
+    "rms_norm", "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss",
+    "soft_cross_entropy", "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign",
+    "tanhshrink", "threshold", "triplet_hinge", "with_gumbel", "xlog1py", "xlogy",
 ]  # fmt: skip

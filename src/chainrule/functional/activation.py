@@ -9,10 +9,12 @@ from ..base import dtypes
 from ..base.errors import DTypeError
 from ..ops import abs as abs_
 from ..ops import (
+    cast,
     clamp,
     erf,
     exp,
     expm1,
+    log,
     log1p,
     logical_and,
     maximum,
@@ -21,15 +23,17 @@ from ..ops import (
     sign,
     slice_,
     tanh,
+    uniform,
     where,
 )
 from ..ops.explain import refuse
-from ..ops.kinds import along, elementwise, gather
+from ..ops.kinds import along, elementwise, gather, random
 from ..ops.promotion import spec_of
 from ..ops.record import composite
 from ..ops.samples import F, S
 
 SQRT_HALF = math.sqrt(0.5)
+SMALLEST_DRAWN = 2.0**-25  # half of the smallest number above 0 that `uniform` draws
 GELU_SCALE = math.sqrt(2 / math.pi)
 # Klambauer et al. 2017, eq. 14: zero mean, unit variance is a fixed point
 SELU_ALPHA, SELU_SCALE = (
@@ -70,6 +74,51 @@ def prelu(x, weight, /):
     He et al. 2015.
     """
     return where(x > 0, x, weight * x)
+
+
+_STATE = xp.asarray([7, 0])  # seed and offset
+
+
+@composite(
+    random,
+    types="floating",
+    promotes=("x",),
+    hidden=("slope",),
+    samples=(
+        S(F(5, 3), _STATE, lower=0.1, upper=0.4, skip=0),
+        S(F(7), _STATE, lower=-1.0, upper=1.0, skip=0),
+    ),
+)
+def rrelu(x, state, /, *, lower=0.125, upper=1 / 3, skip=0):
+    """y = x where x > 0, else r · x with a slope r drawn for each element from U(lower, upper).
+    Source: Xu et al. 2015.
+
+    `state` and `skip` are those of a random op.
+    """
+    drawn = uniform(state, shape=tuple(x.shape), skip=skip)
+    slope = where(x > 0, 1.0, lower + (upper - lower) * cast(drawn, dtype=x.dtype))
+    return x * slope, slope
+
+
+rrelu.vjp(x=lambda g, slope: g * slope)
+
+
+@composite(
+    random,
+    types="floating",
+    promotes=("x",),
+    samples=(S(F(5, 3), _STATE, skip=0), S(F(), _STATE, skip=0)),
+)
+def with_gumbel(x, state, /, *, skip=0):
+    """x − ln(−ln u),  u drawn for each element from U(0, 1): the largest element of a row is then c
+    with the probability  softmax(x)_c.  Source: Gumbel 1954; Maddison et al. 2014.
+    """
+    u = uniform(state, shape=tuple(x.shape), skip=skip)
+    u = maximum(u, SMALLEST_DRAWN)
+    return x - log(-log(cast(u, dtype=x.dtype)))
+
+
+with_gumbel.vjp(x=lambda g: g)
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.elu", onnx="Elu")

@@ -6,6 +6,7 @@ With ``inplace=True`` the result is written over the input, which must not be ne
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..tensors import Tensor, full
@@ -28,11 +29,13 @@ __all__ = [
     "LogSoftmax",
     "Mish",
     "PReLU",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
     "Softshrink",
@@ -119,6 +122,10 @@ class Hardsigmoid(_InplaceActivation):
         """clamp(x / 6 + 1/2, 0, 1)."""
         return F.hardsigmoid(input, self.inplace)
 
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
+
 
 class Hardswish(_InplaceActivation):
     """y = x · hardsigmoid(x).
@@ -131,6 +138,10 @@ class Hardswish(_InplaceActivation):
     def forward(self, input: Tensor) -> Tensor:
         """x · hardsigmoid(x)."""
         return F.hardswish(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        """Nothing, as in PyTorch."""
+        return ""
 
 
 class _PlainActivation(Module):
@@ -227,6 +238,30 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}{_inplace(self)}"
 
 
+class RReLU(Module):
+    """y = x if x > 0 else r · x, the slope r drawn for each element from U(lower, upper); in
+    evaluation mode their mean.   Source: Xu et al. 2015.
+
+    Example:
+        >>> nn.RReLU(0.25, 0.75).eval()(tensor([-1.0, 2.0]))
+        tensor([-0.5000,  2.0000])
+    """
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The leaky unit of the input, its slopes drawn in training mode."""
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        """The bounds of the slope."""
+        return f"lower={self.lower}, upper={self.upper}{_inplace(self)}"
+
+
 class ELU(Module):
     """y = x if x > 0 else α (eˣ − 1).
 
@@ -274,6 +309,13 @@ class CELU(Module):
 class Hardtanh(Module):
     """y = clamp(x, min_val, max_val).
 
+    Args:
+        min_val: the lower bound.
+        max_val: the upper bound.
+        inplace: whether the result is written over the input.
+        min_value: deprecated, the same as ``min_val``.
+        max_value: deprecated, the same as ``max_val``.
+
     Raises:
         ValueError: ``max_val`` is not above ``min_val``.
 
@@ -282,8 +324,21 @@ class Hardtanh(Module):
         tensor([-1.0000,  0.5000])
     """
 
-    def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: float | None = None,
+        max_value: float | None = None,
+    ) -> None:
         super().__init__()
+        if min_value is not None:
+            warnings.warn("min_value is deprecated, write min_val", FutureWarning, stacklevel=2)
+            min_val = min_value
+        if max_value is not None:
+            warnings.warn("max_value is deprecated, write max_val", FutureWarning, stacklevel=2)
+            max_val = max_value
         if max_val <= min_val:
             raise ValueError(f"max_val ({max_val}) must be larger than min_val ({min_val})")
         self.min_val = min_val
@@ -468,6 +523,21 @@ class Softmax(_AlongAxis):
     def forward(self, input: Tensor) -> Tensor:
         """Shares that sum to one."""
         return F.softmax(input, self.dim)
+
+
+class Softmax2d(Module):
+    """Softmax over the channels of images (B, C, H, W) or (C, H, W), at each place.
+
+    Example:
+        >>> nn.Softmax2d()(zeros(2, 1, 1)).flatten()
+        tensor([0.5000, 0.5000])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Shares that sum to one over the channels."""
+        if input.ndim not in (3, 4):
+            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+        return F.softmax(input, -3)
 
 
 class LogSoftmax(_AlongAxis):

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import functional as fn
+from ... import ops
 from ...base.errors import ShapeError
-from ...ops import sigmoid, tanh
 from ...tape.modes import modes
-from ...tensors import Tensor
+from ...tensors import Tensor, default_generator, ones_like, zeros_like
 
 __all__ = [
-    "celu", "elu", "gelu", "glu", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "leaky_relu", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "selu",
-    "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh",
-    "tanhshrink", "threshold",
+    "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink",
+    "hardsigmoid", "hardswish", "hardtanh", "hardtanh_", "leaky_relu", "leaky_relu_",
+    "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_", "rrelu", "rrelu_",
+    "selu", "selu_", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "tanh", "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip
 
 
@@ -47,6 +48,35 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x."""
     return _apply(fn.leaky_relu, input, inplace, negative_slope=negative_slope)
+
+
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """x where x > 0, else r · x: in training with a slope r drawn for each element from
+    U(lower, upper), otherwise with the mean of the two.
+
+    Example:
+        >>> F.rrelu(tensor([-1.0, 2.0]), 0.25, 0.75)
+        tensor([-0.5000,  2.0000])
+    """
+    if lower > upper:
+        raise ValueError(
+            "rrelu: Lower bound should be less than or equal to the upper bound, found "
+            f"lower={lower}, upper={upper}"
+        )
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    state, skip = default_generator.take(input.numel())
+    return _apply(_drawn, input, inplace, state=state, lower=lower, upper=upper, skip=skip)
+
+
+def _drawn(input: Tensor, state: Any, **attributes: Any) -> Tensor:
+    return fn.rrelu(input, state, **attributes)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -115,6 +145,16 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     return _apply(fn.hardswish, input, inplace)
 
 
+def sigmoid(input: Tensor) -> Tensor:
+    """1 / (1 + e⁻ˣ)."""
+    return ops.sigmoid(input)
+
+
+def tanh(input: Tensor) -> Tensor:
+    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return ops.tanh(input)
+
+
 def tanhshrink(input: Tensor) -> Tensor:
     """x − tanh(x)."""
     return fn.tanhshrink(input)
@@ -161,6 +201,60 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return fn.prelu(input, weight.reshape(-1, *(1,) * (input.ndim - 2)))
 
 
+# ---- in place ------------------------------------------------------------------------------------------------------
+
+
+def relu_(input: Tensor) -> Tensor:
+    """``relu``, written over the input.
+
+    Example:
+        >>> x = tensor([-1.0, 2.0])
+        >>> F.relu_(x) is x, x
+        (True, tensor([0., 2.]))
+    """
+    return relu(input, True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """``leaky_relu``, written over the input."""
+    return leaky_relu(input, negative_slope, True)
+
+
+def rrelu_(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Tensor:
+    """``rrelu``, written over the input."""
+    return rrelu(input, lower, upper, training, True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """``elu``, written over the input."""
+    return elu(input, alpha, True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """``selu``, written over the input."""
+    return selu(input, True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """``celu``, written over the input."""
+    return celu(input, alpha, True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """``hardtanh``, written over the input."""
+    return hardtanh(input, min_val, max_val, True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """``threshold``, written over the input."""
+    return _apply(fn.threshold, input, True, threshold=threshold, value=value)
+
+
+# ---- along an axis -------------------------------------------------------------------------------------------------
+
+
 def _along(name: str, op: Callable, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
     if dim is None:
         raise ValueError(
@@ -170,12 +264,15 @@ def _along(name: str, op: Callable, input: Tensor, dim: int | None, dtype: Any) 
     return op(input if dtype is None else input.to(dtype), dim=dim)
 
 
-def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
     """eˣ / Σ eˣ  along an axis.
 
     Args:
         input: x.
         dim: the axis; it must be given.
+        _stacklevel: without effect: it places a warning of PyTorch's.
         dtype: convert to this first.
 
     Example:
@@ -185,11 +282,41 @@ def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     return _along("softmax", fn.softmax, input, dim, dtype)
 
 
-def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
     """x − ln Σ eˣ  along an axis, which must be given; ``dtype`` converts first."""
     return _along("log_softmax", fn.log_softmax, input, dim, dtype)
 
 
-def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
     """softmax(−x)  along an axis, which must be given; ``dtype`` converts first."""
     return _along("softmin", fn.softmax, -input, dim, dtype)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """softmax((x + noise) / tau):  a sample of the distribution softmax(x), softened so that
+    gradients flow.   Source: Jang, Gu & Poole 2017; Maddison, Mnih & Teh 2017.
+
+    Args:
+        logits: x.
+        tau: the temperature; the smaller, the nearer the result is to one-hot.
+        hard: whether the result is one-hot, with the gradient of the soft one.
+        eps: without effect, as in PyTorch.
+        dim: the axis.
+
+    Example:
+        >>> F.gumbel_softmax(tensor([0.0, 99.0]), hard=True)
+        tensor([0., 1.])
+    """
+    state, skip = default_generator.take(logits.numel())
+    soft = fn.softmax(fn.with_gumbel(logits, state, skip=skip) / tau, dim=dim)
+    if not hard:
+        return soft
+    largest = soft.argmax(dim, keepdim=True)
+    one_hot = zeros_like(soft).scatter(dim, largest, ones_like(soft))
+    return one_hot - soft.detach() + soft
