@@ -57,3 +57,24 @@ def test_a_generative_pair_trains():
     assert all(0.3 < loss < 4 for pair in losses for loss in pair)
     assert "(1): BatchNorm2d(32, eps=1e-05, momentum=0.1" in "\n".join(lines)
     assert lines[-1] == "(4, 1, 32, 32)"
+
+
+def test_a_network_learns_digits_and_leaves_its_weights(outside_data, tmp_path):
+    saved = tmp_path / "mnist.pt"
+    arguments = ["--data", str(outside_data), "--train-samples", "4000", "--save", str(saved)]
+    text = run("mnist_cnn", *arguments)
+    [accuracy] = re.findall(r"Accuracy: (\d+)/10000", text)
+    assert int(accuracy) > 8500
+    assert saved.is_file()
+
+
+def test_an_autoencoder_learns_digits_and_leaves_pictures(outside_data, tmp_path):
+    from PIL import Image
+
+    text = run("vae", "--data", str(outside_data), "--out", str(tmp_path), "--batches", "25")
+    losses = [numbers(line)[-1] for line in text.splitlines()]
+    assert losses[-1] < 260 < losses[0]
+    with Image.open(tmp_path / "sample_1.png") as image:
+        assert image.size == (8 * 30 + 2, 8 * 30 + 2)
+    with Image.open(tmp_path / "reconstruction_1.png") as image:
+        assert image.size == (8 * 30 + 2, 2 * 30 + 2)

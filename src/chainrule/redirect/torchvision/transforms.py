@@ -111,7 +111,9 @@ def _padded(image: Any, padding: Any, fill: Any, mode: str) -> Any:
     from PIL import Image, ImageOps
 
     if mode == "constant":
-        return ImageOps.expand(image, (left, top, right, bottom), fill=fill)
+        bands = len(image.getbands())
+        colour = (fill,) * bands if isinstance(fill, numbers.Number) and bands > 1 else fill
+        return ImageOps.expand(image, (left, top, right, bottom), fill=colour)
     name = {"edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}[mode]
     sides = [(top, bottom), (left, right)] + [(0, 0)] * (len(image.getbands()) > 1)
     return Image.fromarray(np.pad(np.asarray(image), sides, name))

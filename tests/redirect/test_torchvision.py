@@ -1,0 +1,165 @@
+"""Transforms, data sets and grids under torchvision's names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import chainrule as cr
+from chainrule.base.errors import DataNotFoundError, DTypeError, ShapeError
+from chainrule.redirect.torchvision import datasets, transforms, utils
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), np.uint8)
+IMAGE = Image.fromarray(PIXELS)
+TENSOR = cr.from_numpy(PIXELS.transpose(2, 0, 1).copy())
+
+
+def of(image):
+    """The pixels of an image or a tensor, (C, H, W)."""
+    return image.numpy() if isinstance(image, cr.Tensor) else np.asarray(image).transpose(2, 0, 1)
+
+
+def test_images_become_tensors_and_images_again():
+    x = transforms.ToTensor()(IMAGE)
+    assert x.shape == (3, 11, 13) and x.dtype is cr.float32
+    assert np.array_equal(x.numpy(), PIXELS.transpose(2, 0, 1).astype(np.float32) / 255)
+    assert np.array_equal(np.asarray(transforms.ToPILImage()(x)), PIXELS)
+    assert cr.equal(transforms.PILToTensor()(IMAGE), TENSOR)
+    assert transforms.ToTensor()(PIXELS[..., 0]).shape == (1, 11, 13)
+    assert transforms.ToTensor()(IMAGE.convert("L")).shape == (1, 11, 13)
+    y = transforms.ConvertImageDtype(cr.float32)(TENSOR)
+    assert cr.equal(y, x) and cr.equal(transforms.ConvertImageDtype(cr.uint8)(y), TENSOR)
+
+
+def test_normalize():
+    x = transforms.ToTensor()(IMAGE)
+    y = transforms.Normalize((0.5, 0.4, 0.3), (0.2, 0.1, 0.5))(x)
+    assert y[1, 2, 3].item() == pytest.approx((x[1, 2, 3].item() - 0.4) / 0.1, rel=1e-5)
+    with pytest.raises(DTypeError, match="after ToTensor"):
+        transforms.Normalize((0.5,), (0.5,))(TENSOR)
+    with pytest.raises(ValueError, match="must not be zero"):
+        transforms.Normalize((0.5,), (0.0,))(x)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: transforms.CenterCrop((5, 7)),
+        lambda: transforms.CenterCrop(15),
+        lambda: transforms.Pad((1, 2), fill=3),
+        lambda: transforms.Pad((1, 2, 3, 4), padding_mode="reflect"),
+        lambda: transforms.Pad(2, padding_mode="edge"),
+        lambda: transforms.RandomCrop(7, padding=2),
+        lambda: transforms.RandomCrop((14, 15), pad_if_needed=True),
+        lambda: transforms.RandomHorizontalFlip(0.5),
+        lambda: transforms.RandomVerticalFlip(1.0),
+    ],
+)
+def test_tensors_and_images_go_the_same_way(make):
+    for seed in range(5):
+        cr.manual_seed(seed)
+        one = of(make()(IMAGE))
+        cr.manual_seed(seed)
+        assert np.array_equal(of(make()(TENSOR)), one)
+
+
+def test_a_crop_is_a_part_and_every_part_comes():
+    crop = transforms.RandomCrop((9, 12))
+    cr.manual_seed(0)
+    found = {of(crop(TENSOR)).tobytes() for _ in range(80)}
+    parts = {
+        PIXELS.transpose(2, 0, 1)[:, i : i + 9, j : j + 12].tobytes()
+        for i in range(3)
+        for j in range(2)
+    }
+    assert found == parts
+    with pytest.raises(ShapeError, match="does not fit"):
+        transforms.RandomCrop(12)(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"), [(5, (5, 5)), ((7, 4), (7, 4)), ([22], (22, 26))]
+)  # 13 · 5 // 11 is 5
+def test_resize(size, shape):
+    assert of(transforms.Resize(size)(IMAGE)).shape == (3, *shape)
+
+
+def test_resized_tensors_are_near_resized_images():
+    smooth = Image.fromarray(np.add.outer(np.arange(20) * 5, np.arange(30) * 3).astype(np.uint8))
+    x = transforms.PILToTensor()(smooth)
+    one = np.asarray(transforms.Resize((8, 12))(smooth)).astype(int)
+    two = transforms.Resize((8, 12))(x)[0].numpy().astype(int)
+    assert np.abs(one - two).max() <= 2
+    assert transforms.Resize(20, max_size=25)(smooth).size == (25, 16)
+
+
+def test_random_transforms_of_colour_and_place():
+    cr.manual_seed(0)
+    jitter = transforms.ColorJitter(0.4, 0.4, 0.4, 0.1)
+    assert not np.array_equal(of(jitter(IMAGE)), of(IMAGE))
+    assert np.array_equal(of(transforms.ColorJitter()(IMAGE)), of(IMAGE))
+    assert of(transforms.RandomResizedCrop(6)(IMAGE)).shape == (3, 6, 6)
+    assert transforms.Grayscale()(IMAGE).mode == "L"
+    grey = of(transforms.RandomGrayscale(1.0)(IMAGE))
+    assert np.array_equal(grey[0], grey[2])
+    erased = transforms.RandomErasing(1.0, value=-1.0)(TENSOR.float())
+    share = (erased == -1).float().mean().item()
+    assert 0.01 < share < 0.4 and TENSOR.float().min().item() >= 0
+    assert of(transforms.RandomRotation(30)(IMAGE)).shape == (3, 11, 13)
+    with pytest.raises(DTypeError, match="put it before ToTensor"):
+        transforms.RandomRotation(30)(TENSOR)
+    with pytest.raises(ValueError, match="hue"):
+        transforms.ColorJitter(hue=0.7)
+
+
+def test_transforms_of_transforms():
+    double, minus = transforms.Lambda(lambda x: x * 2), transforms.Lambda(lambda x: x - 1)
+    assert transforms.Compose([double, minus])(3) == 5
+    cr.manual_seed(0)
+    assert {transforms.RandomOrder([double, minus])(3) for _ in range(30)} == {5, 4}
+    assert {transforms.RandomChoice([double, minus], p=[0.9, 0.1])(3) for _ in range(60)} == {6, 2}
+    applied = [transforms.RandomApply([double], p=0.3)(3) for _ in range(300)]
+    assert 0.2 < applied.count(6) / 300 < 0.4
+    assert (
+        repr(transforms.Compose([transforms.CenterCrop(3)]))
+        == "Compose(\n    CenterCrop(size=(3, 3))\n)"
+    )
+
+
+def test_grids_of_pictures(tmp_path):
+    x = cr.rand(5, 1, 4, 3)
+    grid = utils.make_grid(x, nrow=3, padding=1, pad_value=0.5)
+    assert grid.shape == (3, 11, 13)
+    assert cr.equal(grid[1, 6:10, 5:8], x[4, 0]) and (grid[:, 0] == 0.5).all()
+    scaled = utils.make_grid(x * 7 - 2, normalize=True, padding=0)
+    assert scaled.min().item() == 0 and scaled.max().item() == pytest.approx(1)
+    utils.save_image(x, tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as image:
+        assert image.size == (5 * 5 + 2, 4 + 4)
+    with pytest.raises(ShapeError, match="pictures"):
+        utils.make_grid(cr.ones(2, 2, 2, 2, 2))
+
+
+def test_fake_data():
+    data = datasets.FakeData(7, (3, 5, 4), 3, transform=transforms.ToTensor())
+    image, label = data[6]
+    assert len(data) == 7 and image.shape == (3, 5, 4) and 0 <= label < 3
+    assert cr.equal(data[6][0], image)
+    with pytest.raises(IndexError):
+        data[7]
+
+
+def test_mnist(outside_data):
+    data = datasets.MNIST(outside_data, train=False, transform=transforms.ToTensor())
+    assert len(data) == 10_000 and data.data.shape == (10_000, 28, 28)
+    image, label = data[0]
+    assert image.shape == (1, 28, 28) and label == 7 and data.classes[label] == "7 - seven"
+    assert datasets.FashionMNIST(outside_data).class_to_idx["bag"] == 8
+
+
+def test_what_is_not_there_is_told(tmp_path, monkeypatch):
+    monkeypatch.delenv("CHAINRULE_DATA", raising=False)
+    monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DataNotFoundError, match="mnist was not found"):
+        datasets.MNIST(tmp_path)
