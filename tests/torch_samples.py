@@ -55,7 +55,7 @@ def ours(torch: Any, value: Any, leaf: bool) -> Any:
     """A sample's argument as chainrule takes it: the same elements under the same strides."""
     if isinstance(value, torch.Tensor):
         x = (
-            cr.Tensor(raw(torch, value))
+            cr.tensor(raw(torch, value))
             if value.dtype != torch.bfloat16
             else cr.tensor(raw(torch, value.float())).bfloat16()
         )

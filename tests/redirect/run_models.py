@@ -1,6 +1,6 @@
 """Trains every model of `models/` for three steps, and writes what came out: on whichever library `import torch` finds.
 
-    python run_models.py OUT.npz [WEIGHTS.npz]    with WEIGHTS, from a run on the other library, the same weights
+python run_models.py OUT.npz [WEIGHTS.npz]    with WEIGHTS, from a run on the other library, the same weights
 """
 
 import importlib

@@ -30,10 +30,26 @@ from chainrule.base.errors import DeviceError, DTypeError, GradError, ShapeError
     ],
 )
 def test_dtype_and_shape(data, dtype, shape):
-    for x in (Tensor(data), cr.tensor(data)):
-        assert x.dtype.name == dtype and tuple(x.shape) == shape
-        np.testing.assert_array_equal(x.numpy(), np.array(data).reshape(shape).astype(dtype))
-        assert x.numpy().dtype.isnative
+    x = cr.tensor(data)
+    assert x.dtype.name == dtype and tuple(x.shape) == shape
+    np.testing.assert_array_equal(x.numpy(), np.array(data).reshape(shape).astype(dtype))
+    assert x.numpy().dtype.isnative
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [((), (0,)), ((3,), (3,)), ((3, 5), (3, 5)), ((cr.Size([2, 3]),), (2, 3)), (([3, 5],), (2,)), ((2.5,), ()),
+     ((np.arange(5.0),), (5,)), (([[True], [False]],), (2, 1))],
+)  # fmt: skip
+def test_the_class_gives_the_default_dtype_as_in_pytorch(arguments, shape):
+    x = Tensor(*arguments)
+    assert x.dtype is cr.float32 and tuple(x.shape) == shape
+    if arguments and not isinstance(arguments[0], int | tuple):
+        np.testing.assert_array_equal(x.numpy(), np.array(arguments[0]).astype("float32"))
+    assert Tensor(3, 5, dtype="int64").dtype is cr.int64
+    assert Tensor(cr.arange(3)).dtype is cr.int64
+    with pytest.raises(TypeError, match="found 2 arguments"):
+        Tensor([1.0], [2.0])
 
 
 def test_a_plain_array_is_taken_and_copied():

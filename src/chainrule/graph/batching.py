@@ -206,6 +206,16 @@ def _view_scatter(eq: Equation, args: list, size: int) -> Any:
     return ops.view_scatter(_whole(x, size), put, path=path)
 
 
+def _isin(eq: Equation, args: list, size: int) -> Any:
+    """Each sample is looked up among its own elements."""
+    x, among = args
+    if not among.batched:
+        return ops.isin(x.value, among.value, **eq.attrs)
+    flat = ops.view(among.value, shape=(size, *(1,) * x.ndim, shapes.size(among.shape)))
+    equal = ops.any(functions.unsqueeze(_whole(x, size), -1) == flat, dim=-1, keepdim=False)
+    return ops.logical_not(equal) if eq.attrs["invert"] else equal
+
+
 def _as_strided(eq: Equation, args: list, size: int) -> Any:
     """Places are counted in one sample, and the samples lie one behind the other."""
     x, attrs = _whole(args[0], size), eq.attrs
@@ -415,6 +425,7 @@ RULES: dict[str, Callable] = {
     "expand": _expand,
     "index": _index,
     "index_put": _index_put,
+    "isin": _isin,
     "matmul": _matmul,
     "tril": _last_axes,
     "triu": _last_axes,

@@ -21,7 +21,7 @@ import numpy as np
 from .. import functional as _composites  # noqa: F401 - defines the composite ops
 from ..ops.record import TABLE, Op
 from ..ops.samples import Sample, samples_of
-from ..tensors import Tensor
+from ..tensors import Tensor, tensor
 from ..transforms import directional_errors
 
 __all__ = ["LIMIT", "OpCheck", "check_op", "check_ops"]
@@ -92,7 +92,7 @@ def _operands(op: Op, sample: Sample, seed: int) -> list:
         name = op.operands[k] if k < len(op.operands) else op.variadic
         by_this = not op.rules or name in op.rules
         if isinstance(drawn, np.ndarray):
-            operands.append(Tensor(drawn, requires_grad=by_this and drawn.dtype.kind == "f"))
+            operands.append(tensor(drawn, requires_grad=by_this and drawn.dtype.kind == "f"))
         else:
             operands.append(drawn)
     return operands

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensors import Tensor, empty
+from ..tensors import Tensor, empty, tensor
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -19,7 +19,7 @@ class Parameter(Tensor):
     ``module.parameters()``.
 
     Args:
-        data: a Tensor, whose memory is shared, or anything ``Tensor`` accepts (an array, a list, a
+        data: a Tensor, whose memory is shared, or anything ``tensor`` accepts (an array, a list, a
             number). Without it the parameter is empty, of shape (0,).
         requires_grad: whether ``backward`` fills its ``grad``.
 
@@ -41,7 +41,7 @@ class Buffer(Tensor):
     ``module.buffers()``.
 
     Args:
-        data: a Tensor, whose memory is shared, or anything ``Tensor`` accepts; empty by default.
+        data: a Tensor, whose memory is shared, or anything ``tensor`` accepts; empty by default.
         persistent: whether ``state_dict`` saves it.
 
     Example:
@@ -56,9 +56,9 @@ class Buffer(Tensor):
         self.persistent = persistent
 
 
-def _share(tensor: Tensor, data: Any) -> None:
+def _share(new: Tensor, data: Any) -> None:
     """Let a new tensor stand on the memory of ``data``: it becomes what ``data.detach()`` is, in
     its own class.
     """
-    value = empty(0) if data is None else data if isinstance(data, Tensor) else Tensor(data)
-    vars(tensor).update(vars(value.detach()))
+    value = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
+    vars(new).update(vars(value.detach()))

@@ -58,8 +58,8 @@ div.vjp(a=lambda g, b: g / b, b=lambda g, y, b: -(g * y) / b)
 @primitive(elementwise, types="number", reference="torch.pow", onnx="Pow", domain=(0.5, 3))
 def pow(a, b, /):
     """Power,  y = aᵇ; integers to negative powers are rounded toward 0."""
-    dtype = getattr(a, "dtype", None) or b.dtype
-    if dtype.kind == "f" or not xp.any(xp.less(b, 0)):
+    dtype = getattr(a, "dtype", None) or getattr(b, "dtype", None)
+    if dtype is None or dtype.kind == "f" or not xp.any(xp.less(b, 0)):  # None: Python numbers
         return a**b
     odd = xp.equal(xp.remainder(b, 2), 1)
     fraction = xp.where(xp.equal(a, -1), xp.where(odd, -1, 1), xp.equal(a, 1))

@@ -35,7 +35,7 @@ from .indexing import assign_index, read_index
 from .methods import Methods
 from .storage import Size, Storage
 
-__all__ = ["Tensor", "grad", "wrap"]
+__all__ = ["Tensor", "grad", "made_of", "wrap"]
 
 ndarray = np.ndarray
 FLOAT32 = dtypes.float32.numpy
@@ -45,9 +45,10 @@ class Tensor(Methods):
     """A multi-dimensional array with a gradient.
 
     Args:
-        data: a number, a nested list, a NumPy array or a Tensor. Floats from Python become the
-            default dtype; arrays keep theirs.
-        dtype: convert to this dtype.
+        data: sizes, for a tensor of zeros; or one nested list, NumPy array, Tensor or float. As in
+            PyTorch the elements become the default dtype, whatever they were; `tensor(…)` keeps
+            what arrays have, and integers.
+        dtype: convert to this dtype instead.
         requires_grad: record what is done with it, so that `backward()` fills its `.grad`.
 
     >>> x = Tensor([3.0], requires_grad=True)
@@ -76,15 +77,21 @@ class Tensor(Methods):
         READERS[cls] = _record  # a subclass takes part in dispatch as a Tensor does
 
     def __init__(
-        self, data: Any = (), dtype: Any = None, device: Any = None, requires_grad: bool = False
+        self, *data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
     ):
         device_of(device)
-        self._value = array_from(data, dtype)
-        self._storage = Storage(self._value)
-        if modes.trace is not None:
-            modes.trace.own(self)
-        if requires_grad:
-            self.requires_grad_()
+        if len(data) > 1 and not _are_sizes(data):
+            raise TypeError(
+                f"Tensor() takes sizes or one argument with the elements, found {len(data)} arguments"
+            )
+        wanted = dtypes.default() if dtype is None else dtype
+        if _are_sizes(data) or (len(data) == 1 and isinstance(data[0], Size)):
+            sizes = data[0] if data and isinstance(data[0], Size) else data or (0,)
+            value = np.zeros(sizes, dtypes.of(wanted).numpy)
+        else:
+            given = data[0].dtype if isinstance(data[0], Tensor) and dtype is None else wanted
+            value = array_from(data[0], given)
+        _begin(self, value, requires_grad)
 
     # ------------------------------------------------------------------------------------------ what lies beneath
 
@@ -755,7 +762,7 @@ class Tensor(Methods):
         return functions.matmul(a, b)
 
     def __rmatmul__(a, b):
-        return functions.matmul(Tensor(b), a)
+        return functions.matmul(made_of(b), a)
 
     def __neg__(a):
         return _record(ops.neg, (a,), NONE)
@@ -809,7 +816,7 @@ class Tensor(Methods):
 
     def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """A tensor of this dtype from data."""
-        return Tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return made_of(data, dtype or self.dtype, requires_grad)
 
     def _like(self, shape: Sequence, value: Any, dtype: Any, requires_grad: Any) -> Tensor:
         y = wrap(ops.full(shape=tuple(shape), value=value, dtype=dtype or self.dtype), None)
@@ -894,6 +901,25 @@ def _scatter_saved(value_shape: tuple, path: tuple) -> list:
     """What the rules of view_scatter asked to keep, for a node made without evaluating the op."""
     known = {("shape", 1): value_shape, ("attribute", "path"): path}
     return [known[k] for k in ops.view_scatter.keep]
+
+
+def _are_sizes(data: tuple) -> bool:
+    return all([isinstance(n, int) and not isinstance(n, bool) for n in data])
+
+
+def _begin(t: Tensor, value: Any, requires_grad: bool) -> Tensor:
+    """Give a new tensor its own memory."""
+    t._value, t._storage = value, Storage(value)
+    if modes.trace is not None:
+        modes.trace.own(t)
+    return t.requires_grad_() if requires_grad else t
+
+
+def made_of(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of its own of a number, nested lists, an array or a tensor: floats from Python become
+    the default dtype, integers int64, arrays and tensors keep theirs.
+    """
+    return _begin(object.__new__(Tensor), array_from(data, dtype), requires_grad)
 
 
 def array_from(data: Any, dtype: Any = None) -> ndarray:

@@ -16,7 +16,7 @@ from .. import ops
 from ..base import dtypes, shapes
 from ..base.errors import DTypeError, ShapeError
 from ..tape.modes import modes
-from .core import Tensor, wrap
+from .core import Tensor, made_of, wrap
 from .device import device_of
 from .functions.shape import flat
 from .generator import Generator, default_generator
@@ -50,7 +50,8 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    return Tensor(data, dtype=dtype, device=device, requires_grad=requires_grad)
+    device_of(device)
+    return made_of(data, dtype, requires_grad)
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
@@ -66,7 +67,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         and dtypes.of(data.dtype)
     ):
         return from_numpy(data)
-    return Tensor(data, dtype=dtype)
+    return made_of(data, dtype)
 
 
 asarray = as_tensor
@@ -505,7 +506,7 @@ def tril_indices(
 ) -> Tensor:
     """Rows and columns of the lower triangle, (2, n)."""
     device_of(device)
-    return Tensor(np.stack(np.tril_indices(row, offset, col)), dtype=dtype or dtypes.int64)
+    return made_of(np.stack(np.tril_indices(row, offset, col)), dtype=dtype or dtypes.int64)
 
 
 def triu_indices(
@@ -513,7 +514,7 @@ def triu_indices(
 ) -> Tensor:
     """Rows and columns of the upper triangle, (2, n)."""
     device_of(device)
-    return Tensor(np.stack(np.triu_indices(row, offset, col)), dtype=dtype or dtypes.int64)
+    return made_of(np.stack(np.triu_indices(row, offset, col)), dtype=dtype or dtypes.int64)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:

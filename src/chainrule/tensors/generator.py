@@ -74,12 +74,12 @@ class Generator:
         (seed, offset, words drawn for initial weights, 1 if the second of a pair of normal numbers
         is left over from these, its float64 bits as an int64). The last two are 0 if none is.
         """
-        from .core import Tensor
+        from .core import made_of
 
         half = self.weights.half
         bits = 0 if half is None else int(np.float64(half).view(np.int64))
         place = [self._seed, self._offset, self.weights.drawn, int(half is not None), bits]
-        return Tensor(np.array(place, np.int64))
+        return made_of(np.array(place, np.int64))
 
     def set_state(self, state: Any) -> Generator:
         """Go to a state that get_state gave. Two numbers (seed, offset), as older versions saved

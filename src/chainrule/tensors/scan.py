@@ -32,7 +32,7 @@ def scan(
     equation, whose body is traced once.
 
     >>> from chainrule.tensors import arange
-    >>> last, sums = scan(lambda c, x: ((c[0] + x[0],), (c[0] + x[0],)), (Tensor(0),), (arange(4),))
+    >>> last, sums = scan(lambda c, x: ((c[0] + x[0],), (c[0] + x[0],)), (tensor(0),), (arange(4),))
     >>> sums[0]
     tensor([0, 1, 3, 6])
     """

@@ -15,6 +15,7 @@ from ..base.errors import DTypeError, GradError
 from ..tape.modes import enable_grad, no_grad
 from ..tensors.core import Tensor
 from ..tensors.core import grad as tape_grad
+from ..tensors.creation import tensor
 
 __all__ = ["directional_errors", "gradcheck", "gradgradcheck"]
 
@@ -30,9 +31,9 @@ def _weighted(f: Callable, args: Sequence, weights: list[np.ndarray]) -> Tensor:
     if not weights:
         rng = np.random.default_rng(20)
         weights.extend([rng.standard_normal(tuple(o.shape)) for o in outs])
-    total = Tensor(0.0, dtype="float64")
+    total = tensor(0.0, dtype="float64")
     for o, w in zip(outs, weights, strict=True):
-        total = total + (o * Tensor(w)).sum()
+        total = total + (o * tensor(w)).sum()
     return total
 
 
@@ -47,7 +48,7 @@ def _along(
 
     def moved(h: float) -> list:
         return [
-            Tensor(a.detach().numpy() + h * directions[k]).requires_grad_()
+            tensor(a.detach().numpy() + h * directions[k]).requires_grad_()
             if k in directions
             else a
             for k, a in enumerate(args)
@@ -108,7 +109,7 @@ def directional_errors(
         return _weighted(f, xs, weights)
 
     def slope(xs: Sequence) -> Tensor:
-        total = Tensor(0.0, dtype="float64")
+        total = tensor(0.0, dtype="float64")
         y = value(xs)
         if y.requires_grad:
             for g, d in zip(
@@ -116,7 +117,7 @@ def directional_errors(
                 directions,
                 strict=True,
             ):
-                total = total + (g * Tensor(d)).sum()
+                total = total + (g * tensor(d)).sum()
         return total
 
     with enable_grad():
@@ -176,7 +177,7 @@ def _rows(out: Tensor, x: Tensor) -> np.ndarray:
             (g,) = tape_grad(
                 out,
                 x,
-                Tensor(start.reshape(tuple(out.shape))),
+                tensor(start.reshape(tuple(out.shape))),
                 retain_graph=True,
                 allow_unused=True,
             )
@@ -193,7 +194,7 @@ def _columns(f: Callable, args: list, j: int, k: int, eps: float) -> np.ndarray:
     def at(value: np.ndarray) -> np.ndarray:
         with no_grad():
             return (
-                _tensors(f(*args[:k], Tensor(value), *args[k + 1 :]))[j]
+                _tensors(f(*args[:k], tensor(value), *args[k + 1 :]))[j]
                 .detach()
                 .numpy()
                 .reshape(-1)
@@ -228,7 +229,7 @@ def gradgradcheck(
     if grad_outputs is None:
         rng = np.random.default_rng(11)
         grad_outputs = [
-            Tensor(rng.standard_normal(tuple(o.shape)), requires_grad=True) for o in outs
+            tensor(rng.standard_normal(tuple(o.shape)), requires_grad=True) for o in outs
         ]
     starts = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
 
