@@ -71,7 +71,7 @@ class Builder:
             specs = output_specs(op, known, attrs)
         except (ChainruleError, ValueError, IndexError, TypeError, AttributeError):
             return None
-        if any(np.prod(s.shape) > 400 for s in specs):
+        if any(np.prod(s.shape) > 2000 for s in specs):
             return None
         outputs = [Var(s) for s in specs]
         eq = Equation(op, operands, attrs, outputs, None)

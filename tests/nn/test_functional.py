@@ -110,7 +110,7 @@ def test_layers_refuse_the_wrong_number_of_axes():
     for layer, shape, text in [
         (nn.BatchNorm1d(3), (2, 3, 5, 5), r"BatchNorm1d: expected 2D or 3D input \(got 4D input"),
         (nn.BatchNorm2d(3), (2, 3), r"BatchNorm2d: expected 4D input \(got 2D input"),
-        (nn.LSTM(3, 5), (2, 3, 5, 3), r"Expected input to be 2D or 3D, got 4D"),
+        (nn.LSTM(3, 5), (2, 3, 5, 3), r"LSTM: Expected the input to be 2D or 3D, got 4D"),
         (
             nn.LSTM(3, 5),
             (7, 2, 4),
@@ -125,7 +125,6 @@ def test_layers_refuse_the_wrong_number_of_axes():
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
-        (lambda: nn.LSTM(3, 5, proj_size=2), NotImplementedError, "projections are not built"),
         (lambda: nn.LSTM(3, 0), ValueError, "hidden_size must be greater than zero"),
         (lambda: nn.LSTM(3, 5, num_layers=0), ValueError, "num_layers must be greater than zero"),
         (lambda: nn.LSTM(3, 5, dropout=2), ValueError, "range"),

@@ -31,7 +31,7 @@ from ..base import dtypes
 from ..base.errors import StateDictError
 from ..base.modes import structure
 from ..tape.modes import modes, no_grad
-from ..tensors import Tensor
+from ..tensors import Tensor, as_tensor
 from .hooks import Hook, Hooks, RemovableHandle, call_with_hooks
 from .parameter import Buffer, Parameter
 
@@ -725,7 +725,7 @@ class Module:
         with no_grad():
             for key, value in given.items():
                 module, name, tensor = owners[key]
-                source = value if isinstance(value, Tensor) else Tensor(value)
+                source = value if isinstance(value, Tensor) else as_tensor(value)
                 if not assign:
                     if source.is_floating_point() and source.dtype.itemsize > tensor.dtype.itemsize:
                         narrowed.append(f"{key} ({source.dtype.name} to {tensor.dtype.name})")
@@ -830,7 +830,7 @@ def _mismatch(value: Any, tensor: Tensor) -> str | None:
     shape = tuple(value.shape)
     if shape != tuple(tensor.shape):
         return f"shape {shape} in the state dict, {tuple(tensor.shape)} in the model"
-    source = value if isinstance(value, Tensor) else Tensor(value)
+    source = value if isinstance(value, Tensor) else as_tensor(value)
     if source.is_floating_point() and not tensor.is_floating_point():
         return f"dtype {source.dtype.name} in the state dict, {tensor.dtype.name} in the model"
     return None

@@ -516,7 +516,7 @@ class Tensor(Methods):
 
     @data.setter
     def data(self, other: Tensor) -> None:
-        other = other if isinstance(other, Tensor) else Tensor(other)
+        other = other if isinstance(other, Tensor) else made_of(other)
         if modes.trace is not None:
             modes.trace.refuse(
                 "assigning .data replaces a tensor's memory, which a traced program holds on to",
@@ -657,7 +657,7 @@ class Tensor(Methods):
 
     def copy_(self, src: Any, non_blocking: Any = False) -> Tensor:
         """Write the values of another tensor (broadcast, converted to this dtype)."""
-        src = src if isinstance(src, Tensor) else Tensor(src)
+        src = src if isinstance(src, Tensor) else made_of(src)
         return self._assign(ops.cast(src, dtype=self.dtype) if src.dtype is not self.dtype else src)
 
     def fill_(self, value: Any) -> Tensor:
@@ -1208,7 +1208,7 @@ def _root(x: Tensor, gradient: Any) -> tuple[Tensor, Any]:
                 f"backward without a gradient needs a tensor with one element, found shape {tuple(x.shape)}\n  hint: .sum() or .mean()"
             )
         return x, wrap(ops.full(shape=tuple(x.shape), value=1.0, dtype=x.dtype), None)
-    gradient = gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    gradient = gradient if isinstance(gradient, Tensor) else made_of(gradient)
     if gradient.shape != x.shape:
         raise ShapeError(
             f"the gradient must have the shape of the tensor, {tuple(x.shape)}, found {tuple(gradient.shape)}"
