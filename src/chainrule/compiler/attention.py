@@ -37,7 +37,7 @@ from .space import Access
 from .target import Target
 from .tiles import Matrix, Packed, Tiles, padded
 
-__all__ = ["attention", "attention_kept", "operations"]
+__all__ = ["attention", "attention_kept"]
 
 KEYS = 512
 """Keys of a block, about: the scores of a tile of rows with them stay in the cache."""
@@ -74,18 +74,6 @@ def attention(
     kind = Forward if g.equations[0].op.name == "attention" else Backward
     h = kind(name, grouping, g.equations[0], memory, {v.id for v in stores}, target)
     return h.kernel(), h.references
-
-
-def operations(eq: Equation) -> float:
-    """Multiplications and additions of its products; of causal ones, for the keys that are seen."""
-    q, k, v = [eq.inputs[eq.op.operands.index(n)].spec.shape for n in "qkv"]  # type: ignore[union-attr]
-    T, S, D, E = q[-2], k[-2], q[-1], v[-1]
-    seen = T * S
-    if eq.attrs["causal"]:
-        seen = sum(min(t + 1, S) for t in range(T))
-    forward = eq.op.name == "attention"
-    heads = math.prod(eq.outputs[0].spec.shape[:-2])
-    return 2.0 * heads * seen * (D + E if forward else 3 * D + 2 * E)
 
 
 def power_of_two(c: Code, x: Value) -> Value:

@@ -12,12 +12,11 @@ import numpy as np
 
 from ..base.errors import ChainruleError
 from ..base.lines import describe
+from ..graph.flops import equation_flops
 from ..graph.ir import Var
-from .attention import operations
 from .code import FLOAT, Value, module
 from .kernel import kernel_code
 from .library import Library
-from .product import Product
 from .roles import CONVOLUTIONS, PRODUCTS
 from .runtime import Entry, Runtime, Schedule
 from .target import Target
@@ -64,7 +63,7 @@ def _row(native: Native, s: Step, seconds: float | None) -> Row:
     ops = ["pack"] if packs else [eq.op.name for eq in g.equations]
     what = "NumPy" if s.kernel is None else "packing" if packs else _kind(s)
     return Row(
-        s.name, what, ops, lines, s.kernel.tasks if s.kernel else 0, 0.0 if packs else _flops(native, s),
+        s.name, what, ops, lines, s.kernel.tasks if s.kernel else 0, 0.0 if packs else _flops(s),
         _bytes(native, s), seconds,
     )  # fmt: skip
 
@@ -76,26 +75,9 @@ def _kind(s: Step) -> str:
     return "product" if name in PRODUCTS else "convolution" if name in CONVOLUTIONS else name
 
 
-def _flops(native: Native, s: Step) -> float:
-    """Floating-point operations: 2·m·n·k of each product, and one for each element of an equation."""
-    from .contractions import described_product
-
-    total = 0.0
-    for eq in s.group.equations:
-        if eq.op.name in PRODUCTS | CONVOLUTIONS and s.group.role == "anchor":
-            p: Product = described_product(eq)
-            total += p.operations
-        elif s.group.role == "attention":
-            total += operations(eq)
-        else:
-            space = s.group.space.get(eq)
-            sizes = (
-                [a.size for run in space for a in run]
-                if space is not None
-                else eq.outputs[0].spec.shape
-            )
-            total += math.prod(sizes)
-    return total
+def _flops(s: Step) -> float:
+    """Floating-point operations, as `graph.flops` counts them."""
+    return math.fsum([equation_flops(eq) for eq in s.group.equations])
 
 
 def _bytes(native: Native, s: Step) -> int:

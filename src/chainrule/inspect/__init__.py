@@ -1,9 +1,15 @@
 """Looking into the framework and what is built with it. May import everything below; only `train`
 and `cli` import it.
 
-Reading order: `gradcheck_table` (are all derivatives right?).
+Reading order: `gradcheck_table` (are all derivatives right?); `watch` (how the others look on),
+`summary`, `capture`.
 """
 
+from .capture import Capture, Captured, Statistics, capture, statistics
 from .gradcheck_table import LIMIT, OpCheck, check_op, check_ops
+from .summary import ModuleRow, Summary, summary
 
-__all__ = ["LIMIT", "OpCheck", "check_op", "check_ops"]
+__all__ = [
+    "LIMIT", "Capture", "Captured", "ModuleRow", "OpCheck", "Statistics", "Summary", "capture",
+    "check_op", "check_ops", "statistics", "summary",
+]  # fmt: skip
