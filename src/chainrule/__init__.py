@@ -12,6 +12,7 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 """
 
 import sys
+from math import e, inf, nan, pi
 
 from . import autograd, backends, files, func, nn, optim, random, special, switches, testing, utils
 from .base.dtypes import DType as dtype
@@ -62,6 +63,7 @@ from .tensors import int32 as int
 from .tensors import int64 as long
 
 __version__ = version
+newaxis = None
 
 nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
@@ -71,9 +73,9 @@ files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
     "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "celu",
-    "celu_", "compile", "cosine_similarity", "cuda", "device", "double", "dropout", "dtype",
+    "celu_", "compile", "cosine_similarity", "cuda", "device", "double", "dropout", "dtype", "e",
     "finfo", "float", "func", "get_default_dtype", "get_num_threads", "half", "hardshrink",
-    "iinfo", "int", "is_tensor", "load", "long", "nn", "optim", "pairwise_distance", "pdist",
+    "iinfo", "inf", "int", "is_tensor", "load", "long", "nan", "newaxis", "nn", "optim", "pairwise_distance", "pdist", "pi",
     "prelu", "random", "relu_", "rrelu", "rrelu_", "save", "selu", "selu_", "set_default_dtype",
     "set_num_threads", "short", "special", "testing", "threshold", "threshold_", "utils",
     *_switch_names, *_tensor_names,

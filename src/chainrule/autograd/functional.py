@@ -10,7 +10,7 @@ from ..transforms import hessian, hvp, jacobian
 from ..transforms import jvp as _jvp
 from ..transforms import vjp as _vjp
 
-__all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vjp"]
+__all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 
 def Variable(data: Any, requires_grad: bool = False) -> Tensor:
@@ -33,6 +33,11 @@ def jvp(func: Callable, inputs: Any, v: Any = None) -> tuple:
         inputs if isinstance(inputs, tuple) else (inputs,),
         v if isinstance(v, tuple) else (v,),
     )
+
+
+def vhp(func: Callable, inputs: Any, v: Any = None) -> tuple:
+    """(output, vᵀH) at inputs: the Hessian is symmetric, so this is `hvp`."""
+    return hvp(func, inputs, v)
 
 
 def backward(
