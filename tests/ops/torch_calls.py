@@ -26,6 +26,7 @@ NOT_IN_TORCH = {
     "conv_weight": "the adjoint of conv in w, likewise",
     "sum_pool_input": "the adjoint of sum_pool, likewise",
     "fold_windows": "the adjoint of unfold_windows, likewise",
+    "recurrence": "torch has none; cumprod and logcumsumexp, whose derivatives it is, are compared",
     "uniform": "other random bits; see test_random.py",
     "normal": "other random bits; see test_random.py",
     "random_integers": "other random bits; see test_random.py",
@@ -208,6 +209,29 @@ def amax(torch, x, *, dim, keepdim):
 @entry
 def amin(torch, x, *, dim, keepdim):
     return torch.amin(x, dim, keepdim)
+
+
+@entry
+def prod_(torch, x, *, dim, keepdim):
+    for d in sorted(dim, reverse=True):
+        x = torch.prod(x, d, keepdim=keepdim)
+    return x if dim else torch.prod(x)
+
+
+@entry
+def median(torch, x, *, ignore_nan):
+    return torch.nanmedian(x) if ignore_nan else torch.median(x)
+
+
+@entry
+def median_along(torch, x, *, dim, keepdim, ignore_nan):
+    f = torch.nanmedian if ignore_nan else torch.median
+    return f(x, dim, keepdim=keepdim)
+
+
+@entry
+def quantile(torch, x, q, *, ignore_nan, **attrs):
+    return (torch.nanquantile if ignore_nan else torch.quantile)(x, q, **attrs)
 
 
 @entry

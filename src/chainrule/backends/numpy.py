@@ -76,6 +76,9 @@ _OWN = {
     "philox": philox,
     "as_strided": np.lib.stride_tricks.as_strided,
     "add_reduceat": np.add.reduceat,
+    "maximum_accumulate": np.maximum.accumulate,
+    "minimum_accumulate": np.minimum.accumulate,
+    "logaddexp_accumulate": np.logaddexp.accumulate,
 }
 
 xp = types.SimpleNamespace(

@@ -26,7 +26,8 @@ FUNCTIONS = frozenset(
     """erf erfc erfcx erfinv ndtri log_ndtr lgamma digamma zeta i0 i0e i1 i1e
     """
     # reduction and order
-    """sum amax amin any all argmax argmin cumsum argsort isin
+    """sum prod amax amin any all argmax argmin cumsum cumprod argsort isin searchsorted maximum_accumulate
+    minimum_accumulate logaddexp_accumulate
     """
     # shape
     """reshape transpose broadcast_to expand_dims concatenate stack moveaxis flip tril triu copyto

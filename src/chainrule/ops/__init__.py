@@ -3,7 +3,7 @@
 Imports backends and base only. Reading order: `record` (what an op is), `promotion` (in which dtype it
 computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
 and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
-`reduce`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
+`reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
 `window`, `pooling`, `create`, `random`, `scan`, `samples`.
 
 >>> import numpy as np
@@ -14,6 +14,7 @@ array([0., 0.])
 
 from .contract import einsum, matmul
 from .create import arange, eye, full
+from .cumulative import cummax, cummin, cumprod, logcumsumexp, prod, recurrence
 from .elementwise import (
     abs,
     add,
@@ -69,7 +70,7 @@ from .integers import (
     gcd,
     lcm,
 )  # fmt: skip
-from .order import argsort, isin, sort, topk
+from .order import argsort, isin, mode, searchsorted, sort, topk
 from .pooling import fold_windows, max_pool, sum_pool, sum_pool_input, unfold_windows
 from .promotion import Spec
 from .random import normal, random_integers, uniform
@@ -142,21 +143,22 @@ from .window import conv, conv_input, conv_weight
 
 __all__ = [
     "TABLE", "Kind", "Op", "Rule", "Spec", "abs", "acos", "acosh", "add", "all", "amax", "amin",
-    "any", "arange", "argmax", "argmin", "argsort", "as_strided", "asin", "asinh", "atan",
-    "atan2", "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "any", "arange", "argmax", "argmin", "argsort", "as_strided", "asin", "asinh", "atan", "atan2",
+    "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "cast", "cat", "ceil", "clamp", "clone", "composite",
-    "conv", "conv_input", "conv_weight", "copysign", "cos", "cosh", "cumsum", "diagonal",
-    "digamma", "div", "einsum", "embedding", "eq", "erf", "erfc", "erfcx", "erfinv", "exp",
-    "exp2", "expand", "expm1", "exponent", "eye", "flip", "floor", "floor_divide", "fmod",
-    "fold_windows", "full", "gather", "gcd", "ge", "gt", "hypot", "i0", "i0e", "i1", "i1e",
+    "conv", "conv_input", "conv_weight", "copysign", "cos", "cosh", "cummax", "cummin", "cumprod",
+    "cumsum", "diagonal", "digamma", "div", "einsum", "embedding", "eq", "erf", "erfc", "erfcx",
+    "erfinv", "exp", "exp2", "expand", "expm1", "exponent", "eye", "flip", "floor", "floor_divide",
+    "fmod", "fold_windows", "full", "gather", "gcd", "ge", "gt", "hypot", "i0", "i0e", "i1", "i1e",
     "index", "index_put", "isfinite", "isin", "isinf", "isnan", "lcm", "le", "lgamma", "log",
-    "log1p", "log2", "log10", "log_ndtr", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "lt", "mantissa", "masked_scatter", "matmul", "max_along", "max_pool",
-    "maximum", "mean", "min_along", "minimum", "mul", "ndtri", "ne", "neg", "nextafter",
-    "normal", "pad", "permute", "polygamma", "pow", "primitive", "random_integers",
-    "reciprocal", "remainder", "round", "rsqrt", "scan", "scatter", "scatter_add",
-    "scatter_extreme", "scatter_mul", "scatter_reduce", "select", "sigmoid", "sign", "signbit",
-    "sin", "sinh", "slice_", "sort", "sqrt", "square", "stack", "sub", "sum", "sum_pool",
-    "sum_pool_input", "tan", "tanh", "topk", "tril", "triu", "trunc", "trunc_divide", "unfold",
-    "unfold_windows", "uniform", "view", "view_scatter", "where", "zeros_like", "zeta",
+    "log1p", "log2", "log10", "log_ndtr", "logcumsumexp", "logical_and", "logical_not",
+    "logical_or", "logical_xor", "lt", "mantissa", "masked_scatter", "matmul", "max_along",
+    "max_pool", "maximum", "mean", "min_along", "minimum", "mode", "mul", "ndtri", "ne", "neg",
+    "nextafter", "normal", "pad", "permute", "polygamma", "pow", "primitive", "prod",
+    "random_integers", "reciprocal", "recurrence", "remainder", "round", "rsqrt", "scan", "scatter",
+    "scatter_add", "scatter_extreme", "scatter_mul", "scatter_reduce", "searchsorted", "select",
+    "sigmoid", "sign", "signbit", "sin", "sinh", "slice_", "sort", "sqrt", "square", "stack", "sub",
+    "sum", "sum_pool", "sum_pool_input", "tan", "tanh", "topk", "tril", "triu", "trunc",
+    "trunc_divide", "unfold", "unfold_windows", "uniform", "view", "view_scatter", "where",
+    "zeros_like", "zeta",
 ]  # fmt: skip

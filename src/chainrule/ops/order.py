@@ -14,6 +14,7 @@ from .promotion import Spec
 from .record import Op, primitive
 from .samples import F, I, S
 from .scatter import scatter
+from .shape import view
 
 
 def _order(x: Any, dim: int, descending: bool) -> Any:
@@ -125,3 +126,90 @@ def _isin_law(op: Op, x: Spec, among: Spec, *, invert: bool) -> Spec:
 def isin(x, among, /, *, invert=False):
     """Whether each element of x is one of some others, whatever their shape."""
     return xp.isin(x, among, invert=invert)
+
+
+def _mode_law(op: Op, x: Spec, *, dim: int, keepdim: bool) -> tuple[Spec, Spec]:
+    """Values and int64 indices; axis `dim` disappears, or stays with size 1 if keepdim."""
+    if x.ndim and x.shape[dim] == 0:
+        raise refuse(f"there is no mode of an empty axis (dimension {dim} has size 0)")
+    shape = tuple([1 if k == dim else n for k, n in enumerate(x.shape) if keepdim or k != dim])
+    return Spec(shape, x.dtype), Spec(shape, dtypes.int64)
+
+
+@primitive(
+    order_kind,
+    types="promote",
+    law=_mode_law,
+    normalize=along,
+    outputs=("values", "indices"),
+    constant=("indices",),
+    reference="torch.mode",
+    samples=(
+        S(F(5, 3), dim=0, keepdim=False),
+        S(F(2, 7), dim=-1, keepdim=True),
+        S(F(), dim=0, keepdim=False),
+    ),
+)
+def mode(x, /, *, dim=-1, keepdim=False):
+    """The most frequent element along an axis, the smallest of several, and the last index where it
+    is: (values, indices).
+    """
+    if not x.ndim:
+        return x.copy(), xp.zeros((), "int64")
+    order = _order(x, dim, False)
+    ordered = xp.moveaxis(xp.take_along_axis(x, order, dim), dim, -1)
+    places = xp.arange(x.shape[dim])
+    begins = xp.concatenate(
+        [xp.ones((*ordered.shape[:-1], 1), bool), ordered[..., 1:] != ordered[..., :-1]], axis=-1
+    )
+    length = places - xp.maximum_accumulate(xp.where(begins, places, 0), axis=-1)
+    last = xp.expand_dims(xp.argmax(length, axis=-1), -1)  # the end of the first longest run
+    indices = xp.moveaxis(xp.take_along_axis(xp.moveaxis(order, dim, -1), last, -1), -1, dim)
+    values = xp.take_along_axis(x, indices, dim)
+    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+def _back_kept(g: Any, indices: Any, x_shape: tuple, dim: int) -> Any:
+    kept = tuple([1 if k == dim else n for k, n in enumerate(x_shape)])
+    return _back(view(g, shape=kept), view(indices, shape=kept), x_shape, dim)
+
+
+mode.vjp(x=lambda g_values, indices, x_shape, dim: _back_kept(g_values, indices, x_shape, dim))
+
+
+def _search_law(op: Op, edges: Spec, values: Spec, *, right: bool) -> Spec:
+    """int64 in the shape of the values; the edges are a vector, or agree with the values on all
+    axes but the last.
+    """
+    if not edges.ndim or (edges.ndim > 1 and edges.shape[:-1] != values.shape[:-1]):
+        raise refuse(
+            "the edges must be a vector, or agree with the values on all axes but the last,"
+            f" found {edges.shape} and {values.shape}"
+        )
+    return Spec(values.shape, dtypes.int64)
+
+
+@primitive(
+    order_kind,
+    types="compare",
+    law=_search_law,
+    reference="torch.searchsorted",
+    samples=(
+        S(xp.asarray([-2.0, -0.5, 0.1, 2.0]), F(5, 3), right=False),
+        S(xp.asarray([[-2.0, 0.1], [-0.5, 1.0]]), F(2, 7), right=True),
+        S(xp.asarray([-2.0, 2.0]), F(), right=False),
+    ),
+)
+def searchsorted(edges, values, /, *, right=False):
+    """Where each value would be inserted into the ascending edges: before those equal to it, or
+    behind them if `right`.
+    """
+    side = "right" if right else "left"
+    if edges.ndim == 1:
+        return xp.asarray(xp.searchsorted(edges, values, side=side), "int64")
+    rows = edges.reshape(-1, edges.shape[-1])
+    found = xp.empty(values.shape, "int64")
+    each = values.reshape(len(rows), values.shape[-1] if values.ndim else 1)
+    for k, y in enumerate(found.reshape(each.shape)):
+        y[...] = xp.searchsorted(rows[k], each[k], side=side)
+    return found

@@ -135,7 +135,7 @@ expand.vjp(x=lambda g: g)  # the engine sums a gradient back to the shape of wha
 
 def _slice_law(op: Op, x: Spec, *, dim: int, start: int, stop: int, step: int) -> Spec:
     """Elements start, start + step, … before stop of axis `dim`."""
-    n = len(range(start, stop, step))
+    n = len(range(x.shape[dim])[start:stop:step])  # None is as in Python, for a walk backwards
     return Spec((*x.shape[:dim], n, *x.shape[dim + 1 :]), x.dtype)
 
 
