@@ -123,8 +123,8 @@ __all__ = [
     "median_along", "mish", "mse_loss", "multi_margin_loss", "multilabel_margin_loss",
     "multilabel_soft_margin_loss", "mvlgamma", "nan_to_num", "ndtr", "nll_loss", "normalize",
     "p_norm", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu",
-    "rad2deg", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly", "rms_norm",
-    "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
+    "quantile", "rad2deg", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly",
+    "rms_norm", "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
     "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
-    "triplet_hinge", "with_gumbel", "xlog1py", "xlogy", "quantile",
+    "triplet_hinge", "with_gumbel", "xlog1py", "xlogy",
 ]  # fmt: skip

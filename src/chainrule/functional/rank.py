@@ -153,13 +153,9 @@ def quantile(x, q, /, *, dim, keepdim=False, interpolation="linear", ignore_nan=
     """The quantiles of x along an axis at the probabilities q, which come first: the element of rank
     q · (n − 1), between two elements as `interpolation` says.
     """
-    if not x.ndim:
-        x = view(x, shape=(1,))
-        rest = ()
-        kept = ()
-    else:
-        rest = tuple([d for d in range(x.ndim) if d != dim])
-        kept = tuple([1 if d == dim else n for d, n in enumerate(x.shape)])
+    kept = tuple([1 if d == dim else n for d, n in enumerate(x.shape)])
+    x = x if x.ndim else view(x, shape=(1,))
+    rest = tuple([d for d in range(x.ndim) if d != dim])
     ordered = permute(sort(x, dim=dim)[0], dims=(*rest, dim))  # (…, n)
     n = ordered.shape[-1]
     sizes = tuple(ordered.shape[:-1])

@@ -207,8 +207,10 @@ def searchsorted(edges, values, /, *, right=False):
     side = "right" if right else "left"
     if edges.ndim == 1:
         return xp.asarray(xp.searchsorted(edges, values, side=side), "int64")
+    found = xp.zeros(values.shape, "int64")
+    if not found.size or not edges.size:
+        return found
     rows = edges.reshape(-1, edges.shape[-1])
-    found = xp.empty(values.shape, "int64")
     each = values.reshape(len(rows), values.shape[-1] if values.ndim else 1)
     for k, y in enumerate(found.reshape(each.shape)):
         y[...] = xp.searchsorted(rows[k], each[k], side=side)

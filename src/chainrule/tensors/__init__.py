@@ -1,7 +1,7 @@
 """Storage, Tensor, and the torch-shaped functions.
 
 Reading order: `storage`, `core` (the Tensor: the heart), `indexing`, `functions` (PyTorch's overloads),
-`methods`, `creation`, `generator`, `scan`, `inplace`, `printing`.
+`methods`, `counting`, `creation`, `generator`, `scan`, `inplace`, `printing`.
 """
 
 from ..base.dtypes import (
@@ -28,6 +28,8 @@ from ..tape.modes import (
 from . import functions as _functions
 from . import inplace  # noqa: F401 - attaches the methods that write
 from .core import Tensor, grad
+from .counting import *  # noqa: F403
+from .counting import __all__ as _counting
 from .creation import *  # noqa: F403 - the curated list stands there
 from .creation import __all__ as _creation
 from .device import Device
@@ -51,5 +53,5 @@ __all__ = [
     "default_generator", "enable_grad", "float16", "float32", "float64", "get_rng_state", "grad",
     "inference_mode", "initial_seed", "int16", "int32", "int64", "int8", "is_grad_enabled",
     "is_inference_mode_enabled", "manual_seed", "no_grad", "scan", "seed", "set_grad_enabled",
-    "set_rng_state", "uint8", *_creation, *_functions.__all__, *_legacy,
+    "set_rng_state", "uint8", *_counting, *_creation, *_functions.__all__, *_legacy,
 ]  # fmt: skip

@@ -155,22 +155,20 @@ class Methods:
         functions.sub, functions.subtract, functions.tan, functions.tanh, functions.true_divide, functions.trunc)  # fmt: skip
     xlogy = (
         functions.xlogy)  # fmt: skip
-    sum, mean, var, std, norm, cumsum = (
-        functions.sum,
-        functions.mean,
-        functions.var,
-        functions.std,
-        functions.norm,
-        functions.cumsum,
-    )
-    max, min, amax, amin, argmax, argmin = (
-        functions.max,
-        functions.min,
-        functions.amax,
-        functions.amin,
-        functions.argmax,
-        functions.argmin,
-    )
+    sum, mean, prod, nansum, nanmean, count_nonzero = (
+        functions.sum, functions.mean, functions.prod, functions.nansum, functions.nanmean, functions.count_nonzero)  # fmt: skip
+    norm, dist, renorm, trace, sum_to_size, max = (
+        functions.norm, functions.dist, functions.renorm, functions.trace, functions.sum_to_size, functions.max)  # fmt: skip
+    min, amax, amin, aminmax, argmax, argmin = (
+        functions.min, functions.amax, functions.amin, functions.aminmax, functions.argmax, functions.argmin)  # fmt: skip
+    cumsum, cumprod, cummax, cummin, logcumsumexp = (
+        functions.cumsum, functions.cumprod, functions.cummax, functions.cummin, functions.logcumsumexp)  # fmt: skip
+    diff, var, std, median, nanmedian, mode = (
+        functions.diff, functions.var, functions.std, functions.median, functions.nanmedian, functions.mode)  # fmt: skip
+    kthvalue, quantile, nanquantile, cov, corrcoef = (
+        functions.kthvalue, functions.quantile, functions.nanquantile, functions.cov, functions.corrcoef)  # fmt: skip
+    msort = (
+        functions.msort)  # fmt: skip
     softmax, log_softmax, logsumexp, relu = (
         functions.softmax,
         functions.log_softmax,

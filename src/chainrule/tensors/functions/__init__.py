@@ -4,13 +4,26 @@ signatures have one form each.
 Every function here works on Tensors (and on whatever else ops take) and is a method of Tensor as
 well. Nothing here has a formula or a derivative: those stand in `ops` and `functional`.
 
-Read in order: `elementwise`, `reduction`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
+Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
 (gather and scatter), `products`.
 """
 
-from . import arranging, copies, elementwise, joining, order, places, products, reduction, shape
+from . import (
+    arranging,
+    copies,
+    cumulative,
+    elementwise,
+    joining,
+    order,
+    places,
+    products,
+    reduction,
+    shape,
+    statistics,
+)
 from .arranging import *  # noqa: F403
 from .copies import *  # noqa: F403
+from .cumulative import *  # noqa: F403
 from .elementwise import *  # noqa: F403 - the curated list stands there
 from .joining import *  # noqa: F403
 from .order import *  # noqa: F403
@@ -18,12 +31,15 @@ from .places import *  # noqa: F403
 from .products import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .shape import *  # noqa: F403
+from .statistics import *  # noqa: F403
 
 __all__ = [
     name
     for chapter in (
         elementwise,
         reduction,
+        cumulative,
+        statistics,
         order,
         shape,
         joining,

@@ -6,9 +6,11 @@ from collections import namedtuple
 from typing import Any
 
 from ... import ops
+from ...base import dtypes
+from ...base.errors import DTypeError, ShapeError
 
 __all__ = [
-    "argsort", "sort", "topk",
+    "argsort", "bucketize", "msort", "searchsorted", "sort", "topk",
 ]  # fmt: skip
 
 sort_result = namedtuple("sort", ("values", "indices"))  # type: ignore[name-match]
@@ -30,3 +32,50 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     not.
     """
     return topk_result(*ops.topk(input, k=k, dim=dim, largest=largest))
+
+
+def msort(input: Any) -> Any:
+    """The elements in ascending order along the first axis."""
+    return ops.sort(input, dim=0)[0]
+
+
+def searchsorted(
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Any = None,
+) -> Any:
+    """Where each value would be inserted into an ascending sequence (its last axis): before those
+    equal to it, or behind them if `right` or side='right'. `sorter` is the order of a sequence that is not.
+    """
+    if side not in (None, "left", "right") or (right and side == "left"):
+        raise ValueError(f"side is 'left' or 'right', found {side!r} and right={right}")
+    if sorter is not None:
+        if tuple(sorter.shape) != tuple(sorted_sequence.shape):
+            raise ShapeError(
+                f"the sorter has the shape of the sequence, {tuple(sorted_sequence.shape)}, found {tuple(sorter.shape)}"
+            )
+        if sorter.dtype is not dtypes.int64:
+            raise DTypeError(f"the sorter holds int64 indices, found {sorter.dtype.name}")
+        sorted_sequence = ops.gather(sorted_sequence, sorter, dim=-1)
+    if isinstance(input, int | float):
+        if sorted_sequence.ndim != 1:
+            raise ShapeError("a number is looked for in a vector of values")
+    elif input.dtype is not sorted_sequence.dtype:
+        raise DTypeError(
+            f"values and sequence must have one dtype, found {input.dtype.name} and {sorted_sequence.dtype.name}"
+        )
+    found = ops.searchsorted(sorted_sequence, input, right=right or side == "right")
+    return ops.cast(found, dtype=dtypes.int32) if out_int32 else found
+
+
+def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Any:
+    """The bucket between ascending boundaries that each value falls into; a value equal to one
+    belongs to the bucket below it, or above if `right`.
+    """
+    if boundaries.ndim != 1:
+        raise ShapeError(f"bucketize: the boundaries are a vector, found {boundaries.ndim} axes")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right)

@@ -2,84 +2,69 @@
 
 from __future__ import annotations
 
-import builtins
-import math
 from collections import namedtuple
 from typing import Any
 
 from ... import functional, ops
-from ...base import shapes
-from .shape import Dims, flatten
+from ...base import dtypes, shapes
+from ...base.errors import DTypeError, ShapeError
+from .shape import Dims, flat, flatten
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "cumsum", "log_softmax", "logsumexp",
-    "max", "mean", "min", "norm", "softmax", "std", "sum", "var", "var_mean",
+    "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist", "log_softmax", "logsumexp",
+    "max", "mean", "min", "nanmean", "nansum", "norm", "prod", "renorm", "softmax", "sum", "sum_to_size", "trace",
 ]  # fmt: skip
 
+aminmax_result = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
 max_result = namedtuple("max", ("values", "indices"))  # type: ignore[name-match]
 min_result = namedtuple("min", ("values", "indices"))  # type: ignore[name-match]
 
 
-def _in(input: Any, dtype: Any) -> Any:
-    return input if dtype is None else ops.cast(input, dtype=dtype)
+def in_dtype(input: Any, dtype: Any) -> Any:
+    """A tensor in the dtype that was asked for, if any was."""
+    if dtype is None or input.dtype is dtypes.of(dtype):
+        return input
+    return ops.cast(input, dtype=dtype)
 
 
-def _dims(dim: Dims) -> Any:
+def listed(dim: Dims) -> Any:
+    """Axes as an op takes them."""
     return tuple(dim) if isinstance(dim, list) else dim
 
 
 def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Sum over all axes, one, or several."""
-    return ops.sum(_in(input, dtype), dim=_dims(dim), keepdim=keepdim)
+    return in_dtype(ops.sum(in_dtype(input, dtype), dim=listed(dim), keepdim=keepdim), dtype)
+
+
+def nansum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """Sum of what is not NaN, over all axes, one, or several."""
+    return sum(ops.where(ops.isnan(input), 0, input), dim, keepdim, dtype=dtype)
+
+
+def nanmean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """Mean of what is not NaN, over all axes, one, or several."""
+    if input.dtype.category != dtypes.FLOATING:
+        raise DTypeError(f"nanmean takes floating numbers, found {input.dtype.name}")
+    count = sum(ops.logical_not(ops.isnan(input)), dim, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / count
+
+
+def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """Product over all axes, or one."""
+    if dim is not None and not isinstance(dim, int):
+        raise TypeError(f"prod takes one axis, or None for all, found {dim!r}")
+    return in_dtype(ops.prod(in_dtype(input, dtype), dim=dim, keepdim=keepdim), dtype)
+
+
+def count_nonzero(input: Any, dim: Dims = None) -> Any:
+    """How many elements are not zero, over all axes, one, or several."""
+    return ops.sum(ops.ne(input, 0), dim=listed(dim))
 
 
 def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Mean over all axes, one, or several."""
-    return ops.mean(_in(input, dtype), dim=_dims(dim), keepdim=keepdim)
-
-
-def var(
-    input: Any,
-    dim: Dims = None,
-    unbiased: bool = True,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Any:
-    """Variance,  Σ (x − mean)² / (n − correction);  correction is 1 (unbiased) unless given."""
-    return var_mean(input, dim, unbiased, keepdim, correction=correction)[0]
-
-
-def var_mean(
-    input: Any,
-    dim: Dims = None,
-    unbiased: bool = True,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> tuple:
-    """Variance and mean of the same axes."""
-    if isinstance(dim, bool):  # torch.var(x, unbiased)
-        unbiased, dim = dim, None
-    axes = shapes.axes(_dims(dim), input.ndim)
-    n = shapes.size([input.shape[d] for d in axes])
-    m = ops.mean(input, dim=axes, keepdim=True)
-    less = (1 if unbiased else 0) if correction is None else correction
-    total = ops.sum(ops.square(input - m), dim=axes, keepdim=keepdim)
-    v = total / builtins.max(n - less, 0) if n - less > 0 else total * math.nan
-    return v, (m if keepdim else ops.view(m, shape=v.shape))
-
-
-def std(
-    input: Any,
-    dim: Dims = None,
-    unbiased: bool = True,
-    keepdim: bool = False,
-    *,
-    correction: float | None = None,
-) -> Any:
-    """Standard deviation, the root of `var`."""
-    return ops.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    return ops.mean(in_dtype(input, dtype), dim=listed(dim), keepdim=keepdim)
 
 
 def _extreme(
@@ -113,12 +98,19 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
 def amax(input: Any, dim: Dims = (), keepdim: bool = False) -> Any:
     """The largest element over axes; ties share the gradient."""
-    return ops.amax(input, dim=_dims(dim), keepdim=keepdim)
+    return ops.amax(input, dim=listed(dim), keepdim=keepdim)
 
 
 def amin(input: Any, dim: Dims = (), keepdim: bool = False) -> Any:
     """The smallest element over axes; ties share the gradient."""
-    return ops.amin(input, dim=_dims(dim), keepdim=keepdim)
+    return ops.amin(input, dim=listed(dim), keepdim=keepdim)
+
+
+def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """(min, max) over all axes, or one; ties share the gradient."""
+    return aminmax_result(
+        ops.amin(input, dim=dim, keepdim=keepdim), ops.amax(input, dim=dim, keepdim=keepdim)
+    )
 
 
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
@@ -141,12 +133,17 @@ def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether any element is nonzero."""
-    return ops.any(input, dim=_dims(dim), keepdim=keepdim)
+    return _truth(input, ops.any(input, dim=listed(dim), keepdim=keepdim))
 
 
 def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether all elements are nonzero."""
-    return ops.all(input, dim=_dims(dim), keepdim=keepdim)
+    return _truth(input, ops.all(input, dim=listed(dim), keepdim=keepdim))
+
+
+def _truth(input: Any, y: Any) -> Any:
+    """A truth as a bool, of uint8 as uint8."""
+    return ops.cast(y, dtype=dtypes.uint8) if input.dtype is dtypes.uint8 else y
 
 
 def norm(
@@ -155,39 +152,58 @@ def norm(
     """The p-norm  (Σ |x|ᵖ)^(1/p)  over axes; 'fro' is p = 2, ±inf the largest or smallest |x|, 0
     the count of nonzeros.
     """
-    x = _in(input, dtype)
-    dim = _dims(dim)
-    p = 2 if p == "fro" else p
-    if isinstance(p, str):
+    if isinstance(p, str) and p != "fro":
         raise ValueError(f"norm knows p = 'fro' and numbers, found {p!r}")
-    if p == 2:
-        return ops.sqrt(ops.sum(ops.square(x), dim=dim, keepdim=keepdim))
-    if p == 1:
-        return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
-    if p == math.inf:
-        return ops.amax(ops.abs(x), dim=dim, keepdim=keepdim)
-    if p == -math.inf:
-        return ops.amin(ops.abs(x), dim=dim, keepdim=keepdim)
-    if p == 0:
-        return ops.sum(ops.cast(x != 0, dtype=x.dtype), dim=dim, keepdim=keepdim)
-    return ops.sum(ops.abs(x) ** p, dim=dim, keepdim=keepdim) ** (1 / p)
+    x = in_dtype(input, dtype)
+    return functional.p_norm(x, p=2.0 if p == "fro" else float(p), dim=listed(dim), keepdim=keepdim)
 
 
-def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:
-    """Cumulative sum along an axis."""
-    return ops.cumsum(_in(input, dtype), dim=dim)
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The p-norm of a difference."""
+    return norm(ops.sub(input, other), p)
+
+
+def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
+    """Slices of an axis whose p-norm is above maxnorm made that long."""
+    if p <= 0 or maxnorm < 0:
+        raise ShapeError(f"renorm: p is positive and maxnorm not negative, found {p} and {maxnorm}")
+    if input.ndim < 2:
+        raise ShapeError(f"renorm takes a tensor of at least two axes, found {input.ndim}")
+    others = tuple([d for d in range(input.ndim) if d != shapes.axis(dim, input.ndim)])
+    length = functional.p_norm(input, p=float(p), dim=others, keepdim=True)
+    return input * ops.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
+
+
+def trace(input: Any) -> Any:
+    """The sum of the main diagonal of a matrix."""
+    if input.ndim != 2:
+        raise ShapeError(f"trace takes a matrix, found {input.ndim} axes")
+    return ops.sum(ops.diagonal(input))
+
+
+def sum_to_size(input: Any, *size: Any) -> Any:
+    """Summed to a shape that broadcasts to that of input."""
+    shape = flat(size)
+    if shapes.broadcast(tuple(input.shape), tuple(shape)) != tuple(input.shape):
+        raise ShapeError(f"{tuple(shape)} does not broadcast to {tuple(input.shape)}")
+    if not shape:
+        return ops.sum(input)
+    lead = input.ndim - len(shape)
+    kept = [k + lead for k, n in enumerate(shape) if n == 1 and input.shape[k + lead] != 1]
+    dims = (*range(lead), *kept)
+    return ops.view(ops.sum(input, dim=dims), shape=tuple(shape)) if dims else input
 
 
 def softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """Softmax along an axis."""
-    return functional.softmax(_in(input, dtype), dim=dim)
+    return functional.softmax(in_dtype(input, dtype), dim=dim)
 
 
 def log_softmax(input: Any, dim: int, dtype: Any = None) -> Any:
     """The logarithm of softmax along an axis."""
-    return functional.log_softmax(_in(input, dtype), dim=dim)
+    return functional.log_softmax(in_dtype(input, dtype), dim=dim)
 
 
 def logsumexp(input: Any, dim: Dims, keepdim: bool = False) -> Any:
     """ln Σ e^x over axes, without overflow."""
-    return functional.logsumexp(input, dim=_dims(dim), keepdim=keepdim)
+    return functional.logsumexp(input, dim=listed(dim), keepdim=keepdim)
