@@ -9,6 +9,7 @@ __all__ = [
     "DTypeError",
     "DataNotFoundError",
     "DeviceError",
+    "FetchError",
     "FormatError",
     "GradError",
     "RangeError",
@@ -68,6 +69,10 @@ class FormatError(ChainruleError, ValueError):
 
 class DataNotFoundError(ChainruleError, FileNotFoundError):
     """A data set that is not on this machine: where it was looked for, and how to fetch it."""
+
+
+class FetchError(ChainruleError, OSError):
+    """A file that could not be fetched: what each of its mirrors answered."""
 
 
 class StateDictError(ChainruleError, RuntimeError):

@@ -1,4 +1,4 @@
-"""The command line: `chainrule train`, `eval`, `predict`, `runs`, `check` and `run`. Each command
+"""The command line: `chainrule train`, `eval`, `predict`, `runs`, `check`, `data` and `run`. Each command
 is one file; this one parses and turns errors into exit codes.
 
     0    done
@@ -6,7 +6,8 @@ is one file; this one parses and turns errors into exit codes.
     2    the command cannot be understood: an unknown recipe, key or option, a bad value
     130  interrupted by Ctrl-C (training has saved a checkpoint, unless it was pressed twice)
 
-Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`, `check`, `run`.
+Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`, `check`,
+`data`, `run`.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import check, evaluate, predict, run, runs, train
+    from . import check, data, evaluate, predict, run, runs, train
 
     parser = _Parser(
         prog="chainrule", description="A deep-learning framework that can be read to the bottom."
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     named = {
         "train": train, "eval": evaluate, "predict": predict, "runs": runs, "check": check,
-        "run": run,
+        "data": data, "run": run,
     }  # fmt: skip
     for name, command in named.items():
         about = (command.__doc__ or "").splitlines()[0]

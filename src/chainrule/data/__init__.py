@@ -9,12 +9,14 @@ of layers or training.
     data.classes, data.sha256, data.record   # what labels mean, which files, licence and limits
     loader = DataLoader(data.train, batch_size=64, shuffle=True)
 
-What a sample is: of `digits`, `mnist` and `fashion_mnist` (image, label); of `names` a string
-(`data.train.lines` has all of them); of `tinyshakespeare` the parts are stretches of text
-(`data.train.text`). The split is fixed, whatever the seed of a run.
+What a sample is: of `digits`, `mnist`, `fashion_mnist` and `cifar10` (image, label); of `names` a
+string (`data.train.lines` has all of them); of `sst2` (sentence, label); of `emoji_captions`
+(picture, caption); of `tinyshakespeare` the parts are stretches of text (`data.train.text`), of
+`timeseries` series by name (`data.train["co2"].values`). The split is fixed, whatever the seed of a
+run. `ImageFolder`, `CSVDataset` and `TextFile` read what is your own.
 
 Reading order: `counter` (random numbers without a state), `dataset`, `sampler`, `collate`, `fetch`,
-`workers`, `loader`, `transforms`, `checks`, `splits`, `digits`, `readers`, `known`. Everything random here is a pure
+`workers`, `loader`, `transforms`, `checks`, `splits`, `digits`, `readers`, `known`, `own`. Everything random here is a pure
 function of (seed, epoch, index), so an epoch can be repeated, skipped into, or resumed exactly.
 """
 
@@ -33,7 +35,8 @@ from .dataset import (
 from .fetch import WorkerInfo, get_worker_info
 from .known import RECORDS, LoadedData, Record, load_dataset
 from .loader import DataLoader
-from .readers import read_idx, read_lines, read_text
+from .own import CSVDataset, ImageFolder, TextFile
+from .readers import read_idx, read_image, read_lines, read_table, read_text
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -48,10 +51,12 @@ __all__ = [
     "RECORDS",
     "Augmented",
     "BatchSampler",
+    "CSVDataset",
     "ChainDataset",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
+    "ImageFolder",
     "IterableDataset",
     "LoadedData",
     "RandomSampler",
@@ -63,6 +68,7 @@ __all__ = [
     "Subset",
     "SubsetRandomSampler",
     "TensorDataset",
+    "TextFile",
     "WeightedRandomSampler",
     "WorkerInfo",
     "default_collate",
@@ -71,6 +77,8 @@ __all__ = [
     "load_dataset",
     "random_split",
     "read_idx",
+    "read_image",
     "read_lines",
+    "read_table",
     "read_text",
 ]

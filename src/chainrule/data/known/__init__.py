@@ -1,10 +1,11 @@
-"""The data sets that chainrule knows by name: what they are, where they are looked for, and how
-they are split.
+"""The data sets that chainrule knows by name: what they are, where they are looked for, how they
+are fetched, and how they are split.
 
-Reading order: `records` (what is known of each), `places` (where its files are), `parts` (what a
-loaded part is), `images`, `texts`, `loading`.
+Reading order: `records` (what is known of each), `places` (where its files are), `fetch` (how they
+come there), `parts` (what a loaded part is), `images`, `texts`, `series`, `loading`.
 """
 
+from .fetch import fetch
 from .loading import load_dataset
 from .parts import CaptionPart, ImagePart, LinePart, LoadedData, SentencePart, Series, TextPart
 from .records import RECORDS, File, Record, record
@@ -20,6 +21,7 @@ __all__ = [
     "SentencePart",
     "Series",
     "TextPart",
+    "fetch",
     "load_dataset",
     "record",
 ]

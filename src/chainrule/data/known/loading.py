@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .images import CLASSES, load_digits, load_idx
+from .images import CLASSES, load_cifar10, load_digits, load_emoji, load_idx
 from .parts import LoadedData
 from .places import Found, digest, find, verify
 from .records import record
-from .texts import load_names, load_shakespeare
+from .series import load_series
+from .texts import load_names, load_shakespeare, load_sst2
 
 __all__ = ["load_dataset"]
 
@@ -20,6 +21,10 @@ LOADERS: dict[str, Callable[[Found], tuple[Any, Any, Any]]] = {
     "fashion_mnist": load_idx,
     "tinyshakespeare": load_shakespeare,
     "names": load_names,
+    "cifar10": load_cifar10,
+    "sst2": load_sst2,
+    "emoji_captions": load_emoji,
+    "timeseries": load_series,
 }
 
 
@@ -59,7 +64,8 @@ def load_dataset(
         train=train,
         validation=validation,
         test=test,
-        classes=CLASSES.get(name, ()),
+        classes=("negative", "positive") if name == "sst2" else CLASSES.get(name, ()),
         sha256=sha256,
+        layout=found.layout.name,
         files={role: str(path) for role, path in found.paths.items()},
     )

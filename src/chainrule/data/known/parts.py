@@ -39,6 +39,7 @@ class LoadedData:
         train, validation, test: parts, see this chapter; what they are depends on the data set.
         classes: what each label means; empty if there are no labels.
         sha256: one for all the files, so that a run can say which data it saw.
+        layout: in which of the published forms it was found.
         files: role -> path of what was read.
     """
 
@@ -48,6 +49,7 @@ class LoadedData:
     test: Any
     classes: tuple[str, ...]
     sha256: str
+    layout: str
     files: Mapping[str, str]
 
     @property

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from ...base.configuration import data_folder
 from ...base.errors import DataNotFoundError, FormatError
-from ..readers import sha256_of
+from ..readers import digest_of
 from .records import RECORDS, File, Layout, Record
 
-__all__ = ["Found", "digest", "find", "folder_of", "verify"]
+__all__ = ["Found", "algorithm", "digest", "find", "folder_of", "verify"]
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,11 @@ def verify(found: Found) -> str:
     together = hashlib.sha256()
     for file in found.layout.files:
         path = found.paths[file.role]
-        digest = sha256_of(path)
-        if digest != file.names[path.name]:
+        expected = file.names[path.name]
+        digest = digest_of(path, algorithm(expected))
+        if digest != expected:
             raise FormatError(_not_the_published(found.record, file, path, digest))
-        together.update(file.sha256.encode())
+        together.update(file.checksum.encode())
     return together.hexdigest()
 
 
@@ -116,15 +117,20 @@ def digest(found: Found) -> str:
     """One sha256 for all the files as they are."""
     together = hashlib.sha256()
     for file in found.layout.files:
-        together.update(sha256_of(found.paths[file.role]).encode())
+        together.update(digest_of(found.paths[file.role]).encode())
     return together.hexdigest()
+
+
+def algorithm(checksum: str) -> str:
+    """Which kind of checksum it is, by its length."""
+    return "md5" if len(checksum) == 32 else "sha256"
 
 
 def _not_the_published(record: Record, file: File, path: Path, digest: str) -> str:
     size = path.stat().st_size
     text = (
-        f"{path}: expected the {file.role} of {record.name}, sha256 {file.names[path.name]}, "
-        f"found {size} bytes with sha256 {digest}"
+        f"{path}: expected the {file.role} of {record.name}, {algorithm(digest)} "
+        f"{file.names[path.name]}, found {size} bytes with {algorithm(digest)} {digest}"
     )
     for other in RECORDS.values():
         for layout in other.layouts:

@@ -21,34 +21,39 @@ class File:
     Attributes:
         role: what it holds: "train images".
         name: under which it is published, and to which it is fetched.
-        sha256: of its bytes.
+        checksum: sha256 of its bytes in hexadecimal, or md5 where its makers published no other.
         bytes: its size.
         mirrors: from where it can be had, tried in order.
-        others: further names under which the same content may lie, each with its sha256.
+        others: further names under which the same content may lie, each with its checksum.
     """
 
     role: str
     name: str
-    sha256: str
+    checksum: str
     bytes: int
     mirrors: tuple[str, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
 
     @property
     def names(self) -> dict[str, str]:
-        """Every name the file may have -> its sha256."""
-        return {self.name: self.sha256, **dict(self.others)}
+        """Every name the file may have -> its checksum."""
+        return {self.name: self.checksum, **dict(self.others)}
 
 
 @dataclass(frozen=True)
 class Layout:
     """One form in which a data set is published: all of `files`, in one of `folders` of the data
     folder (or in the data folder itself).
+
+    Attributes:
+        name, folders, files: see above.
+        sizes: of its parts, if this form has not all samples.
     """
 
     name: str
     folders: tuple[str, ...]
     files: tuple[File, ...]
+    sizes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -303,7 +308,240 @@ DIGITS = Record(
     ),
 )
 
-RECORDS = {each.name: each for each in (DIGITS, MNIST, FASHION_MNIST, TINYSHAKESPEARE, NAMES)}
+CIFAR_MIRROR = "https://www.cs.toronto.edu/~kriz/"
+
+CIFAR10 = Record(
+    name="cifar10",
+    title="photographs of things and animals, 32×32 in colour, 10 classes",
+    layouts=(
+        Layout(
+            "binary",
+            ("cifar-10-batches-bin", "cifar10/cifar-10-batches-bin", "cifar10"),
+            tuple(
+                File(role, name, md5, 30_730_000)
+                for role, name, md5 in (
+                    ("batch 1", "data_batch_1.bin", "5dd7e06a14cb22eb9f671a540d1b7c25"),
+                    ("batch 2", "data_batch_2.bin", "5ea93a67294ea407fff1d09f752e9692"),
+                    ("batch 3", "data_batch_3.bin", "942cd6a4bcdd0dd3c604fbe906cb4421"),
+                    ("batch 4", "data_batch_4.bin", "ae636b3ba5c66a11e91e8cb52e771fcb"),
+                    ("batch 5", "data_batch_5.bin", "53f37980c15c3d472c316c40844f3f0d"),
+                    ("test", "test_batch.bin", "803d5f7f4d78ea53de84dbe85f74fb6d"),
+                )
+            ),
+        ),
+        Layout(
+            "archive",
+            ("cifar10", "cifar-10", "CIFAR10"),
+            (
+                File(
+                    "archive",
+                    "cifar-10-binary.tar.gz",
+                    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                    170_052_171,
+                    (f"{CIFAR_MIRROR}cifar-10-binary.tar.gz",),
+                ),
+            ),
+        ),
+        Layout(
+            "subset",
+            ("cifar10-subset",),
+            (
+                File(
+                    "batch 1",
+                    "data_batch_1.bin.gz",
+                    "6fcee3c4b6ea120cf82b263e2e9fe932e7edf7daf530e8b8ed62c178f70910c6",
+                    28_313_767,
+                ),
+                File(
+                    "test",
+                    "test_batch_first2000.bin.gz",
+                    "47674b0636dd71dc46264046de7b3c1a32bfef3c11ac37d87ac2d6bd112dc00c",
+                    5_671_845,
+                ),
+            ),
+            sizes=(("train", 9_000), ("validation", 1_000), ("test", 2_000)),
+        ),
+    ),
+    sizes={"train": 45_000, "validation": 5_000, "test": 10_000},
+    source="A. Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html",
+    licence="none stated by its makers; measure with it, do not pass it on",
+    teaches="convolutional and residual networks, and what augmentation and weight decay are for",
+    limits=(
+        "A subset of 80 Million Tiny Images, which its makers withdrew in 2020.",
+        "3.3 % of the test images are near copies of training images (Barz and Denzler 2020).",
+    ),
+    fetched="archive",
+    unreadable=tuple(
+        (
+            name,
+            "it is the form for Python, a pickle, which is code and is not read; "
+            "the binary version has the same images",
+        )
+        for name in ("cifar-10-batches-py", "cifar-10-python.tar.gz", "data_batch_1")
+    ),
+)
+
+SST2 = Record(
+    name="sst2",
+    title="sentences of film reviews, liked or not",
+    layouts=(
+        Layout(
+            "tsv",
+            ("sst2", "SST2", "SST-2"),
+            tuple(
+                File(
+                    part,
+                    f"{part}.tsv",
+                    digest,
+                    size,
+                    (
+                        "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/"
+                        f"457ffd83de90a9d6d472d8ffc31bbffe40a8b236/data/SST2/{part}.tsv",
+                        "https://raw.githubusercontent.com/clairett/pytorch-sentiment-classification/"
+                        f"master/data/SST2/{part}.tsv",
+                    ),
+                )
+                for part, digest, size in (
+                    (
+                        "train",
+                        "ec192f833a64da08f475488a77b0d0b47db47acd0f458bd18433fc793b569920",
+                        720_259,
+                    ),
+                    (
+                        "dev",
+                        "eddea6b39e601dd4e7a672b53cc40fdf6019fa80522f351206c24340ca5d9359",
+                        92_057,
+                    ),
+                    (
+                        "test",
+                        "831169c7e2e429d6026e1bdbb542f33b636e3e596caad9602ebc953c205928b7",
+                        188_749,
+                    ),
+                )
+            ),
+        ),
+    ),
+    sizes={"train": 6_920, "validation": 872, "test": 1_821},
+    source="R. Socher et al. 2013, Stanford Sentiment Treebank, https://nlp.stanford.edu/sentiment/",
+    licence="none stated; measure with it, do not pass it on",
+    teaches="classifying text: 80 % with counted words, above 90 % with a pretrained transformer",
+    limits=(
+        "Whole sentences only, neutral ones left out: real reviews are harder.",
+        "10 sentences stand in it twice.",
+    ),
+    fetched="tsv",
+)
+
+EMOJI_CAPTIONS = Record(
+    name="emoji_captions",
+    title="3,394 emoji, 32×32 with transparency, with their names",
+    layouts=(
+        Layout(
+            "idx",
+            ("noto-emoji-captions", "emoji_captions"),
+            (
+                File(
+                    "pictures",
+                    "images-rgba-idx4-ubyte.gz",
+                    "c7267e7f978415de7dad5762f1d74d2fdaf9d7160be368588d570342521750ce",
+                    1_910_238,
+                    others=(
+                        (
+                            "images-rgba-idx4-ubyte",
+                            "acdc87185a78e206537a75e8f490368a1c43022fdb7d795448648fac862f1060",
+                        ),
+                    ),
+                ),
+                File(
+                    "captions",
+                    "captions.tsv",
+                    "d5f8312fe622ef400de3bfea9b898a15df77828cefa038f5b30f2f83e7c0a9a2",
+                    256_401,
+                ),
+            ),
+        ),
+    ),
+    sizes={"train": 2_751, "validation": 250, "test": 393},
+    source="Google Noto Emoji, pictures; Unicode 15.0, names; put together by hand, not published",
+    licence="Apache-2.0 or OFL 1.1 (pictures), Unicode terms of use (names)",
+    teaches="pictures and text in one space, as CLIP does it, in minutes",
+    limits=(
+        "Drawings of one style: nothing about photographs.",
+        "Two thirds are people, most of them in five tones of skin; all tones of a picture are in "
+        "one part.",
+    ),
+)
+
+SERIES_MIRRORS = (
+    "https://raw.githubusercontent.com/jbrownlee/Datasets/d20fcb6402ae34e653d4513b00f39257bb37ed7f/",
+    "https://raw.githubusercontent.com/statsmodels/statsmodels/"
+    "82c59e378bdfb5ae324006c477954879ad3e24be/statsmodels/datasets/",
+)
+
+TIMESERIES = Record(
+    name="timeseries",
+    title="four series: airline passengers, daily minimum temperatures, CO2, sunspots",
+    layouts=(
+        Layout(
+            "csv",
+            ("timeseries",),
+            (
+                File(
+                    "airline-passengers",
+                    "airline-passengers.csv",
+                    "8cb51be753a718d9be5d76d7e238cc224792754676adc21faa59e954b0201621",
+                    2_180,
+                    (f"{SERIES_MIRRORS[0]}airline-passengers.csv",),
+                ),
+                File(
+                    "daily-min-temperatures",
+                    "daily-min-temperatures.csv",
+                    "8b9de63ed6789492bf497625e7f9beb96a63d367b4b0a21754006f749fa5e5da",
+                    67_921,
+                    (f"{SERIES_MIRRORS[0]}daily-min-temperatures.csv",),
+                ),
+                File(
+                    "co2",
+                    "co2.csv",
+                    "16695fa2786e53414e5a6b54767a3fdf5de99cfbc68617f69d1362d92776a92f",
+                    33_974,
+                    (f"{SERIES_MIRRORS[1]}co2/co2.csv",),
+                ),
+                File(
+                    "sunspots",
+                    "sunspots.csv",
+                    "f67889b1d9002cd5227f0e0ef54e35b419cdd85a31279adef6f73fb41e5c0a9b",
+                    2_944,
+                    (f"{SERIES_MIRRORS[1]}sunspots/sunspots.csv",),
+                ),
+            ),
+        ),
+    ),
+    sizes={"train": 4, "validation": 4, "test": 4},
+    source="Box and Jenkins 1976; Australian Bureau of Meteorology; Keeling and Whorf 2004; NOAA",
+    licence="CO2 and sunspots in the public domain; of the other two none is stated",
+    teaches="forecasting: trend, season and noise, and how hard it is to beat a seasonal repeat",
+    limits=(
+        "Short series (144 to 3,650 steps): a large network learns them by heart.",
+        "CO2 has 59 weeks without a measurement, which are NaN.",
+    ),
+    fetched="csv",
+)
+
+RECORDS = {
+    each.name: each
+    for each in (
+        DIGITS,
+        MNIST,
+        FASHION_MNIST,
+        CIFAR10,
+        TINYSHAKESPEARE,
+        NAMES,
+        SST2,
+        EMOJI_CAPTIONS,
+        TIMESERIES,
+    )
+}
 
 
 def record(name: str) -> Record:

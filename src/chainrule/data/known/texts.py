@@ -1,4 +1,4 @@
-"""Data sets of text: tinyshakespeare and names."""
+"""Data sets of text: tinyshakespeare, names and sst2."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 import numpy as np
 
 from ...base.errors import FormatError
-from ..readers import read_lines, read_text
+from ..readers import read_lines, read_table, read_text
 from ..splits import grouped_split
-from .parts import LinePart, TextPart
+from .parts import LinePart, SentencePart, TextPart
 from .places import Found
 
-__all__ = ["load_names", "load_shakespeare"]
+__all__ = ["load_names", "load_shakespeare", "load_sst2"]
 
 
 def load_shakespeare(found: Found) -> tuple[TextPart, TextPart, TextPart]:
@@ -37,3 +37,22 @@ def load_names(found: Found) -> tuple[LinePart, LinePart, LinePart]:
         return LinePart(tuple(lines[k] for k in indices.tolist()), indices)
 
     return part(train), part(validation), part(test)
+
+
+def load_sst2(found: Found) -> tuple[SentencePart, SentencePart, SentencePart]:
+    """Train, validation and test of the sentences, as published."""
+
+    def part(role: str) -> SentencePart:
+        path = found.paths[role]
+        table = read_table(path, ("sentence", "label"), quoted=False)
+        labels = table.numbers("label", np.int64)
+        for sentence, label, line in zip(
+            table.column("sentence"), labels, table.lines, strict=True
+        ):
+            if label not in (0, 1):
+                raise FormatError(f"{path}: line {line}: expected the label 0 or 1, found {label}")
+            if not sentence.strip():
+                raise FormatError(f"{path}: line {line}: expected a sentence, found none")
+        return SentencePart(tuple(table.column("sentence")), labels, np.arange(len(labels)))
+
+    return part("train"), part("dev"), part("test")

@@ -22,7 +22,7 @@ import numpy as np
 
 from ...base.errors import FormatError
 
-__all__ = ["Source", "sha256_of"]
+__all__ = ["Source", "digest_of"]
 
 GZIP = b"\x1f\x8b"
 DEFLATE_RATIO = 1032  # the most bytes that one compressed byte can become
@@ -186,14 +186,14 @@ class Source:
         self.close()
 
 
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The sha256 of a file's bytes, in hexadecimal.
+def digest_of(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
+    """The checksum of a file's bytes, in hexadecimal.
 
     >>> import tempfile
     >>> file = Path(tempfile.mkdtemp()) / "empty"
     >>> _ = file.write_bytes(b"")
-    >>> sha256_of(file)[:16]
+    >>> digest_of(file)[:16]
     'e3b0c44298fc1c14'
     """
     with open(path, "rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+        return hashlib.file_digest(f, algorithm).hexdigest()

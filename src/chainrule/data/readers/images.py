@@ -1,0 +1,96 @@
+"""Pictures, as arrays. Pillow decodes them, and is imported when the first one is read."""
+
+from __future__ import annotations
+
+import os
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ...base.errors import FormatError
+
+__all__ = ["MOST_PIXELS", "SUFFIXES", "read_image"]
+
+SUFFIXES = {
+    ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP",
+    ".ppm": "PPM", ".pgm": "PPM", ".pbm": "PPM",
+}  # fmt: skip
+MODES = {"L": 1, "RGB": 3, "RGBA": 4}
+MOST_PIXELS = 1 << 26  # 67 megapixels; a few bytes of a file can claim billions
+SIGNATURES = {
+    b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF", b"RIFF": "WEBP",
+    b"P": "PPM",
+}  # fmt: skip
+
+
+def read_image(
+    path: str | os.PathLike[str], mode: str = "RGB", most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
+    """A picture as an array: uint8 (C, H, W).
+
+    Args:
+        path: of a .png, .jpg, .bmp, .gif (its first picture), .webp or .ppm file.
+        mode: "L" (grey), "RGB" or "RGBA", to which it is converted.
+        most_pixels: that it may have; checked before it is decoded.
+
+    Raises:
+        FormatError: no such picture, a damaged one, another format than its name says, too many
+            pixels.
+        OSError: it cannot be read.
+        ModuleNotFoundError: Pillow is not installed.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "dot.ppm"
+    >>> _ = file.write_bytes(b"P6 2 1 255 " + bytes([255, 0, 0, 0, 0, 9]))
+    >>> read_image(file).tolist()
+    [[[255, 0]], [[0, 0]], [[0, 9]]]
+    """
+    if mode not in MODES:
+        raise ValueError(f"read_image: mode is one of {', '.join(MODES)}, found {mode!r}")
+    path = Path(path)
+    kind = SUFFIXES.get(path.suffix.lower())
+    if kind is None:
+        known = ", ".join(SUFFIXES)
+        raise FormatError(f"{path}: expected a picture ({known}), found the name {path.name!r}")
+    from PIL import Image
+
+    with open(path, "rb") as f:
+        start = f.read(8)
+        found = next((k for s, k in SIGNATURES.items() if start.startswith(s)), None)
+        if found != kind:
+            raise FormatError(
+                f"{path}: expected {kind}, as its name says, found "
+                f"{found or f'bytes that begin with {start!r}'}"
+            )
+        f.seek(0)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is checked here, or told as an error
+                with Image.open(f, formats=[kind]) as image:
+                    W, H = image.size
+                    if not 0 < W * H <= most_pixels:
+                        raise FormatError(
+                            f"{path}: expected at most {most_pixels} pixels, found {W}×{H}"
+                        )
+                    pixels = np.asarray(image.convert(mode))
+        except FormatError:
+            raise
+        except (
+            Image.DecompressionBombError,
+            OSError,
+            SyntaxError,  # Pillow's word for a broken PNG
+            ValueError,
+            TypeError,
+            IndexError,
+            KeyError,
+            EOFError,
+            OverflowError,
+            MemoryError,
+            NotImplementedError,
+            struct.error,
+        ) as e:
+            raise FormatError(f"{path}: expected a {kind} picture, found a damaged one: {e}") from e
+    planes = pixels[:, :, None] if pixels.ndim == 2 else pixels  # (H, W, C)
+    return np.ascontiguousarray(planes.transpose(2, 0, 1))  # (C, H, W)
