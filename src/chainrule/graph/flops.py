@@ -65,7 +65,7 @@ def op_flops(
 def _einsum(equation: str, shapes: Sequence[tuple[int, ...]]) -> float:
     """A multiplication and an addition for each combination of letters; of one operand, an addition."""
     letters = equation.partition("->")[0].split(",")
-    sizes = {}
+    sizes: dict[str, int] = {}
     for term, shape in zip(letters, shapes, strict=True):
         sizes.update(zip(term.strip(), shape, strict=True))
     return float(math.prod(sizes.values())) * (2 if len(letters) > 1 else 1)
