@@ -2,14 +2,15 @@
 and `cli` import it.
 
 Reading order: `gradcheck_table` (are all derivatives right?); `watch` (how the others look on),
-`summary`, `capture`.
+`summary`, `capture`, `nonfinite`.
 """
 
 from .capture import Capture, Captured, Statistics, capture, statistics
 from .gradcheck_table import LIMIT, OpCheck, check_op, check_ops
+from .nonfinite import NonFiniteError, first_nonfinite
 from .summary import ModuleRow, Summary, summary
 
 __all__ = [
-    "LIMIT", "Capture", "Captured", "ModuleRow", "OpCheck", "Statistics", "Summary", "capture",
-    "check_op", "check_ops", "statistics", "summary",
+    "LIMIT", "Capture", "Captured", "ModuleRow", "NonFiniteError", "OpCheck", "Statistics", "Summary", "capture",
+    "check_op", "check_ops", "first_nonfinite", "statistics", "summary",
 ]  # fmt: skip
