@@ -21,6 +21,7 @@ ADDRESS = re.compile(r"<((?:built-in )?function \w+) at 0x[0-9a-f]+>")
 # What people import from, as in PyTorch. Rooms that are not listed are reached through these.
 MODULES = (
     "chainrule",
+    "chainrule.amp",
     "chainrule.autograd",
     "chainrule.cli",
     "chainrule.data",

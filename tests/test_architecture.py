@@ -31,7 +31,7 @@ from chainrule.ops.record import TABLE
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(chainrule.__file__).parent
 ENGINE = (
-    "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
+    "amp", "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
     "compiler", "files",
 )  # fmt: skip
 ABOVE = ("inspect", "train", "redirect", "cli")

@@ -14,7 +14,21 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 import sys
 from math import e, inf, nan, pi
 
-from . import autograd, backends, files, func, nn, optim, random, special, switches, testing, utils
+from . import (
+    amp,
+    autograd,
+    backends,
+    files,
+    func,
+    nn,
+    optim,
+    random,
+    special,
+    switches,
+    testing,
+    utils,
+)
+from .amp import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
 from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
 from .base.dtypes import set_default as set_default_dtype
@@ -65,6 +79,7 @@ from .tensors import int64 as long
 __version__ = version
 newaxis = None
 
+cuda.amp = amp.cuda
 nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
 optim.swa_utils = sys.modules[f"{__name__}.optim.swa_utils"] = utils.swa_utils
@@ -72,11 +87,12 @@ files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
-    "ShapeError", "StateDictError", "TraceError", "autograd", "backends", "bool", "celu",
-    "celu_", "compile", "cosine_similarity", "cuda", "device", "double", "dropout", "dtype", "e",
-    "finfo", "float", "func", "get_default_dtype", "get_num_threads", "half", "hardshrink",
-    "iinfo", "inf", "int", "is_tensor", "load", "long", "nan", "newaxis", "nn", "optim", "pairwise_distance", "pdist", "pi",
-    "prelu", "random", "relu_", "rrelu", "rrelu_", "save", "selu", "selu_", "set_default_dtype",
-    "set_num_threads", "short", "special", "testing", "threshold", "threshold_", "utils",
-    *_switch_names, *_tensor_names,
+    "ShapeError", "StateDictError", "TraceError", "amp", "autocast", "autograd", "backends", "bool",
+    "celu", "celu_", "compile", "cosine_similarity", "cuda", "device", "double", "dropout", "dtype",
+    "e", "finfo", "float", "func", "get_autocast_dtype", "get_default_dtype", "get_num_threads",
+    "half", "hardshrink", "iinfo", "inf", "int", "is_autocast_available", "is_autocast_enabled",
+    "is_tensor", "load", "long", "nan", "newaxis", "nn", "optim", "pairwise_distance", "pdist",
+    "pi", "prelu", "random", "relu_", "rrelu", "rrelu_", "save", "selu", "selu_",
+    "set_default_dtype", "set_num_threads", "short", "special", "testing", "threshold",
+    "threshold_", "utils", *_switch_names, *_tensor_names,
 ]  # fmt: skip

@@ -793,3 +793,25 @@ def test_a_whole_training_step_keeps_its_values(make):
             eq.op.name for eq in program.equations
         }
         assert_close(program, some, values, tolerance=2e-4)
+
+
+@pytest.mark.parametrize("half", [cr.bfloat16, cr.float16])
+def test_products_of_half_floats_are_products_of_float32(half):
+    """To the bit, and with the numbers that a body computes in float32."""
+    rng = np.random.default_rng(5)
+    x, w = (cr.tensor(rng.standard_normal(s), dtype=half) for s in ((3, 2, 7), (5, 2, 3)))
+
+    def f(x, w):
+        y = cr.nn.functional.conv1d(x, w)
+        return y, y @ y.mT, cr.einsum("boi,bpi->bop", y, y)
+
+    program = trace(f).capture(x, w).program
+    simple = simplify(program)
+    dtypes = {eq.outputs[0].spec.dtype for eq in simple.equations if eq.op.name != "cast"}
+    assert cr.float32 in dtypes
+    for eq in simple.equations:
+        if eq.op.name in ("matmul", "einsum", "conv"):
+            assert {v.spec.dtype for v in (*eq.inputs, *eq.outputs)} == {cr.float32}
+    values = [x.read(), w.read()]
+    for a, b in zip(interpret(simple, values), interpret(program, values), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -359,3 +359,20 @@ def test_requires_grad_is_a_matter_of_leaves():
         z.requires_grad_(False)
     x.requires_grad_(False)
     assert not (x * 2).requires_grad
+
+
+@pytest.mark.parametrize("half", [cr.bfloat16, cr.float16])
+@pytest.mark.parametrize("f", [cr.mul, cr.div, cr.pow, lambda a, b: cr.cat([a * b, b * a])])
+def test_half_floats_beside_float32(f, half):
+    """Guards against the bits of a bfloat16 operand taken for numbers where the gradient is float32."""
+    rng = np.random.default_rng(3)
+    a, b = (cr.tensor(rng.uniform(1, 2, (3, 5)), dtype=cr.float32) for _ in range(2))
+    a = a.to(half).float().requires_grad_()  # numbers that the half float has
+    b.requires_grad_()
+    expected = cr.grad(f(a, b).sum(), (a, b))
+    for found in (
+        cr.grad(f(a.to(half), b).sum(), (a, b)),
+        cr.grad(f(a.to(half), b).sum(), (a, b), create_graph=True),
+    ):
+        for x, y in zip(found, expected, strict=True):
+            np.testing.assert_allclose(x.detach().numpy(), y.numpy(), rtol=1e-2)

@@ -13,12 +13,13 @@ __all__ = ["modes", "structure"]
 
 class Modes(threading.local):
     """`grad`: are ops recorded? `inference`: is `inference_mode` on? `trace`: the
-    active trace or None.
+    active trace or None. `autocast`: the dtype of products in a region of mixed precision, or None.
     """
 
     grad: bool = True
     inference: bool = False
     trace: Any = None
+    autocast: Any = None
 
 
 class Structure:

@@ -263,9 +263,11 @@ class Compiled(TracedFunction):
 
 
 def _explained(c: Capture) -> Iterator[str]:
-    structure, _, grad, default = c.key
+    structure, _, grad, default, autocast = c.key
     names = _names(c)
-    yield f"modes: gradients {'on' if grad else 'off'}, default dtype {default.name}"
+    yield f"modes: gradients {'on' if grad else 'off'}, default dtype {default.name}" + (
+        "" if autocast is None else f", autocast to {autocast.name}"
+    )
     yield "inputs:"
     cells = {place: what for kind, what, place, _ in c.host if kind == "cell"}
     for k, (v, source) in enumerate(zip(c.program.inputs, c.sources, strict=True)):
@@ -373,6 +375,8 @@ def _difference(c: Capture, key: tuple, leaves: list[Tensor]) -> tuple[str, str,
         return "whether gradients are recorded", str(c.key[2]), str(key[2])
     if c.key[3] != key[3]:
         return "the default dtype", c.key[3].name, key[3].name
+    if c.key[4] != key[4]:
+        return "the dtype of autocast", str(c.key[4]), str(key[4])
     return c.guards.misfit(leaves) or "a guard", "", ""
 
 

@@ -98,7 +98,7 @@ def situation(args: tuple, kwargs: dict, leaves: list) -> tuple:
             v.shape, v.dtype, tied(t), None if v.flags.c_contiguous else v.strides,
             first.setdefault(id(t._storage), k), tuple(t._hooks) if t._hooks else None,
         ))  # fmt: skip
-    return structure, tuple(described), modes.grad, dtypes.default()
+    return structure, tuple(described), modes.grad, dtypes.default(), modes.autocast
 
 
 @functools.cache

@@ -220,6 +220,19 @@ def _cut(
     return list(residuals.values()), [*repeated, *all_backward]
 
 
+def under_autocast(dtype: Any, body: Callable) -> Callable:
+    """The body as it ran when it was recorded, for it to run again in a backward pass."""
+
+    def again(carry: tuple, xs: tuple) -> tuple:
+        before, modes.autocast = modes.autocast, dtype
+        try:
+            return body(carry, xs)
+        finally:
+            modes.autocast = before
+
+    return again
+
+
 class ScanNode(Node):
     """A staged scan on the tape."""
 
@@ -243,7 +256,7 @@ class ScanNode(Node):
         super().__init__(edges, tuple(metas), here())
         self.outer, self.body, self.carry, self.xs, self.reverse, self.step = (
             outer,
-            body,
+            under_autocast(modes.autocast, body),
             carry,
             xs,
             reverse,

@@ -433,6 +433,10 @@ class LSTM(RNNBase):
 
         return self._sums(x, name), step
 
+    def _first(self, states: States, inputs: Tensor) -> States:
+        h, c = states
+        return (h.to(inputs.dtype) if self.proj_size else h), c  # a projection gives half floats
+
     def _given(self, hx: Any) -> States:
         if isinstance(hx, Tensor) or len(hx) != 2:
             raise ShapeError("LSTM: hx is a pair of tensors, the initial (h, c)")

@@ -211,8 +211,8 @@ class OpNode(Node):
             grads = [self.zeros(k) if g is None else g for k, g in enumerate(grads)]
         context = [*grads, *saved]
         dtype = context[0].dtype
-        if dtype is not FLOAT32 and dtype.itemsize == 2 and not create:
-            # rules compute half floats in float32, as bodies do
+        if not create and ((dtype is not FLOAT32 and dtype.itemsize == 2) or _holds_bits(saved)):
+            # rules compute half floats in float32, as bodies do; an operand may be one alone
             context = [_widened(v) for v in context]
         if op.joint is not None:
             needs = tuple([e is not None for e in self.edges])
@@ -257,7 +257,7 @@ class OpNode(Node):
         operands = [values["operand", k] for k in range(len(self.op.operands))]
         inputs = [wrap(v, e, alias=True) for v, e in zip(operands, self.edges, strict=True)]
         before, modes.grad = modes.grad, True
-        try:
+        try:  # autocast is off: the operands are those that it had cast
             out = self.op.visible(self.op.body(*inputs, **self.attrs))
         finally:
             modes.grad = before
@@ -272,6 +272,17 @@ class OpNode(Node):
             roots, asked=[e for e in asked if e is not None], create=True, retain=True, wrap=wrap
         )
         return [None if e is None else found.get(e) for e in asked]
+
+
+def _holds_bits(saved: Sequence) -> bool:
+    """Whether a saved value is bfloat16, whose bits NumPy would take for numbers."""
+    for v in saved:
+        if v.__class__ is np.ndarray:
+            if v.dtype is BF16:
+                return True
+        elif v.__class__ is tuple and _holds_bits(v):
+            return True
+    return False
 
 
 def _widened(v: Any) -> Any:
@@ -386,6 +397,7 @@ def backward_pass(
     for edge, g in roots:
         arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create
+    autocast, modes.autocast = modes.autocast, None  # a derivative has the dtype of what it is of
     try:
         with np.errstate(all="ignore"):
             while queue:
@@ -423,7 +435,7 @@ def backward_pass(
                 if not retain:
                     node.release()
     finally:
-        modes.grad = grad_mode
+        modes.grad, modes.autocast = grad_mode, autocast
     return found
 
 

@@ -25,6 +25,7 @@ from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
+from ..ops.precision import autocast_dtype
 from ..ops.promotion import Spec, common, spec_of
 from ..ops.record import READERS, Op, as_floats
 from ..tape.backward import NEEDS, Edge, OpNode, backward_pass
@@ -1035,6 +1036,10 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
     """An op on operands of which at least one is a Tensor: evaluate what lies below, and hang a
     node on the tape.
     """
+    if modes.autocast is not None:
+        target = autocast_dtype(op, modes.autocast)
+        if target is not None:
+            return _autocast(op, args, attrs, target)
     if op.composite and not op.differentiable:
         return _definition(op, args, attrs)
     if op.is_view:
@@ -1077,6 +1082,22 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
         raw = stamps = NOTHING_SAVED
     out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, y.dtype),), here(3)), 0
     return out
+
+
+def _autocast(op: Op, args: tuple, attrs: dict, target: DType) -> Any:
+    """An op whose floating operands go to another dtype before, but for float64."""
+    before = modes.autocast
+    modes.autocast = None  # what the op is made of is not cast again
+    try:
+        return _record(op, tuple([_lowered(a, target) for a in args]), attrs)
+    finally:
+        modes.autocast = before
+
+
+def _lowered(a: Any, target: DType) -> Any:
+    if not isinstance(a, Tensor) or not a.dtype.is_floating_point:
+        return a
+    return a if a.dtype in (target, dtypes.float64) else ops.cast(a, dtype=target)
 
 
 def _definition(op: Op, args: tuple, attrs: dict) -> Any:

@@ -29,6 +29,7 @@ class _Rerun:
 
     def __init__(self, function: Callable, args: tuple, kwargs: dict, mark: Any):
         self.function, self.args, self.kwargs, self.mark = function, args, kwargs, mark
+        self.autocast = modes.autocast
         self.stamps = [(a._storage, a._storage.version) for a in args if isinstance(a, Tensor)]
         self.values = [
             a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in args
@@ -46,8 +47,12 @@ class _Rerun:
                         "backward pass"
                     )
             start = newest_order()
-            with enable_grad(), default_generator.rewound(self.mark):
-                out = self.function(*self.values, **self.kwargs)
+            before, modes.autocast = modes.autocast, self.autocast
+            try:
+                with enable_grad(), default_generator.rewound(self.mark):
+                    out = self.function(*self.values, **self.kwargs)
+            finally:
+                modes.autocast = before
             again = _nodes_of(out, start)
             if [n.op for n in again] != self.ops:
                 raise GradError(

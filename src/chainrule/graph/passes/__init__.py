@@ -3,14 +3,14 @@
 Each pass is a function from a program to a program, and the verifier accepts what each returns (the
 tests look after every one; `simplify` itself only at the end, for a look costs as much as all).
 Imports the other files of `graph`, ops and base. Reading order: `inline`, `share`, `rewrite` (how
-rules are applied), then the rules by subject: `constants`, `algebra`, `views`, `writes`. `loops`
+rules are applied), then the rules by subject: `constants`, `halves`, `algebra`, `views`, `writes`. `loops`
 makes scans smaller; `numbers` takes the Python numbers out of a program.
 
 What a pass promises about values:
 
 | pass | keeps |
 |---|---|
-| sharing, dead code, constants, views, `ALGEBRA`, `WRITES`, `SCATTERS` | each bit |
+| sharing, dead code, constants, views, `HALVES`, `ALGEBRA`, `WRITES`, `SCATTERS` | each bit |
 | `JOINS`, `UNITS` | each value; −0 where the program gave +0 |
 | inlining, loops, `ROUNDING` | values to rounding |
 
@@ -35,6 +35,7 @@ from ..ir import Equation, Program, pruned
 from ..verify import verify
 from .algebra import ALGEBRA, ROUNDING, UNITS
 from .constants import FOLDING
+from .halves import HALVES
 from .inline import inlined
 from .loops import lightened
 from .numbers import numbers_function, split_numbers
@@ -46,6 +47,7 @@ from .writes import JOINS, SCATTERS, WRITES
 __all__ = [
     "ALGEBRA",
     "FOLDING",
+    "HALVES",
     "JOINS",
     "ROUNDING",
     "SCATTERS",
@@ -74,7 +76,7 @@ def combined(*tables: Rules) -> Rules:
     return out
 
 
-EVERYTHING = combined(FOLDING, ALGEBRA, UNITS, ROUNDING, VIEWS, WRITES, JOINS)
+EVERYTHING = combined(FOLDING, HALVES, ALGEBRA, UNITS, ROUNDING, VIEWS, WRITES, JOINS)
 
 
 def live(program: Program) -> Program:

@@ -221,7 +221,9 @@ def multi_head_attention_forward(
     shown = None
     if need_weights:
         scores = q * (1 / math.sqrt(D)) @ k.mT
-        p = fn.softmax(scores if mask is None else mask + scores, dim=-1)  # (B·H, T, S)
+        p = fn.softmax(
+            scores if mask is None else mask.to(scores.dtype) + scores, dim=-1
+        )  # (B·H, T, S)
         p = dropout(p, dropout_p)
         y = p @ v
         shown = p.view(B, num_heads, T, S)

@@ -7,11 +7,19 @@ from collections.abc import Sequence
 from ... import functional as fn
 from ...base.errors import ShapeError
 from ...tape.modes import no_grad
-from ...tensors import Tensor
+from ...tensors import Tensor, bfloat16, float16, float32
 
 __all__ = [
     "batch_norm", "group_norm", "layer_norm", "normalize", "rms_norm",
 ]  # fmt: skip
+
+
+def _mixed(input: Tensor, *parameters: Tensor | None) -> bool:
+    """Whether half floats come with parameters in float32, as autocast brings them together: then
+    float32 is computed and the result rounded, as PyTorch does on the CPU.
+    """
+    half = input.dtype in (bfloat16, float16)
+    return half and any(p is not None and p.dtype is float32 for p in parameters)
 
 
 def batch_norm(
@@ -46,6 +54,10 @@ def batch_norm(
         tensor([[-1.],
                 [ 1.]])
     """
+    if _mixed(input, running_mean, running_var, weight, bias):
+        x = input.float()
+        y = batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
+        return y.to(input.dtype)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError(
@@ -82,6 +94,8 @@ def layer_norm(
         >>> F.layer_norm(tensor([1.0, 3.0]), (2,), eps=0.0)
         tensor([-1.,  1.])
     """
+    if _mixed(input, weight, bias):
+        return layer_norm(input.float(), normalized_shape, weight, bias, eps).to(input.dtype)
     return fn.layer_norm(input, weight, bias, shape=tuple(normalized_shape), eps=eps)
 
 
@@ -95,6 +109,8 @@ def group_norm(
     """Layer norm of each of ``num_groups`` groups of the channels of x (B, C, …), then weight
     and bias per channel.
     """
+    if _mixed(input, weight, bias):
+        return group_norm(input.float(), num_groups, weight, bias, eps).to(input.dtype)
     return fn.group_norm(input, weight, bias, groups=num_groups, eps=eps)
 
 
@@ -111,6 +127,8 @@ def rms_norm(
         >>> F.rms_norm(tensor([3.0, 3.0]), (2,), eps=0.0)
         tensor([1., 1.])
     """
+    if _mixed(input, weight):
+        return rms_norm(input.float(), normalized_shape, weight, eps).to(input.dtype)
     return fn.rms_norm(input, weight, shape=tuple(normalized_shape), eps=eps)
 
 
