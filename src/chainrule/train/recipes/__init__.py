@@ -1,12 +1,15 @@
 """Recipes: a configuration and a function that builds everything a run needs from it. A new recipe
 is one file and one line here.
 
-Reading order: `config`, `experiment`, `digits`.
+Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`.
 """
 
+from .cnn import FASHION_CNN, MNIST_CNN
 from .config import ConfigError, nearest, options, override, spell
 from .digits import DIGITS
 from .experiment import DataFacts, Experiment, Recipe
+from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
+from .names import NAMES_RNN
 
 __all__ = [
     "RECIPES",
@@ -20,7 +23,18 @@ __all__ = [
     "spell",
 ]
 
-RECIPES = {recipe.name: recipe for recipe in (DIGITS,)}
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        DIGITS,
+        MNIST_0TO4,
+        MNIST_1000,
+        MNIST_MLP,
+        MNIST_CNN,
+        FASHION_CNN,
+        NAMES_RNN,
+    )
+}
 
 
 def find(name: str) -> Recipe:

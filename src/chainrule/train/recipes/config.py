@@ -62,7 +62,7 @@ def options(config: Any) -> list[tuple[str, Any, str]]:
 def override(config: C, settings: Iterable[str]) -> C:
     """A copy of `config` with every `key=value` of `settings` set.
 
-    A value is read as the type of the key's default; several values are separated by commas.
+    A value is read as the type of the key's value; several, as many, are separated by commas.
 
     Raises:
         ConfigError: no "=", a key that does not exist (the nearest is named) or is set twice, a
@@ -90,7 +90,7 @@ def override(config: C, settings: Iterable[str]) -> C:
         if key not in fields:
             raise ConfigError(f"unknown key {key!r}, {nearest(key, fields)}")
         field = fields[key]
-        changes[key] = value = _parse(key, text, field.default)
+        changes[key] = value = _parse(key, text, getattr(config, key))
         for element in value if isinstance(value, tuple) else (value,):
             _check_range(key, element, field.metadata["low"], field.metadata["high"])
     return dataclasses.replace(config, **changes)  # type: ignore[type-var]
