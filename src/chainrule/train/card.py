@@ -77,7 +77,7 @@ def _results(experiment: Experiment, trainer: Trainer, test: Evaluation) -> str:
         rows.append((f"validation, epoch {best.epoch}", best.validation, "the best, which is kept"))
     rows.append(("**test**", test.metrics, "read once, after training"))
     baseline = experiment.baseline
-    rows.append((f"test, {baseline.about}", baseline.metrics, "what no learning gives"))
+    rows.append((f"test, {baseline.about}", baseline.metrics, "what has to be beaten"))
     names = list(test.metrics)
     cells = [
         (on, *[shown(name, m[name]) if name in m else "" for name in names], note)
