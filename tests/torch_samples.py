@@ -143,11 +143,21 @@ def function_named(name: str) -> Callable | None:
     return found and OTHERWISE.get(name, found)
 
 
+TURNED = ("nn.functional.embedding", "nn.functional.embedding_bag")
+"""Ops whose samples hold the table first and the indices second: PyTorch's record calls them the other way round."""
+
+
+def turned(f: Callable | None) -> Callable | None:
+    """f with its first two arguments exchanged."""
+    return None if f is None else lambda a, b, *args, **options: f(b, a, *args, **options)
+
+
 def forms(info: Any) -> dict[str, tuple[Callable, Callable | None]]:
     """How the op can be called: PyTorch's callable and ours (None if it is missing)."""
     if info.name == "__getitem__":
         return {"x[…]": (lambda x, *a: x[a[0]], lambda x, *a: x[a[0]])}
-    found = {info.name: (info.op, function_named(info.name))}
+    function = function_named(info.name)
+    found = {info.name: (info.op, turned(function) if info.name in TURNED else function)}
     for kind in ("method_variant", "inplace_variant"):
         theirs_ = getattr(info, kind)
         name = getattr(theirs_, "__name__", None)

@@ -33,7 +33,6 @@ X = cr.ones(2, 3, 7, 7)
         (lambda: F.embedding(cr.tensor([0, 7]), cr.ones(7, 2)), RangeError, r"index 7 is out of range"),
         (lambda: F.embedding(cr.tensor([0]), cr.ones(7, 2), padding_idx=7), ValueError, r"padding_idx must be within num_embeddings"),
         (lambda: F.embedding(cr.tensor([0]), cr.ones(7, 2), sparse=True), NotImplementedError, r"sparse=True is not built"),
-        (lambda: F.embedding(cr.tensor([0]), cr.ones(7, 2), scale_grad_by_freq=True), NotImplementedError, r"scale_grad_by_freq=True"),
         (lambda: F.embedding(cr.ones(2), cr.ones(7, 2)), DTypeError, r"integer"),
         (lambda: F.one_hot(cr.tensor([0, 7]), 5), RangeError, r"one_hot: target 7 is out of range for 5 classes"),
         (lambda: F.one_hot(cr.tensor([-1, 2])), RangeError, r"target -1 is out of range"),
@@ -89,7 +88,16 @@ def test_dropout_in_place_and_of_channels():
     assert y is x
     channels = x.numpy().sum(-1)
     assert set(np.unique(channels)) == {0.0, 6.0}
-    assert set(np.unique(F.dropout2d(cr.ones(50, 2, 2), 0.5).numpy().sum((1, 2)))) == {0.0, 8.0}
+    assert set(np.unique(F.dropout2d(cr.ones(50, 7, 2, 2)).numpy().sum((2, 3)))) == {0.0, 8.0}
+    assert set(np.unique(F.dropout3d(cr.ones(50, 2, 2, 1)).numpy().sum((1, 2, 3)))) == {0.0, 8.0}
+    with pytest.warns(UserWarning, match=r"an input of 3 axes is taken for \(B, C, L\)"):
+        y = F.dropout2d(cr.ones(50, 7, 2))
+    assert set(np.unique(y.numpy().sum(-1))) == {0.0, 4.0}
+    for f, shape in ((F.dropout2d, (5, 7)), (F.dropout3d, (5, 7, 2))):
+        with pytest.warns(
+            UserWarning, match=f"found {len(shape)} axes; the first two are taken for"
+        ):
+            f(cr.ones(shape))
     z = cr.ones(50, 3)
     assert F.dropout1d(z, 0.5, inplace=True) is z and (z.numpy() == 0).any()
 

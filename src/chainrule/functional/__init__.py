@@ -4,7 +4,7 @@ are `nn.functional`).
 Imports ops only. A composite may carry its own derivative rule or a faster kernel; the generated
 tests prove both equal to the definition.
 Reading order: `elementwise`, `activation`, `linear`, `dropout`, `distance`, `normalize`, `loss`,
-`attention`, `pooling`, `padding`, `pixels`, `resampling`, `grids`, `rank`, `recurrent`.
+`attention`, `pooling`, `padding`, `pixels`, `resampling`, `grids`, `bags`, `rank`, `recurrent`.
 """
 
 from .activation import (
@@ -33,6 +33,7 @@ from .activation import (
     with_gumbel,
 )  # fmt: skip
 from .attention import attention
+from .bags import reduce_bags, sum_bags
 from .distance import cosine_similarity, p_norm, pairwise_distance
 from .dropout import alpha_dropout, dropout
 from .elementwise import (
@@ -110,21 +111,22 @@ from .recurrent import gru_step, lstm_step
 from .resampling import resize, resize_nearest, resize_smoothly
 
 __all__ = [
-    "adaptive_avg_pool", "adaptive_max_pool", "affine_grid", "alpha_dropout", "angle", "attention",
-    "avg_pool", "batch_norm", "batch_norm_with", "binary_cross_entropy",
+    "adaptive_avg_pool", "adaptive_max_pool", "affine_grid", "alpha_dropout", "angle",
+    "attention", "avg_pool", "batch_norm", "batch_norm_with", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "binary_entropy", "celu", "channel_shuffle",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "ctc_reach", "ctc_reduced",
-    "deg2rad", "dropout", "elu", "entr", "extend", "fmax", "fmin", "frac", "fractional_max_pool",
-    "gaussian_nll_loss", "gelu", "glu", "grid_sample", "group_norm", "gru_step", "hardshrink",
-    "hardsigmoid", "hardswish", "hardtanh", "heaviside", "hinge_embedding_loss", "huber_loss",
-    "kl_div", "kthvalue", "l1_loss", "layer_norm", "ldexp", "leaky_relu", "linear",
-    "local_response_norm", "log_softmax", "logaddexp", "logaddexp2", "logit", "logsigmoid",
-    "logsumexp", "lp_pool", "lstm_step", "margin_ranking_loss", "max_unpool", "median",
-    "median_along", "mish", "mse_loss", "multi_margin_loss", "multilabel_margin_loss",
-    "multilabel_soft_margin_loss", "mvlgamma", "nan_to_num", "ndtr", "nll_loss", "normalize",
-    "p_norm", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu",
-    "quantile", "rad2deg", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly",
-    "rms_norm", "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
-    "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "tanhshrink", "threshold",
-    "triplet_hinge", "with_gumbel", "xlog1py", "xlogy",
+    "deg2rad", "dropout", "elu", "entr", "extend", "fmax", "fmin", "frac",
+    "fractional_max_pool", "gaussian_nll_loss", "gelu", "glu", "grid_sample", "group_norm",
+    "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside",
+    "hinge_embedding_loss", "huber_loss", "kl_div", "kthvalue", "l1_loss", "layer_norm",
+    "ldexp", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logaddexp",
+    "logaddexp2", "logit", "logsigmoid", "logsumexp", "lp_pool", "lstm_step",
+    "margin_ranking_loss", "max_unpool", "median", "median_along", "mish", "mse_loss",
+    "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "mvlgamma",
+    "nan_to_num", "ndtr", "nll_loss", "normalize", "p_norm", "pairwise_distance",
+    "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "quantile", "rad2deg",
+    "reduce_bags", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly", "rms_norm",
+    "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
+    "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "sum_bags",
+    "tanhshrink", "threshold", "triplet_hinge", "with_gumbel", "xlog1py", "xlogy",
 ]  # fmt: skip

@@ -1,8 +1,10 @@
-"""Convolutions: one base for any number of spatial axes, and its 1-d and 2-d forms.
+"""Convolutions and transposed convolutions: a base for any number of spatial axes, and the forms
+for one, two and three.
 
     B batch   C channels   L, H, W spatial sizes   k kernel   s stride   p padding   d dilation
 
-A spatial size n becomes  ⌊(n + 2p − d·(k − 1) − 1) / s⌋ + 1.
+A spatial size n becomes  ⌊(n + 2p − d·(k − 1) − 1) / s⌋ + 1, and transposed
+(n − 1)·s − 2p + d·(k − 1) + output_padding + 1.
 """
 
 from __future__ import annotations
@@ -16,12 +18,17 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Conv1d", "Conv2d"]
+__all__ = [
+    "Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d",
+]  # fmt: skip
 
 _PADDING_MODES = {"zeros", "reflect", "replicate", "circular"}
 
 
-def _tuple(value: int | tuple[int, ...], axes: int) -> tuple[int, ...]:
+Sizes = int | tuple[int, ...]
+
+
+def _tuple(value: Sizes, axes: int) -> tuple[int, ...]:
     """One number per spatial axis."""
     return (value,) * axes if isinstance(value, int) else tuple(value)
 
@@ -39,10 +46,10 @@ class _ConvNd(Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int | tuple[int, ...],
-        stride: int | tuple[int, ...] = 1,
-        padding: int | tuple[int, ...] | str = 0,
-        dilation: int | tuple[int, ...] = 1,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
@@ -74,13 +81,16 @@ class _ConvNd(Module):
                 f"but got padding_mode='{padding_mode}'"
             )
         self.padding_mode = padding_mode
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
-        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
+        self.output_padding = (0,) * self.axes
+        self.weight = Parameter(empty(self._weight_shape(), device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
@@ -121,6 +131,8 @@ class _ConvNd(Module):
             parts.append(f"padding={self.padding}")
         if self.dilation != (1,) * self.axes:
             parts.append(f"dilation={self.dilation}")
+        if self.output_padding != (0,) * self.axes:
+            parts.append(f"output_padding={self.output_padding}")
         if self.groups != 1:
             parts.append(f"groups={self.groups}")
         if self.bias is None:
@@ -181,3 +193,184 @@ class Conv2d(_ConvNd):
     def forward(self, input: Tensor) -> Tensor:
         """The convolution of the input."""
         return self._convolve(F.conv2d, input)
+
+
+class Conv3d(_ConvNd):
+    """Convolution (really cross-correlation) over volumes; arguments as ``Conv1d``, a number or one
+    per axis.
+
+    Shapes: x (B, C_in, D, H, W) or (C_in, D, H, W), y (B, C_out, D_out, H_out, W_out) or (C_out,
+    D_out, H_out, W_out).
+
+    Example:
+        >>> nn.Conv3d(3, 5, kernel_size=3)(zeros(2, 3, 5, 7, 11)).shape
+        chainrule.Size([2, 5, 3, 5, 9])
+    """
+
+    axes = 3
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolution of the input."""
+        return self._convolve(F.conv3d, input)
+
+
+class _ConvTransposeNd(_ConvNd):
+    """A transposed convolution over ``axes`` spatial axes: the adjoint of a convolution in its input.
+
+    ``weight`` (in_channels, out_channels / groups, *kernel) and ``bias`` (out_channels,) begin
+    uniform on ±1/√(out_channels / groups · kernel elements), as in PyTorch.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        if padding_mode != "zeros":
+            raise ValueError(
+                f'Only "zeros" padding mode is supported for {type(self).__name__}, '
+                f"found {padding_mode!r}"
+            )
+        if isinstance(padding, str):
+            raise TypeError(
+                f"{type(self).__name__}: padding is a number or one per axis, found {padding!r}"
+            )
+        super().__init__(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding,
+            dilation,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
+        self.output_padding = _tuple(output_padding, self.axes)
+
+    def _weight_shape(self) -> tuple[int, ...]:
+        return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
+
+    def _longer(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
+        """The output padding that leads to the size asked for."""
+        if output_size is None:
+            return self.output_padding
+        axes = self.axes
+        unbatched = input.ndim == axes + 1
+        if len(output_size) not in (axes, axes + (1 if unbatched else 2)):
+            raise ValueError(
+                f"{type(self).__name__}: output_size must have {axes} sizes, or all of the output's, "
+                f"found {tuple(output_size)}"
+            )
+        found = []
+        for n, wanted, k, s, p, d in zip(
+            input.shape[-axes:],
+            tuple(output_size)[-axes:],
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.dilation,
+            strict=True,
+        ):
+            least = (n - 1) * s - 2 * int(p) + d * (k - 1) + 1
+            if not least <= wanted <= least + s - 1:
+                raise ValueError(
+                    f"requested an output size of {tuple(output_size)}, but valid sizes range from "
+                    f"{least} to {least + s - 1} (for an input of {tuple(input.shape[-axes:])})"
+                )
+            found.append(wanted - least)
+        return tuple(found)
+
+    def _spread(self, convolution: Any, input: Tensor, output_size: Any) -> Tensor:
+        return convolution(
+            input,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self._longer(input, output_size),
+            self.groups,
+            self.dilation,
+        )
+
+
+class ConvTranspose1d(_ConvTransposeNd):
+    """Transposed convolution along one axis: every element of the input is spread over a window of
+    the output, in the proportions of the weight. It makes sequences longer, learning how.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel_size: length of the window.
+        stride: step from one window of the output to the next.
+        padding: how much is cut off at both ends of the output.
+        output_padding: how much longer the output is at its end.
+        groups: into how many independent convolutions the channels are divided.
+        bias: whether a bias is added.
+        dilation: step between the elements of a window.
+        padding_mode: only "zeros".
+        device: where the parameters live; only the CPU.
+        dtype: of the parameters; the default dtype if None.
+
+    Shapes: x (B, C_in, L) or (C_in, L), y (B, C_out, L_out) or (C_out, L_out).
+
+    Example:
+        >>> nn.ConvTranspose1d(3, 5, kernel_size=2, stride=2)(zeros(2, 3, 7)).shape
+        chainrule.Size([2, 5, 14])
+    """
+
+    axes = 1
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The spread input; ``output_size`` picks one of the sizes that a convolution with this
+        stride would make the input's.
+        """
+        return self._spread(F.conv_transpose1d, input, output_size)
+
+
+class ConvTranspose2d(_ConvTransposeNd):
+    """Transposed convolution over images; arguments as ``ConvTranspose1d``, a number or one per axis.
+
+    Shapes: x (B, C_in, H, W) or (C_in, H, W), y (B, C_out, H_out, W_out) or (C_out, H_out, W_out).
+
+    Example:
+        >>> net = nn.ConvTranspose2d(3, 5, kernel_size=3, stride=2, padding=1)
+        >>> net(zeros(2, 3, 7, 7)).shape, net(zeros(2, 3, 7, 7), output_size=(14, 13)).shape
+        (chainrule.Size([2, 5, 13, 13]), chainrule.Size([2, 5, 14, 13]))
+    """
+
+    axes = 2
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The spread input; ``output_size`` as in ``ConvTranspose1d``."""
+        return self._spread(F.conv_transpose2d, input, output_size)
+
+
+class ConvTranspose3d(_ConvTransposeNd):
+    """Transposed convolution over volumes; arguments as ``ConvTranspose1d``, a number or one per
+    axis.
+
+    Shapes: x (B, C_in, D, H, W) or (C_in, D, H, W), y likewise with C_out and the sizes above.
+
+    Example:
+        >>> nn.ConvTranspose3d(3, 5, kernel_size=2)(zeros(2, 3, 5, 7, 11)).shape
+        chainrule.Size([2, 5, 6, 8, 12])
+    """
+
+    axes = 3
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """The spread input; ``output_size`` as in ``ConvTranspose1d``."""
+        return self._spread(F.conv_transpose3d, input, output_size)

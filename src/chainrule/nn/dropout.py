@@ -10,7 +10,9 @@ from ..tensors import Tensor
 from . import functional as F
 from .module import Module
 
-__all__ = ["Dropout", "Dropout1d", "Dropout2d"]
+__all__ = [
+    "AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout",
+]  # fmt: skip
 
 
 class _Dropout(Module):
@@ -70,7 +72,7 @@ class Dropout2d(_Dropout):
         p: probability of zero.
         inplace: whether the input itself is changed.
 
-    Shapes: (B, C, H, W) or (C, H, W).
+    Shapes: (B, C, H, W); three axes are taken for (B, C, L), as in PyTorch.
 
     Example:
         >>> nn.Dropout2d().eval()(ones(1, 1, 1, 2))
@@ -80,3 +82,57 @@ class Dropout2d(_Dropout):
     def forward(self, input: Tensor) -> Tensor:
         """The input with channels zeroed."""
         return F.dropout2d(input, self.p, self.training, self.inplace)
+
+
+class Dropout3d(_Dropout):
+    """Zero whole channels of a volume with probability p.   Source: Tompson et al. 2014.
+
+    Args:
+        p: probability of zero.
+        inplace: whether the input itself is changed.
+
+    Shapes: (B, C, D, H, W) or (C, D, H, W).
+
+    Example:
+        >>> nn.Dropout3d().eval()(ones(1, 1, 1, 1, 2))
+        tensor([[[[[1., 1.]]]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with channels zeroed."""
+        return F.dropout3d(input, self.p, self.training, self.inplace)
+
+
+class AlphaDropout(_Dropout):
+    """Dropout for networks of SELU, which keeps mean 0 and variance 1: elements that fall become
+    SELU's limit at −∞, then all are scaled and shifted.   Source: Klambauer et al. 2017, section 3.
+
+    Args:
+        p: probability to fall.
+        inplace: whether the input itself is changed.
+
+    Example:
+        >>> nn.AlphaDropout().eval()(ones(2))
+        tensor([1., 1.])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with elements fallen."""
+        return F.alpha_dropout(input, self.p, self.training, self.inplace)
+
+
+class FeatureAlphaDropout(_Dropout):
+    """As ``AlphaDropout``, but whole channels of (B, C, *) fall together.
+
+    Args:
+        p: probability to fall.
+        inplace: whether the input itself is changed.
+
+    Example:
+        >>> nn.FeatureAlphaDropout().eval()(ones(1, 1, 2))
+        tensor([[[1., 1.]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The input with channels fallen."""
+        return F.feature_alpha_dropout(input, self.p, self.training, self.inplace)

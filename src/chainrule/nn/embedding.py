@@ -1,4 +1,4 @@
-"""Embedding: a table of vectors, looked up by integer."""
+"""Embedding: a table of vectors, looked up by integer, alone or in bags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .functional.embedding import refuse_sparse
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
 
 
 class Embedding(Module):
@@ -30,15 +30,15 @@ class Embedding(Module):
         max_norm: before each look-up, rows used that are longer than this are shortened to it, in
             place.
         norm_type: the p of the norm for ``max_norm``.
-        scale_grad_by_freq: refused when true.
-        sparse: refused when true.
+        scale_grad_by_freq: whether the gradient of a row is divided by how often it was taken.
+        sparse: refused when true: the gradient is dense.
         device: where the table lives; only the CPU.
         dtype: of the table; the default dtype if None.
 
     Shapes: x (*) integers in [0, V), y (*, embedding_dim).
 
     Raises:
-        NotImplementedError: ``sparse`` or ``scale_grad_by_freq``.
+        NotImplementedError: ``sparse``.
         ValueError: ``padding_idx`` lies outside the table.
 
     Example:
@@ -61,7 +61,7 @@ class Embedding(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        refuse_sparse(scale_grad_by_freq, sparse)
+        refuse_sparse(sparse)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(
@@ -74,6 +74,7 @@ class Embedding(Module):
         self.padding_idx = padding_idx
         self.max_norm = max_norm
         self.norm_type = norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
         if _weight is None:
             table = empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.weight = Parameter(table, requires_grad=not _freeze)
@@ -129,7 +130,14 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The rows of the table."""
-        return F.embedding(input, self.weight, self.padding_idx, self.max_norm, self.norm_type)
+        return F.embedding(
+            input,
+            self.weight,
+            self.padding_idx,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+        )
 
     def extra_repr(self) -> str:
         """The sizes, and what differs from the defaults."""
@@ -140,4 +148,157 @@ class Embedding(Module):
             parts.append(f"max_norm={self.max_norm}")
         if self.norm_type != 2:
             parts.append(f"norm_type={self.norm_type}")
+        if self.scale_grad_by_freq:
+            parts.append(f"scale_grad_by_freq={self.scale_grad_by_freq}")
+        return ", ".join(parts)
+
+
+class EmbeddingBag(Module):
+    """Sums, means or maxima of the rows of a table over bags of indices, without the rows between.
+
+    ``weight`` (num_embeddings, embedding_dim) begins normal, N(0, 1).
+
+    Args:
+        num_embeddings: number of rows V.
+        embedding_dim: size of a row.
+        max_norm: before each look-up, rows used that are longer than this are shortened to it, in
+            place.
+        norm_type: the p of the norm for ``max_norm``.
+        scale_grad_by_freq: whether the gradient of a row is divided by how often it was taken.
+        mode: "sum", "mean" or "max".
+        sparse: refused when true: the gradient is dense.
+        include_last_offset: whether offsets have one element more, the length of the input.
+        padding_idx: a row that begins at zero and counts for nothing; negative counts from the end.
+        device: where the table lives; only the CPU.
+        dtype: of the table; the default dtype if None.
+
+    Shapes: x (B, N), or (N,) with offsets (B,); y (B, embedding_dim).
+
+    Example:
+        >>> nn.EmbeddingBag(11, 3)(tensor([0, 10, 5, 5]), tensor([0, 1])).shape
+        chainrule.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        refuse_sparse(sparse)
+        if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(
+                    f"padding_idx must be within num_embeddings: {padding_idx} is not in "
+                    f"[{-num_embeddings}, {num_embeddings})"
+                )
+            padding_idx %= num_embeddings
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.max_norm = max_norm
+        self.norm_type = norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
+        self.mode = mode
+        self.include_last_offset = include_last_offset
+        self.padding_idx = padding_idx
+        if _weight is None:
+            table = empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
+            self.weight = Parameter(table)
+            self.reset_parameters()
+        else:
+            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
+                raise ShapeError(
+                    f"EmbeddingBag: the table has shape {tuple(_weight.shape)}, not "
+                    f"({num_embeddings}, {embedding_dim})"
+                )
+            self.weight = Parameter(_weight)
+
+    def reset_parameters(self) -> None:
+        """Draw the table anew; the padding row is zero."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> Self:
+        """Bags over the given table (V, embedding_dim); frozen unless ``freeze`` is false.
+
+        Raises:
+            ShapeError: the table has not two dimensions.
+        """
+        if embeddings.ndim != 2:
+            raise ShapeError(
+                "EmbeddingBag.from_pretrained: the table must be 2-dimensional, "
+                f"got shape {tuple(embeddings.shape)}"
+            )
+        rows, columns = embeddings.shape
+        bag = cls(
+            rows,
+            columns,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            mode,
+            sparse,
+            embeddings,
+            include_last_offset,
+            padding_idx,
+        )
+        bag.weight.requires_grad_(not freeze)
+        return bag
+
+    def forward(
+        self,
+        input: Tensor,
+        offsets: Tensor | None = None,
+        per_sample_weights: Tensor | None = None,
+    ) -> Tensor:
+        """A vector for each bag; see ``F.embedding_bag``."""
+        return F.embedding_bag(
+            input,
+            self.weight,
+            offsets,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+            self.mode,
+            per_sample_weights=per_sample_weights,
+            include_last_offset=self.include_last_offset,
+            padding_idx=self.padding_idx,
+        )
+
+    def extra_repr(self) -> str:
+        """The sizes, the mode, and what differs from the defaults."""
+        parts = [f"{self.num_embeddings}, {self.embedding_dim}"]
+        if self.max_norm is not None:
+            parts.append(f"max_norm={self.max_norm}")
+        if self.norm_type != 2:
+            parts.append(f"norm_type={self.norm_type}")
+        if self.scale_grad_by_freq:
+            parts.append(f"scale_grad_by_freq={self.scale_grad_by_freq}")
+        parts.append(f"mode={self.mode!r}")
+        if self.padding_idx is not None:
+            parts.append(f"padding_idx={self.padding_idx}")
         return ", ".join(parts)

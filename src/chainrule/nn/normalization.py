@@ -1,9 +1,10 @@
 """Normalisation layers: y = (x − mean) / √(var + eps) · weight + bias, over different axes.
 
-BatchNorm    each channel, over batch and space; keeps running statistics for evaluation
-LayerNorm    each sample, over the last axes
-GroupNorm    each sample, over groups of channels and space
-RMSNorm      as LayerNorm, without subtracting the mean
+BatchNorm     each channel, over batch and space; keeps running statistics for evaluation
+InstanceNorm  each channel of each sample, over space (`instance_norm`)
+LayerNorm     each sample, over the last axes
+GroupNorm     each sample, over groups of channels and space
+RMSNorm       as LayerNorm, without subtracting the mean
 """
 
 from __future__ import annotations
@@ -18,29 +19,14 @@ from . import init
 from .module import Module
 from .parameter import Parameter
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = [
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm",
+    "SyncBatchNorm",
+]  # fmt: skip
 
 
-class _BatchNorm(Module):
-    """Normalise each channel over the batch and all spatial axes.   Source: Ioffe & Szegedy 2015,
-    algorithms 1 and 2.
-
-    In training mode the statistics are the batch's, and the buffers move towards them by
-    ``momentum``: running ← (1 − momentum) · running + momentum · batch, the variance being the
-    unbiased one. In evaluation mode the statistics are the buffers.
-
-    Args:
-        num_features: number of channels C.
-        eps: added to the variance.
-        momentum: how far the buffers move; None keeps the plain mean over all batches seen.
-        affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one
-            number per channel.
-        track_running_stats: whether to keep the buffers; without them evaluation uses the batch's
-            statistics too.
-        device: where the parameters live; only the CPU.
-        dtype: of parameters and buffers; the default dtype if None.
-        bias: whether an affine layer has a bias.
-    """
+class _ChannelNorm(Module):
+    """What norms of channels share: weight and bias per channel, and running statistics."""
 
     dims: tuple[int, ...]  # how many axes the input may have
 
@@ -89,6 +75,35 @@ class _BatchNorm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def extra_repr(self) -> str:
+        """The settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+
+class _BatchNorm(_ChannelNorm):
+    """Normalise each channel over the batch and all spatial axes.   Source: Ioffe & Szegedy 2015,
+    algorithms 1 and 2.
+
+    In training mode the statistics are the batch's, and the buffers move towards them by
+    ``momentum``: running ← (1 − momentum) · running + momentum · batch, the variance being the
+    unbiased one. In evaluation mode the statistics are the buffers.
+
+    Args:
+        num_features: number of channels C.
+        eps: added to the variance.
+        momentum: how far the buffers move; None keeps the plain mean over all batches seen.
+        affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one
+            number per channel.
+        track_running_stats: whether to keep the buffers; without them evaluation uses the batch's
+            statistics too.
+        device: where the parameters live; only the CPU.
+        dtype: of parameters and buffers; the default dtype if None.
+        bias: whether an affine layer has a bias.
+    """
+
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
         if input.ndim not in self.dims:
@@ -114,13 +129,6 @@ class _BatchNorm(Module):
             use_batch,
             0.0 if momentum is None else momentum,
             self.eps,
-        )
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
         )
 
 
@@ -167,6 +175,18 @@ class BatchNorm3d(_BatchNorm):
     )
 
     dims = (5,)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """Batch norm whose statistics are taken over several processes: not built, and refused. On one
+    process, where alone chainrule trains, it would be ``BatchNorm1d``, ``2d`` or ``3d``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(
+            "SyncBatchNorm is not built: there is one process; use BatchNorm1d, BatchNorm2d or "
+            "BatchNorm3d, whose state dicts have the same names"
+        )
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
