@@ -8,7 +8,7 @@ from chainrule import nn
 
 Make = Callable[[], nn.Module]
 
-IMAGE, ROWS, SEQUENCE = (2, 6, 7, 11), (7, 5), (3, 11, 6)
+IMAGE, ROWS, SEQUENCE, VOLUME = (2, 6, 7, 11), (7, 5), (3, 11, 6), (2, 3, 3, 5, 4)
 
 ACTIVATIONS: dict[str, Make] = {
     name: getattr(nn, name)
@@ -58,6 +58,25 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
     "MaxPool2d overlapping": (lambda: nn.MaxPool2d(3, stride=2, padding=1), IMAGE),
     "AvgPool2d": (lambda: nn.AvgPool2d(2, padding=1), IMAGE),
     "AdaptiveAvgPool2d": (lambda: nn.AdaptiveAvgPool2d((3, 2)), IMAGE),
+    "ConvTranspose2d": (
+        lambda: nn.ConvTranspose2d(6, 4, 3, stride=2, padding=1, output_padding=1, groups=2),
+        IMAGE,
+    ),
+    "MaxPool1d": (lambda: nn.MaxPool1d(3, stride=2, ceil_mode=True), SEQUENCE),
+    "AvgPool2d overlapping": (
+        lambda: nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False),
+        IMAGE,
+    ),
+    "AdaptiveMaxPool2d": (lambda: nn.AdaptiveMaxPool2d((3, 2)), IMAGE),
+    "InstanceNorm2d": (
+        lambda: nn.InstanceNorm2d(6, affine=True, track_running_stats=True),
+        IMAGE,
+    ),
+    "EmbeddingBag": (lambda: nn.EmbeddingBag(7, 5, padding_idx=2), ("i", 3, 4)),
+    "Unfold": (lambda: nn.Unfold(3, padding=1, stride=2), IMAGE),
+    "PixelShuffle": (lambda: nn.PixelShuffle(2), (2, 8, 3, 5)),
+    "Upsample bilinear": (lambda: nn.Upsample(size=(9, 5), mode="bilinear"), IMAGE),
+    "ReflectionPad2d": (lambda: nn.ReflectionPad2d((1, 2, 0, 3)), IMAGE),
     "LSTM": (lambda: nn.LSTM(6, 5, num_layers=2), SEQUENCE),
     "LSTM, both ways": (lambda: nn.LSTM(6, 5, bidirectional=True, batch_first=True), SEQUENCE),
     "LSTM, projected": (lambda: nn.LSTM(6, 5, proj_size=3), SEQUENCE),
@@ -89,6 +108,53 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
     ),
     "network": (lambda: network(), IMAGE),
 }
+
+
+SELDOM: dict[str, tuple[Make, tuple]] = {
+    "Conv3d": (lambda: nn.Conv3d(3, 5, (1, 2, 3), padding=1), VOLUME),
+    "ConvTranspose1d": (lambda: nn.ConvTranspose1d(11, 5, 3, stride=2), SEQUENCE),
+    "ConvTranspose2d dilated": (
+        lambda: nn.ConvTranspose2d(6, 4, 2, dilation=3, output_padding=2),
+        IMAGE,
+    ),
+    "ConvTranspose3d": (lambda: nn.ConvTranspose3d(3, 2, 2), VOLUME),
+    "Conv2d reflected": (lambda: nn.Conv2d(6, 5, 3, padding=2, padding_mode="reflect"), IMAGE),
+    "MaxPool3d": (lambda: nn.MaxPool3d(2, padding=1), VOLUME),
+    "MaxUnpool2d": (lambda: Unpooled(), IMAGE),
+    "AvgPool1d": (lambda: nn.AvgPool1d(3, stride=2, padding=1), SEQUENCE),
+    "AvgPool3d": (lambda: nn.AvgPool3d(2), VOLUME),
+    "LPPool2d": (lambda: nn.LPPool2d(2, 2), IMAGE),
+    "AdaptiveAvgPool1d": (lambda: nn.AdaptiveAvgPool1d(4), SEQUENCE),
+    "AdaptiveMaxPool3d": (lambda: nn.AdaptiveMaxPool3d(2), VOLUME),
+    "FractionalMaxPool2d": (lambda: nn.FractionalMaxPool2d(2, output_ratio=0.6), IMAGE),
+    "InstanceNorm1d": (lambda: nn.InstanceNorm1d(11), SEQUENCE),
+    "InstanceNorm3d": (lambda: nn.InstanceNorm3d(3, affine=True), VOLUME),
+    "LocalResponseNorm": (lambda: nn.LocalResponseNorm(3, alpha=0.5), IMAGE),
+    "Dropout3d": (lambda: nn.Dropout3d(0.3), VOLUME),
+    "AlphaDropout": (lambda: nn.AlphaDropout(0.3), ROWS),
+    "FeatureAlphaDropout": (lambda: nn.FeatureAlphaDropout(0.3), SEQUENCE),
+    "EmbeddingBag of maxima": (lambda: nn.EmbeddingBag(7, 5, mode="max"), ("i", 3, 4)),
+    "Embedding by frequency": (lambda: nn.Embedding(7, 5, scale_grad_by_freq=True), ("i", 11)),
+    "Fold": (lambda: nn.Fold((3, 4), 2), (2, 8, 6)),
+    "PixelUnshuffle": (lambda: nn.PixelUnshuffle(2), (2, 3, 6, 4)),
+    "ChannelShuffle": (lambda: nn.ChannelShuffle(3), IMAGE),
+    "Upsample": (lambda: nn.Upsample(scale_factor=2), IMAGE),
+    "Upsample linear": (lambda: nn.Upsample(size=9, mode="linear"), SEQUENCE),
+    "Upsample bicubic": (lambda: nn.Upsample(scale_factor=1.5, mode="bicubic"), IMAGE),
+    "ZeroPad2d": (lambda: nn.ZeroPad2d((1, 2, 0, 3)), IMAGE),
+    "ReplicationPad1d": (lambda: nn.ReplicationPad1d((1, 2)), SEQUENCE),
+    "CircularPad3d": (lambda: nn.CircularPad3d(1), VOLUME),
+}
+"""Layers that are like others, for the full suite."""
+
+
+class Unpooled(nn.Module):
+    """Maxima put back where they were found."""
+
+    def forward(self, x):
+        """The image with all but the maxima zero."""
+        y, at = nn.functional.max_pool2d(x, 2, return_indices=True)
+        return nn.functional.max_unpool2d(y, at, 2, output_size=x.shape[-2:])
 
 
 def network() -> nn.Module:

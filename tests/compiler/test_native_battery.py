@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from compiler.both import RUNNABLE, Both
-from compiler.layers import LAYERS
+from compiler.layers import LAYERS, SELDOM
 from compiler.programs import Large, large_program
 from graph.random_programs import any_program, smooth_program
 from ops.calls import (
@@ -158,9 +158,11 @@ def steps_of(make, shape, wrapped):
     return [*found, *[v.detach().numpy() for v in (*parameters, *net.buffers())]]
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize(
+    "name", [*LAYERS, *[pytest.param(name, marks=pytest.mark.slow) for name in SELDOM]]
+)
 def test_every_layer(name):
-    make, shape = LAYERS[name]
+    make, shape = {**LAYERS, **SELDOM}[name]
     eager = steps_of(make, shape, lambda f: f)
     compiled = steps_of(make, shape, lambda f: TracedFunction(f, Both))
     for a, b in zip(eager, compiled, strict=True):

@@ -51,6 +51,8 @@ EXCEPT = {
     "tanhshrink": (INTEGERS, "likewise"),
     "logsumexp": (INTEGERS, "for floats, as softmax"),
     "local_response_norm": (INTEGERS, "likewise"),
+    "reduce_bags": (INTEGERS, "for floats"),
+    "sum_bags": (INTEGERS, "likewise"),
     "resize": (INTEGERS, "for floats; images of bytes are rounded in nn.functional"),
     "resize_smoothly": (INTEGERS, "likewise"),
     "grid_sample": (

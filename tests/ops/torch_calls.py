@@ -428,6 +428,36 @@ def resize_smoothly(torch, x, *, dim, size, mode, align, scale):
 
 
 @entry
+def reduce_bags(torch, rows, weight, kept, *, mode):
+    if kept is None:
+        kept = torch.ones(rows.shape[:2], dtype=torch.bool)
+    bags = [one[here] for one, here in zip(rows, kept, strict=True)]
+    if weight is not None:
+        weights = [w[here, None] for w, here in zip(weight, kept, strict=True)]
+        bags = [bag * w for bag, w in zip(bags, weights, strict=True)]
+    return torch.stack([of_bag(torch, bag, mode) for bag in bags])
+
+
+@entry
+def sum_bags(torch, rows, starts, weight, kept, *, mean):
+    if weight is not None:
+        rows = rows * weight[:, None]
+    ends = [*starts.tolist()[1:], len(rows)]
+    bags = []
+    for start, end in zip(starts.tolist(), ends, strict=True):
+        bag = rows[start:end]
+        bags.append(bag if kept is None else bag[kept[start:end]])
+    return torch.stack([of_bag(torch, bag, "mean" if mean else "sum") for bag in bags])
+
+
+def of_bag(torch, bag, mode):
+    """Its sum, mean or maximum; zeros if there is nothing in it."""
+    if mode == "max" and len(bag):
+        return bag.max(0).values
+    return bag.sum(0) / (max(len(bag), 1) if mode == "mean" else 1)
+
+
+@entry
 def grid_sample(torch, x, grid, *, mode, outside, align):
     return torch.nn.functional.grid_sample(x, grid, mode, outside, align)
 

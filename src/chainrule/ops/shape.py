@@ -489,7 +489,17 @@ def pad(x, /, *, pads, value=0.0):
     return y
 
 
-pad.vjp(x=lambda g, pads: pad(g, pads=tuple([(-a, -b) for a, b in pads]), value=0.0))
+def _unpadded(g: Any, pads: tuple) -> Any:
+    """What was added is cut off, and where something was cut off there are zeros."""
+    for d, (a, b) in enumerate(pads):
+        if a > 0 or b > 0:
+            stop = g.shape[d] - max(b, 0)
+            g = slice_(g, dim=d, start=max(a, 0), stop=stop, step=1)
+    cut = tuple([(max(-a, 0), max(-b, 0)) for a, b in pads])
+    return pad(g, pads=cut, value=0.0) if any(map(any, cut)) else g
+
+
+pad.vjp(x=lambda g, pads: _unpadded(g, pads))
 
 
 def _matrix_law(op: Op, x: Spec, *, diagonal: int) -> Spec:
