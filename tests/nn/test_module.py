@@ -502,3 +502,60 @@ def test_repr():
         "  (tied): Linear(in_features=3, out_features=5, bias=False)\n"
         ")"
     )
+
+
+# ---- hooks of state dicts ------------------------------------------------------------------------------------------
+
+
+def test_nothing_changes_where_no_hook_may_forgive():
+    """With a post-hook, which is asked after loading, the rest has been loaded, and the error says so."""
+    net = nn.Linear(3, 2)
+    before = net.weight.detach().clone()
+    state = {"weight": cr.zeros(2, 3)}
+    with pytest.raises(StateDictError, match=r"\(nothing was changed\):\n\tMissing key\(s\) in state_dict: \"bias\""):  # fmt: skip
+        net.load_state_dict(state)
+    np.testing.assert_array_equal(net.weight.detach().numpy(), before.numpy())
+    seen = []
+    net.register_load_state_dict_post_hook(lambda module, keys: seen.append(list(keys[0])))
+    with pytest.raises(StateDictError, match=r"\(the rest was loaded\):\n\tMissing"):
+        net.load_state_dict(state)
+    assert not net.weight.detach().numpy().any() and seen == [["bias"]]
+    with pytest.raises(StateDictError, match=r"\(nothing was changed\):\n\tmismatch for weight"):
+        net.load_state_dict({"weight": cr.ones(1), "bias": cr.ones(2)})
+
+
+def test_a_module_reads_its_part_of_a_state_dict_alone():
+    """`_load_from_state_dict` called by itself, as code for old checkpoints does, loads at once."""
+    net, missing, unexpected, faults = nn.Linear(3, 2), [], [], []
+    given = {"p.weight": cr.ones(2, 3), "p.x": cr.ones(1), "q.bias": cr.ones(2)}
+    net._load_from_state_dict(given, "p.", {}, True, missing, unexpected, faults)
+    assert (missing, unexpected, faults) == (["p.bias"], ["p.x"], [])
+    assert net.weight.detach().numpy().all()
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "text"),
+    [
+        (lambda m: nn.Module(3), TypeError, r"Module: Module.__init__ takes no arguments, found 1 positional"),
+        (lambda m: nn.Module(wrong=3), TypeError, r"found a keyword 'wrong'; with call_super_init = True they go to the next"),
+        (lambda m: m.register_backward_hook(print), NotImplementedError, r"use register_full_backward_hook"),
+        (lambda m: m.get_extra_state(), NotImplementedError, r"Linear has no extra state"),
+        (lambda m: m.set_extra_state(3), NotImplementedError, r"Linear has no extra state"),
+        (lambda m: m.xpu(), DeviceError, r"xpu"),
+        (lambda m: m.cuda(1), DeviceError, r"1"),
+        (lambda m: m.register_state_dict_post_hook(lambda *given: 3) and m.state_dict(), RuntimeError, r"post-hook must return None"),
+        (lambda m: m.register_load_state_dict_post_hook(lambda *given: 3) and m.load_state_dict(m.state_dict()), RuntimeError, r"in place"),
+        (lambda m: m.set_submodule("", m), ValueError, r"without a target name"),
+        (lambda m: m.set_submodule("x", 3), TypeError, r"int is not a Module subclass"),
+    ],
+)  # fmt: skip
+def test_errors_of_methods(act, error, text):
+    with pytest.raises(error, match=text):
+        act(nn.Linear(3, 2))
+
+
+def test_positional_arguments_of_state_dict_are_deprecated():
+    found = {}
+    with pytest.warns(FutureWarning, match="give them by name"):
+        assert nn.Linear(3, 2).state_dict(found, "p.") is found
+    assert list(found) == ["p.weight", "p.bias"]

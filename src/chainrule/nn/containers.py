@@ -437,6 +437,19 @@ class ParameterDict(Module):
         for key in list(self._keys):
             del self[key]
 
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        if not isinstance(other, ParameterDict):
+            return NotImplemented
+        return self.copy().__ior__(other)
+
+    def __ior__(self, other: Mapping[str, Any] | Iterable) -> Self:
+        self.update(other)
+        return self
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A new dictionary in which each of the keys has the value ``default``."""
+        return ParameterDict([(key, default) for key in keys])
+
     def copy(self) -> ParameterDict:
         """A new dictionary of the same parameters."""
         return ParameterDict(OrderedDict(self.items()))

@@ -36,6 +36,7 @@ class Hook(NamedTuple):
     call: Callable
     with_kwargs: bool = False
     always_call: bool = False
+    may_replace: bool = False
 
 
 class Hooks:
@@ -46,13 +47,18 @@ class Hooks:
         self.forward: OrderedDict[int, Hook] = OrderedDict()
         self.backward_pre: OrderedDict[int, Hook] = OrderedDict()
         self.backward: OrderedDict[int, Hook] = OrderedDict()
+        # of state dicts, see `saving`
+        self.save_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.save: OrderedDict[int, Hook] = OrderedDict()
+        self.load_pre: OrderedDict[int, Hook] = OrderedDict()
+        self.load: OrderedDict[int, Hook] = OrderedDict()
 
     def __bool__(self) -> bool:
         return bool(self.forward_pre or self.forward or self.backward_pre or self.backward)
 
     @staticmethod
     def add(kind: OrderedDict[int, Hook], hook: Hook, prepend: bool) -> RemovableHandle:
-        """Add ``hook`` to one of the four dicts, at its end or (``prepend``) at its beginning."""
+        """Add ``hook`` to one of the dicts, at its end or (``prepend``) at its beginning."""
         return RemovableHandle.of(kind, hook, prepend)
 
 

@@ -13,47 +13,27 @@ Where a name is filed:
 
 All other attributes are ordinary ones.
 
-Read: ``__setattr__``/``__getattr__`` (filing), ``__call__`` (running), ``named_*`` (walking),
-``state_dict`` and ``load_state_dict`` (saving), ``_apply`` (converting), ``__repr__``.
+Read: ``__setattr__``/``__getattr__`` (filing), ``__call__`` (running), modes, hooks, ``__repr__``;
+then the parts that stand in files of their own: `walking` (``named_*``), `converting` (``to``),
+`saving` (``state_dict`` and ``load_state_dict``).
 """
 
 from __future__ import annotations
 
-import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-import numpy as np
-
-from ..base import dtypes
-from ..base.errors import StateDictError
 from ..base.modes import structure
 from ..tape.modes import modes, no_grad
-from ..tensors import Tensor, as_tensor
-from .hooks import Hook, Hooks, RemovableHandle, call_with_hooks
+from ..tensors import Tensor
+from .converting import Converting
+from .hooks import Hook, RemovableHandle, call_with_hooks
 from .parameter import Buffer, Parameter
+from .saving import Saving
 
 __all__ = ["Module"]
 
 M = TypeVar("M", bound="Module")
-
-
-class _Keys(NamedTuple):
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-
-class IncompatibleKeys(_Keys):
-    """What ``load_state_dict(strict=False)`` left out."""
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return super().__repr__()
-
-    __str__ = __repr__
 
 
 def _counted(name: str) -> Callable:
@@ -78,7 +58,7 @@ class _Filed(dict):
     update, setdefault, __ior__ = _counted("update"), _counted("setdefault"), _counted("__ior__")
 
 
-class Module:
+class Module(Converting, Saving):
     """Base of every layer and model: subclass it, make the parts in ``__init__``, say in
     ``forward`` what they compute.
 
@@ -99,14 +79,15 @@ class Module:
         ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
     """
 
-    training: bool
-    _parameters: dict[str, Any]
-    _buffers: dict[str, Any]
-    _modules: dict[str, Any]
-    _non_persistent_buffers_set: set[str]
-    _hooks: Hooks | None
+    call_super_init: bool = False
 
-    def __init__(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if not self.call_super_init and (args or kwargs):
+            given = f"{len(args)} positional" if args else f"a keyword {next(iter(kwargs))!r}"
+            raise TypeError(
+                f"{type(self).__name__}: Module.__init__ takes no arguments, found {given}; with "
+                "call_super_init = True they go to the next class"
+            )
         # Straight into __dict__: __setattr__ below would look for the dicts that are only now being
         # made.
         self.__dict__.update(
@@ -117,6 +98,13 @@ class Module:
             _non_persistent_buffers_set=set(),
             _hooks=None,
         )
+        if self.call_super_init:
+            super().__init__(*args, **kwargs)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # what a state of an older version may lack
+        self.__dict__.update(_hooks=None, _non_persistent_buffers_set=set())
+        self.__dict__.update(state)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass defines it. Call the module itself, not this:
@@ -283,174 +271,6 @@ class Module:
         if name == "":
             raise KeyError(f'{what} name can\'t be empty string ""')
 
-    # ---- walking ------------------------------------------------------------------------------------------------
-
-    def named_modules(
-        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Module]]:
-        """This module and all below it, depth first, with their dotted names (its own is
-        ``prefix``).
-
-        Args:
-            memo: modules already met, which are left out; those met here are added.
-            prefix: put before every name.
-            remove_duplicate: whether a module met under two names is given once.
-        """
-        memo = set() if memo is None else memo
-        if self in memo:
-            return
-        if remove_duplicate:
-            memo.add(self)
-        yield prefix, self
-        for name, module in self._modules.items():
-            if module is not None:
-                below = f"{prefix}.{name}" if prefix else name
-                yield from module.named_modules(memo, below, remove_duplicate)
-
-    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below it, each once unless ``remove_duplicate`` is false."""
-        for _, module in self.named_modules(remove_duplicate=remove_duplicate):
-            yield module
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The direct children with their names, each once."""
-        seen = set()
-        for name, module in self._modules.items():
-            if module is not None and module not in seen:
-                seen.add(module)
-                yield name, module
-
-    def children(self) -> Iterator[Module]:
-        """The direct children, each once."""
-        for _, module in self.named_children():
-            yield module
-
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        """Every parameter with its dotted name; tied ones once, under their first name.
-
-        A module or parameter kept in a plain list, tuple or dict is not seen by this walk, and
-        would silently stay untrained. It is reported with a warning that names the attribute.
-        """
-        self._report_hidden(recurse)
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
-
-    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """Every parameter, each once: what an optimizer is given.
-
-        Args:
-            recurse: whether to include those of the modules below.
-        """
-        self._report_hidden(recurse)
-        members = self._named_members("_parameters", "", recurse, True)
-        return (parameter for _, parameter in members)
-
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        """Every buffer with its dotted name."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
-
-    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """Every buffer, each once."""
-        for _, buffer in self.named_buffers(recurse=recurse):
-            yield buffer
-
-    def _named_members(
-        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
-    ) -> Iterator[tuple[str, Any]]:
-        seen: set[int] = set()
-        if recurse:
-            modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
-        else:
-            modules = iter([(prefix, self)])
-        for path, module in modules:
-            for name, member in getattr(module, kind).items():
-                if member is None or id(member) in seen:
-                    continue
-                if remove_duplicate:
-                    seen.add(id(member))
-                yield (f"{path}.{name}" if path else name), member
-
-    def _report_hidden(self, recurse: bool) -> None:
-        """Warn of modules and parameters that hide in plain containers. Those also filed
-        properly are no fault.
-        """
-        filed: set[int] | None = None
-        for path, module in self.named_modules() if recurse else [("", self)]:
-            for name, value in module.__dict__.items():
-                if name.startswith("_") or not isinstance(value, (list, tuple, dict)):
-                    continue
-                for item in _hidden_in(value):
-                    if filed is None:
-                        members = chain(
-                            self.modules(),
-                            (p for m in self.modules() for p in m._parameters.values()),
-                        )
-                        filed = {id(member) for member in members}
-                    if id(item) not in filed:
-                        where = f"{path}.{name}" if path else name
-                        _warn_hidden(type(self).__name__, where, value, item)
-                        break
-
-    def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path, ``""`` being this one.
-
-        Raises:
-            AttributeError: there is none; the message names the part of the path that is missing.
-        """
-        module = self
-        for name in target.split(".") if target else ():
-            if not hasattr(module, name):
-                raise AttributeError(
-                    f"{module._get_name()} has no attribute `{name}` (of {target!r})"
-                )
-            module = getattr(module, name)
-            if not isinstance(module, Module):
-                raise AttributeError(f"`{name}` (of {target!r}) is not a Module")
-        return module
-
-    def set_submodule(self, target: str, module: Module) -> None:
-        """Put ``module`` in place of the one at a dotted path.
-
-        Raises:
-            ValueError: the path is empty.
-            AttributeError: a module above it is missing.
-            TypeError: ``module`` is not a Module.
-        """
-        if target == "":
-            raise ValueError("cannot set the submodule without a target name")
-        if not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
-        path, _, name = target.rpartition(".")
-        setattr(self.get_submodule(path), name, module)
-
-    def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted path.
-
-        Raises:
-            AttributeError: there is none, or it is not a Parameter.
-        """
-        return self._get_member(target, "_parameters", "an nn.Parameter")
-
-    def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted path.
-
-        Raises:
-            AttributeError: there is none, or it is not a buffer.
-        """
-        return self._get_member(target, "_buffers", "a buffer")
-
-    def _get_member(self, target: str, kind: str, what: str) -> Any:
-        path, _, name = target.rpartition(".")
-        module = self.get_submodule(path)
-        if not hasattr(module, name):
-            raise AttributeError(f"{module._get_name()} has no attribute `{name}` (of {target!r})")
-        if getattr(module, kind).get(name) is None:
-            raise AttributeError(f"`{name}` (of {target!r}) is not {what}")
-        return getattr(module, kind)[name]
-
     # ---- modes --------------------------------------------------------------------------------------------------
 
     def train(self: M, mode: bool = True) -> M:
@@ -501,78 +321,7 @@ class Module:
         fn(self)
         return self
 
-    # ---- converting ---------------------------------------------------------------------------------------------
-
-    def _apply(self: M, fn: Callable[[Tensor], Tensor]) -> M:
-        """Replace the data of every parameter, gradient and buffer by ``fn`` of it. The objects
-        stay the same ones.
-        """
-        for module in self.modules():
-            for member in chain(module._parameters.values(), module._buffers.values()):
-                if member is None:
-                    continue
-                member.data = fn(member.data)
-                if member.grad is not None:
-                    member.grad.data = fn(member.grad.data)
-        return self
-
-    def to(self: M, *args: Any, **kwargs: Any) -> M:
-        """Convert the floating-point parameters and buffers in place; returns the module.
-
-        Call it as ``to(dtype)``, ``to(device)``, ``to(device, dtype)`` or ``to(tensor)``, whose
-        dtype and device are taken. ``non_blocking`` and ``memory_format`` are accepted and have no
-        effect. Integer tensors keep their dtype.
-
-        Raises:
-            TypeError: the dtype is not a floating-point one.
-            DeviceError: there is no such device here.
-
-        Example:
-            >>> nn.Linear(3, 2).to(float64).weight.dtype
-            chainrule.float64
-        """
-        device, dtype = _parse_to(*args, **kwargs)
-        if dtype is not None and not dtype.is_floating_point:
-            raise TypeError(f"Module.to only accepts floating-point dtypes, got {dtype.name}")
-
-        def convert(tensor: Tensor) -> Tensor:
-            if device is not None:
-                tensor = tensor.to(device)
-            return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
-
-        return self._apply(convert)
-
-    def type(self: M, dst_type: Any) -> M:
-        """Convert every parameter and buffer, integers too, to ``dst_type``."""
-        return self._apply(lambda tensor: tensor.to(dst_type))
-
-    def float(self: M) -> M:
-        """Convert the floating-point parameters and buffers to float32."""
-        return self._apply(lambda t: t.float() if t.is_floating_point() else t)
-
-    def double(self: M) -> M:
-        """Convert the floating-point parameters and buffers to float64."""
-        return self._apply(lambda t: t.double() if t.is_floating_point() else t)
-
-    def half(self: M) -> M:
-        """Convert the floating-point parameters and buffers to float16."""
-        return self._apply(lambda t: t.half() if t.is_floating_point() else t)
-
-    def bfloat16(self: M) -> M:
-        """Convert the floating-point parameters and buffers to bfloat16."""
-        return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
-
-    def cpu(self: M) -> M:
-        """Move to the CPU, where everything already is."""
-        return self.to("cpu")
-
     # ---- hooks --------------------------------------------------------------------------------------------------
-
-    def _own_hooks(self) -> Hooks:
-        hooks = self._hooks
-        if hooks is None:
-            hooks = self.__dict__["_hooks"] = Hooks()
-        return hooks
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
@@ -629,128 +378,23 @@ class Module:
         hooks = self._own_hooks()
         return hooks.add(hooks.backward, Hook(hook), prepend)
 
-    # ---- saving -------------------------------------------------------------------------------------------------
-
-    def state_dict(
-        self,
-        *,
-        destination: dict[str, Tensor] | None = None,
-        prefix: str = "",
-        keep_vars: bool = False,
-    ) -> dict[str, Tensor]:
-        """Every parameter and persistent buffer under its dotted name; tied ones under each of
-        their names.
-
-        The tensors share their storage with the module: copy them to keep a moment.
-
-        Args:
-            destination: the dict to fill, a new one by default.
-            prefix: put before every name.
-            keep_vars: whether to give the parameters themselves, not detached tensors.
-
-        Example:
-            >>> list(nn.Linear(3, 2).state_dict())
-            ['weight', 'bias']
-        """
-        destination = OrderedDict() if destination is None else destination
-        for name, tensor in self._saved():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(
-                    destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
-                )
-        return destination
-
-    def _saved(self) -> Iterator[tuple[str, Tensor]]:
-        """This module's own tensors that belong in a state dict."""
-        for name, parameter in self._parameters.items():
-            if parameter is not None:
-                yield name, parameter
-        for name, buffer in self._buffers.items():
-            if buffer is not None and name not in self._non_persistent_buffers_set:
-                yield name, buffer
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy the tensors (or arrays) of ``state_dict`` into this module. Everything is checked
-        before anything is changed.
-
-        Args:
-            state_dict: from dotted name to Tensor or array.
-            strict: whether the names must be exactly those of ``self.state_dict()``.
-            assign: whether to put the given tensors in place of the module's, keeping their dtype,
-                instead of copying values. A name assigned twice (tied weights) must be given one
-                tensor to stay tied.
-
-        Returns:
-            The names missing from ``state_dict`` and those it has too many (both empty if ``strict``).
+    def register_backward_hook(self, hook: Callable) -> RemovableHandle:
+        """Refused: PyTorch's older hook saw the gradients of the last operation in forward, whatever
+        that was.
 
         Raises:
-            StateDictError: one message that names every missing, unexpected and mismatched key.
-            TypeError: ``state_dict`` is not a mapping.
+            NotImplementedError: always; ``register_full_backward_hook`` sees those of the module.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
-        owners = {}
-        for path, module in self.named_modules(remove_duplicate=False):
-            for name, tensor in module._saved():
-                owners[f"{path}.{name}" if path else name] = (module, name, tensor)
-        missing = [key for key in owners if key not in state_dict]
-        unexpected = [key for key in state_dict if key not in owners]
-        given = {key: state_dict[key] for key in owners if key in state_dict}
-        mismatched = []
-        for key, value in given.items():
-            fault = _mismatch(value, owners[key][2])
-            if fault is not None:
-                mismatched.append(f"{key}: {fault}")
-        if mismatched or (strict and (missing or unexpected)):
-            raise StateDictError(
-                _load_error(
-                    type(self).__name__,
-                    missing if strict else [],
-                    unexpected if strict else [],
-                    mismatched,
-                )
-            )
-        self._load(owners, given, assign)
-        return IncompatibleKeys(missing, unexpected)
-
-    def _load(self, owners: dict[str, tuple], given: dict[str, Any], assign: bool) -> None:
-        """Copy or assign tensors that were found to fit."""
-        narrowed = []
-        # one Parameter for each tensor given, so that tied weights stay tied
-        assigned: dict[int, Parameter] = {}
-        with no_grad():
-            for key, value in given.items():
-                module, name, tensor = owners[key]
-                source = value if isinstance(value, Tensor) else as_tensor(value)
-                if not assign:
-                    if source.is_floating_point() and source.dtype.itemsize > tensor.dtype.itemsize:
-                        narrowed.append(f"{key} ({source.dtype.name} to {tensor.dtype.name})")
-                    tensor.copy_(source)
-                elif isinstance(tensor, Parameter):
-                    if id(value) not in assigned:
-                        given_parameter = isinstance(value, Parameter)
-                        assigned[id(value)] = (
-                            value if given_parameter else Parameter(source, tensor.requires_grad)
-                        )
-                    module._parameters[name] = assigned[id(value)]
-                else:
-                    module._buffers[name] = source
-        if narrowed:
-            more = f" and {len(narrowed) - 1} more" if len(narrowed) > 1 else ""
-            warnings.warn(f"load_state_dict narrowed {narrowed[0]}{more}", stacklevel=3)
+        raise NotImplementedError(
+            "register_backward_hook is not built: use register_full_backward_hook, which sees the "
+            "gradients of the module's inputs and outputs"
+        )
 
     # ---- printing -----------------------------------------------------------------------------------------------
 
     def extra_repr(self) -> str:
         """What stands between the parentheses when the module is printed."""
         return ""
-
-    def _get_name(self) -> str:
-        return type(self).__name__
 
     def __repr__(self) -> str:
         extra = self.extra_repr()
@@ -777,72 +421,3 @@ def _need_none(name: str, value: Any, what: str, expected: str) -> None:
 def _indent(text: str) -> str:
     """All lines but the first moved two columns to the right."""
     return text.replace("\n", "\n  ")
-
-
-def _hidden_in(value: Any) -> Iterator[Any]:
-    """The modules and parameters in a plain container, and in plain containers within it."""
-    items: Iterable = value.values() if isinstance(value, dict) else value
-    for item in items:
-        if isinstance(item, (Module, Parameter)):
-            yield item
-        elif isinstance(item, (list, tuple, dict)) and item is not value:
-            yield from _hidden_in(item)
-
-
-def _warn_hidden(owner: str, where: str, container: Any, item: Any) -> None:
-    kind = "Module" if isinstance(item, Module) else "Parameter"
-    plain = "dict" if isinstance(container, dict) else type(container).__name__
-    instead = f"{kind}{'Dict' if isinstance(container, dict) else 'List'}"
-    warnings.warn(
-        f"{owner}.{where} is a plain {plain} that holds a {type(item).__name__}: its parameters are "
-        f"not part of the module and will not be trained or saved; use nn.{instead}",
-        stacklevel=4,
-    )
-
-
-def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Device and dtype (each may be None) from the forms ``to`` accepts."""
-    device, dtype, tensor = (
-        kwargs.pop("device", None),
-        kwargs.pop("dtype", None),
-        kwargs.pop("tensor", None),
-    )
-    for harmless in ("non_blocking", "memory_format"):
-        kwargs.pop(harmless, None)
-    if kwargs:
-        raise TypeError(f"to() got an unexpected keyword argument {next(iter(kwargs))!r}")
-    for argument in args:
-        if isinstance(argument, Tensor):
-            tensor = argument
-        elif isinstance(argument, (dtypes.DType, type, np.dtype)):
-            dtype = argument
-        elif not isinstance(argument, bool):  # a bool is non_blocking
-            device = argument
-    if tensor is not None:
-        return tensor.device, tensor.dtype
-    return device, None if dtype is None else dtypes.of(dtype)
-
-
-def _mismatch(value: Any, tensor: Tensor) -> str | None:
-    """Why ``value`` cannot be loaded into ``tensor``, or None."""
-    if not isinstance(value, (Tensor, np.ndarray, np.generic)):
-        return f"expected a Tensor or an array, got {type(value).__name__}"
-    shape = tuple(value.shape)
-    if shape != tuple(tensor.shape):
-        return f"shape {shape} in the state dict, {tuple(tensor.shape)} in the model"
-    source = value if isinstance(value, Tensor) else as_tensor(value)
-    if source.is_floating_point() and not tensor.is_floating_point():
-        return f"dtype {source.dtype.name} in the state dict, {tensor.dtype.name} in the model"
-    return None
-
-
-def _load_error(name: str, missing: list[str], unexpected: list[str], mismatched: list[str]) -> str:
-    lines = [f"Error(s) in loading state_dict for {name} (nothing was changed):"]
-    if missing:
-        lines.append("Missing key(s) in state_dict: " + ", ".join(f'"{key}"' for key in missing))
-    if unexpected:
-        lines.append(
-            "Unexpected key(s) in state_dict: " + ", ".join(f'"{key}"' for key in unexpected)
-        )
-    lines.extend(f"mismatch for {fault}" for fault in mismatched)
-    return "\n\t".join(lines)
