@@ -29,6 +29,7 @@ MODULES = (
     "chainrule.func",
     "chainrule.graph",
     "chainrule.inspect",
+    "chainrule.linalg",
     "chainrule.nn",
     "chainrule.nn.functional",
     "chainrule.nn.init",

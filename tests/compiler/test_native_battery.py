@@ -35,11 +35,13 @@ from chainrule.tensors.core import Tensor, grad, wrap
 ON_HOST = frozenset(
     (
         "sort topk argsort pow pad view_scatter conv conv_input conv_weight "
-        "matmul einsum index_put scatter_add scatter_mul scatter_extreme"
+        "matmul einsum index_put scatter_add scatter_mul scatter_extreme "
+        "solve inv det cofactors slogdet cholesky cholesky_info lu geqrf matrix_exp pinv qr eigh svd"
     ).split()
 )
 """Ops that may be left to NumPy: orders; integers to a power that is not known; padding by negative amounts and writes through
-steps or diagonals; products and sums at indices, which are so in half floats and integers; products and extremes at indices."""
+steps or diagonals; products and sums at indices, which are so in half floats and integers; products and extremes at
+indices; matrices solved for and taken apart."""
 
 WITHOUT_INSTRUCTIONS = frozenset("""
     acos acosh asin asinh atan atan2 atanh cosh hypot sinh tan exp2 log2 log10 fmod trunc_divide

@@ -52,7 +52,7 @@ def operands(op: Op, sample: Sample, seed: int, dtype: DType = dtypes.float64) -
     """The operands of a call as raw arrays, its floating ones converted to a dtype; numbers and None as they are."""
     drawn = sample.draw(seed)
     return [
-        in_dtype(v, dtype) if isinstance(o, Draw) and o.kind in "fp" else v
+        in_dtype(v, dtype) if isinstance(o, Draw) and o.kind in "fms" else v
         for o, v in zip(sample.operands, drawn, strict=True)
     ]
 

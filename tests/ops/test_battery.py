@@ -46,7 +46,7 @@ from chainrule.graph.specs import output_specs
 from chainrule.graph.verify import verify
 from chainrule.ops.explain import refuse
 from chainrule.ops.record import TABLE
-from chainrule.ops.samples import Draw, samples_of
+from chainrule.ops.samples import Draw, samples_of, symmetric_call
 from chainrule.tape import backward
 from chainrule.tensors.core import Tensor, grad, wrap
 from chainrule.transforms import directional_errors
@@ -210,6 +210,7 @@ def check_derivatives(op, sample, seed):
     def call(*xs):
         return differentiable_outputs(op, as_tuple(op(*xs, **sample.attributes)))
 
+    call = symmetric_call(sample, call)
     first, second = directional_errors(call, args, seed=seed + 5)
     assert first <= LIMIT
     assert second <= LIMIT
@@ -317,7 +318,7 @@ def flipped(a):
     return np.flip(np.flip(a).copy()) if a.ndim else a
 
 
-ORDER_OF_SUMS = ("contract", "window", "normalize", "reduce")
+ORDER_OF_SUMS = ("contract", "window", "normalize", "reduce", "decompose")
 """Kinds that sum, as gradients of operands that were broadcast do: NumPy and BLAS sum in the order of memory, so a layout may change
 the last bits, as in torch."""
 

@@ -42,6 +42,7 @@ INTEGERS = {"bool", *[d.name for d in dtypes.INTEGERS]}
 EXCEPT = {
     "matmul": ({"bool"}, "torch does not look at the dtype of empty tensors"),
     "linear": ({"bool"}, "likewise"),
+    "matrix_exp": ({"float16", "bfloat16"}, "torch overflows on the way"),
     "softmax": (INTEGERS, "likewise"),
     "log_softmax": (INTEGERS, "likewise"),
     "einsum": (INTEGERS, "in torch one operand that is only summed may be bool, and becomes int64"),
@@ -322,4 +323,6 @@ NOT_IN_BFLOAT16 = {"affine_grid", "resize_smoothly", "local_response_norm"}
 def test_gradients(torch, op, sample, seed, dtype):
     if dtype is dtypes.bfloat16 and op.name in WIDE_GRADIENTS | NOT_IN_BFLOAT16:
         return
+    if dtype is dtypes.bfloat16 and op.kind.name == "decompose":
+        return  # torch has these in single and double precision only
     compare_gradients(torch, op, operands(op, sample, seed, dtype), sample.attributes)

@@ -478,6 +478,78 @@ def pixel_unshuffle(torch, x, *, factor):
     return torch.nn.functional.pixel_unshuffle(x, factor)
 
 
+# ----------------------------------------------------------------------------------------------------------- matrices
+
+
+@entry
+def solve_triangular(torch, a, b, *, upper, unit):
+    return torch.linalg.solve_triangular(a, b, upper=upper, unitriangular=unit)
+
+
+@entry
+def cofactors(torch, a):
+    return torch.linalg.det(a)[..., None, None] * torch.linalg.inv(a).mT
+
+
+@entry
+def cholesky_info(torch, a):
+    return torch.linalg.cholesky_ex(a).info
+
+
+@entry
+def lu(torch, a, *, pivot):
+    if not pivot:
+        return lu_without_pivots(torch, a)
+    factors, pivots, info = torch.linalg.lu_factor_ex(a)
+    return factors, pivots, torch.linalg.lu(a).P.argmax(-2), info
+
+
+def lu_without_pivots(torch, a):
+    """torch has it on GPUs only: elimination column by column."""
+    low, up, n = torch.eye(len(a), dtype=a.dtype), a, len(a)
+    for j in range(n - 1):
+        step = torch.zeros_like(a).index_put(
+            (torch.arange(j + 1, n), torch.tensor(j)), up[j + 1 :, j] / up[j, j]
+        )
+        low, up = low + step, up - step @ up
+    factors = low.tril(-1) + up.triu()
+    return factors, torch.arange(1, n + 1, dtype=torch.int32), torch.arange(n), torch.tensor(0, dtype=torch.int32)  # fmt: skip
+
+
+@entry
+def pinv(torch, a, atol, rtol, *, hermitian):
+    return torch.linalg.pinv(a, atol=atol, rtol=rtol, hermitian=hermitian)
+
+
+@entry
+def qr(torch, a, *, full):
+    return torch.linalg.qr(a, "complete" if full else "reduced")
+
+
+def with_signs_of(torch, v, other, dim):
+    """Vectors that are known up to their sign, with the signs that NumPy's LAPACK gives them."""
+    return v * (v.detach() * torch.from_numpy(other)).sum(dim, keepdim=True).sign()
+
+
+@entry
+def eigh(torch, a, *, lower):
+    triangle = "L" if lower else "U"
+    w, v = torch.linalg.eigh(a, UPLO=triangle)
+    return w, with_signs_of(torch, v, np.linalg.eigh(a.detach().numpy(), triangle)[1], -2)
+
+
+@entry
+def svd(torch, a, *, full):
+    u, s, vt = torch.linalg.svd(a, full_matrices=full)
+    mine = np.linalg.svd(a.detach().numpy(), full_matrices=full)
+    return with_signs_of(torch, u, mine[0], -2), s, with_signs_of(torch, vt, mine[2], -1)
+
+
+@entry
+def vector_norm(torch, x, *, p, dim, keepdim):
+    return torch.linalg.vector_norm(x, p, dim, keepdim)
+
+
 # --------------------------------------------------------------------------------------------------------- composites
 
 

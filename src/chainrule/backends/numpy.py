@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import convert
-from . import special
+from . import linalg, special
 from .protocol import FUNCTIONS
 
 __all__ = ["xp"]
@@ -79,6 +79,7 @@ _OWN = {
     "maximum_accumulate": np.maximum.accumulate,
     "minimum_accumulate": np.minimum.accumulate,
     "logaddexp_accumulate": np.logaddexp.accumulate,
+    **{name: getattr(linalg, name) for name in linalg.__all__},
 }
 
 xp = types.SimpleNamespace(

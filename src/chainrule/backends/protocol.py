@@ -39,6 +39,9 @@ FUNCTIONS = frozenset(
     # products
     """matmul einsum
     """
+    # matrices
+    """solve inv cholesky cholesky_info det slogdet eigh svd qr geqrf lu
+    """
     # bits
     """convert philox
     """.split()

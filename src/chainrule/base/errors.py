@@ -12,6 +12,7 @@ __all__ = [
     "FetchError",
     "FormatError",
     "GradError",
+    "LinAlgError",
     "RangeError",
     "ShapeError",
     "StateDictError",
@@ -52,6 +53,12 @@ class DeviceError(ChainruleError, RuntimeError):
 class GradError(ChainruleError, RuntimeError):
     """A derivative that cannot be taken: a freed graph, an overwritten value, no path, an
     in-place write on a leaf.
+    """
+
+
+class LinAlgError(ChainruleError, RuntimeError):
+    """A matrix that has no such inverse or factors: singular, not positive definite, or one whose
+    iteration does not converge.
     """
 
 

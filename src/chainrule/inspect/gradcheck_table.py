@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import functional as _composites  # noqa: F401 - defines the composite ops
 from ..ops.record import TABLE, Op
-from ..ops.samples import Sample, samples_of
+from ..ops.samples import Sample, samples_of, symmetric_call
 from ..tensors import Tensor, tensor
 from ..transforms import directional_errors
 
@@ -75,6 +75,7 @@ def check_op(op: Op) -> OpCheck:
         operands = _operands(op, sample, seed)
         if any(isinstance(x, Tensor) and x.requires_grad for x in operands):
             call = functools.partial(_differentiable_outputs, op, **sample.attributes)
+            call = symmetric_call(sample, call)
             errors.append(directional_errors(call, operands, seed=seed))
     if not errors:
         return OpCheck(op.name, op.kind.name, 0, None, None, "NOT CHECKED")

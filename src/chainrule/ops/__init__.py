@@ -4,7 +4,7 @@ Imports backends and base only. Reading order: `record` (what an op is), `promot
 computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
 and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
 `reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
-`window`, `pooling`, `create`, `random`, `scan`, `samples`.
+`linalg`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`, `samples`.
 
 >>> import numpy as np
 >>> from chainrule.ops import tanh
@@ -70,6 +70,20 @@ from .integers import (
     gcd,
     lcm,
 )  # fmt: skip
+from .linalg import (
+    cholesky,
+    cholesky_info,
+    cofactors,
+    det,
+    geqrf,
+    inv,
+    lu,
+    matrix_exp,
+    pinv,
+    slogdet,
+    solve,
+    solve_triangular,
+)
 from .order import argsort, isin, mode, searchsorted, sort, topk
 from .pooling import fold_windows, max_pool, sum_pool, sum_pool_input, unfold_windows
 from .promotion import Spec
@@ -122,6 +136,7 @@ from .special import (
     polygamma,
     zeta,
 )  # fmt: skip
+from .spectral import eigh, qr, svd, vector_norm
 from .strided import as_strided, unfold
 from .trigonometric import (
     acos,
@@ -145,20 +160,21 @@ __all__ = [
     "TABLE", "Kind", "Op", "Rule", "Spec", "abs", "acos", "acosh", "add", "all", "amax", "amin",
     "any", "arange", "argmax", "argmin", "argsort", "as_strided", "asin", "asinh", "atan", "atan2",
     "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "cast", "cat", "ceil", "clamp", "clone", "composite",
-    "conv", "conv_input", "conv_weight", "copysign", "cos", "cosh", "cummax", "cummin", "cumprod",
-    "cumsum", "diagonal", "digamma", "div", "einsum", "embedding", "eq", "erf", "erfc", "erfcx",
-    "erfinv", "exp", "exp2", "expand", "expm1", "exponent", "eye", "flip", "floor", "floor_divide",
-    "fmod", "fold_windows", "full", "gather", "gcd", "ge", "gt", "hypot", "i0", "i0e", "i1", "i1e",
-    "index", "index_put", "isfinite", "isin", "isinf", "isnan", "lcm", "le", "lgamma", "log",
-    "log1p", "log2", "log10", "log_ndtr", "logcumsumexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "lt", "mantissa", "masked_scatter", "matmul", "max_along",
-    "max_pool", "maximum", "mean", "min_along", "minimum", "mode", "mul", "ndtri", "ne", "neg",
-    "nextafter", "normal", "pad", "permute", "polygamma", "pow", "primitive", "prod",
+    "bitwise_right_shift", "bitwise_xor", "cast", "cat", "ceil", "cholesky", "cholesky_info",
+    "clamp", "clone", "cofactors", "composite", "conv", "conv_input", "conv_weight", "copysign",
+    "cos", "cosh", "cummax", "cummin", "cumprod", "cumsum", "det", "diagonal", "digamma", "div",
+    "eigh", "einsum", "embedding", "eq", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "expand",
+    "expm1", "exponent", "eye", "flip", "floor", "floor_divide", "fmod", "fold_windows", "full",
+    "gather", "gcd", "ge", "geqrf", "gt", "hypot", "i0", "i0e", "i1", "i1e", "index", "index_put",
+    "inv", "isfinite", "isin", "isinf", "isnan", "lcm", "le", "lgamma", "log", "log1p", "log2",
+    "log10", "log_ndtr", "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "lt", "lu", "mantissa", "masked_scatter", "matmul", "matrix_exp", "max_along", "max_pool",
+    "maximum", "mean", "min_along", "minimum", "mode", "mul", "ndtri", "ne", "neg", "nextafter",
+    "normal", "pad", "permute", "pinv", "polygamma", "pow", "primitive", "prod", "qr",
     "random_integers", "reciprocal", "recurrence", "remainder", "round", "rsqrt", "scan", "scatter",
     "scatter_add", "scatter_extreme", "scatter_mul", "scatter_reduce", "searchsorted", "select",
-    "sigmoid", "sign", "signbit", "sin", "sinh", "slice_", "sort", "sqrt", "square", "stack", "sub",
-    "sum", "sum_pool", "sum_pool_input", "tan", "tanh", "topk", "tril", "triu", "trunc",
-    "trunc_divide", "unfold", "unfold_windows", "uniform", "view", "view_scatter", "where",
-    "zeros_like", "zeta",
+    "sigmoid", "sign", "signbit", "sin", "sinh", "slice_", "slogdet", "solve", "solve_triangular",
+    "sort", "sqrt", "square", "stack", "sub", "sum", "sum_pool", "sum_pool_input", "svd", "tan",
+    "tanh", "topk", "tril", "triu", "trunc", "trunc_divide", "unfold", "unfold_windows", "uniform",
+    "vector_norm", "view", "view_scatter", "where", "zeros_like", "zeta",
 ]  # fmt: skip

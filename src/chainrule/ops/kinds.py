@@ -14,7 +14,7 @@ from .promotion import Spec, common
 from .record import Kind, Op
 
 __all__ = [
-    "concat", "contract", "create", "elementwise", "gather", "normalizing", "order", "random",
+    "concat", "contract", "create", "decompose", "elementwise", "gather", "normalizing", "order", "random",
     "reduce", "scatter", "view", "window",
 ]  # fmt: skip
 
@@ -64,6 +64,7 @@ def need_axis_sizes(name: str, a: tuple, b: tuple, dim: int) -> None:
 elementwise = Kind("elementwise", "operands broadcast to one shape", elementwise_law)
 reduce = Kind("reduce", "the reduced axes disappear, or stay with size 1", reduce_law)
 contract = Kind("contract", "named axes are multiplied and summed")
+decompose = Kind("decompose", "a matrix is solved for, or taken apart", strict=True)
 view = Kind("view", "the same memory under another shape and strides")
 gather = Kind("gather", "elements are picked by an index", strict=True)
 scatter = Kind("scatter", "elements are put or added at an index", strict=True)

@@ -46,7 +46,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base import dtypes
-from ..base.errors import ChainruleError, GradError, ShapeError
+from ..base.errors import ChainruleError, GradError, LinAlgError, ShapeError
 from ..base.modes import modes
 from .explain import description, explained
 from .promotion import Spec, common, promoted, rounded, spec_of
@@ -374,7 +374,7 @@ class Op:
                     y = self.body(*args, **attrs)
             else:
                 y = _quiet.run(kernel, *args, **attrs)
-        except (ValueError, IndexError, TypeError) as e:
+        except (ValueError, IndexError, TypeError, LinAlgError) as e:
             self._explain_failure(e, args, attrs)
             raise
         if y.__class__ is not ndarray:

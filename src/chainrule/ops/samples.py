@@ -14,12 +14,13 @@ import numpy as np
 
 from .record import Op
 
-__all__ = ["B", "Draw", "F", "I", "S", "Sample", "samples_of"]
+__all__ = ["B", "Draw", "F", "I", "M", "P", "S", "Sample", "samples_of", "symmetric_call"]
 
 
 class Draw(NamedTuple):
-    """One operand to draw: `kind` f (uniform floats), i (integers), b (bools), p (a
-    permutation's worth of distinct floats).
+    """One operand to draw: `kind` f (uniform floats), i (integers), b (bools), or floats that are
+    matrices: m (far from singular) and s (symmetric and positive definite; checks move them
+    symmetrically too).
     """
 
     shape: tuple[int, ...]
@@ -38,7 +39,14 @@ class Draw(NamedTuple):
             rng.permutation(n) + rng.uniform(0.25, 0.75, n)
         ) / max(n, 1)
         # stratified: no two values closer than half a step, so order is stable
-        return np.asarray(x.reshape(self.shape), dtype)
+        return np.asarray(self._matrices(x.reshape(self.shape)), dtype)
+
+    def _matrices(self, x: np.ndarray) -> np.ndarray:
+        """Drawn floats as the matrices asked for, if they are square."""
+        if self.kind not in "ms" or x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+            return x
+        x, one = x / 3, np.eye(x.shape[-1])
+        return x + len(one) * one if self.kind == "m" else x @ x.swapaxes(-1, -2) + one
 
 
 class Sample(NamedTuple):
@@ -68,6 +76,30 @@ def I(*shape: int, low: int = 0, high: int) -> Draw:  # noqa: E743 - stands besi
 def B(*shape: int) -> Draw:
     """Bools."""
     return Draw(shape, "b", 0, 1)
+
+
+def M(*shape: int) -> Draw:
+    """Matrices far from singular, if they are square."""
+    return Draw(shape, "m", -3.0, 3.0)
+
+
+def P(*shape: int) -> Draw:
+    """Symmetric, positive definite matrices."""
+    return Draw(shape, "s", -3.0, 3.0)
+
+
+def symmetric_call(sample: Sample, call: Any) -> Any:
+    """A call that takes the symmetric part of the operands that a sample draws symmetric (kind s): of
+    those an op reads one triangle, and a check that moved the other would see nothing.
+    """
+
+    def run(*args: Any) -> Any:
+        return call(*[
+            (a + a.mT) * 0.5 if isinstance(o, Draw) and o.kind == "s" else a
+            for o, a in zip(sample.operands, args, strict=True)
+        ])  # fmt: skip
+
+    return run
 
 
 def S(*operands: Any, **attributes: Any) -> Sample:

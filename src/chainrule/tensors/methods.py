@@ -225,9 +225,24 @@ class Methods:
         functions.nonzero_static, functions.put, functions.scatter, functions.scatter_add)  # fmt: skip
     scatter_reduce, take, take_along_dim = (
         functions.scatter_reduce, functions.take, functions.take_along_dim)  # fmt: skip
-    addmm, baddbmm, bmm, dot, matmul = (
-        functions.addmm, functions.baddbmm, functions.bmm, functions.dot, functions.matmul)  # fmt: skip
-    mm, mv, outer = functions.mm, functions.mv, functions.outer
+    addbmm, addmm, addmv, addr = (
+        functions.addbmm, functions.addmm, functions.addmv, functions.addr)  # fmt: skip
+    baddbmm, bmm, cross, dot = (
+        functions.baddbmm, functions.bmm, functions.cross, functions.dot)  # fmt: skip
+    ger, inner, kron, matmul = (
+        functions.ger, functions.inner, functions.kron, functions.matmul)  # fmt: skip
+    mm, mv, outer, trace = (
+        functions.mm, functions.mv, functions.outer, functions.trace)  # fmt: skip
+    vdot, cholesky, cholesky_inverse, cholesky_solve = (
+        functions.vdot, functions.cholesky, functions.cholesky_inverse, functions.cholesky_solve)  # fmt: skip
+    det, geqrf, inverse, logdet = (
+        functions.det, functions.geqrf, functions.inverse, functions.logdet)  # fmt: skip
+    lu, lu_solve, matrix_exp, matrix_power = (
+        functions.lu, functions.lu_solve, functions.matrix_exp, functions.matrix_power)  # fmt: skip
+    orgqr, ormqr, pinverse, qr = (
+        functions.orgqr, functions.ormqr, functions.pinverse, functions.qr)  # fmt: skip
+    slogdet, svd, triangular_solve = (
+        functions.slogdet, functions.svd, functions.triangular_solve)  # fmt: skip
     lerp, addcmul, addcdiv = functions.lerp, functions.addcmul, functions.addcdiv
 
     def polygamma(self: Any, n: Any) -> Any:

@@ -5,7 +5,7 @@ Every function here works on Tensors (and on whatever else ops take) and is a me
 well. Nothing here has a formula or a derivative: those stand in `ops` and `functional`.
 
 Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
-(gather and scatter), `products`.
+(gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names).
 """
 
 from . import (
@@ -13,7 +13,10 @@ from . import (
     copies,
     cumulative,
     elementwise,
+    equations,
     joining,
+    linalg,  # noqa: F401 - its names stand in chainrule.linalg
+    matrices,
     order,
     places,
     products,
@@ -25,7 +28,9 @@ from .arranging import *  # noqa: F403
 from .copies import *  # noqa: F403
 from .cumulative import *  # noqa: F403
 from .elementwise import *  # noqa: F403 - the curated list stands there
+from .equations import *  # noqa: F403
 from .joining import *  # noqa: F403
+from .matrices import *  # noqa: F403
 from .order import *  # noqa: F403
 from .places import *  # noqa: F403
 from .products import *  # noqa: F403
@@ -47,6 +52,8 @@ __all__ = [
         copies,
         places,
         products,
+        equations,
+        matrices,
     )
     for name in chapter.__all__
 ]
