@@ -42,9 +42,10 @@ class Watch:
     # what a subclass may define
 
     def op(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
-        """After an op on tensors; a composite that is written in other ops, and has no rule of its
-        own, is not seen, but those are.
-        """
+        """After an op on tensors."""
+
+    def defined(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
+        """After a composite that has no rule of its own: the ops that it is written in were seen."""
 
     def called(self, module: Module, args: tuple, kwargs: dict, result: Any) -> None:
         """After a module was called."""
@@ -87,8 +88,9 @@ class Watch:
     def _reading(self, reader: Callable) -> Callable:
         def read(op: Op, args: tuple, attrs: dict) -> Any:
             result = reader(op, args, attrs)
-            if self._is_mine() and not (op.composite and not op.differentiable):
-                self.op(op, args, attrs, result)
+            if self._is_mine():
+                is_written_in_others = op.composite and not op.differentiable
+                (self.defined if is_written_in_others else self.op)(op, args, attrs, result)
             return result
 
         return read

@@ -1,0 +1,94 @@
+"""Why does it not learn? Checks of the data, the model and the optimizer, with evidence and what to
+change; silent on a healthy run.
+
+Reading order: `finding`, `look` (one forward pass, watched), `data`, `model`, `learning`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...nn import Module
+from ...optim import Optimizer
+from ...tape.modes import enable_grad
+from ...tensors import Tensor
+from ..watch import unchanged
+from .data import check_batch, check_leakage
+from .finding import Finding, Report
+from .learning import check_optimizer, check_overfit, check_update
+from .look import Look
+from .model import check_gradients, check_loss, check_mode, check_signals
+
+__all__ = ["Finding", "Report", "doctor"]
+
+
+def doctor(
+    model: Module,
+    loss_fn: Callable[[Any, Any], Tensor],
+    batch: tuple,
+    optimizer: Optimizer | None = None,
+    *,
+    validation: tuple | None = None,
+    steps: int = 40,
+) -> Report:
+    """Look for what keeps a model from learning. Nothing of the model, the optimizer and the generator
+    is changed.
+
+    | of | what is looked at |
+    |---|---|
+    | the batch | finite, scaled and different inputs and targets, one class, contradictions, examples of ``validation`` |
+    | the loss | an activation before it that it has itself, its first value against ln C, softmax over the batch |
+    | signals | dead and saturated units, an output that does not depend on the input, evaluation mode |
+    | gradients | parameters without a path, sizes layer by layer, units that are all the same |
+    | the optimizer | which parameters it holds, how far one step goes |
+    | learning | whether a copy can learn this batch by heart |
+
+    Args:
+        model: the model, in the mode in which it is trained.
+        loss_fn: a function of (what the model returns, target).
+        batch: what the model is called with, and the target, the last.
+        optimizer: the optimizer, if there is one yet.
+        validation: a batch of another split, to look for the same examples.
+        steps: of training on the one batch, at each of two rates; a healthy model needs a few.
+
+    Returns:
+        The findings; true if there are none.
+
+    Raises:
+        ValueError: ``batch`` is not a tuple of inputs and a target.
+
+    Example:
+        >>> import chainrule as cr
+        >>> from chainrule import nn
+        >>> model = nn.Sequential(nn.Linear(3, 16), nn.ReLU(), nn.Linear(16, 2), nn.Softmax(dim=-1))
+        >>> batch = cr.randn(16, 3), cr.arange(16) % 2
+        >>> report = doctor(model, nn.functional.cross_entropy, batch)
+        >>> report.names
+        ['softmax before loss']
+        >>> report.findings[0].change
+        'remove the softmax (module 3)'
+    """
+    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+        raise ValueError(
+            "doctor: the batch is a tuple of the model's inputs and the target, the last"
+        )
+    batch = tuple(batch)
+    findings: list[Finding] = []
+    with unchanged(model), enable_grad(), np.errstate(all="ignore"):
+        findings += check_batch(batch)
+        if validation is not None:
+            findings += check_leakage(batch, tuple(validation))
+        findings += check_mode(model)
+        look = Look(model, loss_fn, batch)
+        for check in (check_loss, check_signals, check_gradients):
+            findings += check(look)
+        if optimizer is not None:
+            findings += check_optimizer(model, optimizer)
+        if look.has_path:
+            if optimizer is not None and "other model" not in [f.name for f in findings]:
+                findings += check_update(model, optimizer, loss_fn, batch)
+            findings += check_overfit(model, loss_fn, batch, steps)
+    return Report(findings)
