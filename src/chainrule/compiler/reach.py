@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..graph.ir import Equation, Var
-from .space import Access, Axis
+from .space import Access, Axis, whole
 
 __all__ = ["Windows", "reach_strides", "sizes"]
 
@@ -37,7 +37,10 @@ def reach_strides(eq: Windows, k: int, access: Access) -> tuple[dict[Axis, int],
     strides: dict[Axis, int] = {}
     for moves, step in zip(eq.reach[k], access.strides, strict=True):
         for axis, times in moves.items():
-            strides[axis] = strides.get(axis, 0) + times * step
+            each = times * step
+            for part in reversed(whole([axis])):  # whoever joined the group may have split it
+                strides[part] = strides.get(part, 0) + each
+                each *= part.size
     start = sum([f * s for f, s in zip(eq.first[k], access.strides, strict=False)])
     return strides, access.offset + start
 
