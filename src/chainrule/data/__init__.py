@@ -20,6 +20,7 @@ Reading order: `counter` (random numbers without a state), `dataset`, `sampler`,
 function of (seed, epoch, index), so an epoch can be repeated, skipped into, or resumed exactly.
 """
 
+from . import transforms
 from .collate import default_collate, default_convert
 from .dataset import (
     Augmented,
@@ -45,7 +46,7 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from .transforms import RandomShift
+from .transforms import Compose, RandomShift, RandomStream
 
 __all__ = [
     "RECORDS",
@@ -53,6 +54,7 @@ __all__ = [
     "BatchSampler",
     "CSVDataset",
     "ChainDataset",
+    "Compose",
     "ConcatDataset",
     "DataLoader",
     "Dataset",
@@ -61,6 +63,7 @@ __all__ = [
     "LoadedData",
     "RandomSampler",
     "RandomShift",
+    "RandomStream",
     "Record",
     "Sampler",
     "SequentialSampler",
@@ -81,4 +84,5 @@ __all__ = [
     "read_lines",
     "read_table",
     "read_text",
+    "transforms",
 ]

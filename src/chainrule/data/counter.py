@@ -19,10 +19,12 @@ from ..backends import xp
 __all__ = [
     "AUGMENT",
     "CHOICE",
+    "DRAW",
     "FETCH",
     "SHIFT",
     "SHUFFLE",
     "SPLIT",
+    "few",
     "permutation",
     "uniform",
     "word",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 # streams: what a number is for, so that no two uses share theirs
-SPLIT, SHUFFLE, SHIFT, CHOICE, AUGMENT, FETCH = 1, 2, 3, 4, 5, 6
+SPLIT, SHUFFLE, SHIFT, CHOICE, AUGMENT, FETCH, DRAW = 1, 2, 3, 4, 5, 6, 7
 EPOCH_WORDS = 1 << 33
 EPOCHS = (1 << 60) // EPOCH_WORDS
 BLOCK = 1024  # words that `word` computes at once, because one costs as much
@@ -51,13 +53,39 @@ def words(seed: int, stream: int, epoch: int, first: int, count: int) -> np.ndar
     >>> words(0, SHUFFLE, epoch=0, first=0, count=3).tolist()
     [2579844480, 327140687, 2060847092]
     """
+    return xp.philox(seed & 0xFFFFFFFFFFFFFFFF, _offset(stream, epoch, first, count), count)
+
+
+def _offset(stream: int, epoch: int, first: int, count: int) -> int:
     if not (0 <= epoch < EPOCHS and 0 <= first and first + count <= EPOCH_WORDS):
         raise ValueError(
             f"an epoch is from 0 to {EPOCHS - 1} and has {EPOCH_WORDS} random words, "
             f"found words {first} to {first + count} of epoch {epoch}"
         )
-    offset = (stream * EPOCHS + epoch) * EPOCH_WORDS + first
-    return xp.philox(seed & 0xFFFFFFFFFFFFFFFF, offset, count)
+    return (stream * EPOCHS + epoch) * EPOCH_WORDS + first
+
+
+def few(seed: int, stream: int, epoch: int, first: int, count: int) -> list[int]:
+    """As `words`, for a handful of them: in Python's integers, where NumPy's calls would cost thirty
+    times as much as the arithmetic.
+
+    >>> few(0, SHUFFLE, epoch=0, first=0, count=3)
+    [2579844480, 327140687, 2060847092]
+
+    Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3", Philox-4×32-10.
+    """
+    offset = _offset(stream, epoch, first, count)
+    start, found = offset // 4, []
+    for c in range(start, (offset + count + 3) // 4):
+        a, b = seed & 0xFFFFFFFF, (seed >> 32) & 0xFFFFFFFF
+        x0, x1, x2, x3 = c & 0xFFFFFFFF, c >> 32, 0, 0
+        for _ in range(10):
+            p0, p1 = x0 * 0xD2511F53, x2 * 0xCD9E8D57
+            x0, x1 = (p1 >> 32) ^ x1 ^ a, p1 & 0xFFFFFFFF
+            x2, x3 = (p0 >> 32) ^ x3 ^ b, p0 & 0xFFFFFFFF
+            a, b = (a + 0x9E3779B9) & 0xFFFFFFFF, (b + 0xBB67AE85) & 0xFFFFFFFF
+        found += [x0, x1, x2, x3]
+    return found[offset - 4 * start :][:count]
 
 
 @functools.lru_cache(maxsize=1024)

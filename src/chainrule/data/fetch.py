@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..tensors import default_generator
-from .counter import FETCH, words
+from .counter import FETCH, few
 from .dataset import IterableDataset
 
 __all__ = ["Fetcher", "Request", "WorkerInfo", "get_worker_info"]
@@ -102,7 +102,7 @@ class Fetcher:
         epoch, seed, number, indices, iteration = request
         if hasattr(self.dataset, "set_epoch"):  # another iterator may be in another epoch
             self.dataset.set_epoch(epoch)
-        draws = words(seed, FETCH, epoch, 16 * number, 6).tolist()
+        draws = few(seed, FETCH, epoch, 8 * number, 6)
         if _info is not None:
             random.seed(draws[2] << 32 | draws[3])
             np.random.seed(draws[4:6])

@@ -132,8 +132,10 @@ class CSVDataset(Dataset):
     ):
         table = read_table(path, delimiter=delimiter)
         dtypes = dict(dtypes or {})
+        if target is not None:
+            table.column(target)  # is it there?
         for name, dtype in dtypes.items():
-            table.column(name)  # is it there?
+            table.column(name)
             if dtype not in ("float32", "int64", "class"):
                 raise DTypeError(
                     f"CSVDataset: column {name!r}: expected float32, int64 or class, found {dtype!r}"
