@@ -106,6 +106,12 @@ LAYERS: dict[str, tuple[Make, tuple]] = {
         ),
         SEQUENCE,
     ),
+    # views that cut axes of windows after the windows have been laid out over them
+    "groups after pooling": (lambda: nn.Sequential(nn.MaxPool2d(2), nn.GroupNorm(3, 6)), IMAGE),
+    "groups after a convolution in groups": (
+        lambda: nn.Sequential(nn.Conv2d(6, 12, 3, groups=6), nn.GroupNorm(3, 12)),
+        IMAGE,
+    ),
     "network": (lambda: network(), IMAGE),
 }
 
