@@ -18,6 +18,7 @@ class Modes(threading.local):
 
     grad: bool = True
     inference: bool = False
+    weightless: bool = False  # parameters are made without memory, to be replaced
     trace: Any = None
     autocast: Any = None
 

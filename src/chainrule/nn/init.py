@@ -18,8 +18,12 @@ function they are refused: a program draws from the ops' stream alone.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +42,7 @@ __all__ = [
     "normal_",
     "ones_",
     "orthogonal_",
+    "skipped",
     "sparse_",
     "trunc_normal_",
     "uniform_",
@@ -91,6 +96,35 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
 
 
+@contextlib.contextmanager
+def skipped() -> Iterator[None]:
+    """A block in which layers are made without memory and without initial weights, in order to load others: every
+    parameter must be replaced before it is used.
+
+    Example:
+        >>> with nn.init.skipped():
+        ...     layer = nn.Linear(1_000_000, 1_000_000)
+        >>> layer.weight.shape
+        chainrule.Size([1000000, 1000000])
+    """
+    before, modes.weightless = modes.weightless, True
+    try:
+        yield
+    finally:
+        modes.weightless = before
+
+
+def _fills(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Does nothing where initial weights are skipped."""
+
+    @functools.wraps(f)
+    def filled(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return tensor if modes.weightless else f(tensor, *args, **kwargs)
+
+    return filled
+
+
+@_fills
 def uniform_(
     tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -105,6 +139,7 @@ def uniform_(
         return tensor.copy_(_uniform(tensor, a, b, generator))
 
 
+@_fills
 def normal_(
     tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -164,6 +199,7 @@ def _placed(drawn: np.ndarray, like: Tensor) -> Tensor:
     return as_tensor(drawn.reshape(shape).transpose(np.argsort(axes))).to(like.dtype)
 
 
+@_fills
 def trunc_normal_(
     tensor: Tensor,
     mean: float = 0.0,
@@ -207,23 +243,27 @@ def _normal_cdf(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
 
+@_fills
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with ``val``."""
     with no_grad():
         return tensor.fill_(val)
 
 
+@_fills
 def ones_(tensor: Tensor) -> Tensor:
     """Fill with ones."""
     return constant_(tensor, 1.0)
 
 
+@_fills
 def zeros_(tensor: Tensor) -> Tensor:
     """Fill with zeros."""
     with no_grad():
         return tensor.zero_()
 
 
+@_fills
 def eye_(tensor: Tensor) -> Tensor:
     """Fill a matrix with ones on its diagonal, zeros elsewhere.
 
@@ -236,6 +276,7 @@ def eye_(tensor: Tensor) -> Tensor:
         return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype))
 
 
+@_fills
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """Fill the weight of a convolution (out, in, *window) so that it passes as many channels on
     unchanged as it can.
@@ -277,6 +318,7 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[modes.index(mode.lower())]
 
 
+@_fills
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None
 ) -> Tensor:
@@ -288,6 +330,7 @@ def xavier_uniform_(
     return uniform_(tensor, -a, a, generator)
 
 
+@_fills
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill from N(0, std²) with  std = gain · √(2 / (fan_in + fan_out)).   Source: Glorot &
     Bengio 2010, eq. 12.
@@ -296,6 +339,7 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
 
 
+@_fills
 def kaiming_uniform_(
     tensor: Tensor,
     a: float = 0,
@@ -323,6 +367,7 @@ def kaiming_uniform_(
     return uniform_(tensor, -bound, bound, generator)
 
 
+@_fills
 def kaiming_normal_(
     tensor: Tensor,
     a: float = 0,
@@ -346,6 +391,7 @@ def _is_empty(tensor: Tensor) -> bool:
     return False
 
 
+@_fills
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """Fill with a matrix whose rows (or columns, if there are fewer) are orthonormal, times
     ``gain``.
@@ -371,6 +417,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         return tensor.copy_(as_tensor(q.T if rows < columns else q).reshape(tensor.shape))
 
 
+@_fills
 def sparse_(
     tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None
 ) -> Tensor:

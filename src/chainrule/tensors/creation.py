@@ -177,6 +177,9 @@ def empty(
     """Memory of a shape, to be written; here it holds zeros, so that a forgotten write is the
     same every time.
     """
+    if modes.weightless:  # one element stands for all: a loaded parameter comes in its place
+        zero = np.zeros((), dtypes.of(dtype or dtypes.default()).numpy)
+        return on_array(np.broadcast_to(zero, _sizes(flat(size))))
     return zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad, **steering)
 
 

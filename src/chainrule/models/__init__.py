@@ -1,0 +1,20 @@
+"""The great architectures, one file each, and their checkpoints: Hugging Face's folders load and save.
+
+    model = chainrule.models.from_pretrained(folder)
+    ids = model.generate(prompt, max_new_tokens=50, do_sample=True, top_k=40)
+
+A model's file has its configuration, its blocks, and the model; it imports `nn` and `functional` alone. Modules have the
+names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
+
+Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `generation`,
+`activations`, `pretrained`.
+"""
+
+from .config import Config
+from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
+
+__all__ = [
+    "ARCHITECTURES", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model", "PreTrained",
+    "from_pretrained",
+]  # fmt: skip

@@ -1,0 +1,61 @@
+"""What the attentions of decoders share: who may see whom, and the weights when somebody asks for them."""
+
+from __future__ import annotations
+
+from ..nn import functional as F
+from ..tensors import Tensor, arange, where
+from .cache import Cache
+
+__all__ = ["attend", "may_see"]
+
+
+def may_see(steps: int, padding: Tensor | None, cache: Cache | None, window: int | None = None) -> Tensor | None:
+    """Which of S positions each of T steps may look at: those before it and itself.
+
+    Args:
+        steps: T.
+        padding: (B, S), 0 where there is padding, or None.
+        cache: of what was read before; S is its length, or T without one.
+        window: how many positions back, itself included; None: all.
+
+    Returns:
+        bool, broadcast to (B, 1, T, S).
+    """
+    if cache is None:
+        here, there = arange(steps).unsqueeze(1), arange(steps)
+        seen = there <= here  # (T, S)
+    else:
+        here, there = cache.places(steps).unsqueeze(1), arange(cache.longest)
+        seen = cache.seen(steps)
+    if window is not None:
+        seen = seen & (there > here - window)
+    if padding is None:
+        return seen.unsqueeze(0).unsqueeze(0)
+    return seen & (padding != 0).unsqueeze(1).unsqueeze(1)  # (B, 1, T, S)
+
+
+def attend(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0, weights: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """softmax(q kᵀ · scale + mask) v, and the weights if asked for.
+
+    Args:
+        q: (B, H, T, D).
+        k, v: (B, H, S, D), or with fewer heads, each of which serves a run of those of q.
+        mask: bool who may be seen, or a number added, broadcast to (B, H, T, S).
+        scale: of the scores.
+        dropout: probability with which a weight is zeroed.
+        weights: whether to return them, (B, H, T, S).
+    """
+    few = k.shape[1] != q.shape[1]
+    if not weights:
+        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=scale, enable_gqa=few)
+        return y, None
+    if few:
+        k, v = [x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v)]
+    scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
+    if mask is not None:
+        added = mask.dtype.is_floating_point
+        scores = scores + mask if added else where(mask, scores, -float("inf"))
+    shares = F.softmax(scores, dim=-1)
+    return F.dropout(shares, dropout) @ v, shares

@@ -1,0 +1,52 @@
+"""What models return: fields under the names that Hugging Face gives them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = ["BaseOutput", "CausalLMOutput", "Output"]
+
+
+class Output(dict):
+    """The results of a model by name. Fields that were not computed are None as attributes and absent as keys.
+
+    Example:
+        >>> out = CausalLMOutput(loss=None, logits=1.5)
+        >>> out.logits, out["logits"], out[0], out.loss
+        (1.5, 1.5, 1.5, None)
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, *given: Any, **values: Any):
+        found = dict(*given, **values)
+        unknown = sorted(set(found) - set(self.fields))
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no fields {unknown}; it has {self.fields}")
+        super().__init__({k: found[k] for k in self.fields if found.get(k) is not None})
+
+    def __getattr__(self, name: str) -> Any:
+        if name in type(self).fields:
+            return self.get(name)
+        raise AttributeError(f"{type(self).__name__} has no field {name!r}; it has {self.fields}")
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(key) if isinstance(key, str) else self.to_tuple()[key]
+
+    def to_tuple(self) -> tuple:
+        """The fields that were computed, in order."""
+        return tuple(self.values())
+
+
+class BaseOutput(Output):
+    """A model without a head: `last_hidden_state` (B, T, C); `pooler_output` (B, C); `past_key_values`, a cache;
+    `hidden_states`, before the first block and after each, (B, T, C) each; `attentions`, (B, H, T, S) each.
+    """
+
+    fields = ("last_hidden_state", "pooler_output", "past_key_values", "hidden_states", "attentions")
+
+
+class CausalLMOutput(Output):
+    """A language model: `loss` in nats per token; `logits` (B, T, V); the others as of `BaseOutput`."""
+
+    fields = ("loss", "logits", "past_key_values", "hidden_states", "attentions")
