@@ -34,7 +34,7 @@ ENGINE = (
     "amp", "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
     "compiler", "files",
 )  # fmt: skip
-ABOVE = ("inspect", "train", "redirect", "cli")
+ABOVE = ("inspect", "models", "train", "redirect", "cli")
 
 
 def module_name(path: Path) -> str:

@@ -46,7 +46,8 @@ def flatten(x: Any, leaves: list) -> Any:
         names = getattr(type(x), "_fields", None)
         return (type(x) if names else type(x).__name__, tuple([flatten(v, leaves) for v in x]))
     if isinstance(x, dict):
-        return ("dict", tuple([(k, flatten(v, leaves)) for k, v in x.items()]))
+        kind = "dict" if type(x) is dict else type(x)  # others are made of a dict
+        return (kind, tuple([(k, flatten(v, leaves)) for k, v in x.items()]))
     if isinstance(x, np.ndarray):
         refuse(
             "a NumPy array is passed to a traced function: its values would be frozen into the "
@@ -63,8 +64,9 @@ def unflatten(structure: Any, leaves: Any) -> Any:
     kind, content = structure[0], structure[-1]
     if kind == "value":
         return content
-    if kind == "dict":
-        return {k: unflatten(v, leaves) for k, v in content}
+    if _is_dict(kind):
+        found = {k: unflatten(v, leaves) for k, v in content}
+        return found if kind == "dict" else kind(found)
     values = [unflatten(v, leaves) for v in content]
     return values if kind == "list" else tuple(values) if kind == "tuple" else kind(*values)
 
@@ -78,7 +80,11 @@ def constants_in(structure: Any) -> Iterator[Any]:
         yield content
     else:
         for v in content:
-            yield from constants_in(v[1] if kind == "dict" else v)
+            yield from constants_in(v[1] if _is_dict(kind) else v)
+
+
+def _is_dict(kind: Any) -> bool:
+    return kind == "dict" or (isinstance(kind, type) and issubclass(kind, dict))
 
 
 def situation(args: tuple, kwargs: dict, leaves: list) -> tuple:

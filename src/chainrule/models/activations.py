@@ -46,7 +46,7 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
         FormatError: an unknown name.
     """
     if name not in ACTIVATIONS:
-        raise FormatError(f"there is no activation {name!r:.40}; there are {', '.join(ACTIVATIONS)}")
+        raise FormatError(
+            f"there is no activation {name!r:.40}; there are {', '.join(ACTIVATIONS)}"
+        )
     return ACTIVATIONS[name]
-
-

@@ -9,7 +9,9 @@ from .cache import Cache
 __all__ = ["attend", "may_see"]
 
 
-def may_see(steps: int, padding: Tensor | None, cache: Cache | None, window: int | None = None) -> Tensor | None:
+def may_see(
+    steps: int, padding: Tensor | None, cache: Cache | None, window: int | None = None
+) -> Tensor | None:
     """Which of S positions each of T steps may look at: those before it and itself.
 
     Args:
@@ -35,7 +37,13 @@ def may_see(steps: int, padding: Tensor | None, cache: Cache | None, window: int
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, dropout: float = 0.0, weights: bool = False
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None,
+    scale: float,
+    dropout: float = 0.0,
+    weights: bool = False,
 ) -> tuple[Tensor, Tensor | None]:
     """softmax(q kᵀ · scale + mask) v, and the weights if asked for.
 

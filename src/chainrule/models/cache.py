@@ -21,7 +21,9 @@ class Cache(NamedTuple):
     values: tuple[Tensor, ...]
 
     @staticmethod
-    def empty(layers: int, batch: int, heads: int, longest: int, size: int, dtype: Any = None) -> Cache:
+    def empty(
+        layers: int, batch: int, heads: int, longest: int, size: int, dtype: Any = None
+    ) -> Cache:
         """A cache in which nothing is filled."""
 
         def memory() -> tuple[Tensor, ...]:

@@ -68,7 +68,9 @@ class Config:
 
     def to_dict(self) -> dict[str, Any]:
         """All settings, as a file has them."""
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "others"}
+        own = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "others"
+        }
         return {**self.others, **own, "model_type": self.model_type}
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -17,7 +17,19 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import RangeError, ShapeError
 from ..nn import Module
 from ..nn import functional as F
-from ..tensors import Generator, Tensor, cat, full, int64, multinomial, no_grad, ones, tensor, where, zeros
+from ..tensors import (
+    Generator,
+    Tensor,
+    cat,
+    full,
+    int64,
+    multinomial,
+    no_grad,
+    ones,
+    tensor,
+    where,
+    zeros,
+)
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -88,10 +100,14 @@ class Generates(Module):
             ShapeError: no prompt, or more positions than the model has.
         """
         B, T = input_ids.shape
-        self._check(T, max_new_tokens, temperature, top_k, top_p, repetition_penalty, num_beams, streamer)
+        self._check(
+            T, max_new_tokens, temperature, top_k, top_p, repetition_penalty, num_beams, streamer
+        )
         ends = getattr(self.config, "eos_token_id", None) if eos_token_id is None else eos_token_id
         ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-        pad = pad_token_id if pad_token_id is not None else getattr(self.config, "pad_token_id", None)
+        pad = (
+            pad_token_id if pad_token_id is not None else getattr(self.config, "pad_token_id", None)
+        )
         pad = (ends[0] if ends else 0) if pad is None else pad
 
         def logits_of(ids: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
@@ -121,10 +137,20 @@ class Generates(Module):
             self.train(was_training)
 
     def _check(
-        self, prompt: int, new: int, temperature: float, top_k: Any, top_p: Any, penalty: float, beams: int, streamer: Any
+        self,
+        prompt: int,
+        new: int,
+        temperature: float,
+        top_k: Any,
+        top_p: Any,
+        penalty: float,
+        beams: int,
+        streamer: Any,
     ) -> None:
         if not prompt or new < 0:
-            raise ShapeError(f"generate: the prompt must have a token, and max_new_tokens not be negative, found {prompt} and {new}")
+            raise ShapeError(
+                f"generate: the prompt must have a token, and max_new_tokens not be negative, found {prompt} and {new}"
+            )
         for name, value, good in (
             ("temperature", temperature, temperature > 0), ("repetition_penalty", penalty, penalty > 0),
             ("top_k", top_k, top_k is None or top_k > 0), ("top_p", top_p, top_p is None or 0 < top_p <= 1),
@@ -146,13 +172,24 @@ class Generates(Module):
             return self(ids, attention_mask=mask, position_ids=positions).logits[:, -1]
         new = ids.shape[1] if int(cache.position) == 0 else 1
         whole = cat([mask, zeros(mask.shape[0], longest - mask.shape[1], dtype=int64)], dim=1)
-        out = self(
-            ids[:, -new:], past_key_values=cache, attention_mask=whole, position_ids=positions[:, -new:]
-        )
+        # in one piece: a compiled model would see new strides each time
+        latest, places = ids[:, -new:].contiguous(), positions[:, -new:].contiguous()
+        out = self(latest, past_key_values=cache, attention_mask=whole, position_ids=places)
         return out.logits[:, -1]
 
     def _one_by_one(
-        self, ids, mask, logits_of, adjusted, new, ends, pad, do_sample, generator, streamer, use_cache
+        self,
+        ids,
+        mask,
+        logits_of,
+        adjusted,
+        new,
+        ends,
+        pad,
+        do_sample,
+        generator,
+        streamer,
+        use_cache,
     ) -> Tensor:
         B, T = ids.shape
         cache = self.cache(B, T + new) if use_cache else None
@@ -172,7 +209,19 @@ class Generates(Module):
         return ids
 
     def _beams(
-        self, ids, mask, logits_of, adjusted, new, beams, length_penalty, ends, pad, do_sample, generator, use_cache
+        self,
+        ids,
+        mask,
+        logits_of,
+        adjusted,
+        new,
+        beams,
+        length_penalty,
+        ends,
+        pad,
+        do_sample,
+        generator,
+        use_cache,
     ) -> Tensor:
         """The most likely of several sequences: at each step the best continuations of all of them are kept, and those
         that end are put aside, until none that goes on can be better.
@@ -198,7 +247,9 @@ class Generates(Module):
             rows, tokens, kept = [], [], []
             for b in range(B):
                 free = []
-                for rank, (value, place) in enumerate(zip(values[b].tolist(), picked[b].tolist(), strict=True)):
+                for rank, (value, place) in enumerate(
+                    zip(values[b].tolist(), picked[b].tolist(), strict=True)
+                ):
                     row, token = b * beams + place // V, place % V
                     if token in ends:
                         if rank < beams and not finished[b]:

@@ -56,9 +56,12 @@ class GPT2Config(Config):
     def check(self) -> None:
         """Sizes are positive, and the heads divide the channels."""
         for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
-            self.need(getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}")
+            self.need(
+                getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
+            )
         self.need(
-            self.n_embd % self.n_head == 0, f"n_head must divide n_embd, found {self.n_head} and {self.n_embd}"
+            self.n_embd % self.n_head == 0,
+            f"n_head must divide n_embd, found {self.n_head} and {self.n_embd}",
         )
 
 
@@ -190,10 +193,12 @@ class GPT2Model(GPT2PreTrained):
         if (input_ids is None) == (inputs_embeds is None):
             raise ShapeError("GPT2Model: give input_ids or inputs_embeds, one of the two")
         x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
-        B, T, _ = x.shape
+        T = x.shape[1]
         cache = past_key_values
         if T > (self.config.n_positions if cache is None else cache.longest):
-            raise ShapeError(f"GPT2Model: {T} tokens are more than the {self.config.n_positions} positions there are")
+            raise ShapeError(
+                f"GPT2Model: {T} tokens are more than the {self.config.n_positions} positions there are"
+            )
         if position_ids is None:
             position_ids = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
         x = x + self.wpe(position_ids)

@@ -43,7 +43,13 @@ class BaseOutput(Output):
     `hidden_states`, before the first block and after each, (B, T, C) each; `attentions`, (B, H, T, S) each.
     """
 
-    fields = ("last_hidden_state", "pooler_output", "past_key_values", "hidden_states", "attentions")
+    fields = (
+        "last_hidden_state",
+        "pooler_output",
+        "past_key_values",
+        "hidden_states",
+        "attentions",
+    )
 
 
 class CausalLMOutput(Output):

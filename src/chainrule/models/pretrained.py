@@ -92,7 +92,10 @@ class PreTrained(Module):
             elif source not in state and key in state:
                 state[source] = state[key]
         if dtype is None:
-            state = {k: v.to(float32) if v.dtype.itemsize == 2 and v.is_floating_point() else v for k, v in state.items()}
+            state = {
+                k: v.to(float32) if v.dtype.itemsize == 2 and v.is_floating_point() else v
+                for k, v in state.items()
+            }
         elif dtype != "auto":
             state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
         self.load_state_dict(state, assign=True)
@@ -107,7 +110,9 @@ class PreTrained(Module):
             return state
         if any(f"{prefix}{k}" in own for k in state):
             return {f"{prefix}{k}": v for k, v in state.items()}
-        return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)} or state
+        return {
+            k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)
+        } or state
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
         """Write `config.json` and `model.safetensors`, each whole or not at all.
@@ -129,7 +134,9 @@ def from_pretrained(folder: str | os.PathLike[str], *, dtype: Any = None) -> Pre
     path = Path(folder) / CONFIG
     named = _described(path).get("architectures")
     if not (isinstance(named, list) and len(named) == 1 and isinstance(named[0], str)):
-        raise FormatError(f"{path}: key 'architectures': expected the name of one class, found {named!r:.80}")
+        raise FormatError(
+            f"{path}: key 'architectures': expected the name of one class, found {named!r:.80}"
+        )
     if named[0] not in ARCHITECTURES:
         raise FormatError(
             f"{path}: key 'architectures': there is no {named[0]!r:.80}; there are {', '.join(sorted(ARCHITECTURES))}"
@@ -139,7 +146,9 @@ def from_pretrained(folder: str | os.PathLike[str], *, dtype: Any = None) -> Pre
 
 def _described(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FormatError(f"{path.parent}: expected a folder with {CONFIG} and {WEIGHTS}, found no {CONFIG}")
+        raise FormatError(
+            f"{path.parent}: expected a folder with {CONFIG} and {WEIGHTS}, found no {CONFIG}"
+        )
     return read_json(path)
 
 
@@ -152,21 +161,25 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         raise FormatError(f"{folder}: expected {WEIGHTS} or {INDEX}, found neither")
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places:
-        raise FormatError(f"{index}: key 'weight_map': expected the file of each tensor, found {places!r:.80}")
+        raise FormatError(
+            f"{index}: key 'weight_map': expected the file of each tensor, found {places!r:.80}"
+        )
     state: dict[str, Tensor] = {}
     for name in sorted({str(v) for v in places.values()}):
         if not SHARD.fullmatch(name):
-            raise FormatError(f"{index}: key 'weight_map': expected names of files beside it, found {name!r:.80}")
+            raise FormatError(
+                f"{index}: key 'weight_map': expected names of files beside it, found {name!r:.80}"
+            )
         if not (folder / name).is_file():
             raise FormatError(f"{index}: key 'weight_map': there is no file {name}")
         part, _ = read_safetensors(folder / name, mmap=True)
         for key, tensor in part.items():
             if places.get(key) != name:
-                raise FormatError(f"{folder / name}: key {key!r:.80}: the index has it in {places.get(key)!r:.80}")
+                raise FormatError(
+                    f"{folder / name}: key {key!r:.80}: the index has it in {places.get(key)!r:.80}"
+                )
             state[key] = tensor
     lacking = sorted(set(places) - set(state))
     if lacking:
         raise FormatError(f"{index}: key {lacking[0]!r:.80}: {places[lacking[0]]} does not have it")
     return state
-
-
