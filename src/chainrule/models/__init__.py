@@ -12,9 +12,22 @@ Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, 
 
 from .config import Config
 from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from .llama import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaModel,
+    MistralConfig,
+    MistralForCausalLM,
+    MistralModel,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2Model,
+)
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
 
 __all__ = [
-    "ARCHITECTURES", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model", "PreTrained",
+    "ARCHITECTURES", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model",
+    "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "MistralModel", "PreTrained",
+    "Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model",
     "from_pretrained",
 ]  # fmt: skip

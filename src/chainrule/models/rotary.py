@@ -1,0 +1,139 @@
+"""Rotary positions: pairs of channels of queries and keys are turned by an angle proportional to the position, so that
+their product depends on the distance alone.
+
+    (x₁, x₂) → (x₁ cos θ − x₂ sin θ, x₂ cos θ + x₁ sin θ),   θ = position · base^(−2k / D),  k = 0 … D/2 − 1
+
+Channel k is paired with k + D/2, as Hugging Face's checkpoints have it. To read longer texts than a model was trained
+on, frequencies are changed; `frequencies` knows the ways.
+
+Source: Su et al. 2021 (RoPE); Chen et al. 2023 (linear); Peng et al. 2023 (dynamic, YaRN); Llama 3 (llama3);
+Ding et al. 2024 (longrope).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import FormatError
+from ..tensors import Tensor, cat, tensor
+
+__all__ = ["check_scaling", "frequencies", "rotated", "turns"]
+
+NEEDED = {
+    "default": (), "linear": ("factor",), "dynamic": ("factor",), "yarn": ("factor",),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
+    "longrope": ("short_factor", "long_factor", "original_max_position_embeddings"),
+}  # fmt: skip
+"""What a configuration must say for each way of scaling."""
+
+
+def check_scaling(scaling: Mapping[str, Any]) -> None:
+    """Refuse a way of scaling that is not known, or that lacks a number.
+
+    Raises:
+        FormatError: the key.
+    """
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    if kind not in NEEDED:
+        raise FormatError(
+            f"rotary positions are scaled by one of {', '.join(NEEDED)}, found {kind!r:.40}"
+        )
+    for key in NEEDED[kind]:
+        value = scaling.get(key)
+        numbers = value if isinstance(value, list) else [value]
+        if not numbers or not all([type(n) in (int, float) and n > 0 for n in numbers]):
+            raise FormatError(
+                f"rotary positions of type {kind} need {key!r}, a positive number, found {value!r:.40}"
+            )
+
+
+def frequencies(
+    size: int, base: float, scaling: Mapping[str, Any], trained: int, length: int
+) -> tuple[np.ndarray, float]:
+    """The angle per position of each pair of channels (size / 2,) float32, and a factor on cosine and sine.
+
+    Args:
+        size: D, the channels that are turned.
+        base: of the geometric row of frequencies.
+        scaling: `rope_type` and its numbers, see `check_scaling`.
+        trained: `max_position_embeddings`.
+        length: of the sequence; dynamic and longrope depend on it.
+    """
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    exponent = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
+    factor = float(scaling.get("factor") or 1.0)
+    original = scaling.get("original_max_position_embeddings") or trained
+    if kind == "dynamic" and length > trained:
+        base *= (factor * length / trained - (factor - 1)) ** (size / (size - 2))
+    plain = (1.0 / np.float32(base) ** exponent).astype(np.float32)
+    if kind == "linear":
+        return plain / np.float32(factor), 1.0
+    if kind == "llama3":
+        return _by_wavelength(plain, factor, scaling, original), 1.0
+    if kind == "yarn":
+        return _by_turns(plain, size, base, factor, scaling, original), _yarn_gain(factor, scaling)
+    if kind == "longrope":
+        each = np.float32(scaling["long_factor" if length > original else "short_factor"])
+        wider = float(scaling.get("factor") or trained / original)
+        gain = 1.0 if wider <= 1 else math.sqrt(1 + math.log(wider) / math.log(original))
+        return plain / each, float(scaling.get("attention_factor") or gain)
+    return plain, 1.0
+
+
+def _by_wavelength(
+    plain: np.ndarray, factor: float, scaling: Mapping[str, Any], original: int
+) -> np.ndarray:
+    """Long waves are stretched, short ones stay, those between are blended."""
+    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+    turns = original * plain / np.float32(2 * math.pi)  # in the original context
+    share = np.clip((turns - low) / (high - low), 0, 1)  # 1: stays as it is
+    return (plain * share + plain / factor * (1 - share)).astype(np.float32)
+
+
+def _by_turns(
+    plain: np.ndarray,
+    size: int,
+    base: float,
+    factor: float,
+    scaling: Mapping[str, Any],
+    original: int,
+) -> np.ndarray:
+    """YaRN: channels that turn rarely in the original context are stretched, those that turn often stay."""
+
+    def channel(turns: float) -> float:
+        return size * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(base))
+
+    first, last = channel(scaling.get("beta_fast") or 32), channel(scaling.get("beta_slow") or 1)
+    if scaling.get("truncate", True):
+        first, last = math.floor(first), math.ceil(last)
+    first, last = max(first, 0), min(last, size - 1)
+    width = last - first if last != first else 0.001
+    stretched = np.clip((np.arange(size // 2, dtype=np.float32) - first) / width, 0, 1)
+    return (plain / factor * stretched + plain * (1 - stretched)).astype(np.float32)
+
+
+def _yarn_gain(factor: float, scaling: Mapping[str, Any]) -> float:
+    def gain(strength: float) -> float:
+        return 1.0 if factor <= 1 else 0.1 * strength * math.log(factor) + 1.0
+
+    given, over, under = (scaling.get(k) for k in ("attention_factor", "mscale", "mscale_all_dim"))
+    if given is not None:
+        return float(given)
+    return gain(over) / gain(under) if over and under else gain(1.0)
+
+
+def turns(positions: Tensor, each: np.ndarray, gain: float) -> tuple[Tensor, Tensor]:
+    """(cosine, sine) of the angles at some positions (B, T), for `rotated`: (B, 1, T, D) each."""
+    angles = positions.unsqueeze(-1).to(tensor(0.0).dtype) * tensor(each.tolist())  # (B, T, D/2)
+    angles = cat([angles, angles], dim=-1).unsqueeze(1)
+    return angles.cos() * gain, angles.sin() * gain
+
+
+def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Every pair of channels of x (B, H, T, D) turned by its angle."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cosine + cat([-second, first], dim=-1) * sine
