@@ -33,23 +33,14 @@ class Windows(Equation):
 
 
 def reach_strides(eq: Windows, k: int, access: Access) -> tuple[dict[Axis, int], int]:
-    """The stride of operand k over each axis as they are now, after splits, and the offset of its
-    first element.
-    """
+    """The stride of operand k over each axis, and the offset of its first element."""
     strides: dict[Axis, int] = {}
     for moves, step in zip(eq.reach[k], access.strides, strict=True):
         for axis, times in moves.items():
-<<<<<<< HEAD
             each = times * step
             for part in reversed(whole([axis])):  # whoever joined the group may have split it
                 strides[part] = strides.get(part, 0) + each
                 each *= part.size
-=======
-            unit = times * step
-            for part in reversed(whole([axis])):
-                strides[part] = strides.get(part, 0) + unit
-                unit *= part.size
->>>>>>> 92b13de (Windows follow their axes through later splits: a view that cut the channels of a pool or of a grouped convolution was compiled wrong)
     start = sum([f * s for f, s in zip(eq.first[k], access.strides, strict=False)])
     return strides, access.offset + start
 
