@@ -216,6 +216,15 @@ def _isin(eq: Equation, args: list, size: int) -> Any:
     return ops.logical_not(equal) if eq.attrs["invert"] else equal
 
 
+def _searchsorted(eq: Equation, args: list, size: int) -> Any:
+    edges, values = args
+    if edges.ndim == 1 and not edges.batched:
+        return eq.op(edges.value, values.value, **eq.attrs)
+    e, v = _whole(edges, size), _whole(values, size)
+    rows = ops.view(v, shape=(size, shapes.size(values.shape))) if edges.ndim == 1 else v
+    return ops.view(eq.op(e, rows, **eq.attrs), shape=tuple(v.shape))
+
+
 def _as_strided(eq: Equation, args: list, size: int) -> Any:
     """Places are counted in one sample, and the samples lie one behind the other."""
     x, attrs = _whole(args[0], size), eq.attrs
@@ -426,6 +435,7 @@ RULES: dict[str, Callable] = {
     "index": _index,
     "index_put": _index_put,
     "isin": _isin,
+    "searchsorted": _searchsorted,
     "matmul": _matmul,
     "tril": _last_axes,
     "triu": _last_axes,
