@@ -2,16 +2,18 @@
 and `cli` import it.
 
 Reading order: `gradcheck_table` (are all derivatives right?); `watch` (how the others look on),
-`summary`, `capture`, `nonfinite`, `doctor`.
+`summary`, `capture`, `nonfinite`, `doctor`, `draw`.
 """
 
 from .capture import Capture, Captured, Statistics, capture, statistics
 from .doctor import Finding, Report, doctor
+from .draw import Drawing, draw
 from .gradcheck_table import LIMIT, OpCheck, check_op, check_ops
 from .nonfinite import NonFiniteError, first_nonfinite
 from .summary import ModuleRow, Summary, summary
 
 __all__ = [
-    "LIMIT", "Capture", "Captured", "Finding", "ModuleRow", "NonFiniteError", "OpCheck", "Report", "Statistics", "Summary", "capture",
-    "check_op", "check_ops", "doctor", "first_nonfinite", "statistics", "summary",
+    "LIMIT", "Capture", "Captured", "Drawing", "Finding", "ModuleRow", "NonFiniteError", "OpCheck",
+    "Report", "Statistics", "Summary", "capture", "check_op", "check_ops", "doctor", "draw",
+    "first_nonfinite", "statistics", "summary",
 ]  # fmt: skip

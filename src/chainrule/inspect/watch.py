@@ -47,6 +47,12 @@ class Watch:
     def defined(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
         """After a composite that has no rule of its own: the ops that it is written in were seen."""
 
+    def assigned(self, x: Tensor, new: Tensor) -> None:
+        """After a tensor was written in place with what ops made."""
+
+    def entered(self, module: Module) -> None:
+        """Before a module runs; it is the last of ``running``."""
+
     def called(self, module: Module, args: tuple, kwargs: dict, result: Any) -> None:
         """After a module was called."""
 
@@ -61,6 +67,7 @@ class Watch:
             READERS[cls] = self._reading(reader)
             self._undo.append((READERS, cls, reader))
         self._replace(core, "_record", self._reading)  # which operators call without asking READERS
+        self._replace(Tensor, "_assign", self._assigning)
         self._replace(Module, "__call__", self._calling)
         for cls in _with_their_own(TracedFunction, "__call__"):
             self._replace(cls, "__call__", self._eagerly)
@@ -95,12 +102,22 @@ class Watch:
 
         return read
 
+    def _assigning(self, assign: Callable) -> Callable:
+        def assigned(x: Tensor, new: Tensor) -> Tensor:
+            result = assign(x, new)
+            if self._is_mine():
+                self.assigned(x, new)
+            return result
+
+        return assigned
+
     def _calling(self, call: Callable) -> Callable:
         def called(module: Module, *args: Any, **kwargs: Any) -> Any:
             if not self._is_mine():
                 return call(module, *args, **kwargs)
             self.running.append(module)
             try:
+                self.entered(module)
                 result = call(module, *args, **kwargs)
                 self.called(module, args, kwargs, result)
             finally:
