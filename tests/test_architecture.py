@@ -31,7 +31,8 @@ from chainrule.ops.record import TABLE
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(chainrule.__file__).parent
 ENGINE = (
-    "amp", "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data", "utils",
+    "amp", "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data",
+    "signal", "utils",
     "compiler", "files",
 )  # fmt: skip
 ABOVE = ("inspect", "models", "train", "redirect", "cli")

@@ -133,6 +133,24 @@ OTHERWISE: dict[str, Callable] = {
 """Ops that PyTorch's records call with their arguments in another order, or on a copy."""
 
 
+def _written(method: str) -> Callable:
+    return lambda x, *a: getattr(x.clone(), method)(*a)
+
+
+OTHERWISE |= {
+    name: _written(f"{name}_")
+    for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")
+}
+OTHERWISE["normal_"] = _written("normal_")
+
+OWN_VALUES = frozenset("""
+    bernoulli cauchy exponential geometric log_normal multinomial normal rand_like randint randint_like randn randn_like
+    uniform empty empty_like empty_permuted empty_strided new_empty new_empty_strided nn.functional.alpha_dropout
+    nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d nn.functional.feature_alpha_dropout
+""".split())  # fmt: skip
+"""Ops whose numbers are drawn, from another stream than PyTorch's, or not set: shapes and dtypes are compared."""
+
+
 def function_named(name: str) -> Callable | None:
     """chainrule's function of PyTorch's name, or a method for what PyTorch has as a method only."""
     found = reduce(lambda at, part: getattr(at, part, None), name.split("."), cr)
@@ -140,7 +158,7 @@ def function_named(name: str) -> Callable | None:
         found = getattr(cr.Tensor, name, None)
     if isinstance(found, property):
         return found.fget
-    return found and OTHERWISE.get(name, found)
+    return OTHERWISE.get(name, found)
 
 
 TURNED = ("nn.functional.embedding", "nn.functional.embedding_bag")
@@ -166,7 +184,8 @@ def forms(info: Any) -> dict[str, tuple[Callable, Callable | None]]:
     if info.name == "__getitem__":
         return {"x[…]": (lambda x, *a: x[a[0]], lambda x, *a: x[a[0]])}
     variant = OF_VARIANTS.get((info.name, info.variant_test_name))
-    function = variant or function_named(info.name)
+    own = f"{info.name}_" if info.variant_test_name == "in_place" else info.name
+    function = variant or function_named(own)
     found = {info.name: (info.op, turned(function) if info.name in TURNED else function)}
     for kind in ("method_variant", "inplace_variant"):
         theirs_ = getattr(info, kind)
@@ -216,7 +235,9 @@ def compare(
                 found = sample.output_process_fn_grad(found)
             except TypeError:  # written in PyTorch's functions
                 pass
-            words = difference(torch, expected, found)
+            own = info.name in OWN_VALUES or bool(sample.kwargs.get("dropout_p"))
+            words = difference(torch, expected, found, values=not own)
+            differentiates = differentiates and not own
             if not words and differentiates:
                 words = gradient_difference(torch, one, two, expected, found)
     except Exception as e:
@@ -224,8 +245,8 @@ def compare(
     return Outcome("differs", call, words) if words else Outcome("agrees", call, "")
 
 
-def difference(torch: Any, expected: Any, found: Any) -> str:
-    """In what two results differ, or nothing."""
+def difference(torch: Any, expected: Any, found: Any, values: bool = True) -> str:
+    """In what two results differ, or nothing; without `values`, in shape and dtype alone."""
     a, b = leaves(expected, torch.Tensor), leaves(found, cr.Tensor)
     if len(a) != len(b):
         plain = [v for v in flat(expected) if not isinstance(v, torch.Tensor)]
@@ -244,6 +265,8 @@ def difference(torch: Any, expected: Any, found: Any) -> str:
             return f"result {k}: shape {tuple(x.shape)}, found {tuple(y.shape)}"
         if str(x.dtype).removeprefix("torch.") != y.dtype.name:
             return f"result {k}: {x.dtype}, found {y.dtype.name}"
+        if not values:
+            continue
         words = numbers(
             raw(torch, x),
             np.asarray(

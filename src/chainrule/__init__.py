@@ -24,6 +24,7 @@ from . import (
     nn,
     optim,
     random,
+    signal,
     special,
     switches,
     testing,
@@ -64,6 +65,13 @@ from .nn.functional import (
     threshold_,
 )  # fmt: skip
 from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
+from .signal.windows import (
+    bartlett_window,
+    blackman_window,
+    hamming_window,
+    hann_window,
+    kaiser_window,
+)
 from .switches import *  # noqa: F403 - the curated list stands there
 from .switches import __all__ as _switch_names
 from .tensors import *  # noqa: F403 - the curated list stands there
@@ -88,12 +96,13 @@ files.torch_reader.PARAMETER = nn.Parameter  # which lies above
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
-    "ShapeError", "StateDictError", "TraceError", "amp", "autocast", "autograd", "backends", "bool",
-    "celu", "celu_", "compile", "cosine_similarity", "cuda", "device", "double", "dropout", "dtype",
-    "e", "finfo", "float", "func", "get_autocast_dtype", "get_default_dtype", "get_num_threads",
-    "half", "hardshrink", "iinfo", "inf", "int", "is_autocast_available", "is_autocast_enabled",
-    "is_tensor", "linalg", "load", "long", "nan", "newaxis", "nn", "optim", "pairwise_distance", "pdist",
-    "pi", "prelu", "random", "relu_", "rrelu", "rrelu_", "save", "selu", "selu_",
-    "set_default_dtype", "set_num_threads", "short", "special", "testing", "threshold",
-    "threshold_", "utils", *_switch_names, *_tensor_names,
+    "ShapeError", "StateDictError", "TraceError", "amp", "autocast", "autograd", "backends",
+    "bartlett_window", "blackman_window", "bool", "celu", "celu_", "compile", "cosine_similarity",
+    "cuda", "device", "double", "dropout", "dtype", "e", "finfo", "float", "func",
+    "get_autocast_dtype", "get_default_dtype", "get_num_threads", "half", "hamming_window",
+    "hann_window", "hardshrink", "iinfo", "inf", "int", "is_autocast_available",
+    "is_autocast_enabled", "is_tensor", "kaiser_window", "linalg", "load", "long", "nan", "newaxis",
+    "nn", "optim", "pairwise_distance", "pdist", "pi", "prelu", "random", "relu_", "rrelu",
+    "rrelu_", "save", "selu", "selu_", "set_default_dtype", "set_num_threads", "short", "signal",
+    "special", "testing", "threshold", "threshold_", "utils", *_switch_names, *_tensor_names,
 ]  # fmt: skip

@@ -5,7 +5,7 @@ refused) must agree. To add an op: run `python tests/torch_samples.py NAME`, men
 order; all variants of the name are then tested. If something is left that we do differently on purpose, say so in `DELIBERATE`: the name,
 a regular expression that finds each such outcome in its "dtype kind call words", and the reason. An entry that finds nothing is a fault.
 
-Random ops are not here: their numbers are not PyTorch's (`test_generator.py` and `ops/test_random.py` have theirs).
+Of random ops and of `empty` only shapes and dtypes are compared (`torch_samples.OWN_VALUES`); `test_drawing.py` looks at the numbers.
 """
 
 import re
@@ -42,7 +42,11 @@ WHOLE = {
         argsort bincount bucketize histc histogram msort searchsorted sort topk unique unique_consecutive
     """,
     "creation": """
-        eye full meshgrid new_full new_ones new_zeros ones ones_like to tril_indices triu_indices zeros zeros_like
+        arange cartesian_prod combinations empty empty_like empty_permuted empty_strided eye full full_like linspace
+        logspace meshgrid new_empty new_empty_strided new_full new_ones new_zeros ones ones_like scalar_tensor
+        signal.windows.bartlett signal.windows.blackman signal.windows.cosine signal.windows.exponential
+        signal.windows.gaussian signal.windows.general_cosine signal.windows.general_hamming signal.windows.hamming
+        signal.windows.hann signal.windows.kaiser signal.windows.nuttall to tril_indices triu_indices zeros zeros_like
     """,
     "shape": """
         H T alias_copy as_strided_copy as_strided_scatter atleast_1d atleast_2d atleast_3d block_diag
@@ -86,6 +90,10 @@ WHOLE = {
     "attention": """
         nn.functional.multi_head_attention_forward nn.functional.scaled_dot_product_attention
     """,
+    "chance": """
+        bernoulli cauchy exponential geometric log_normal multinomial normal rand_like randint randint_like randn
+        randn_like uniform
+    """,
     "losses": """
         nn.functional.binary_cross_entropy nn.functional.binary_cross_entropy_with_logits
         nn.functional.cosine_embedding_loss nn.functional.cosine_similarity nn.functional.cross_entropy
@@ -112,7 +120,10 @@ WITH_NUMBERS = """
 """
 TRIANGLE = "PyTorch gives a gradient to the triangle that is not read"
 
+HALVES = (r"^errors accepted .*dtype=torch.b?float16", "ours makes windows of half floats too")
+
 DELIBERATE: dict[str, tuple[str, str]] = dict.fromkeys(WITH_NUMBERS.split(), NUMBERS) | {
+    **{name: HALVES for name in WHOLE["creation"].split() if name.startswith("signal.windows.")},
     "addbmm": (
         r"refused Tensor\.addbmm_|bfloat16 differs",
         "PyTorch's addbmm_ grows a tensor that is too small; in half floats ours rounds once",

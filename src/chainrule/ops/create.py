@@ -35,12 +35,12 @@ def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:
     ),
 )
 def full(*, shape, value, dtype):
-    """One value everywhere."""
-    return (
-        xp.full(shape, value, dtype.numpy)
-        if dtype is not dtypes.bfloat16
-        else xp.convert(xp.full(shape, value, "float32"), dtype)
-    )
+    """One value everywhere; an integer that does not fit wraps around."""
+    if isinstance(value, int) and dtype.category == dtypes.INTEGER:
+        value = xp.asarray(value, "int64").astype(dtype.numpy)
+    if dtype is dtypes.bfloat16:
+        return xp.convert(xp.full(shape, value, "float32"), dtype)
+    return xp.full(shape, value, dtype.numpy)
 
 
 def _arange_law(op: Op, *, start: float, step: float, count: int, dtype: dtypes.DType) -> Spec:

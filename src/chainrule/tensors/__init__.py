@@ -1,7 +1,8 @@
 """Storage, Tensor, and the torch-shaped functions.
 
 Reading order: `storage`, `core` (the Tensor: the heart), `indexing`, `functions` (PyTorch's overloads),
-`methods`, `counting`, `creation`, `generator`, `scan`, `inplace`, `printing`.
+`methods`, `counting`, `creation`, `sequences`,
+`generator`, `drawing`, `scan`, `inplace`, `printing`.
 """
 
 from ..base.dtypes import (
@@ -33,6 +34,8 @@ from .counting import __all__ as _counting
 from .creation import *  # noqa: F403 - the curated list stands there
 from .creation import __all__ as _creation
 from .device import Device
+from .drawing import *  # noqa: F403
+from .drawing import __all__ as _drawing
 from .functions import *  # noqa: F403 - the curated list stands there
 from .generator import (
     Generator,
@@ -46,6 +49,8 @@ from .generator import (
 from .legacy import *  # noqa: F403
 from .legacy import __all__ as _legacy
 from .scan import scan
+from .sequences import *  # noqa: F403
+from .sequences import __all__ as _sequences
 from .storage import Size, Storage
 
 __all__ = [
@@ -53,5 +58,5 @@ __all__ = [
     "default_generator", "enable_grad", "float16", "float32", "float64", "get_rng_state", "grad",
     "inference_mode", "initial_seed", "int16", "int32", "int64", "int8", "is_grad_enabled",
     "is_inference_mode_enabled", "manual_seed", "no_grad", "scan", "seed", "set_grad_enabled",
-    "set_rng_state", "uint8", *_counting, *_creation, *_functions.__all__, *_legacy,
+    "set_rng_state", "uint8", *_counting, *_creation, *_drawing, *_functions.__all__, *_legacy, *_sequences,
 ]  # fmt: skip

@@ -855,6 +855,20 @@ class Tensor(Methods):
         """Memory of this dtype; here it holds zeros."""
         return self.new_zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 
+    def new_empty_strided(
+        self,
+        size: Sequence,
+        stride: Sequence,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
+    ) -> Tensor:
+        """Memory of this dtype under given strides; here it holds zeros."""
+        from .creation import empty_strided
+
+        found = dtype or self.dtype
+        return empty_strided(size, stride, dtype=found, device=device, requires_grad=requires_grad)
+
 
 class _HookHandle:
     """Removes a hook: `handle.remove()`."""

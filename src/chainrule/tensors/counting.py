@@ -11,7 +11,7 @@ import numpy as np
 
 from ..base import dtypes, shapes
 from ..base.errors import DTypeError, ShapeError
-from .core import Tensor
+from .core import Tensor, made_of
 
 __all__ = [
     "bincount", "histc", "histogram", "unique", "unique_consecutive",
@@ -29,7 +29,7 @@ def _numbers(input: Tensor, name: str) -> np.ndarray:
 def _answer(values: Tensor, inverse: Any, counts: Any, asked: tuple[bool, bool]) -> Any:
     """The values alone, or with what was asked for beside them."""
     more = [
-        Tensor(np.asarray(v, np.int64))
+        made_of(np.asarray(v, np.int64))
         for v, on in zip((inverse, counts), asked, strict=True)
         if on
     ]
@@ -56,7 +56,7 @@ def unique(
         x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
     inverse = inverse.reshape(x.shape if axis is None else -1)
-    return _answer(Tensor(y).to(input.dtype), inverse, counts, (return_inverse, return_counts))
+    return _answer(made_of(y).to(input.dtype), inverse, counts, (return_inverse, return_counts))
 
 
 def unique_consecutive(
@@ -84,7 +84,7 @@ def unique_consecutive(
     inverse = np.cumsum(first) - 1
     counts = np.diff(places, append=len(rows))
     inverse = inverse.reshape(x.shape) if dim is None else inverse
-    return _answer(Tensor(y).to(input.dtype), inverse, counts, (return_inverse, return_counts))
+    return _answer(made_of(y).to(input.dtype), inverse, counts, (return_inverse, return_counts))
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
@@ -105,9 +105,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     if x.size and int(x.min()) < 0:
         raise ShapeError(f"bincount counts numbers that are not negative, found {int(x.min())}")
     if weights is None:
-        return Tensor(np.bincount(x, minlength=minlength).astype(np.int64))
+        return made_of(np.bincount(x, minlength=minlength).astype(np.int64))
     wide = np.asarray(_numbers(weights.detach(), "bincount()"), np.float64)
-    y = Tensor(np.bincount(x, wide, minlength))
+    y = made_of(np.bincount(x, wide, minlength))
     return y.to(dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64)
 
 
@@ -134,8 +134,8 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
         raise ShapeError(f"histc: there is at least one bin, found {bins}")
     x = _numbers(input, "histc()").reshape(-1)
     low, high = _limits(x, min, max, 1.0)
-    edges = Tensor(np.linspace(low, high, bins + 1)).to(input.dtype)  # as far apart as it can hold
-    return Tensor(_binned(x, _numbers(edges, "histc()"), None)).to(input.dtype)
+    edges = made_of(np.linspace(low, high, bins + 1)).to(input.dtype)  # as far apart as it can hold
+    return made_of(_binned(x, _numbers(edges, "histc()"), None)).to(input.dtype)
 
 
 def _binned(x: np.ndarray, edges: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
@@ -184,7 +184,7 @@ def histogram(
     y = _binned(x, edges, w).astype(x.dtype)
     if density:
         y = y / y.sum() / np.diff(edges)
-    return histogram_result(Tensor(y.astype(x.dtype)), Tensor(edges.copy()))
+    return histogram_result(made_of(y.astype(x.dtype)), made_of(edges.copy()))
 
 
 for _f in (unique, unique_consecutive, bincount, histc, histogram):

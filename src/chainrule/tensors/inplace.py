@@ -4,15 +4,18 @@ Attached to Tensor here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from ..base.errors import ShapeError
+from .. import ops
+from ..base import dtypes
+from ..base.errors import DTypeError, ShapeError
 from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
 from . import functions
 from .core import Tensor
-from .creation import rand, randint, randn
+from .drawing import rand, randint, randn
 from .generator import Generator
 
 __all__: list[str] = []
@@ -96,16 +99,77 @@ def normal_(
 
 @_method
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None) -> Tensor:
-    """Write 1 with probability p, else 0."""
+    """Write 1 with probability p (a number, or a tensor that broadcasts), else 0."""
+    if isinstance(p, int | float) and not 0 <= p <= 1:
+        raise ShapeError(f"bernoulli_: a probability is between 0 and 1, found {p}")
     return self._assign((rand(tuple(self.shape), generator=generator) < p).to(self.dtype))
 
 
 @_method
 def random_(
-    self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None
+    self: Tensor, low: Any = None, high: int | None = None, *, generator: Generator | None = None
 ) -> Tensor:
-    """Write integers from low up to, not including, high (2³¹ unless given); random_(high)
-    starts at 0.
+    """Write integers from low up to, not including, high; random_(high) starts at 0, random_() takes
+    all that the dtype can hold exactly, from 0 on.
     """
-    low, high = (low, high) if high is not None else (0, low or 2**31)
+    if low is None:
+        low, high = 0, _COUNT[self.dtype.name]
+    elif high is None:
+        low, high = 0, low
     return self._assign(randint(low, high, tuple(self.shape), generator=generator).to(self.dtype))
+
+
+_COUNT = {
+    "bool": 2, "uint8": 2**8, "int8": 2**7, "int16": 2**15, "int32": 2**31, "int64": 2**63 - 1,
+    "float16": 2**11 + 1, "bfloat16": 2**8 + 1, "float32": 2**24 + 1, "float64": 2**53 + 1,
+}  # fmt: skip
+
+
+def _drawn(self: Tensor, name: str, generator: Generator | None) -> Tensor:
+    """Numbers between 0 and 1, neither included, in the shape of a floating tensor."""
+    if not self.is_floating_point():
+        raise DTypeError(f"{name} writes floating numbers, found a tensor of {self.dtype.name}")
+    return rand(tuple(self.shape), generator=generator, dtype=dtypes.float64) + 2.0**-25
+
+
+@_method
+def exponential_(self: Tensor, lambd: float = 1, *, generator: Generator | None = None) -> Tensor:
+    """Write exponentially distributed numbers of mean 1 / lambd,  −ln u / lambd."""
+    if lambd <= 0:
+        raise ShapeError(f"exponential_: lambd is positive, found {lambd}")
+    return self._assign(-ops.log(_drawn(self, "exponential_", generator)) / lambd)
+
+
+@_method
+def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) -> Tensor:
+    """Write how many trials it takes to succeed once, each with probability p:  ⌈ln u / ln(1 − p)⌉."""
+    if not 0 < p < 1:
+        raise ShapeError(f"geometric_: the probability is between 0 and 1, found {p}")
+    u = rand(tuple(self.shape), generator=generator, dtype=dtypes.float64) + 2.0**-25
+    return self._assign(ops.ceil(ops.log(u) / math.log1p(-p)).to(self.dtype))
+
+
+@_method
+def cauchy_(
+    self: Tensor, median: float = 0, sigma: float = 1, *, generator: Generator | None = None
+) -> Tensor:
+    """Write numbers of Cauchy's distribution,  median + sigma · tan(π (u − ½))."""
+    if sigma <= 0:
+        raise ShapeError(f"cauchy_: sigma is positive, found {sigma}")
+    u = _drawn(self, "cauchy_", generator)
+    return self._assign(ops.tan(math.pi * (u - 0.5)) * sigma + median)
+
+
+@_method
+def log_normal_(
+    self: Tensor, mean: float = 1, std: float = 2, *, generator: Generator | None = None
+) -> Tensor:
+    """Write numbers whose logarithm is normal, of a mean and standard deviation."""
+    if std <= 0:
+        raise ShapeError(f"log_normal_: the standard deviation is positive, found {std}")
+    if not self.is_floating_point():
+        raise DTypeError(
+            f"log_normal_ writes floating numbers, found a tensor of {self.dtype.name}"
+        )
+    z = randn(tuple(self.shape), generator=generator, dtype=self.dtype)
+    return self._assign(ops.exp(z * std + mean))
