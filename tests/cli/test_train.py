@@ -34,6 +34,7 @@ PRODUCTS = [
     "events.out.tfevents.chainrule",
     "metrics.jsonl",
     "mistakes.png",
+    "samples.png",
 ]
 
 

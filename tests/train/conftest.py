@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.data import Augmented, DataLoader, RandomShift, TensorDataset
-from chainrule.train import MovingAverage, Trainer
+from chainrule.train import Trainer
 
 SAMPLES, BATCH = 53, 7  # 8 batches, the last of 4
 
@@ -55,7 +55,7 @@ def make_trainer(
         DataLoader(data, 11),
         epochs=epochs,
         scheduler=scheduler if scheduled else None,
-        average=None if averaged is None else MovingAverage(model, averaged),
+        average=None if averaged is None else cr.optim.EMA(model, averaged, warmup=True),
         **options,
     )
 

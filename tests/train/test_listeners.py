@@ -21,7 +21,6 @@ from chainrule.train import (
     EpochFinished,
     Goal,
     MetricsLog,
-    MovingAverage,
     Regression,
     SaveError,
     StepFinished,
@@ -275,7 +274,6 @@ def test_a_metric_that_is_not_there(trainer, tmp_path):
         (lambda t: EarlyStopping(t, Goal(), 0), r"EarlyStopping\(patience\): expected at least 1"),
         (lambda t: Goal(mode="low"), "expected 'min' or 'max', found 'low'"),
         (lambda t: Goal(min_delta=-1), "expected at least 0, found -1"),
-        (lambda t: MovingAverage(t.model, 1.0), "expected 0 ≤ decay < 1, found 1.0"),
         (lambda t: find_learning_rate(t, low=1.0, high=0.5), "expected 0 < low < high"),
     ],
 )
@@ -437,13 +435,13 @@ def test_tensorboard_reads_what_we_write(trainer, tmp_path):
 def test_the_average_follows_its_formula_and_is_what_is_evaluated(trainer, compile):
     t = trainer(epochs=2, averaged=0.7, compile=compile)
     name = "out.weight"
-    expected = dict(t.average.module.named_parameters())[name].numpy().astype(np.float64)
+    expected = t.average.averages[name].numpy().astype(np.float64)
     seen = []
 
     def follow(event):
         nonlocal expected
         if isinstance(event, StepFinished):
-            n = event.step - 1
+            n = event.step
             d = min(0.7, (1 + n) / (10 + n))
             weights = dict(t.model.named_parameters())[name].detach().numpy()
             expected = d * expected + (1 - d) * weights
@@ -451,14 +449,12 @@ def test_the_average_follows_its_formula_and_is_what_is_evaluated(trainer, compi
 
     t.subscribers = [follow]
     t.fit()
-    average = dict(t.average.module.named_parameters())[name].numpy()
-    np.testing.assert_allclose(average, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(t.average.averages[name].numpy(), expected, rtol=1e-5, atol=1e-7)
     assert len(seen) == t.average.updates == 16
-    assert (t.average.module.norm.running_mean == t.model.norm.running_mean).all()
-    again = t.evaluate(t.validation_loader)
-    assert again.metrics == t.history[-1].validation
-    t.average = None
-    assert t.evaluate(t.validation_loader).metrics != t.history[-1].validation
+    weights = bits(dict(t.model.state_dict()))
+    assert t.evaluate(t.validation_loader).metrics == t.history[-1].validation
+    assert t.evaluate(t.validation_loader, as_it_is=True).metrics != t.history[-1].validation
+    assert bits(dict(t.model.state_dict())) == weights
 
 
 # ---- the range test

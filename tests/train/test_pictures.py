@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chainrule.base.errors import ShapeError
-from chainrule.train import pictures
+from chainrule.train import RateCurve, pictures
 from chainrule.train.events import EpochFinished
 
 
@@ -88,6 +88,23 @@ def test_mistakes(count):
     assert has_colour(image, pictures.RED) == (count > 0)
 
 
+def test_samples_show_their_labels():
+    images = np.linspace(0, 1, 11 * 64).reshape(11, 8, 8)
+    image = pixels(pictures.samples_picture(images, ["Ankle boot"] * 11))
+    assert not has_colour(image, pictures.RED)
+    assert image.shape[0] < image.shape[1]  # two rows of eight
+
+
+def test_rates_show_the_suggestion():
+    rates = tuple(np.logspace(-5, 1, 31))
+    losses = tuple([2.0 - k / 20 for k in range(25)] + [5.0, 9.0, 20.0, 50.0, 90.0, 200.0])
+    image = pixels(pictures.rates_picture(RateCurve(rates, losses, losses, rates[12])))
+    orange = (abs(image - [224, 122, 44]).max(axis=-1) < 12).any(axis=0)
+    columns = np.flatnonzero(orange)
+    assert 0.3 < columns.mean() / image.shape[1] < 0.7
+    assert np.ptp(columns) < 10  # one upright line
+
+
 def test_bad_arguments():
     with pytest.raises(ShapeError, match="needs the report of at least one epoch, found none"):
         pictures.curves_picture([], "loss", {"loss": 0.5})
@@ -100,6 +117,11 @@ def test_bad_arguments():
         match="5 images need as many labels, predictions and confidences, found 5, 3 and 5",
     ):
         pictures.mistakes_picture(np.zeros((5, 8, 8)), "abcde", "abc", [0.5] * 5, total=7)
+
+
+def test_samples_need_as_many_labels():
+    with pytest.raises(ShapeError, match="2 images need as many labels, found 3"):
+        pictures.samples_picture(np.zeros((2, 8, 8)), "abc")
 
 
 def test_the_users_settings_stay_as_they_were():

@@ -228,6 +228,38 @@ def test_unknown_loss():
         Regression("l2")
 
 
+# ---- schedules
+
+
+def rates(t):
+    t.subscribers = [
+        lambda e: seen.append(e.learning_rate) if isinstance(e, EpochFinished) else None
+    ]
+    seen = []
+    t.fit()
+    return seen
+
+
+def test_a_schedule_may_go_by_epochs(trainer):
+    t = trainer(epochs=3, scheduler_every="epoch")
+    assert rates(t) == [0.05, 0.05 / 2, 0.05 / 3]
+
+
+@pytest.mark.parametrize(("mode", "metric"), [("min", "loss"), ("max", "accuracy")])
+def test_a_plateau_is_told_the_validation_metric(trainer, mode, metric):
+    t = trainer(epochs=5, scheduled=False)
+    told = []
+
+    class Plateau(cr.optim.lr_scheduler.ReduceLROnPlateau):
+        def step(self, metrics, epoch=None):
+            told.append(metrics)
+            super().step(metrics)
+
+    t.scheduler = Plateau(t.optimizer, mode, 0.5, patience=0, threshold=10.0)
+    assert rates(t) == [0.05, 0.05, 0.05 / 2, 0.05 / 4, 0.05 / 8]
+    assert told == [report.validation[metric] for report in t.history]
+
+
 # ---- clipping
 
 
@@ -306,6 +338,7 @@ def test_a_gradient_that_is_no_number_stops_before_the_update(trainer):
     [
         ({"accumulate": 0}, r"Trainer\(accumulate\): expected an integer of at least 1, found 0"),
         ({"accumulate": 2.0}, "found 2.0"),
+        ({"scheduler_every": "day"}, "expected 'step' or 'epoch', found 'day'"),
         ({"clip_norm": 0.0}, r"Trainer\(clip_norm\): expected a positive finite number, found 0.0"),
         ({"clip_value": math.nan}, r"Trainer\(clip_value\): expected a positive finite number"),
         ({"clip_norm": 1.0, "clip_value": 1.0}, "give one of them"),

@@ -2,12 +2,11 @@
 and is imported by `cli` alone.
 
 Reading order: `events`, `metrics`, `tasks`, `evaluation`, `loop`; what listens to it: `goal`,
-`files`, `log`, `tensorboard`, `checkpoint`, `keeper`; beside it: `average`, `rate_finder`,
-`memory`, `interrupt`; a whole run: `recipes`, `pictures`, `card`, `run`, `runs`. safetensors and
+`files`, `log`, `tensorboard`, `checkpoint`, `keeper`; beside it: `rate_finder`, `memory`,
+`interrupt`; a whole run: `recipes`, `images`, `pictures`, `card`, `run`, `runs`. safetensors and
 matplotlib are imported when the first checkpoint is saved and the first picture drawn.
 """
 
-from .average import MovingAverage
 from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluation import Evaluation, evaluate
 from .events import (
@@ -59,7 +58,6 @@ __all__ = [
     "MeanAbsoluteError",
     "Metric",
     "MetricsLog",
-    "MovingAverage",
     "NonFiniteLossError",
     "Perplexity",
     "PrecisionRecallF1",

@@ -12,15 +12,18 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import FormatError, ShapeError
+from ..data import Dataset
 from ..nn import Module
 from ..nn import functional as F
 from ..tensors import from_numpy, no_grad
 from .evaluation import Evaluation
 from .metrics import class_accuracy, confusion_matrix
-from .pictures import confusion_picture, mistakes_picture
+from .pictures import confusion_picture, mistakes_picture, samples_picture
 from .tables import per_cent, table
 
 __all__ = ["Images", "read_images"]
+
+SAMPLES = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +34,19 @@ class Images:
         classes: their names.
         size: H and W, pixels.
         test: the test images, floats (N, H, W) from 0 to 1.
+        train: the training samples, (image (1, H, W), label) each, augmented.
     """
 
     classes: tuple[str, ...]
     size: tuple[int, int]
     test: np.ndarray
+    train: Dataset
 
     def _confusion(self, test: Evaluation) -> np.ndarray:
         return confusion_matrix(test.predictions, test.targets, len(self.classes))
 
     def pictures(self, test: Evaluation) -> dict[str, bytes]:
-        """The confusion matrix and the worst mistakes."""
+        """The confusion matrix, the worst mistakes, and some of what was learnt from."""
         assert test.targets is not None
         wrong = np.flatnonzero(test.predictions != test.targets)
         mistakes = mistakes_picture(
@@ -52,7 +57,11 @@ class Images:
             total=len(test.targets),
         )
         confusion = confusion_picture(self._confusion(test), self.classes)
-        return {"confusion.png": confusion, "mistakes.png": mistakes}
+        seen = [self.train[k] for k in range(min(SAMPLES, len(self.train)))]
+        samples = samples_picture(
+            np.array([image[0] for image, _ in seen]), [self.classes[label] for _, label in seen]
+        )
+        return {"confusion.png": confusion, "mistakes.png": mistakes, "samples.png": samples}
 
     def card(self, test: Evaluation) -> str:
         """How well each class is read, and what it is taken for."""
@@ -69,6 +78,7 @@ class Images:
             "## Accuracy of each class, on the test set\n\n"
             + table(("class", "accuracy", "right", "taken for (times)"), rows)
             + "\n\n![confusion matrix](confusion.png)\n\n![misread samples](mistakes.png)"
+            + "\n\n![training samples](samples.png)"
         )
 
     def facts(self, test: Evaluation) -> dict[str, Any]:

@@ -14,6 +14,7 @@ draws the same curve, bit for bit, as one that was never stopped.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import time
@@ -26,10 +27,9 @@ from ..compiler.compiled import Compiled
 from ..compiler.compiled import compile as compiled
 from ..nn import Module
 from ..nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
-from ..optim import Optimizer
-from ..optim.lr_scheduler import LRScheduler
+from ..optim import EMA, Optimizer
+from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from ..tensors import Tensor, default_generator, tensor
-from .average import MovingAverage
 from .evaluation import Evaluation, evaluate
 from .events import (
     EpochFinished,
@@ -69,13 +69,17 @@ class Trainer:
         validation_loader: yields batches, all evaluated after every epoch.
         epochs: how often to go through the training samples.
         task: the loss and the metrics; `Classification()` if None.
-        scheduler: stepped after every step of the optimizer; None leaves the learning rate alone.
+        scheduler: sets the learning rate; None leaves it alone. `ReduceLROnPlateau` is told the
+            validation loss (of mode "max" the task's headline metric) after every epoch.
+        scheduler_every: "step": it is stepped after every step of the optimizer; "epoch": after
+            every epoch.
         accumulate: how many batches make one step. Its loss is the mean over the samples (or
             tokens) of all of them, so it is the step of one batch as big as all together; batch
             norm alone still sees each by itself. The last step of an epoch may have fewer.
         clip_norm: gradients whose norm, of all parameters together, is larger are scaled to it.
         clip_value: elements of the gradients are held in ±`clip_value`. At most one of the two.
-        average: follows the weights after every step; then what is evaluated is the average.
+        average: the moving average of the weights, which follows after every step; then what is
+            evaluated is the average.
         compile: run steps and evaluation as machine code (`chainrule.compile`); False runs them
             eagerly, for those who want to step through them.
         subscribers: called with every event, in this order.
@@ -100,10 +104,11 @@ class Trainer:
         epochs: int,
         task: Task | None = None,
         scheduler: LRScheduler | None = None,
+        scheduler_every: str = "step",
         accumulate: int = 1,
         clip_norm: float | None = None,
         clip_value: float | None = None,
-        average: MovingAverage | None = None,
+        average: EMA | None = None,
         compile: bool = True,
         subscribers: Sequence[Subscriber] = (),
     ):
@@ -113,11 +118,15 @@ class Trainer:
                     f"Trainer: the {name}_loader has no batches, expected at least one"
                 )
         _check_limits(accumulate, clip_norm, clip_value)
+        if scheduler_every not in ("step", "epoch"):
+            raise ValueError(
+                f"Trainer(scheduler_every): expected 'step' or 'epoch', found {scheduler_every!r}"
+            )
         self.model, self.optimizer, self.scheduler = model, optimizer, scheduler
         self.train_loader, self.validation_loader = train_loader, validation_loader
         self.epochs, self.task = epochs, Classification() if task is None else task
         self.accumulate, self.clip_norm, self.clip_value = accumulate, clip_norm, clip_value
-        self.average = average
+        self.average, self.scheduler_every = average, scheduler_every
         self.subscribers = list(subscribers)
         # Several programs, with a look at the loss between them: a loss that is not finite is
         # reported before it reaches the weights.
@@ -187,19 +196,19 @@ class Trainer:
         """How often the weights are updated in an epoch."""
         return -(-len(self.train_loader) // self.accumulate)
 
-    @property
-    def answering(self) -> Module:
-        """The model that is evaluated: with the averaged weights, if there are any."""
-        return self.model if self.average is None else self.average.module
-
-    def evaluate(self, loader: Any, *, keep: bool = False) -> Evaluation:
-        """How good the answering model is on other data.
+    def evaluate(self, loader: Any, *, keep: bool = False, as_it_is: bool = False) -> Evaluation:
+        """How good the model is on other data: with the averaged weights, if there are any.
 
         Args:
             loader: yields batches.
             keep: keep the answers and the targets of all samples.
+            as_it_is: with the weights as they are, whether or not there is an average.
         """
-        return evaluate(self.answering, loader, self.task, keep=keep, measure=self._measure)
+        averaged: contextlib.AbstractContextManager[None] = contextlib.nullcontext()
+        if self.average is not None and not as_it_is:
+            averaged = self.average.average()
+        with averaged:
+            return evaluate(self.model, loader, self.task, keep=keep, measure=self._measure)
 
     def tell(self, event: Event) -> None:
         """Call every subscriber with an event; those that come last, last."""
@@ -228,7 +237,7 @@ class Trainer:
             norm = measured.item()
             self._check_finite(f"the norm of the gradient of {what}", norm, rate)
             self._update(measured)
-        if self.scheduler is not None:
+        if self.scheduler is not None and not self._schedule_by_epochs():
             self.scheduler.step()
 
         self.step += 1
@@ -239,6 +248,16 @@ class Trainer:
             self.task.update(self._metrics, plain, batch, value * total, count)
         self._tell_of_programs()
         self.tell(StepFinished(self.step, self.epoch + 1, loss, rate, norm, clipped))
+
+    def _schedule_by_epochs(self) -> bool:
+        return self.scheduler_every == "epoch" or isinstance(self.scheduler, ReduceLROnPlateau)
+
+    def _step_epochs_schedule(self, validation: dict[str, float]) -> None:
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            metric = "loss" if self.scheduler.mode == "min" else self.task.headline
+            self.scheduler.step(validation[metric])
+        elif self.scheduler is not None and self.scheduler_every == "epoch":
+            self.scheduler.step()
 
     def try_step(self, group: list[Any]) -> float:
         """A step without its report, for the range test: its loss. No schedule, no clipping, no
@@ -301,7 +320,7 @@ class Trainer:
             self.average.update()
 
     def _measured(self, batch: Any) -> tuple[Tensor, Any]:
-        return self.task.loss(self.answering, batch)
+        return self.task.loss(self.model, batch)
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -339,6 +358,7 @@ class Trainer:
             peak_memory_mb=peak_memory_mb(),
         )
         self._sums, self._metrics = _EpochSums(), self.task.metrics()
+        self._step_epochs_schedule(validation)
         self.history.append(report)
         self.tell(report)
 

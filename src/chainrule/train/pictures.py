@@ -1,4 +1,4 @@
-"""Three pictures of a run, each the bytes of a PNG: its curves, its confusions, its mistakes.
+"""Pictures of a run, each the bytes of a PNG: its curves, confusions, mistakes, samples, rates.
 
 matplotlib is imported when the first picture is drawn, and used without pyplot: no window, no
 global state, no display needed.
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["confusion_picture", "curves_picture", "mistakes_picture"]
+    from .rate_finder import RateCurve
+
+__all__ = [
+    "confusion_picture",
+    "curves_picture",
+    "mistakes_picture",
+    "rates_picture",
+    "samples_picture",
+]
 
 INK, MUTED, GRID = "#1f2430", "#6b7280", "#e6e8ec"
 BLUE, ORANGE, RED = "#3566c8", "#e07a2c", "#c8372d"
@@ -146,7 +154,8 @@ def confusion_picture(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
                         va="center",
                         color="white" if strong else INK,
                     )
-        axes.set_xticks(range(C), classes)
+        long = max(map(len, classes)) > 3
+        axes.set_xticks(range(C), classes, rotation=90 if long else 0)
         axes.set_yticks(range(C), classes)
         axes.set_xticks(np.arange(C + 1) - 0.5, minor=True)
         axes.set_yticks(np.arange(C + 1) - 0.5, minor=True)
@@ -198,10 +207,6 @@ def mistakes_picture(
         total: how many samples were tested.
         most: show no more than this many (the title says so).
     """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
     N = len(images)
     if not len(labels) == len(predictions) == len(confidence) == N:
         raise ShapeError(
@@ -209,36 +214,87 @@ def mistakes_picture(
             f"found {len(labels)}, {len(predictions)} and {len(confidence)}"
         )
     order = sorted(range(N), key=lambda k: -confidence[k])[:most]
-    columns = max(3, min(8, len(order)))
-    rows = max(1, -(-len(order) // columns))
+    shown = f", the {most} most confident" if most < N else ""
+    return _grid(
+        f"{N} of {total} test samples misread{shown}",
+        [images[k] for k in order],
+        [f"{labels[k]} → {predictions[k]}" for k in order],
+        [f"{100 * confidence[k]:.0f} % sure" for k in order],
+        RED,
+    )
+
+
+def samples_picture(images: np.ndarray, labels: Sequence[str]) -> bytes:
+    """Training samples as the model sees them, augmented, each with its label.
+
+    Args:
+        images: floats from 0 to 1, (N, H, W).
+        labels: N names.
+    """
+    if len(images) != len(labels):
+        raise ShapeError(
+            f"samples_picture: {len(images)} images need as many labels, found {len(labels)}"
+        )
+    title = f"{len(images)} training samples, as the model sees them"
+    return _grid(title, list(images), list(labels), [""] * len(images), INK)
+
+
+def _grid(
+    title: str,
+    images: Sequence[np.ndarray],
+    heads: Sequence[str],
+    feet: Sequence[str],
+    colour: str,
+) -> bytes:
+    """Small images in rows of eight, a line above each and one below."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    columns = max(3, min(8, len(images)))
+    rows = max(1, -(-len(images) // columns))
+    longest = max(map(len, heads), default=0)  # names of classes may be long
+    size = 11 if longest < 8 else 8 if longest < 14 else 6
     with rc_context(STYLE):
         figure = Figure(
             figsize=(1.45 * columns, 1.85 * rows + 0.5),
             layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.07),
         )
-        shown = f", the {most} most confident" if most < N else ""
-        figure.suptitle(
-            f"{N} of {total} test samples misread{shown}",
-            x=0.012,
-            ha="left",
-            fontsize=11.5,
-            fontweight="bold",
-        )
+        figure.suptitle(title, x=0.012, ha="left", fontsize=11.5, fontweight="bold")
         for place, axes in enumerate(figure.subplots(rows, columns, squeeze=False).ravel()):
-            if place >= len(order):
+            if place >= len(images):
                 axes.axis("off")
                 continue
-            k = order[place]
-            axes.imshow(images[k], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_title(
-                f"{labels[k]} → {predictions[k]}", loc="center", fontsize=11, color=RED, pad=4
-            )
-            axes.set_xlabel(f"{100 * confidence[k]:.0f} % sure", fontsize=8.5, labelpad=4)
+            axes.imshow(images[place], cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
+            axes.set_title(heads[place], loc="center", fontsize=size, color=colour, pad=4)
+            axes.set_xlabel(feet[place], fontsize=8.5, labelpad=4)
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set(visible=True, color="#d3d7de")
-        if not order:
+        if not images:
             figure.text(0.5, 0.42, "none", ha="center", fontsize=14, color=MUTED)
+        return _png(figure)
+
+
+def rates_picture(curve: RateCurve) -> bytes:
+    """What a range test saw: the loss at each learning rate, and the rate that is suggested."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(STYLE):
+        figure = Figure(figsize=(6, 4.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(curve.rates, curve.losses, color=BLUE, alpha=0.35, linewidth=1, label="step")
+        axes.plot(curve.rates, curve.smoothed, color=BLUE, linewidth=1.8, label="moving average")
+        axes.axvline(curve.suggestion, color=ORANGE, linewidth=1.4)
+        axes.set_xscale("log")
+        low, high = min(curve.smoothed), max(curve.smoothed[0], curve.losses[0])
+        room = max(high - low, 1e-3 * abs(high), 1e-12)  # what bursts would hide the rest
+        axes.set_ylim(low - 0.3 * room, high + 0.6 * room)
+        axes.set_xlabel("learning rate")
+        axes.set_ylabel("loss")
+        axes.set_title(f"The loss falls fastest at {curve.suggestion:.1e}")
+        axes.legend()
         return _png(figure)
 
 

@@ -209,10 +209,10 @@ def load_weights(folder: Path, model: Module, goal: Goal | None) -> Path:
     if path is None:
         raise FormatError(f"{folder}: expected a checkpoint, found none: nothing was trained yet")
     state = load_checkpoint(path)
-    average = state.get("average")
     try:
-        model.load_state_dict(state["model"] if average is None else average["module"])
-    except (KeyError, StateDictError) as e:
+        averages = state["average"]["averages"] if state["average"] else {}
+        model.load_state_dict(state["model"] | averages)
+    except (KeyError, TypeError, StateDictError) as e:
         raise FormatError(f"{path}: expected the state of this run's model: {e}") from e
     return path
 
@@ -345,8 +345,8 @@ class _Run:
                 finished = trainer.fit()
                 self.checkpoints.save()
             if finished:
-                load_weights(self.folder, trainer.answering, self.experiment.goal)
-                test = trainer.evaluate(self.experiment.test_loader, keep=True)
+                load_weights(self.folder, trainer.model, self.experiment.goal)
+                test = trainer.evaluate(self.experiment.test_loader, keep=True, as_it_is=True)
         if test is not None:
             self.log.test(test.metrics)
             self._report(test)

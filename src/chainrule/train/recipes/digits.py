@@ -84,6 +84,7 @@ def build(config: DigitsConfig) -> Experiment:
             classes=tuple(str(digit) for digit in range(digits.CLASSES)),
             size=(digits.SIDE, digits.SIDE),
             test=data.test.images[:, 0],
+            train=train,
         ),
         data=_facts(data, config),
         baseline=commonest_class(data.train.labels, data.test.labels),

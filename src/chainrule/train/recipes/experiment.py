@@ -9,9 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...nn import Module
-from ...optim import Optimizer
+from ...optim import EMA, Optimizer
 from ...optim.lr_scheduler import LRScheduler
-from ..average import MovingAverage
 from ..evaluation import Evaluation
 from ..goal import Goal
 from ..tasks import Task
@@ -92,7 +91,7 @@ class Experiment:
     baseline: Baseline
     accumulate: int = 1
     clip_norm: float | None = None
-    average: MovingAverage | None = None
+    average: EMA | None = None
     goal: Goal | None = None
     patience: int | None = None
 

@@ -14,10 +14,9 @@ import numpy as np
 from ...data import Augmented, DataLoader, RandomShift, TensorDataset, load_dataset
 from ...data.counter import SPLIT, permutation
 from ...nn import Module
-from ...optim import AdamW
+from ...optim import EMA, AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ...tensors import Generator
-from ..average import MovingAverage
 from ..images import Images
 from ..tasks import Classification
 from .config import RunConfig, option
@@ -90,6 +89,7 @@ def vision_experiment(
             classes=tuple(loaded.classes[c] for c in chosen),
             size=(SIDE, SIDE),
             test=parts["test"][0][:, 0],
+            train=shifted,
         ),
         data=DataFacts(
             name=loaded.record.title,
@@ -102,5 +102,5 @@ def vision_experiment(
             limits=loaded.record.limits,
         ),
         baseline=commonest_class(parts["train"][1], parts["test"][1]),
-        average=MovingAverage(model, config.average) if config.average else None,
+        average=EMA(model, config.average, warmup=True) if config.average else None,
     )
