@@ -388,19 +388,27 @@ def test_nothing_is_read_beyond_an_operand(sizes, causal, target, at_the_end_of_
     )
 
 
-# ------------------------------------------------------------------------------- what has no kernel
-
-
 @pytest.mark.parametrize("dtype", [dtypes.float16, dtypes.bfloat16])
-def test_half_floats_go_by_the_definition(dtype):
-    def f(q, k, v):
-        y = F.scaled_dot_product_attention(q, k, v)
+@pytest.mark.parametrize("mask", ["none", "added", "bool"])
+def test_half_floats_are_attended_to_in_float32(dtype, mask):
+    """By the same kernels, between conversions."""
+
+    def f(q, k, v, mask):
+        y = F.scaled_dot_product_attention(q, k, v, mask)
         return y, *cr.autograd.grad(y.sum(), [q, k, v])
 
     args = [
         cr.tensor(x).to(dtype).requires_grad_() for x in drawn((2, 5, 3), (2, 7, 3), (2, 7, 4))[1:4]
     ]
-    TracedFunction(f, Both)(*args)
+    mask = {"none": None, "added": cr.randn(5, 7).to(dtype), "bool": cr.ones(5, 7).bool()}[mask]
+    run = TracedFunction(f, Both)
+    run(*args, mask)
+    native = run.last.executor.native
+    assert sum(s.group.role == "attention" for s in native.steps) == 2
+    assert all(s.kernel is not None for s in native.steps)
+
+
+# ------------------------------------------------------------------------------- what has no kernel
 
 
 def test_one_that_does_not_fit_sends_all_by_the_definition():

@@ -24,7 +24,7 @@ import numpy as np
 from ..base.errors import RangeError
 from ..base.lines import describe
 from ..graph.ir import Equation, Literal, Program, Var
-from ..graph.passes import numbers_function, simplify, split_numbers
+from ..graph.passes import numbers_function, simplify, split_numbers, widened
 from ..ops import Spec
 from ..ops.promotion import spec_of
 from . import product
@@ -38,7 +38,7 @@ from .kernel import Kernel
 from .library import Library
 from .loops import loops
 from .report import table
-from .roles import operand_space
+from .roles import ATTENTION, operand_space
 from .runtime import Entry, Schedule, runtime
 from .scanning import Loop, opened, place_scan
 from .scatters import scatters
@@ -84,6 +84,7 @@ class Native:
         started = time.perf_counter()
         self.target = target or Target.host()
         self.donated = dict(donated or {})
+        program = widened(program, ATTENTION)  # there are kernels for float32
         program = simplify(program, WHOLE | attention_kept(program))
         self.simplified = program
         numbers, rest = split_numbers(program)

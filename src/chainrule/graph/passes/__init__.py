@@ -35,7 +35,7 @@ from ..ir import Equation, Program, pruned
 from ..verify import verify
 from .algebra import ALGEBRA, ROUNDING, UNITS
 from .constants import FOLDING
-from .halves import HALVES
+from .halves import HALVES, widened
 from .inline import inlined
 from .loops import lightened
 from .numbers import numbers_function, split_numbers
@@ -64,6 +64,7 @@ __all__ = [
     "shared",
     "simplify",
     "split_numbers",
+    "widened",
 ]
 
 
