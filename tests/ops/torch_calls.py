@@ -668,11 +668,6 @@ def widened(torch, *xs):
     return [x.float() if x is not None and x.dtype == torch.bfloat16 else x for x in xs]
 
 
-@entry
-def p_norm(torch, x, *, p, dim, keepdim):
-    return torch.linalg.vector_norm(x, p, dim, keepdim)
-
-
 def need_floats(x):
     if not x.is_floating_point():
         raise TypeError("for floats")

@@ -34,7 +34,7 @@ from .activation import (
 )  # fmt: skip
 from .attention import attention
 from .bags import reduce_bags, sum_bags
-from .distance import cosine_similarity, p_norm, pairwise_distance
+from .distance import cosine_similarity, pairwise_distance
 from .dropout import alpha_dropout, dropout
 from .elementwise import (
     angle,
@@ -123,7 +123,7 @@ __all__ = [
     "logaddexp2", "logit", "logsigmoid", "logsumexp", "lp_pool", "lstm_step",
     "margin_ranking_loss", "max_unpool", "median", "median_along", "mish", "mse_loss",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "mvlgamma",
-    "nan_to_num", "ndtr", "nll_loss", "normalize", "p_norm", "pairwise_distance",
+    "nan_to_num", "ndtr", "nll_loss", "normalize", "pairwise_distance",
     "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "quantile", "rad2deg",
     "reduce_bags", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly", "rms_norm",
     "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",

@@ -22,6 +22,7 @@ from ..ops import (
     square,
     sum,
     sum_pool,
+    vector_norm,
     view,
     where,
 )
@@ -30,7 +31,6 @@ from ..ops.kinds import along, normalizing, reduced
 from ..ops.record import composite
 from ..ops.reduce import restored
 from ..ops.samples import F, S
-from .distance import p_norm
 
 _ALONG = (S(F(5, 3), dim=-1), S(F(5, 3, 2), dim=1), S(F(), dim=0), S(F(0, 3), dim=1))
 
@@ -394,7 +394,7 @@ def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
 )
 def normalize(x, /, *, p=2.0, dim=1, eps=1e-12):
     """x / max(‖x‖ₚ, eps)  along an axis."""
-    norm = p_norm(x, p=p, dim=dim, keepdim=True)
+    norm = vector_norm(x, p=p, dim=dim, keepdim=True)
     return x / expand(maximum(norm, eps), shape=x.shape)
 
 

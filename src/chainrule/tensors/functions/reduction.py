@@ -155,7 +155,7 @@ def norm(
     if isinstance(p, str) and p != "fro":
         raise ValueError(f"norm knows p = 'fro' and numbers, found {p!r}")
     x = in_dtype(input, dtype)
-    return functional.p_norm(x, p=2.0 if p == "fro" else float(p), dim=listed(dim), keepdim=keepdim)
+    return ops.vector_norm(x, p=2.0 if p == "fro" else float(p), dim=listed(dim), keepdim=keepdim)
 
 
 def dist(input: Any, other: Any, p: float = 2) -> Any:
@@ -170,7 +170,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     if input.ndim < 2:
         raise ShapeError(f"renorm takes a tensor of at least two axes, found {input.ndim}")
     others = tuple([d for d in range(input.ndim) if d != shapes.axis(dim, input.ndim)])
-    length = functional.p_norm(input, p=float(p), dim=others, keepdim=True)
+    length = ops.vector_norm(input, p=float(p), dim=others, keepdim=True)
     return input * ops.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
 
 
