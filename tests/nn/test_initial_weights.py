@@ -41,6 +41,10 @@ def mixed(library):
         ("norm", library.LayerNorm(7)),
         ("slope", library.PReLU(5)),
         ("last_table", library.Embedding(1, 5)),  # begins with what the small table left
+        ("back", library.ConvTranspose2d(3, 4, (2, 3), groups=1)),
+        ("volume", library.Conv3d(2, 3, 2)),
+        ("images", library.InstanceNorm2d(5, affine=True)),
+        ("table_of_bags", library.EmbeddingBag(13, 3, padding_idx=2)),
         ("head", library.Linear(7, 17)),
     ]
     return library.ModuleDict(dict(parts))

@@ -281,11 +281,16 @@ def test_layer(torch, name, args, options, shapes):
             )
 
 
+OTHERS = {f"MaxUnpool{n}d" for n in (1, 2, 3)} | {f"FractionalMaxPool{n}d" for n in (2, 3)}
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize(
     "name",
     sorted(
-        {name for name, *_ in LAYERS} - {"LSTM"} | {n for n in nn.__all__ if n.endswith("Loss")}
+        {name for name, *_ in LAYERS} - {"LSTM"}
+        | OTHERS
+        | {n for n in nn.__all__ if n.endswith("Loss")}
     ),
 )
 def test_signature(torch, name):
@@ -308,6 +313,37 @@ def test_initial_states_of_lstm(torch):
     for T, module in ((cr, ours), (torch, theirs)):
         module.answer = flat(module(T.tensor(x), (T.tensor(h), T.tensor(c))))
     for a, b in zip(ours.answer, theirs.answer, strict=True):
+        np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.torch
+def test_maxima_put_back(torch):
+    """Layers whose inputs are indices, or random, stand in no table above."""
+    x = inputs([(2, 3, 7, 9)])[0]
+    found = []
+    for T, N in ((cr, nn), (torch, torch.nn)):
+        pool = N.MaxPool2d((3, 2), stride=2, padding=1, return_indices=True)
+        back = N.MaxUnpool2d((3, 2), stride=2, padding=1)
+        found.append([repr(back), *pool(T.tensor(x))])
+        found[-1].append(back(*found[-1][1:3], output_size=(7, 9)))
+        lines = N.MaxPool1d(2, return_indices=True)
+        found[-1].append(N.MaxUnpool1d(2)(*lines(T.tensor(x[0]))))
+        u = T.tensor(inputs([(2, 3, 2)])[0]) % 1
+        fraction = N.FractionalMaxPool2d(2, output_ratio=(0.5, 0.7), _random_samples=u)
+        found[-1] += [fraction(T.tensor(x)), fraction.state_dict()["_random_samples"]]
+    assert found[0][0] == found[1][0]
+    for a, b in zip(found[0][1:], found[1][1:], strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+@pytest.mark.torch
+def test_sizes_of_transposed_convolutions(torch):
+    x = inputs([(2, 3, 5, 7)])[0]
+    theirs = torch.nn.ConvTranspose2d(3, 2, 3, stride=(3, 2), padding=1, dilation=(1, 2)).double()
+    ours = nn.ConvTranspose2d(3, 2, 3, stride=(3, 2), padding=1, dilation=(1, 2)).double()
+    ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
+    for size in ((13, 15), (15, 16), (2, 2, 14, 16)):
+        a, b = ours(cr.tensor(x), size), theirs(torch.tensor(x), list(size))
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=1e-10, atol=1e-12)
 
 

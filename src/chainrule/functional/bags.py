@@ -51,12 +51,10 @@ def reduce_bags(rows, weight=None, kept=None, /, *, mode="mean"):
     """Bags of one length, rows (B, N, C) → (B, C): their sum (each vector times its weight), mean or
     maximum. Where `kept` (B, N) is false a vector does not count; an empty bag gives 0.
     """
-    n, length, c = rows.shape
+    n, length = rows.shape[:2]
     if kept is not None:
         rows = where(view(kept, shape=(n, length, 1)), rows, -math.inf if mode == "max" else 0.0)
-    if mode == "max":
-        if not length:
-            return full(shape=(n, c), value=0.0, dtype=rows.dtype)
+    if mode == "max" and length:
         y, _ = max_along(rows, dim=1)
         if kept is None:
             return y
@@ -65,7 +63,7 @@ def reduce_bags(rows, weight=None, kept=None, /, *, mode="mean"):
     if weight is not None:
         rows = rows * view(weight, shape=(n, length, 1))
     y = sum(rows, dim=1)
-    if mode == "sum":
+    if mode != "mean":
         return y
     if kept is None:
         return y / max(length, 1)

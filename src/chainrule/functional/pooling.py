@@ -13,7 +13,6 @@ from ..ops import (
     arange,
     cast,
     expand,
-    floor,
     floor_divide,
     full,
     gather,
@@ -289,7 +288,7 @@ def _fractional_starts(u, last, parts):
         return full(shape=u.shape, value=last, dtype="int64")
     alpha = full(shape=(), value=last, dtype=u.dtype) / (parts - 1)
     i = cast(arange(start=0, step=1, count=parts, dtype="int64"), dtype=u.dtype)
-    start = cast(floor((i + u) * alpha), dtype="int64") - cast(floor(u * alpha), dtype="int64")
+    start = cast((i + u) * alpha, dtype="int64") - cast(u * alpha, dtype="int64")
     final = arange(start=0, step=1, count=parts, dtype="int64") == parts - 1
     return where(final, last, start)
 

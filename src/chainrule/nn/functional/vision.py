@@ -62,6 +62,8 @@ def interpolate(
             "align_corners option can only be set with the interpolating modes: "
             "linear | bilinear | bicubic | trilinear"
         )
+    if size is not None and recompute_scale_factor:
+        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
     _check_mode(mode, axes, antialias, bool(align_corners))
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor or mode == "area")
     if mode == "area":
@@ -126,8 +128,6 @@ def _sizes(
             else "interpolate: either size or scale_factor should be defined"
         )
     if size is not None:
-        if recompute and scale_factor is not None:
-            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
         sizes = (size,) * axes if isinstance(size, int) else tuple(size)
         factors: tuple[float | None, ...] = (None,) * axes
     else:
