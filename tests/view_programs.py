@@ -17,6 +17,19 @@ steps = st.lists(
 )
 
 
+eager_steps = st.lists(
+    st.tuples(
+        st.sampled_from((*KINDS, "become")),
+        st.integers(0, 30),
+        st.integers(0, 30),
+        st.integers(0, 11),
+    ),
+    min_size=2,
+    max_size=9,
+)
+"""Also with tensors that become views of themselves, which a traced function refuses."""
+
+
 class OnArrays:
     """The steps on NumPy, whose views share memory as tensors' do."""
 
@@ -47,6 +60,12 @@ class OnArrays:
     def detach(self, x):
         return x
 
+    def become(self, k, c):
+        x = self.pool[k]
+        self.pool[k] = (
+            self.transpose(x, 0, x.ndim - 1) if c % 2 and x.ndim > 1 else self.unsqueeze(x, 0)
+        )
+
     def write(self, x, how, value):
         if how == "scale":
             x *= value
@@ -73,6 +92,13 @@ class OnTensors(OnArrays):
 
     def unsqueeze(self, x, d):
         return x.unsqueeze(d)
+
+    def become(self, k, c):
+        x = self.pool[k]
+        if c % 2 and x.ndim > 1:
+            x.transpose_(0, x.ndim - 1)
+        else:
+            x.unsqueeze_(0)
 
     def detach(self, x):
         return x.detach()
@@ -122,6 +148,8 @@ def run(m, program, x):
             )
         elif kind == "put" and t.ndim:
             t[-1] = m.sin(u).sum() * (c - 5) / 60
+        elif kind == "become" and t.ndim < 5:
+            m.become(i % len(pool), c)
         elif kind == "through detach":
             m.write(m.detach(t), "shift", c / 3)
     return pool

@@ -49,14 +49,14 @@ WHOLE = {
         signal.windows.hann signal.windows.kaiser signal.windows.nuttall to tril_indices triu_indices zeros zeros_like
     """,
     "shape": """
-        H T alias_copy as_strided_copy as_strided_scatter atleast_1d atleast_2d atleast_3d block_diag
+        H T alias_copy as_strided as_strided_copy as_strided_scatter atleast_1d atleast_2d atleast_3d block_diag
         broadcast_shapes broadcast_tensors broadcast_to cat chunk clone column_stack contiguous diag diag_embed
         diagflat diagonal diagonal_copy diagonal_scatter dsplit dstack expand expand_as expand_copy flatten flip
         fliplr flipud hsplit hstack item mH mT movedim narrow narrow_copy permute permute_copy ravel repeat
-        repeat_interleave reshape reshape_as roll rot90 select select_scatter slice_scatter split
-        split_with_sizes split_with_sizes_copy squeeze_copy stack t_copy tensor_split tile transpose_copy tril
-        triu unbind unbind_copy unflatten unfold unfold_copy unravel_index unsafe_chunk unsafe_split
-        unsqueeze_copy view view_as view_copy vsplit vstack
+        repeat_interleave reshape reshape_as resize_ resize_as_ roll rot90 select select_scatter slice_scatter
+        split split_with_sizes split_with_sizes_copy squeeze squeeze_copy stack t t_copy tensor_split tile
+        transpose transpose_copy tril triu unbind unbind_copy unflatten unfold unfold_copy unravel_index
+        unsafe_chunk unsafe_split unsqueeze unsqueeze_copy view view_as view_copy vsplit vstack
     """,
     "places": """
         __getitem__ argwhere gather index_add index_copy index_fill index_put index_reduce index_select

@@ -2,7 +2,7 @@
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
-from view_programs import OnArrays, OnTensors, inputs, run, steps, weights
+from view_programs import OnArrays, OnTensors, eager_steps, inputs, run, weights
 
 import chainrule as cr
 
@@ -23,7 +23,7 @@ def on_chainrule(program, x):
     return pool, total, leaf.grad
 
 
-@given(steps)
+@given(eager_steps)
 def test_values_and_gradients(program):
     """A view that misses a write, or a history that follows the wrong path, changes a value or a derivative."""
     x = inputs()
@@ -44,7 +44,7 @@ def test_values_and_gradients(program):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(program=steps)
+@given(program=eager_steps)
 def test_against_torch(torch, program):
     x = inputs()
     tensors, _, g = on_chainrule(program, x)

@@ -27,7 +27,7 @@ from ..tape.modes import (
     set_grad_enabled,
 )
 from . import functions as _functions
-from . import inplace  # noqa: F401 - attaches the methods that write
+from . import inplace, inplace_views  # noqa: F401 - attach the methods that write, or become views
 from .core import Tensor, grad
 from .counting import *  # noqa: F403
 from .counting import __all__ as _counting

@@ -34,7 +34,7 @@ from . import functions
 from .device import Device, device_of
 from .indexing import assign_index, read_index
 from .methods import Methods
-from .storage import Size, Storage
+from .storage import Alias, Size, Storage
 
 __all__ = ["Tensor", "grad", "made_of", "wrap"]
 
@@ -69,6 +69,7 @@ class Tensor(Methods):
     _hooks: list | None = None
     _retains: _HookHandle | None = None
     _cut = False  # a view taken while gradients were off
+    _before: Tensor | None = None  # what it was, if it has become a view of itself (see `_become`)
     __array_priority__ = (
         1000  # numpy_array * tensor asks the tensor; numpy.cos(tensor) takes its array
     )
@@ -136,7 +137,7 @@ class Tensor(Methods):
         path.
         """
         version = self._storage.version
-        base = self._base
+        base = self._root()
         if version == self._stamp or base is None:
             return
         if modes.trace is not None:
@@ -156,6 +157,38 @@ class Tensor(Methods):
             for op, attrs in self._path[len(base._path) :]:
                 x = op(x, **dict(attrs))
         self._edge = x._edge
+
+    def _root(self) -> Tensor | None:
+        """The tensor this is a differentiable view of."""
+        base = self._base
+        if base is not None and base._before is not None:
+            base = self._base = base._before
+        return base
+
+    def _become(self, view: Callable[[Tensor], Tensor]) -> Tensor:
+        """Look at the own memory through a view from now on, as `squeeze_` and its like do. Views that
+        were taken before are then views of what this tensor was.
+        """
+        if modes.trace is not None:
+            modes.trace.refuse(
+                "a tensor's shape was changed in place inside a traced function, where others may hold it",
+                "take the view instead: x = x.squeeze()",
+            )
+        if self._leaf:
+            raise GradError(
+                "a leaf that requires a gradient cannot become a view in place\n  hint: take the view"
+            )
+        with modes_grad(True):
+            seen = view(self)
+        if self._base is None:
+            was: Any = _new(Tensor)
+            was._storage, was._value, was._path = self._storage, self._value, self._path
+            was._edge, was._stamp = self._edge, self._stamp
+            self._before = self._base = was
+        self._value, self._path = seen._value, seen._path
+        self._edge, self._stamp = seen._edge, seen._stamp
+        self.__dict__.pop("metas", None)
+        return self
 
     @property
     def edge(self) -> Edge | None:
@@ -334,15 +367,12 @@ class Tensor(Methods):
         return shapes.restride(self._value.shape, self.stride(), shape)
 
     def view(self, *shape: Any) -> Tensor:
-        """The same memory under another shape (or, given a dtype of the same size, another dtype
-        is refused: use `to`).
+        """The same memory under another shape; or, given a dtype, its bits read as that dtype, without
+        a gradient. A dtype of another size changes the size of the last axis.
         """
         target = functions.shape.flat(shape)
         if target and isinstance(target[0], DType):
-            raise DTypeError(
-                "view(dtype) reinterprets memory, which is not supported\n  hint: to(dtype) "
-                "converts values"
-            )
+            return self._bits_as(target[0])
         new = shapes.resolve(target, self.numel())
         if self._restrides(new) is None:
             raise ShapeError(
@@ -350,6 +380,24 @@ class Tensor(Methods):
                 "  hint: reshape() copies where it must"
             )
         return ops.view(self, shape=new)
+
+    def _bits_as(self, dtype: DType) -> Tensor:
+        """The same memory under another dtype. A write to one counts as one to both."""
+        v = self._concrete("view(dtype)")
+        if dtype.itemsize != self.dtype.itemsize and (
+            not v.ndim
+            or v.strides[-1] != v.itemsize
+            or (v.shape[-1] * v.itemsize) % dtype.itemsize
+            or any([n % dtype.itemsize for n in v.strides[:-1]])
+        ):
+            raise ShapeError(
+                f"view({dtype!r}): elements of {self.dtype.itemsize} bytes with shape {tuple(self.shape)} and "
+                f"strides {self.stride()} cannot be read as elements of {dtype.itemsize} bytes"
+            )
+        out: Any = _new(Tensor)
+        out._value = v.view(dtype.numpy)
+        out._storage = Alias(out._value, self._storage)
+        return out
 
     def data_ptr(self) -> int:
         """The address of the first element, in bytes."""
@@ -526,7 +574,7 @@ class Tensor(Methods):
                 "use copy_(), which writes into it",
             )
         self._storage, self._value, self._path = other._storage, other._value, other._path
-        self._base, self._stamp = None, other._storage.version
+        self._base, self._before, self._stamp = None, None, other._storage.version
         self.__dict__.pop("metas", None)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
@@ -600,14 +648,15 @@ class Tensor(Methods):
                 "a view taken under no_grad cannot be written with gradients on\n  hint: take the"
                 " view with gradients on, or clone() it"
             )
-        before = None if self._base is None else self._base.edge
+        root = self._root()
+        before = None if root is None else root.edge
         self.write(new.read())
         if not tracked:
             return self
         if new._value.shape != self._value.shape:
             with modes_grad(True):
                 other = ops.expand(new, shape=self._value.shape).edge
-        base = self._base
+        base = root
         if base is None:
             self._edge = other
             self._follow_retained()
@@ -636,7 +685,8 @@ class Tensor(Methods):
 
     def need_assignable(self, new: Tensor) -> None:
         """Refuse values that cannot be written here, whatever their shape."""
-        if modes.grad and (self._leaf or (self._base is not None and self._base._leaf)):
+        root = self._root()
+        if modes.grad and (self._leaf or (root is not None and root._leaf)):
             raise GradError(
                 "a leaf that requires a gradient cannot be written in place\n  hint: under "
                 "no_grad(), or write to a clone()"
@@ -1210,7 +1260,7 @@ def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
     out._stamp = x._storage.version
     if modes.grad:
         edge = x.edge
-        out._base = x if x._base is None else x._base
+        out._base = x if x._base is None else x._root()
         if edge is not None:
             saved = []
             for source, k in op.keep:

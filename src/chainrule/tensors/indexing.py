@@ -106,6 +106,10 @@ def plan(x: Any, index: Any) -> tuple[Any, list, list]:
                 d += 1
         elif _is_tensor(p) or isinstance(p, np.ndarray):
             kind = p.dtype.category if _is_tensor(p) else dtypes.of(p.dtype).category
+            if (p.dtype if _is_tensor(p) else dtypes.of(p.dtype)) is dtypes.uint8:
+                raise DTypeError(
+                    "uint8 is a mask in PyTorch and an index in NumPy\n  hint: .bool() or .long()"
+                )
             if kind != dtypes.INTEGER:
                 raise DTypeError(
                     f"tensors used as indices must hold integers or bools, found {p.dtype}"

@@ -67,13 +67,6 @@ def _method(f: Callable) -> Callable:
 
 
 @_method
-def fill_diagonal_(self: Tensor, fill_value: float) -> Tensor:
-    """Write one value on the main diagonal."""
-    self.diagonal()[...] = fill_value
-    return self
-
-
-@_method
 def uniform_(
     self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..base.lines import Place
 
-__all__ = ["Size", "Storage"]
+__all__ = ["Alias", "Size", "Storage"]
 
 
 class Storage:
@@ -21,6 +21,32 @@ class Storage:
 
     def __init__(self, value: Any):
         self.value = value
+
+
+class Alias(Storage):
+    """The memory of another storage under another dtype: the two are written together."""
+
+    def __init__(self, value: Any, other: Storage):
+        super().__init__(value)
+        self.other = other
+
+    @property
+    def version(self) -> int:
+        """The other's count of writes."""
+        return self.other.version
+
+    @version.setter
+    def version(self, count: int) -> None:
+        self.other.version = count
+
+    @property
+    def written(self) -> Place | None:
+        """The place of the last write to either."""
+        return self.other.written
+
+    @written.setter
+    def written(self, place: Place | None) -> None:
+        self.other.written = place
 
 
 class Size(tuple):

@@ -297,5 +297,9 @@ def as_strided(
         if first <= offset and (reach < first + input.numel() or input._base is None):
             offset -= first
             return ops.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=offset)
-    whole = input if input._base is None else input._base
+    whole = input if input._base is None else input._root()
+    if not whole.is_contiguous():
+        raise ShapeError(
+            f"as_strided takes a tensor that lies row-major, or a view of one, found strides {whole.stride()}"
+        )
     return ops.as_strided(whole, shape=tuple(size), strides=tuple(stride), offset=offset)
