@@ -36,7 +36,6 @@ X = cr.tensor(np.arange(30.0).reshape(2, 3, 5))
         (lambda: X.sum(3), RangeError, "dimension 3 is out of range: a 3-d tensor has dimensions -3 to 2"),
         (lambda: X.sum((0, 0)), ShapeError, "dimension 0 appears twice"),
         (lambda: X.view(7, -1), ShapeError, "30 elements cannot take the shape"),
-        (lambda: X.view(cr.int64), DTypeError, r"view\(dtype\) reinterprets memory, which is not supported\n  hint: to\(dtype\)"),
         (lambda: X.expand(2, 4, 5), ShapeError, "4"),
         (lambda: cr.zeros(-1), ShapeError, "sizes cannot be negative"),
         (lambda: cr.arange(3, 0), ShapeError, "from 3 to 0 by steps of 1 leads nowhere"),
