@@ -333,3 +333,55 @@ def test_a_traced_loop_and_its_second_derivative():
     for a, b in zip(trace(twice)(x), twice(x), strict=True):
         b = b.numpy()
         np.testing.assert_allclose(a.numpy(), b, rtol=0.1, atol=0.1 * np.abs(b).max())
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("cast", [None, "float32", "float16"])
+def test_functions_of_ones_own(torch, cast):
+    """What forward and backward see: dtypes, and whether autocast is on."""
+    found = []
+    for T in (cr, torch):
+        seen = []
+
+        class Product(T.autograd.Function):
+            @staticmethod
+            @T.amp.custom_fwd(device_type="cpu", cast_inputs=cast and getattr(T, cast))
+            def forward(ctx, x, w, T=T, seen=seen):
+                ctx.save_for_backward(x, w)
+                seen += [x.dtype, T.is_autocast_enabled("cpu"), (x @ w).dtype]
+                return x @ w
+
+            @staticmethod
+            @T.amp.custom_bwd(device_type="cpu")
+            def backward(ctx, g, T=T, seen=seen):
+                x, w = ctx.saved_tensors
+                seen += [g.dtype, x.dtype, T.is_autocast_enabled("cpu")]
+                return g @ w.to(g.dtype).T, x.to(g.dtype).T @ g, None, None
+
+        x, w = T.ones(2, 3, requires_grad=True), T.ones(3, 5, requires_grad=True)
+        for on in (True, False):
+            with T.autocast("cpu", enabled=on):
+                y = Product.apply(x * 1, w)
+            y.float().sum().backward()
+            seen += [y.dtype, x.grad.dtype, w.grad.dtype]
+        found.append([str(v).split(".")[-1] for v in seen])
+    assert found[0] == found[1]
+
+
+def test_functions_of_ones_own_on_a_device_that_is_not_there():
+    @cr.cuda.amp.custom_fwd(cast_inputs=cr.float16)
+    def forward(ctx, x):
+        return x
+
+    @cr.cuda.amp.custom_bwd
+    def backward(ctx, g):
+        return g
+
+    class Context:
+        pass
+
+    ctx, x = Context(), cr.ones(3)
+    with cr.autocast("cpu"):
+        assert forward(ctx, x) is x and backward(ctx, x) is x
+    with pytest.raises(ValueError, match="Expected `device_type` of type `str`"):
+        amp.custom_fwd(lambda ctx: None, device_type=cr.device("cpu"))

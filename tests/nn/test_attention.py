@@ -394,3 +394,16 @@ def test_transformers_refuse_what_does_not_fit():
         model(cr.zeros(S, B, E), cr.zeros(T, 3, E))
     with pytest.raises(ShapeError, match="must be equal to d_model, 6, found shapes"):
         model(cr.zeros(S, B, E), cr.zeros(T, B, 5))
+
+
+def test_the_choice_of_an_implementation_has_no_effect():
+    from chainrule.nn.attention import SDPBackend, sdpa_kernel
+
+    q = cr.randn(2, 5, 3)
+    expected = F.scaled_dot_product_attention(q, q, q)
+    for choice in (SDPBackend.MATH, [SDPBackend.FLASH_ATTENTION, SDPBackend.CUDNN_ATTENTION]):
+        with sdpa_kernel(choice, set_priority=True):
+            np.testing.assert_array_equal(F.scaled_dot_product_attention(q, q, q), expected)
+    with pytest.raises(TypeError, match="takes one SDPBackend or several, found 'math'"):
+        with sdpa_kernel("math"):
+            pass

@@ -5,14 +5,16 @@
     loss.backward()
 
 Weights stay float32, and so do their gradients. Which op computes in what is said in one place,
-`ops.precision`. Read: `mode` (autocast), `grad_scaler` (for float16, whose small gradients vanish).
+`ops.precision`. Read: `mode` (autocast), `grad_scaler` (for float16, whose small gradients vanish),
+`custom` (for functions with a derivative of their own).
 """
 
 from . import cuda
+from .custom import custom_bwd, custom_fwd
 from .grad_scaler import GradScaler
 from .mode import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
 
 __all__ = [
-    "GradScaler", "autocast", "cuda", "get_autocast_dtype", "is_autocast_available",
-    "is_autocast_enabled",
+    "GradScaler", "autocast", "cuda", "custom_bwd", "custom_fwd", "get_autocast_dtype",
+    "is_autocast_available", "is_autocast_enabled",
 ]  # fmt: skip

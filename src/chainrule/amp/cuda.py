@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..base import dtypes
 from ..base.dtypes import DType
-from . import grad_scaler, mode
+from . import custom, grad_scaler, mode
 
-__all__ = ["GradScaler", "autocast"]
+__all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
+
+custom_fwd = functools.partial(custom.custom_fwd, device_type="cuda")
+custom_bwd = functools.partial(custom.custom_bwd, device_type="cuda")
+"""Decorators that leave a function as it is: autocast for this device is never on."""
 
 
 class autocast(mode.autocast):

@@ -30,6 +30,7 @@ STANDS_FOR = {
     "torch.func": "func",
     "torch.linalg": "linalg",
     "torch.nn": "nn",
+    "torch.nn.attention": "nn.attention",
     "torch.nn.functional": "nn.functional",
     "torch.nn.init": "nn.init",
     "torch.nn.modules": "nn",
