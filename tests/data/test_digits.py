@@ -171,8 +171,12 @@ IMAGES, LABELS = good()["images"], good()["labels"]
             r"expected shape \(N, 8, 8\), found \(0, 8, 8\)",
         ),
         ({"images": IMAGES > 8}, DTypeError, "images: expected .*, found bool"),
-        ({"images": IMAGES.astype(complex)}, DTypeError, "images: expected .*, found complex128"),
-        ({"images": IMAGES.astype("U2")}, DTypeError, "images: expected .*, found <U2"),
+        (
+            {"images": IMAGES.astype(complex)},
+            FormatError,
+            "'images.npy': expected .*, found '<c16'",
+        ),
+        ({"images": IMAGES.astype("U2")}, FormatError, "'images.npy': expected .*, found '<U2'"),
     ],
 )
 def test_bad_arrays_are_refused_with_what_was_found(tmp_path, arrays, error, message):
@@ -184,14 +188,14 @@ def test_bad_arrays_are_refused_with_what_was_found(tmp_path, arrays, error, mes
 
 def test_a_missing_array_is_named(tmp_path):
     path = saved(tmp_path, images=IMAGES, label=LABELS)
-    with pytest.raises(FormatError, match=r"labels\.npy is missing; found images\.npy, label\.npy"):
+    with pytest.raises(FormatError, match="labels is missing; found images, label"):
         digits.load(path)
 
 
 def test_nothing_is_unpickled(tmp_path):
     path = tmp_path / "own.npz"
     np.savez(path, images=IMAGES, labels=np.array([print] * 211, dtype=object))
-    with pytest.raises(FormatError, match="expected plain numeric arrays"):
+    with pytest.raises(FormatError, match="objects are pickles, which are not read"):
         digits.load(path)
 
 
@@ -204,7 +208,7 @@ def test_no_file(tmp_path):
 def test_what_is_no_archive_is_refused(tmp_path, content):
     path = tmp_path / "own.npz"
     path.write_bytes(content)
-    with pytest.raises(FormatError, match=r"expected an \.npz archive"):
+    with pytest.raises(FormatError, match="expected a zip archive"):
         digits.load(path)
 
 

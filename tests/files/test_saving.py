@@ -269,8 +269,13 @@ def test_names_and_arguments_that_are_refused(tmp_path):
     with pytest.raises(DTypeError, match="'o' is an array of object"):
         cr.save({"o": np.array([None])}, tmp_path / "x.npz")
     cr.save({}, tmp_path / "x.pt")
-    with pytest.raises(ValueError, match="weights_only=False would run whatever the file says"):
+    with pytest.raises(ValueError, match="weights_only=False .* would run whatever the file says"):
         cr.load(tmp_path / "x.pt", weights_only=False)
+    with pytest.raises(ValueError, match="a pickle_module"):
+        cr.load(tmp_path / "x.pt", None, io)
+    for arguments in ((io,), (None, 4), (None, 2, False)):
+        with pytest.raises(ValueError, match="zip format with pickle protocol 2"):
+            cr.save({}, tmp_path / "x.pt", *arguments)
     with pytest.raises(DeviceError, match="there is no cuda backend"):
         cr.load(tmp_path / "x.pt", map_location="cuda")
     assert cr.load(tmp_path / "x.pt", "cpu") == {}

@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..base.errors import FormatError
+from ..files.npz import read_npz
 from .checks import check_dtype, check_finite, check_labels, check_range, check_shape
 from .splits import stratified_split
 
@@ -111,33 +110,11 @@ def load(path: str | os.PathLike[str] | None = None) -> Digits:
 
 def _arrays(file: Path, content: bytes) -> tuple[np.ndarray, np.ndarray]:
     """`images` and `labels` of an .npz; nothing in it is ever unpickled."""
-    found: dict[str, np.ndarray] = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as z:
-            for name in ("images", "labels"):
-                if f"{name}.npy" not in z.namelist():
-                    listed = ", ".join(z.namelist()) or "nothing"
-                    raise FormatError(
-                        f"{file}: expected the arrays images and labels, {name}.npy is missing; found {listed}"
-                    )
-                found[name] = np.lib.format.read_array(
-                    io.BytesIO(z.read(f"{name}.npy")), allow_pickle=False
-                )
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-    ) as e:
-        raise FormatError(
-            f"{file}: expected an .npz archive (zip) of NumPy arrays, found a file that is not: {e}"
-        ) from e
-    except ValueError as e:
-        if isinstance(e, FormatError):
-            raise
-        raise FormatError(
-            f"{file}: expected plain numeric arrays, found a member that is not: {e}"
-        ) from e
+    found = read_npz(io.BytesIO(content), str(file))
+    for name in ("images", "labels"):
+        if name not in found:
+            listed = ", ".join(found) or "nothing"
+            raise FormatError(
+                f"{file}: expected the arrays images and labels, {name} is missing; found {listed}"
+            )
     return found["images"], found["labels"]

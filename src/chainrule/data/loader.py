@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import DTypeError, FormatError
 from ..tensors import Generator, default_generator
@@ -20,7 +20,9 @@ from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import Fetcher, Request
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
-from .workers import END, Pool
+
+if TYPE_CHECKING:
+    from .workers import Pool  # with what it imports it loads when a loader has workers
 
 __all__ = ["DataLoader"]
 
@@ -222,6 +224,8 @@ class DataLoader:
 
     def _ahead(self, requests: Iterator[Request]) -> Iterator[Any]:
         """Batches fetched by workers: each in turn, always in the same order."""
+        from .workers import END
+
         pool = self._pool()
         workers: deque[int] = deque(range(pool.count))  # those that have more, the next one first
         asked: deque[int] = deque()  # who was asked, in the order in which answers are taken
@@ -253,6 +257,8 @@ class DataLoader:
                 pool.end()
 
     def _pool(self) -> Pool:
+        from .workers import Pool
+
         while self._idle:
             pool = self._idle.pop()
             if pool.alive:

@@ -14,6 +14,7 @@ import os
 import re
 import zipfile
 from collections.abc import Mapping
+from typing import BinaryIO
 
 import numpy as np
 
@@ -55,8 +56,14 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
                 np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+def read_npz(
+    file: str | os.PathLike[str] | BinaryIO, name: str | None = None
+) -> dict[str, np.ndarray]:
     """The arrays of an `.npz`, by name.
+
+    Args:
+        file: a path, or a file open for reading.
+        name: what errors call it; None: its path.
 
     Raises:
         FormatError: no such archive, a damaged one, or a member that is not a plain array of
@@ -69,18 +76,21 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     >>> {key: value.shape for key, value in read_npz(file).items()}
     {'a': (3,), 'b': (2, 2)}
     """
-    with open(path, "rb") as f:
-        archive = Archive(f, str(path), compressed=True)
-        return {_key(path, name): _array(path, name, archive) for name in archive.members}
+    if isinstance(file, (str, os.PathLike)):
+        with open(file, "rb") as f:
+            return read_npz(f, name or str(file))
+    where = name or "the file"
+    archive = Archive(file, where, compressed=True)
+    return {_key(where, member): _array(where, member, archive) for member in archive.members}
 
 
-def _key(path: str | os.PathLike[str], name: str) -> str:
+def _key(path: str, name: str) -> str:
     if not name.endswith(".npy"):
         raise FormatError(f"{path}: expected members that end in .npy, found {name!r}")
     return name.removesuffix(".npy")
 
 
-def _array(path: str | os.PathLike[str], name: str, archive: Archive) -> np.ndarray:
+def _array(path: str, name: str, archive: Archive) -> np.ndarray:
     content = archive.array(name)
     where = f"{path}: member {name!r}"
     start = content[:12].tobytes()

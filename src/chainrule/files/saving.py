@@ -23,7 +23,13 @@ TORCH = (".pt", ".pth", ".bin", ".ckpt")
 KNOWN = ".safetensors, .npz, .pt, .pth, .bin"
 
 
-def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
+def save(
+    obj: Any,
+    f: str | os.PathLike[str] | BinaryIO,
+    pickle_module: Any = None,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
     """Write an object to a file, in the format that its name says.
 
     `.safetensors` and `.npz` hold tensors by name (a state dict), `.pt`, `.pth` and `.bin` trees
@@ -33,10 +39,13 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
     Args:
         obj: what to write.
         f: a path, or a file open for writing in bytes, which gets PyTorch's format.
+        pickle_module: None; nothing is pickled by anyone else.
+        pickle_protocol: 2.
+        _use_new_zipfile_serialization: True.
 
     Raises:
         DTypeError: something that the format cannot hold; its place is named, nothing is written.
-        ValueError: a name that says no format.
+        ValueError: a name that says no format, or one of the last three arguments.
         SaveError: the system refused (disk full, no permission, no folder).
 
     >>> import tempfile
@@ -45,6 +54,11 @@ def save(obj: Any, f: str | os.PathLike[str] | BinaryIO) -> None:
     >>> cr.load(file)
     {'step': 7, 'weights': [tensor([1., 1.]), tensor([0.])]}
     """
+    if pickle_module is not None or pickle_protocol != 2 or not _use_new_zipfile_serialization:
+        raise ValueError(
+            "save writes PyTorch's zip format with pickle protocol 2, in code of its own; "
+            "leave out pickle_module, pickle_protocol and _use_new_zipfile_serialization"
+        )
     if not isinstance(f, (str, os.PathLike)):
         write_torch(obj, f)
         return
@@ -84,9 +98,10 @@ def _array(path: str | os.PathLike[str], key: Any, value: Any) -> np.ndarray:
 def load(
     f: str | os.PathLike[str] | BinaryIO,
     map_location: Any = None,
+    pickle_module: Any = None,
     *,
-    weights_only: bool = True,
-    mmap: bool = False,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
 ) -> Any:
     """What a file of tensors holds: a `.safetensors` or an `.npz` a dictionary of tensors, a file
     of PyTorch's the tree that was saved.
@@ -97,32 +112,33 @@ def load(
     Args:
         f: a path, or a file open for reading in bytes (PyTorch's format only).
         map_location: None or "cpu"; there is no other device.
-        weights_only: True; nothing else is read.
+        pickle_module: None; nothing is unpickled.
+        weights_only: True or None; nothing else is read.
         mmap: let the file be the tensors' memory (not of `.npz`): nothing is read before it is
             used; writing to a tensor changes memory, never the file.
 
     Raises:
         FormatError: a file of another format, a damaged one, or one that asks for code to be run.
         DeviceError: a `map_location` other than the CPU.
-        ValueError: `weights_only=False`.
+        ValueError: `weights_only=False` or a `pickle_module`.
         OSError: it cannot be read.
     """
-    if weights_only is not True:
+    if weights_only not in (None, True) or pickle_module is not None:
         raise ValueError(
-            "load: weights_only=False would run whatever the file says; "
+            "load: weights_only=False (or a pickle_module) would run whatever the file says; "
             "only tensors and plain objects are read"
         )
     device_of(map_location)
     if not isinstance(f, (str, os.PathLike)):
-        return read_torch(f, mmap=mmap)
+        return read_torch(f, mmap=bool(mmap))
     with open(f, "rb") as file:
         start = file.read(9)
     if start[8:9] == b"{":  # after the size of the header its first brace
-        return read_safetensors(f, mmap=mmap)[0]
+        return read_safetensors(f, mmap=bool(mmap))[0]
     if Path(f).suffix == ".npz":
         return _tensors(f)
     if start[:2] == b"PK" or start[:1] == b"\x80":
-        return read_torch(f, mmap=mmap)
+        return read_torch(f, mmap=bool(mmap))
     raise FormatError(
         f"{f}: expected a file of the formats {KNOWN}, found one that begins with {start!r}"
     )

@@ -9,11 +9,9 @@ each with its reason.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import http.client
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,7 +27,16 @@ __all__ = ["fetch"]
 ATTEMPTS = 3  # at each mirror, as long as each brings something
 CHUNK = 1 << 16
 TIMEOUT = 30.0  # seconds without a byte
-UNREACHABLE = (urllib.error.URLError, http.client.HTTPException, OSError, ValueError)
+
+
+@functools.cache
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What the library raises when a line is bad; it is imported when something is fetched."""
+    import http.client
+    import urllib.error
+
+    return (urllib.error.URLError, http.client.HTTPException, OSError, ValueError)
+
 
 Progress = Callable[[str, int, int], None]
 """Told the name of a file, how many of its bytes are there, and how many it has."""
@@ -120,6 +127,9 @@ def _collect(f: BinaryIO, file: File, mirror: str, progress: Progress, timeout: 
     Raises:
         _Refused: the mirror does not have it, or has another.
     """
+    import urllib.error
+    import urllib.request
+
     have = f.seek(0, 2)
     if have > file.bytes:
         have = f.truncate(0)
@@ -136,7 +146,7 @@ def _collect(f: BinaryIO, file: File, mirror: str, progress: Progress, timeout: 
                     f.truncate(0)
                     return _collect(f, file, mirror, progress, timeout)
                 raise _Refused(f"answered {e.code} {e.reason}") from e
-        except UNREACHABLE as e:
+        except _unreachable() as e:
             raise _Refused(f"could not be reached: {getattr(e, 'reason', None) or e}") from e
         with contextlib.closing(answer):
             if answer.status == 206 and not _goes_on(answer, have):
@@ -176,6 +186,8 @@ def _goes_on(answer: Any, have: int) -> bool:
 
 def _pieces(answer: Any) -> Iterator[bytes]:
     """What arrives, until the end or until the line breaks."""
+    import http.client
+
     while True:
         try:
             piece = answer.read(CHUNK)
@@ -184,7 +196,7 @@ def _pieces(answer: Any) -> Iterator[bytes]:
             if piece:
                 yield piece
             return
-        except UNREACHABLE:
+        except _unreachable():
             return
         if not piece:
             return

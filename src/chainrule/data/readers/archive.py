@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from ...files.archive import Archive
 __all__ = ["read_members"]
 
 MOST_MEMBERS = 100_000
-DAMAGE = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error, ValueError, OverflowError)
 
 
 def read_members(path: str | os.PathLike[str], names: Sequence[str], most: int) -> dict[str, bytes]:
@@ -62,6 +60,8 @@ def _of_zip(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
 
 
 def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, bytes]]:
+    import tarfile
+
     mode = "r|gz" if path.name.endswith((".gz", ".tgz")) else "r|"
     total = 0
     try:
@@ -90,7 +90,14 @@ def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
                 yield short, content
     except FormatError:
         raise
-    except DAMAGE as e:
+    except (
+        tarfile.TarError,
+        EOFError,
+        gzip.BadGzipFile,
+        zlib.error,
+        ValueError,
+        OverflowError,
+    ) as e:
         raise FormatError(
             f"{path}: expected a tar archive, found a damaged one or none: {e}"
         ) from e
