@@ -18,7 +18,6 @@ from . import (
     amp,
     autograd,
     backends,
-    files,
     func,
     linalg,
     nn,
@@ -46,7 +45,8 @@ from .base.errors import (
     TraceError,
 )  # fmt: skip
 from .compiler.compiled import compile, compile_in_place
-from .files import load, save
+from .files import classes as _file_classes
+from .files.saving import load, save
 from .nn.functional import (
     celu,
     celu_,
@@ -92,7 +92,7 @@ cuda.amp = amp.cuda
 nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
 optim.swa_utils = sys.modules[f"{__name__}.optim.swa_utils"] = utils.swa_utils
-files.torch_reader.PARAMETER = nn.Parameter  # which lies above
+_file_classes.PARAMETER = nn.Parameter  # which lies above
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",

@@ -20,7 +20,11 @@ Reading order: `counter` (random numbers without a state), `dataset`, `sampler`,
 function of (seed, epoch, index), so an epoch can be repeated, skipped into, or resumed exactly.
 """
 
-from . import transforms
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .collate import default_collate, default_convert
 from .dataset import (
     Augmented,
@@ -34,10 +38,7 @@ from .dataset import (
     random_split,
 )
 from .fetch import WorkerInfo, get_worker_info
-from .known import RECORDS, LoadedData, Record, load_dataset
 from .loader import DataLoader
-from .own import CSVDataset, ImageFolder, TextFile
-from .readers import read_idx, read_image, read_lines, read_table, read_text
 from .sampler import (
     BatchSampler,
     RandomSampler,
@@ -46,7 +47,13 @@ from .sampler import (
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
-from .transforms import Compose, RandomShift, RandomStream
+
+if TYPE_CHECKING:
+    from . import transforms
+    from .known import RECORDS, LoadedData, Record, load_dataset
+    from .own import CSVDataset, ImageFolder, TextFile
+    from .readers import read_idx, read_image, read_lines, read_table, read_text
+    from .transforms import Compose, RandomShift, RandomStream
 
 __all__ = [
     "RECORDS",
@@ -86,3 +93,22 @@ __all__ = [
     "read_text",
     "transforms",
 ]
+
+_HOMES = {
+    "RECORDS": "known", "LoadedData": "known", "Record": "known", "load_dataset": "known",
+    "CSVDataset": "own", "ImageFolder": "own", "TextFile": "own",
+    "read_idx": "readers", "read_image": "readers", "read_lines": "readers",
+    "read_table": "readers", "read_text": "readers",
+    "Compose": "transforms", "RandomShift": "transforms", "RandomStream": "transforms",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Readers, known data sets and transforms, and the libraries they need, load when one of their
+    names is first used.
+    """
+    if name == "transforms":
+        return importlib.import_module(".transforms", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

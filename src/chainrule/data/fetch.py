@@ -9,9 +9,7 @@ are seeded in the same way.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +21,7 @@ from .dataset import IterableDataset
 __all__ = ["Fetcher", "Request", "WorkerInfo", "get_worker_info"]
 
 
-@dataclass(frozen=True)
-class WorkerInfo:
+class WorkerInfo(NamedTuple):
     """Which worker this process is.
 
     Attributes:
@@ -104,6 +101,8 @@ class Fetcher:
             self.dataset.set_epoch(epoch)
         draws = few(seed, FETCH, epoch, 8 * number, 6)
         if _info is not None:
+            import random  # 3 ms, which only workers need
+
             random.seed(draws[2] << 32 | draws[3])
             np.random.seed(draws[4:6])
         with default_generator.rewound(default_generator.mark()):

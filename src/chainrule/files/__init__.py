@@ -7,16 +7,22 @@ run, and nothing that is written is ever there in part.
 
 Reading order: `whole` (a file is there whole or not at all), `archive` (zip, read with suspicion),
 `npz`, `safetensors`, `pickles` (the language PyTorch writes its trees in, interpreted by us),
-`memory` (tensors on the memory of a file), `torch_reader`, `torch_writer`, `saving`. May import
+`memory` (tensors on the memory of a file), `classes`, `torch_reader`, `torch_writer`, `saving`. May import
 `tensors` and what lies below.
 """
 
-from .npz import read_npz, write_npz
-from .safetensors import read_safetensors, write_safetensors
-from .saving import load, save
-from .torch_reader import read_torch
-from .torch_writer import write_torch
-from .whole import SaveError, append_line, write_whole, writing
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .npz import read_npz, write_npz
+    from .safetensors import read_safetensors, write_safetensors
+    from .saving import load, save
+    from .torch_reader import read_torch
+    from .torch_writer import write_torch
+    from .whole import SaveError, append_line, write_whole, writing
 
 __all__ = [
     "SaveError",
@@ -32,3 +38,17 @@ __all__ = [
     "write_whole",
     "writing",
 ]
+
+_HOMES = {
+    "SaveError": "whole", "append_line": "whole", "load": "saving", "read_npz": "npz",
+    "read_safetensors": "safetensors", "read_torch": "torch_reader", "save": "saving",
+    "write_npz": "npz", "write_safetensors": "safetensors", "write_torch": "torch_writer",
+    "write_whole": "whole", "writing": "whole",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Chapters, and the libraries they need, load when one of their names is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

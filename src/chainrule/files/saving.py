@@ -1,10 +1,9 @@
-"""`chainrule.save` and `chainrule.load`."""
+"""`chainrule.save` and `chainrule.load`. Each format's chapter is imported when it is used."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -12,10 +11,6 @@ import numpy as np
 from ..base.errors import ChainruleError, DTypeError, FormatError
 from ..tensors import Tensor, from_numpy
 from ..tensors.device import device_of
-from .npz import read_npz, write_npz
-from .safetensors import read_safetensors, write_safetensors
-from .torch_reader import read_torch
-from .torch_writer import write_torch
 
 __all__ = ["load", "save"]
 
@@ -59,10 +54,12 @@ def save(
             "save writes PyTorch's zip format with pickle protocol 2, in code of its own; "
             "leave out pickle_module, pickle_protocol and _use_new_zipfile_serialization"
         )
+    from .torch_writer import write_torch
+
     if not isinstance(f, (str, os.PathLike)):
         write_torch(obj, f)
         return
-    suffix = Path(f).suffix
+    suffix = _suffix(f)
     if suffix in TORCH:
         write_torch(obj, f)
     elif suffix not in (".safetensors", ".npz"):
@@ -73,9 +70,17 @@ def save(
             ".pt files hold trees"
         )
     elif suffix == ".safetensors":
+        from .safetensors import write_safetensors
+
         write_safetensors(f, obj)
     else:
+        from .npz import write_npz
+
         write_npz(f, {key: _array(f, key, value) for key, value in obj.items()})
+
+
+def _suffix(path: str | os.PathLike[str]) -> str:
+    return os.path.splitext(path)[1]
 
 
 def _array(path: str | os.PathLike[str], key: Any, value: Any) -> np.ndarray:
@@ -128,6 +133,9 @@ def load(
             "load: weights_only=False (or a pickle_module) would run whatever the file says; "
             "only tensors and plain objects are read"
         )
+    from .safetensors import read_safetensors
+    from .torch_reader import read_torch
+
     device_of(map_location)
     if not isinstance(f, (str, os.PathLike)):
         return read_torch(f, mmap=bool(mmap))
@@ -135,7 +143,7 @@ def load(
         start = file.read(9)
     if start[8:9] == b"{":  # after the size of the header its first brace
         return read_safetensors(f, mmap=bool(mmap))[0]
-    if Path(f).suffix == ".npz":
+    if _suffix(f) == ".npz":
         return _tensors(f)
     if start[:2] == b"PK" or start[:1] == b"\x80":
         return read_torch(f, mmap=bool(mmap))
@@ -145,6 +153,8 @@ def load(
 
 
 def _tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    from .npz import read_npz
+
     found = {}
     for key, array in read_npz(path).items():
         try:

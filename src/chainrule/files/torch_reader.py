@@ -31,6 +31,7 @@ from ..base.dtypes import DType
 from ..base.errors import ChainruleError, FormatError
 from ..tensors import Size, Tensor
 from ..tensors.device import Device
+from . import classes
 from .archive import Archive
 from .memory import Memory, dense_strides
 from .pickles import Named, interpret
@@ -52,8 +53,6 @@ STORAGES = {
 LEGACY = bytes.fromhex("80028a0a6cfc9c46f9206aa850192e")
 MOST_AXES = 64  # NumPy's
 COPIES = 4  # times the file: how much may be copied of tensors whose strides leave gaps
-PARAMETER: type[Tensor] = Tensor
-"""`nn.Parameter`, which the package's top level puts here, since this room lies below `nn`."""
 
 
 def read_torch(file: str | os.PathLike[str] | BinaryIO, *, mmap: bool = False) -> Any:
@@ -345,7 +344,7 @@ class _Reader:
         if not isinstance(data, Tensor) or hooks:
             raise FormatError("expected a tensor without hooks")
         try:
-            return PARAMETER(data, requires_grad=requires_grad is True)
+            return classes.PARAMETER(data, requires_grad=requires_grad is True)
         except ChainruleError as e:  # integers that require a gradient
             raise FormatError(str(e)) from e
 

@@ -21,7 +21,7 @@ from ..base.dtypes import DType
 from ..base.errors import DTypeError
 from ..tensors import Size, Tensor
 from ..tensors.device import Device
-from . import torch_reader
+from . import classes
 from .torch_reader import STORAGES
 from .whole import writing
 
@@ -207,7 +207,7 @@ class _Pickled:
 
     def tensor(self, value: Tensor, place: str) -> None:
         """A tensor: a call that puts it on its storage."""
-        parameter = isinstance(value, torch_reader.PARAMETER)
+        parameter = isinstance(value, classes.PARAMETER)
         if value.edge is not None and not value.is_leaf:
             raise DTypeError(f"save: {place or 'the tensor'} has a history; save detach() of it")
         if parameter:

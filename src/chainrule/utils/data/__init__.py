@@ -1,6 +1,16 @@
 """PyTorch's `torch.utils.data`, as names for the room `data`."""
 
-from ...data import *  # noqa: F403 - the curated list stands there
-from ...data import __all__
+from __future__ import annotations
 
-__all__ = list(__all__)
+from typing import Any
+
+from ... import data
+
+__all__ = list(data.__all__)
+
+
+def __getattr__(name: str) -> Any:
+    """Whatever the room has of this name."""
+    if name in data.__all__:
+        return getattr(data, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
