@@ -104,8 +104,21 @@ def regression():
     )
 
 
+def mixed():
+    rng = np.random.default_rng(4)
+    inputs = rng.normal(size=(29, 5)).astype(np.float32)
+    probabilities = rng.dirichlet(np.ones(3), 29).astype(np.float32)
+    data = TensorDataset(inputs, probabilities)
+    return (
+        cr.nn.Linear(5, 3),
+        data,
+        Classification(),
+        lambda model, x, p: F.cross_entropy(model(x), p),
+    )
+
+
 @pytest.mark.parametrize("compile", [True, False])
-@pytest.mark.parametrize("make", [classifier, language, regression])
+@pytest.mark.parametrize("make", [classifier, language, regression, mixed])
 def test_several_uneven_batches_make_the_step_of_one_big_batch(make, compile):
     cr.manual_seed(0)
     model, data, task, mean = make()

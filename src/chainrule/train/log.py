@@ -26,11 +26,7 @@ __all__ = ["GrowingFile", "MetricsLog", "flat"]
 
 
 class GrowingFile:
-    """A file that is only added to, and cut back to what a checkpoint knows of.
-
-    Args:
-        path: the file; it is begun anew (a resume then does not call for this, but for `cut`).
-    """
+    """A file that is begun anew, only added to, and cut back to what a checkpoint knows of."""
 
     def __init__(self, path: Path):
         self.path = path

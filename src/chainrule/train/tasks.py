@@ -76,7 +76,8 @@ class Task:
 
 class Classification(Task):
     """To name the class of each sample: `model(inputs)` gives logits (B, C), or (B, C, …) where
-    every place has a class; the loss is the cross-entropy in nats.
+    every place has a class; the loss is the cross-entropy in nats. A label is a class, or the
+    probabilities of all (as mixing samples makes them), of which the likeliest counts as right.
 
     Args:
         weight: of each class in the loss, (C,); None: all alike. The mean is then weighted too.
@@ -113,8 +114,12 @@ class Classification(Task):
         return loss, logits
 
     def count(self, batch: Any) -> float:
-        """The labels that are not ignored, or the sum of their weights."""
+        """The labels that are not ignored, or the sum of their weights; of probabilities the
+        places that have them.
+        """
         labels = batch[1].numpy()
+        if labels.dtype.kind == "f":
+            return float(labels.size // labels.shape[1])
         labels = labels[labels != self.ignore_index]
         if self.weight is None:
             return float(labels.size)
@@ -129,6 +134,7 @@ class Classification(Task):
     ) -> None:
         """Count the answers to all labels that are not ignored."""
         labels = batch[1].numpy()
+        labels = labels.argmax(axis=1) if labels.dtype.kind == "f" else labels
         scores = np.moveaxis(answers, 1, -1).reshape(-1, answers.shape[1])  # (B·…, C)
         kept = labels.reshape(-1) != self.ignore_index
         for metric in metrics.values():
