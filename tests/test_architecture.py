@@ -106,6 +106,12 @@ def test_importing_chainrule_leaves_the_upper_rooms_alone():
     assert rooms & {*ABOVE} == set()
 
 
+def test_the_upper_rooms_are_there_when_asked_for():
+    assert chainrule.inspect.summary and chainrule.train
+    with pytest.raises(AttributeError, match="module 'chainrule' has no attribute 'cli_'"):
+        chainrule.cli_  # noqa: B018
+
+
 @pytest.mark.parametrize("path", files(*ENGINE), ids=module_name)
 def test_no_room_imports_from_the_top(path):
     """The package's `__init__` imports the rooms, so a room that imports from it closes a circle the arrows do not show."""

@@ -11,7 +11,9 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 `files`, `transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
 """
 
+import importlib
 import sys
+import types
 from math import e, inf, nan, pi
 
 from . import (
@@ -93,6 +95,14 @@ nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
 optim.swa_utils = sys.modules[f"{__name__}.optim.swa_utils"] = utils.swa_utils
 _file_classes.PARAMETER = nn.Parameter  # which lies above
+
+
+def __getattr__(name: str) -> types.ModuleType:
+    """The rooms above the engine are loaded when they are first asked for."""
+    if name in ("inspect", "train"):
+        return importlib.import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",

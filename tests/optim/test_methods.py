@@ -8,6 +8,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.optim.line_search import Point, cubic_minimum, strong_wolfe
+from chainrule.optim.optimizer import required
 
 SHAPES = [(5, 7), (7,), (7, 3), (3,)]
 
@@ -237,6 +238,18 @@ def test_a_refused_group_is_not_added():
     with pytest.raises(ValueError, match="only supports 2D"):
         optimizer.add_param_group({"params": nn.Parameter(cr.ones(3))})
     assert len(optimizer.param_groups) == 1
+
+
+def test_an_option_that_each_group_must_give():
+    class Plain(optim.Optimizer):
+        def __init__(self, params, lr=required):
+            super().__init__(params, {"lr": lr})
+
+    p = nn.Parameter(cr.ones(3))
+    with pytest.raises(ValueError, match="didn't specify a value of required .* lr"):
+        Plain([p])
+    assert Plain([{"params": p, "lr": 0.5}]).param_groups[0]["lr"] == 0.5
+    assert Plain([p], 0.1).param_groups[0]["lr"] == 0.1 and repr(required) == "<required parameter>"
 
 
 def test_a_method_written_as_for_pytorch():

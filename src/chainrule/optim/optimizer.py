@@ -36,7 +36,18 @@ from ..tape.modes import effect, enable_grad, modes, no_grad, outside
 from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros, zeros_like
 from .hooks import Hooked, with_hooks
 
-__all__ = ["Optimizer"]
+__all__ = ["Optimizer", "required"]
+
+
+class _Required:
+    """The type of `required`."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+"""Stands among a method's defaults for an option that has none: each group must give it."""
 
 BLOCK = 65_536
 """Elements updated at a time in eager mode: a method's temporaries then stay in the cache, in
@@ -182,6 +193,11 @@ class Optimizer(Hooked):
         if names:
             param_group["param_names"] = names
         for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(
+                    "parameter group didn't specify a value of required optimization parameter "
+                    f"{name}"
+                )
             param_group.setdefault(name, default)
         for name in set(param_group) - set(self.defaults) - {"params", "param_names"}:
             if meant := get_close_matches(name, self.defaults, n=1, cutoff=0.8):

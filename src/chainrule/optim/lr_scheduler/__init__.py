@@ -17,6 +17,8 @@ from .plateau import ReduceLROnPlateau
 from .steps import ConstantLR, LambdaLR, MultiplicativeLR, MultiStepLR, StepLR
 from .warmup import WarmupCosineLR, warmup_cosine, warmup_linear
 
+_LRScheduler = LRScheduler  # the name that older code derives from
+
 __all__ = [
     "ChainedScheduler", "ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR",
     "ExponentialLR", "LRScheduler", "LambdaLR", "LinearLR", "MultiStepLR", "MultiplicativeLR",
