@@ -10,6 +10,13 @@ Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, 
 `activations`, `pretrained`.
 """
 
+from .bert import (
+    BertConfig,
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+)
 from .config import Config
 from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
 from .llama import (
@@ -24,10 +31,13 @@ from .llama import (
     Qwen2Model,
 )
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
+from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
+from .vit import ViTConfig, ViTForImageClassification, ViTModel
 
 __all__ = [
-    "ARCHITECTURES", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model",
+    "ARCHITECTURES", "BertConfig", "BertForMaskedLM", "BertForSequenceClassification",
+    "BertForTokenClassification", "BertModel", "CifarResNet", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model",
     "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "MistralModel", "PreTrained",
-    "Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model",
-    "from_pretrained",
+    "Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model", "ResNetConfig", "ResNetForImageClassification", "ResNetModel",
+    "ViTConfig", "ViTForImageClassification", "ViTModel", "from_pretrained",
 ]  # fmt: skip

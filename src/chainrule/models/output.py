@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-__all__ = ["BaseOutput", "CausalLMOutput", "Output"]
+__all__ = [
+    "BaseOutput", "CLIPOutput", "CausalLMOutput", "ClassifierOutput", "Output", "Seq2SeqOutput",
+]  # fmt: skip
 
 
 class Output(dict):
@@ -56,3 +58,33 @@ class CausalLMOutput(Output):
     """A language model: `loss` in nats per token; `logits` (B, T, V); the others as of `BaseOutput`."""
 
     fields = ("loss", "logits", "past_key_values", "hidden_states", "attentions")
+
+
+class ClassifierOutput(Output):
+    """A model that classifies: `loss` in nats; `logits` (B, classes), (B, T, classes) or (B, T, V); the others as of
+    `BaseOutput`.
+    """
+
+    fields = ("loss", "logits", "hidden_states", "attentions")
+
+
+class Seq2SeqOutput(Output):
+    """An encoder and a decoder: `loss` in nats per token; `logits` (B, T, V); what the decoder keeps; states and
+    attentions of both, as of `BaseOutput`.
+    """
+
+    fields = (
+        "loss", "logits", "past_key_values", "decoder_hidden_states", "decoder_attentions", "cross_attentions",
+        "encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions",
+    )  # fmt: skip
+
+
+class CLIPOutput(Output):
+    """Images beside texts: `loss` in nats; `logits_per_image` (images, texts) and `logits_per_text`, its transpose;
+    `text_embeds` and `image_embeds` of length 1; the outputs of both towers.
+    """
+
+    fields = (
+        "loss", "logits_per_image", "logits_per_text", "text_embeds", "image_embeds", "text_model_output",
+        "vision_model_output",
+    )  # fmt: skip

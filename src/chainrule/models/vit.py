@@ -1,0 +1,328 @@
+"""The Vision Transformer: an image is cut into patches, which are read as words are.
+
+    pixels (B, channels, size, size) → patches → [class, patch embeddings] + positions → [x + attention(norm(x)),
+    x + mlp(norm(x))] × layers → norm → the class token's state
+
+B batch, N patches, C channels (`hidden_size`), H heads.
+
+Source: Dosovitskiy et al. 2021; checkpoints as Hugging Face's `ViTModel` and `ViTForImageClassification` have them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..base.errors import ShapeError
+from ..nn import Conv2d, Dropout, LayerNorm, Linear, Module, ModuleList, Parameter, init
+from ..nn import functional as F
+from ..tensors import Tensor, cat, empty
+from .activations import activation
+from .attention import attend
+from .config import Config
+from .output import BaseOutput, ClassifierOutput
+from .pretrained import PreTrained, architecture
+
+__all__ = ["ViTConfig", "ViTForImageClassification", "ViTModel"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ViTConfig(Config):
+    """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
+
+    model_type = "vit"
+
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    hidden_dropout_prob: float = 0.0
+    attention_probs_dropout_prob: float = 0.0
+    initializer_range: float = 0.02
+    layer_norm_eps: float = 1e-12
+    image_size: int = 224
+    patch_size: int = 16
+    num_channels: int = 3
+    qkv_bias: bool = True
+    pooler_output_size: int | None = None
+    pooler_act: str = "tanh"
+    id2label: dict = dataclasses.field(default_factory=lambda: {"0": "LABEL_0", "1": "LABEL_1"})
+
+    def check(self) -> None:
+        """Sizes are positive and fit each other."""
+        for name in (
+            "hidden_size",
+            "num_hidden_layers",
+            "num_attention_heads",
+            "image_size",
+            "patch_size",
+            "num_channels",
+        ):
+            self.need(
+                getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
+            )
+        C, H = self.hidden_size, self.num_attention_heads
+        self.need(C % H == 0, f"num_attention_heads must divide hidden_size, found {H} and {C}")
+        self.need(
+            self.image_size >= self.patch_size,
+            f"a patch of {self.patch_size} does not fit into an image of {self.image_size}",
+        )
+
+    @property
+    def patches(self) -> int:
+        """N."""
+        return (self.image_size // self.patch_size) ** 2
+
+
+class ViTPatchEmbeddings(Module):
+    """A linear map of each patch: a convolution whose windows do not overlap."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.size, self.channels = config.image_size, config.num_channels
+        self.projection = Conv2d(
+            config.num_channels, config.hidden_size, config.patch_size, config.patch_size
+        )
+
+    def forward(self, pixels: Tensor, any_size: bool) -> Tensor:
+        """(B, channels, size, size) → (B, N, C)."""
+        _, channels, height, width = pixels.shape
+        if channels != self.channels or (
+            not any_size and (height, width) != (self.size, self.size)
+        ):
+            raise ShapeError(
+                f"ViT: expected images of {self.channels} channels and {self.size} × {self.size} pixels, "
+                f"found {channels} channels and {height} × {width}"
+            )
+        return self.projection(pixels).flatten(2).transpose(1, 2)
+
+
+class ViTEmbeddings(Module):
+    """Patches behind a class token, and where they are."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        C, std = config.hidden_size, config.initializer_range
+        self.cls_token = Parameter(empty(1, 1, C))
+        self.position_embeddings = Parameter(empty(1, config.patches + 1, C))
+        self.patch_embeddings = ViTPatchEmbeddings(config)
+        self.dropout, self.patch = Dropout(config.hidden_dropout_prob), config.patch_size
+        for x in (self.cls_token, self.position_embeddings):
+            init.trunc_normal_(x, std=std)
+
+    def forward(self, pixels: Tensor, interpolate: bool) -> Tensor:
+        """(B, channels, size, size) → (B, 1 + N, C)."""
+        x = self.patch_embeddings(pixels, interpolate)
+        x = cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
+        positions = self._resized(*pixels.shape[2:]) if interpolate else self.position_embeddings
+        return self.dropout(x + positions)
+
+    def _resized(self, height: int, width: int) -> Tensor:
+        """The positions' embeddings for images of another size, interpolated."""
+        first, rest = self.position_embeddings[:, :1], self.position_embeddings[:, 1:]
+        side = round(rest.shape[1] ** 0.5)
+        grid = rest.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, side, side)
+        size = (height // self.patch, width // self.patch)
+        grid = F.interpolate(grid, size=size, mode="bicubic", align_corners=False)
+        return cat([first, grid.flatten(2).transpose(1, 2)], dim=1)
+
+
+class ViTSelfAttention(Module):
+    """Queries, keys and values; every patch sees every other."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        C, bias = config.hidden_size, config.qkv_bias
+        self.heads, self.dropout = config.num_attention_heads, config.attention_probs_dropout_prob
+        self.query, self.key, self.value = (
+            Linear(C, C, bias=bias),
+            Linear(C, C, bias=bias),
+            Linear(C, C, bias=bias),
+        )
+
+    def forward(self, x: Tensor, weights: bool) -> tuple:
+        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, T) if asked for."""
+        B, T, C = x.shape
+        q, k, v = [
+            part(x).view(B, T, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T, D)
+            for part in (self.query, self.key, self.value)
+        ]
+        dropout = self.dropout if self.training else 0.0
+        y, attention = attend(q, k, v, None, (C // self.heads) ** -0.5, dropout, weights)
+        return y.transpose(1, 2).reshape(B, T, C), attention
+
+
+class ViTDense(Module):
+    """A linear map and dropout."""
+
+    def __init__(self, in_features: int, out_features: int, p: float):
+        super().__init__()
+        self.dense, self.dropout = Linear(in_features, out_features), Dropout(p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, in) → (…, out)."""
+        return self.dropout(self.dense(x))
+
+
+class ViTAttention(Module):
+    """Attention and the map of its heads."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.attention = ViTSelfAttention(config)
+        self.output = ViTDense(config.hidden_size, config.hidden_size, config.hidden_dropout_prob)
+
+    def forward(self, x: Tensor, weights: bool) -> tuple:
+        """(B, T, C) → (B, T, C), and the attention weights."""
+        y, attention = self.attention(x, weights)
+        return self.output(y), attention
+
+
+class ViTIntermediate(Module):
+    """The wide layer of the small network."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.intermediate_size)
+        self.act = activation(config.hidden_act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) → (B, T, wide)."""
+        return self.act(self.dense(x))
+
+
+class ViTLayer(Module):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        C = config.hidden_size
+        self.attention, self.intermediate = ViTAttention(config), ViTIntermediate(config)
+        self.output = ViTDense(config.intermediate_size, C, config.hidden_dropout_prob)
+        self.layernorm_before = LayerNorm(C, eps=config.layer_norm_eps)
+        self.layernorm_after = LayerNorm(C, eps=config.layer_norm_eps)
+
+    def forward(self, x: Tensor, weights: bool) -> tuple:
+        """(B, T, C) → (B, T, C), and the attention weights."""
+        y, attention = self.attention(self.layernorm_before(x), weights)
+        x = x + y
+        return x + self.output(self.intermediate(self.layernorm_after(x))), attention
+
+
+class ViTEncoder(Module):
+    """The layers."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.layer = ModuleList([ViTLayer(config) for _ in range(config.num_hidden_layers)])
+
+
+class ViTPooler(Module):
+    """An activation of a linear map of the class token."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.pooler_output_size or config.hidden_size)
+        self.act = activation(config.pooler_act)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) → (B, C)."""
+        return self.act(self.dense(x[:, 0]))
+
+
+class ViTPreTrained(PreTrained):
+    """What the models of this file share: names, and initial weights."""
+
+    config_class = ViTConfig
+    base_model_prefix = "vit"
+
+    def start(self) -> None:
+        """Initial weights: N(0, initializer_range²) cut off at 2, biases 0."""
+        for module in self.modules():
+            if isinstance(module, (Linear, Conv2d)):
+                init.trunc_normal_(module.weight, std=self.config.initializer_range)
+                if module.bias is not None:
+                    init.zeros_(module.bias)
+
+
+@architecture
+class ViTModel(ViTPreTrained):
+    """The layers without a head.
+
+    Args:
+        config: sizes and settings.
+        add_pooling_layer: whether `pooler_output` is computed.
+
+    Example:
+        >>> config = models.ViTConfig(hidden_size=6, num_hidden_layers=2, num_attention_heads=3, intermediate_size=8,
+        ...     image_size=12, patch_size=4)
+        >>> models.ViTModel(config)(cr.rand(2, 3, 12, 12)).last_hidden_state.shape
+        chainrule.Size([2, 10, 6])
+    """
+
+    def __init__(self, config: ViTConfig, add_pooling_layer: bool = True):
+        super().__init__(config)
+        self.embeddings, self.encoder = ViTEmbeddings(config), ViTEncoder(config)
+        self.layernorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.pooler = ViTPooler(config) if add_pooling_layer else None
+        self.start()
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        interpolate_pos_encoding: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> BaseOutput:
+        """The last hidden state (B, 1 + N, C), and what is pooled of it (B, C).
+
+        Args:
+            pixel_values: (B, channels, size, size).
+            interpolate_pos_encoding: whether images may have another size: the positions are then interpolated.
+            output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
+        """
+        x = self.embeddings(pixel_values, interpolate_pos_encoding)
+        states, attentions = [x], []
+        for layer in self.encoder.layer:
+            x, attention = layer(x, output_attentions)
+            states.append(x)
+            attentions.append(attention)
+        x = self.layernorm(x)
+        return BaseOutput(
+            last_hidden_state=x,
+            pooler_output=None if self.pooler is None else self.pooler(x),
+            hidden_states=tuple(states) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+
+@architecture
+class ViTForImageClassification(ViTPreTrained):
+    """ViT that classifies images: logits (B, classes) of the class token."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__(config)
+        self.vit = ViTModel(config, add_pooling_layer=False)
+        self.classifier = Linear(config.hidden_size, len(config.id2label))
+        init.trunc_normal_(self.classifier.weight, std=config.initializer_range)
+        init.zeros_(self.classifier.bias)
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        labels: Tensor | None = None,
+        interpolate_pos_encoding: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` (B,) int64 the loss; see `ViTModel.forward`."""
+        out = self.vit(
+            pixel_values, interpolate_pos_encoding, output_attentions, output_hidden_states
+        )
+        logits = self.classifier(out.last_hidden_state[:, 0])
+        return ClassifierOutput(
+            loss=None if labels is None else F.cross_entropy(logits, labels),
+            logits=logits,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
