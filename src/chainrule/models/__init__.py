@@ -17,6 +17,7 @@ from .bert import (
     BertForTokenClassification,
     BertModel,
 )
+from .clip import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 from .config import Config
 from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
 from .llama import (
@@ -32,12 +33,16 @@ from .llama import (
 )
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
+from .t5 import T5Config, T5ForConditionalGeneration
 from .vit import ViTConfig, ViTForImageClassification, ViTModel
 
 __all__ = [
     "ARCHITECTURES", "BertConfig", "BertForMaskedLM", "BertForSequenceClassification",
-    "BertForTokenClassification", "BertModel", "CifarResNet", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model",
-    "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "MistralModel", "PreTrained",
-    "Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model", "ResNetConfig", "ResNetForImageClassification", "ResNetModel",
-    "ViTConfig", "ViTForImageClassification", "ViTModel", "from_pretrained",
+    "BertForTokenClassification", "BertModel", "CLIPConfig", "CLIPModel", "CLIPTextConfig",
+    "CLIPVisionConfig", "CifarResNet", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model",
+    "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM",
+    "MistralModel", "PreTrained", "Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model",
+    "ResNetConfig", "ResNetForImageClassification", "ResNetModel", "T5Config",
+    "T5ForConditionalGeneration", "ViTConfig", "ViTForImageClassification", "ViTModel",
+    "from_pretrained",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ Source: Devlin, Chang, Lee & Toutanova 2019; sentence embeddings: Reimers & Gure
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, Parameter, init
@@ -32,11 +33,11 @@ class BertConfig(Config):
     """Sizes and settings; the defaults are those of BERT-base (110 million parameters)."""
 
     model_type = "bert"
-    fixed = {
+    fixed: ClassVar = {
         "is_decoder": False,
         "add_cross_attention": False,
         "position_embedding_type": "absolute",
-    }  # noqa: RUF012
+    }
 
     vocab_size: int = 30522
     hidden_size: int = 768
@@ -334,7 +335,7 @@ class BertHeads(Module):
 class BertForMaskedLM(BertPreTrained):
     """BERT that tells masked words: logits (B, T, V); the loss is over the positions whose label is not −100."""
 
-    tied = {  # noqa: RUF012
+    tied: ClassVar = {
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, Parameter, init
@@ -32,7 +33,7 @@ class GPT2Config(Config):
     """Sizes and settings; the defaults are those of the smallest GPT-2 (124 million parameters)."""
 
     model_type = "gpt2"
-    fixed = {"add_cross_attention": False}  # noqa: RUF012
+    fixed: ClassVar = {"add_cross_attention": False}
 
     vocab_size: int = 50257
     n_positions: int = 1024
@@ -234,7 +235,7 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
         (chainrule.Size([1, 3, 11]), chainrule.Size([]))
     """
 
-    tied = {"lm_head.weight": "transformer.wte.weight"}  # noqa: RUF012
+    tied: ClassVar = {"lm_head.weight": "transformer.wte.weight"}
 
     def __init__(self, config: GPT2Config):
         super().__init__(config)

@@ -15,7 +15,7 @@ Source: Touvron et al. 2023 (Llama 2); Zhang & Sennrich 2019 (RMSNorm); Shazeer 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ..base.errors import ShapeError
 from ..nn import Embedding, Linear, Module, ModuleList, RMSNorm, init
@@ -40,7 +40,7 @@ class LlamaConfig(Config):
     """Sizes and settings; the defaults are those of Llama 2 with 7 billion parameters."""
 
     model_type = "llama"
-    fixed = {"pretraining_tp": 1}  # noqa: RUF012
+    fixed: ClassVar = {"pretraining_tp": 1}
 
     vocab_size: int = 32000
     hidden_size: int = 4096
@@ -342,7 +342,7 @@ class LlamaForCausalLM(Generates, LlamaPreTrained):
         chainrule.Size([1, 7])
     """
 
-    tied = {"lm_head.weight": "model.embed_tokens.weight"}  # noqa: RUF012
+    tied: ClassVar = {"lm_head.weight": "model.embed_tokens.weight"}
     model_class: type[LlamaModel] = LlamaModel
 
     def __init__(self, config: LlamaConfig):

@@ -1,0 +1,478 @@
+"""T5: text to text. An encoder reads the whole input; a decoder writes, looking back at itself and across at the input.
+
+    decoder block:  x + self-attention(norm(x)),  x + cross-attention(norm(x), encoder),  x + mlp(norm(x))
+
+Positions are told by a bias on the attention's scores, which depends on the distance alone, in buckets that widen with
+it; scores are not scaled. Norms divide by the root mean square; there are no biases.
+
+B batch, T time, S time of the input, C channels (`d_model`), H heads, D head size (`d_kv`), V vocabulary.
+
+Source: Raffel et al. 2020, and Shazeer 2020 for the gated form (T5 v1.1, Flan); checkpoints as Hugging Face's
+`T5ForConditionalGeneration` has them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import ClassVar
+
+from ..base.errors import FormatError, ShapeError
+from ..nn import Dropout, Embedding, Linear, Module, ModuleList, RMSNorm, init
+from ..nn import functional as F
+from ..tensors import Tensor, arange, cat, full, int64, no_grad, where, zeros
+from .activations import activation
+from .attention import attend
+from .cache import Cache
+from .config import Config
+from .output import BaseOutput, Seq2SeqOutput
+from .pretrained import PreTrained, architecture
+
+__all__ = ["T5Config", "T5ForConditionalGeneration"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class T5Config(Config):
+    """Sizes and settings; the defaults are those of T5-small (60 million parameters)."""
+
+    model_type = "t5"
+
+    vocab_size: int = 32128
+    d_model: int = 512
+    d_kv: int = 64
+    d_ff: int = 2048
+    num_layers: int = 6
+    num_decoder_layers: int | None = None
+    num_heads: int = 8
+    relative_attention_num_buckets: int = 32
+    relative_attention_max_distance: int = 128
+    dropout_rate: float = 0.1
+    layer_norm_epsilon: float = 1e-6
+    initializer_factor: float = 1.0
+    feed_forward_proj: str = "relu"
+    tie_word_embeddings: bool = True
+    scale_decoder_outputs: bool | None = None
+    pad_token_id: int | None = 0
+    eos_token_id: int | None = 1
+    decoder_start_token_id: int | None = 0
+
+    def check(self) -> None:
+        """Sizes are positive, and the small network is of a known kind."""
+        for name in (
+            "vocab_size",
+            "d_model",
+            "d_kv",
+            "d_ff",
+            "num_layers",
+            "num_heads",
+            "relative_attention_num_buckets",
+        ):
+            self.need(
+                getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
+            )
+        try:
+            activation(self.act)
+        except FormatError as e:
+            raise FormatError(f"feed_forward_proj {self.feed_forward_proj!r:.40}: {e}") from None
+
+    @property
+    def gated(self) -> bool:
+        """Whether the small network is gated."""
+        return self.feed_forward_proj.startswith("gated-")
+
+    @property
+    def act(self) -> str:
+        """The name of its activation; "gated-gelu" has always meant the one by tanh."""
+        name = self.feed_forward_proj.removeprefix("gated-")
+        return "gelu_new" if self.feed_forward_proj == "gated-gelu" else name
+
+
+def bucket(distance: Tensor, two_sided: bool, buckets: int, most: int) -> Tensor:
+    """Which bucket a distance (key − query) falls into: half of them for single steps, the others in powers up to `most`.
+
+    >>> from chainrule import tensor
+    >>> bucket(tensor([0, -1, -7, -8, -20, -500]), False, 16, 128)
+    tensor([ 0,  1,  7,  8, 10, 15])
+    """
+    at = zeros(distance.shape, dtype=int64)
+    if two_sided:
+        buckets //= 2
+        at = (distance > 0).to(int64) * buckets
+        distance = distance.abs()
+    else:
+        distance = (-distance).clamp(min=0)
+    near = buckets // 2
+    far = (distance.clamp(min=1).float() / near).log() / math.log(most / near) * (buckets - near)
+    far = (near + far.to(int64)).clamp(max=buckets - 1)
+    return at + where(distance < near, distance, far)
+
+
+class T5Attention(Module):
+    """Attention of x to itself or to an encoder's states. The first one of a stack has the bias of positions."""
+
+    def __init__(self, config: T5Config, with_bias: bool = False):
+        super().__init__()
+        C, inner = config.d_model, config.num_heads * config.d_kv
+        self.heads, self.dropout = config.num_heads, config.dropout_rate
+        self.q, self.k, self.v = [Linear(C, inner, bias=False) for _ in range(3)]
+        self.o = Linear(inner, C, bias=False)
+        if with_bias:
+            self.relative_attention_bias = Embedding(
+                config.relative_attention_num_buckets, config.num_heads
+            )
+        factor = config.initializer_factor
+        init.normal_(self.q.weight, std=factor * (C * config.d_kv) ** -0.5)
+        for part in (self.k, self.v):
+            init.normal_(part.weight, std=factor * C**-0.5)
+        init.normal_(self.o.weight, std=factor * inner**-0.5)
+        if with_bias:
+            init.normal_(self.relative_attention_bias.weight, std=factor * C**-0.5)
+
+    def split(self, x: Tensor) -> Tensor:
+        """(B, T, H · D) → (B, H, T, D)."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def forward(
+        self,
+        x: Tensor,
+        states: Tensor | None,
+        bias: Tensor,
+        cache: Cache | None,
+        layer: int,
+        weights: bool,
+    ) -> tuple:
+        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S) if asked for."""
+        source = x if states is None else states
+        q, k, v = self.split(self.q(x)), self.split(self.k(source)), self.split(self.v(source))
+        if cache is not None and states is None:
+            k, v = cache.put(layer, k, v)
+        dropout = self.dropout if self.training else 0.0
+        y, attention = attend(q, k, v, bias, 1.0, dropout, weights)
+        return self.o(y.transpose(1, 2).flatten(2)), attention
+
+
+class T5SelfAttention(Module):
+    """x + attention(norm(x))."""
+
+    def __init__(self, config: T5Config, with_bias: bool):
+        super().__init__()
+        self.SelfAttention = T5Attention(config, with_bias)
+        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.dropout = Dropout(config.dropout_rate)
+
+    def forward(
+        self, x: Tensor, bias: Tensor, cache: Cache | None, layer: int, weights: bool
+    ) -> tuple:
+        """(B, T, C) → (B, T, C), and the attention weights."""
+        y, attention = self.SelfAttention(self.layer_norm(x), None, bias, cache, layer, weights)
+        return x + self.dropout(y), attention
+
+
+class T5CrossAttention(Module):
+    """x + attention(norm(x) to the encoder's states)."""
+
+    def __init__(self, config: T5Config):
+        super().__init__()
+        self.EncDecAttention = T5Attention(config)
+        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.dropout = Dropout(config.dropout_rate)
+
+    def forward(self, x: Tensor, states: Tensor, bias: Tensor, weights: bool) -> tuple:
+        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S)."""
+        y, attention = self.EncDecAttention(self.layer_norm(x), states, bias, None, 0, weights)
+        return x + self.dropout(y), attention
+
+
+class T5Dense(Module):
+    """wo(act(wi(x))), or gated: wo(act(wi_0(x)) · wi_1(x))."""
+
+    def __init__(self, config: T5Config):
+        super().__init__()
+        C, wide, factor = config.d_model, config.d_ff, config.initializer_factor
+        for name in ("wi_0", "wi_1") if config.gated else ("wi",):
+            setattr(self, name, Linear(C, wide, bias=False))
+            init.normal_(getattr(self, name).weight, std=factor * C**-0.5)
+        self.wo = Linear(wide, C, bias=False)
+        init.normal_(self.wo.weight, std=factor * wide**-0.5)
+        self.gated, self.act, self.dropout = (
+            config.gated,
+            activation(config.act),
+            Dropout(config.dropout_rate),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        y = self.act(self.wi_0(x)) * self.wi_1(x) if self.gated else self.act(self.wi(x))
+        return self.wo(self.dropout(y))
+
+
+class T5FeedForward(Module):
+    """x + mlp(norm(x))."""
+
+    def __init__(self, config: T5Config):
+        super().__init__()
+        self.DenseReluDense = T5Dense(config)  # the checkpoints' name, whatever the activation
+        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.dropout = Dropout(config.dropout_rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return x + self.dropout(self.DenseReluDense(self.layer_norm(x)))
+
+
+class T5Block(Module):
+    """Self-attention, in a decoder cross-attention, and the small network."""
+
+    def __init__(self, config: T5Config, decodes: bool, with_bias: bool):
+        super().__init__()
+        parts = [
+            T5SelfAttention(config, with_bias),
+            *[T5CrossAttention(config)] * decodes,
+            T5FeedForward(config),
+        ]
+        self.layer = ModuleList(parts)
+
+
+class T5Stack(Module):
+    """An encoder or a decoder."""
+
+    def __init__(self, config: T5Config, decodes: bool, embeddings: Embedding):
+        super().__init__()
+        layers = (
+            config.num_decoder_layers
+            if decodes and config.num_decoder_layers is not None
+            else config.num_layers
+        )
+        self.config, self.decodes, self.embed_tokens = config, decodes, embeddings
+        self.block = ModuleList([T5Block(config, decodes, k == 0) for k in range(layers)])
+        self.final_layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
+        self.dropout = Dropout(config.dropout_rate)
+
+    def forward(
+        self,
+        ids: Tensor | None,
+        embeds: Tensor | None,
+        mask: Tensor | None,
+        states: Tensor | None,
+        states_mask: Tensor | None,
+        cache: Cache | None,
+        weights: bool,
+    ) -> tuple[list, list, list]:
+        """(B, T) → states before the first block and after each, attention weights, cross-attention weights."""
+        x = self.dropout(self.embed_tokens(ids) if embeds is None else embeds)
+        bias = self._bias(x.shape[1], mask, cache)
+        across = None if states_mask is None else _added((states_mask != 0)[:, None, None])
+        found, attentions, crossing = [x], [], []
+        for k, block in enumerate(self.block):
+            x, attention = block.layer[0](x, bias, cache, k, weights)
+            attentions.append(attention)
+            if self.decodes:
+                x, attention = block.layer[1](x, states, across, weights)
+                crossing.append(attention)
+            x = block.layer[-1](x)
+            found.append(x)
+        if cache is not None:
+            cache.position.add_(ids.shape[1] if embeds is None else embeds.shape[1])
+        found[-1] = self.dropout(self.final_layer_norm(x))
+        return found, attentions, crossing
+
+    def _bias(self, T: int, mask: Tensor | None, cache: Cache | None) -> Tensor:
+        """What is added to the scores: the bias of distances (1, H, T, S), and −∞ where nobody may look."""
+        c = self.config
+        here = arange(T) if cache is None else cache.places(T)
+        there = arange(T if cache is None else cache.longest)
+        distance = there - here.unsqueeze(1)  # (T, S)
+        at = bucket(
+            distance,
+            not self.decodes,
+            c.relative_attention_num_buckets,
+            c.relative_attention_max_distance,
+        )
+        bias = (
+            self.block[0]
+            .layer[0]
+            .SelfAttention.relative_attention_bias(at)
+            .permute(2, 0, 1)
+            .unsqueeze(0)
+        )
+        if self.decodes:
+            bias = bias + _added(distance <= 0)
+        return bias if mask is None else bias + _added((mask != 0)[:, None, None])
+
+
+def _added(seen: Tensor) -> Tensor:
+    """0 where there is something to see, −∞ elsewhere."""
+    return where(seen, 0.0, -math.inf)
+
+
+@architecture
+class T5ForConditionalGeneration(PreTrained):
+    """T5 with its head.
+
+    Example:
+        >>> config = models.T5Config(vocab_size=11, d_model=6, d_kv=2, d_ff=8, num_layers=1, num_heads=3)
+        >>> model = models.T5ForConditionalGeneration(config)
+        >>> model(cr.tensor([[3, 4, 1]]), labels=cr.tensor([[5, 1]])).logits.shape
+        chainrule.Size([1, 2, 11])
+    """
+
+    config_class = T5Config
+    tied: ClassVar = {
+        "encoder.embed_tokens.weight": "shared.weight",
+        "decoder.embed_tokens.weight": "shared.weight",
+        "lm_head.weight": "shared.weight",
+    }
+    left_over = r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight"
+
+    def __init__(self, config: T5Config):
+        super().__init__(config)
+        self.shared = Embedding(config.vocab_size, config.d_model)
+        init.normal_(self.shared.weight, std=config.initializer_factor)
+        self.encoder = T5Stack(config, False, self.shared)
+        self.decoder = T5Stack(config, True, self.shared)
+        self.lm_head = Linear(config.d_model, config.vocab_size, bias=False)
+        init.normal_(self.lm_head.weight, std=config.initializer_factor)
+        if config.tie_word_embeddings:
+            self.lm_head.weight = self.shared.weight
+
+    def ties(self) -> dict[str, str]:
+        """Both stacks share their embeddings in any case, and the head if the configuration says so."""
+        return {
+            k: v
+            for k, v in self.tied.items()
+            if k != "lm_head.weight" or self.config.tie_word_embeddings
+        }
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        encoder_outputs: BaseOutput | tuple | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        decoder_inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> Seq2SeqOutput:
+        """Logits, and with `labels` the loss.
+
+        Args:
+            input_ids: what is read, (B, S) int64.
+            attention_mask: (B, S), 0 where there is padding.
+            decoder_input_ids: what was written, (B, T); the labels, one step later, if None.
+            decoder_attention_mask: (B, T), 0 where there is padding.
+            encoder_outputs: of `encode`, so that the input is read once.
+            past_key_values: what the decoder wrote before; the new steps are written into it.
+            inputs_embeds, decoder_inputs_embeds: embeddings instead of ids.
+            labels: (B, T) int64; −100 is passed over.
+            output_attentions, output_hidden_states: whether to return these.
+        """
+        if encoder_outputs is None:
+            encoder_outputs = self.encode(
+                input_ids, attention_mask, inputs_embeds, output_attentions, output_hidden_states
+            )
+        states = encoder_outputs[0]
+        if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
+            decoder_input_ids = self.shifted(labels)
+        if (decoder_input_ids is None) == (decoder_inputs_embeds is None):
+            raise ShapeError("T5: give decoder_input_ids, decoder_inputs_embeds or labels")
+        found, attentions, crossing = self.decoder(
+            decoder_input_ids, decoder_inputs_embeds, decoder_attention_mask, states, attention_mask, past_key_values,
+            output_attentions,
+        )  # fmt: skip
+        logits = self.lm_head(self._scaled(found[-1]))  # (B, T, V)
+        loss = (
+            None
+            if labels is None
+            else F.cross_entropy(logits.reshape(-1, logits.shape[-1]), labels.reshape(-1))
+        )
+        encoded = (
+            encoder_outputs
+            if isinstance(encoder_outputs, BaseOutput)
+            else BaseOutput(last_hidden_state=states)
+        )
+        return Seq2SeqOutput(
+            loss=loss,
+            logits=logits,
+            past_key_values=past_key_values,
+            decoder_hidden_states=tuple(found) if output_hidden_states else None,
+            decoder_attentions=tuple(attentions) if output_attentions else None,
+            cross_attentions=tuple(crossing) if output_attentions else None,
+            encoder_last_hidden_state=states,
+            encoder_hidden_states=encoded.hidden_states,
+            encoder_attentions=encoded.attentions,
+        )
+
+    def _scaled(self, x: Tensor) -> Tensor:
+        """Where the head is the embeddings, states are made as small as those are large."""
+        scales = self.config.scale_decoder_outputs
+        scales = self.config.tie_word_embeddings if scales is None else scales
+        return x * self.config.d_model**-0.5 if scales else x
+
+    def encode(
+        self,
+        input_ids: Tensor | None,
+        attention_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> BaseOutput:
+        """Read the input: `last_hidden_state` (B, S, C)."""
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ShapeError("T5: give input_ids or inputs_embeds, one of the two")
+        found, attentions, _ = self.encoder(
+            input_ids, inputs_embeds, attention_mask, None, None, None, output_attentions
+        )
+        return BaseOutput(
+            last_hidden_state=found[-1],
+            hidden_states=tuple(found) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
+
+    def shifted(self, labels: Tensor) -> Tensor:
+        """What the decoder is given so that it says the labels: the start token, then all but the last label."""
+        start = self.config.decoder_start_token_id or 0
+        first = full((labels.shape[0], 1), start, dtype=int64)
+        before = where(labels == -100, self.config.pad_token_id or 0, labels)
+        return cat([first, before[:, :-1]], dim=1)
+
+    def generate(
+        self, input_ids: Tensor, *, attention_mask: Tensor | None = None, max_new_tokens: int = 20
+    ) -> Tensor:
+        """The most likely text, a token after another: (B, 1 + new), the start token included.
+
+        Args:
+            input_ids: what is read, (B, S) int64.
+            attention_mask: (B, S), 0 where there is padding.
+            max_new_tokens: how many tokens to write at most.
+        """
+        c, B = self.config, input_ids.shape[0]
+        was_training = self.training
+        self.eval()
+        try:
+            with no_grad():
+                encoded = self.encode(input_ids, attention_mask)
+                layers = len(self.decoder.block)
+                cache = Cache.empty(
+                    layers, B, c.num_heads, max_new_tokens + 1, c.d_kv, self.shared.weight.dtype
+                )
+                ids = full((B, 1), c.decoder_start_token_id or 0, dtype=int64)
+                ended = zeros(B, dtype=int64) != 0
+                for _ in range(max_new_tokens):
+                    out = self(
+                        attention_mask=attention_mask, decoder_input_ids=ids[:, -1:].contiguous(),
+                        encoder_outputs=encoded, past_key_values=cache,
+                    )  # fmt: skip
+                    token = where(ended, c.pad_token_id or 0, out.logits[:, -1].argmax(-1))
+                    ids = cat([ids, token.unsqueeze(1)], dim=1)
+                    ended = (
+                        ended | (token == c.eos_token_id) if c.eos_token_id is not None else ended
+                    )
+                    if bool(ended.all()):
+                        break
+                return ids
+        finally:
+            self.train(was_training)
