@@ -215,19 +215,18 @@ _STIRLING = (-3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 12
 def _lgamma_positive(x: np.ndarray) -> np.ndarray:
     """ln Γ for x > 0."""
     t = np.clip(x, 0.0, 10.0)
-    log_factor = np.zeros_like(t)
-    small = t < 0.5  # Γ(x) = Γ(x + 1) / x
-    log_factor -= np.where(small, np.log(np.where(small, t, 1.0)), 0.0)
-    t = np.where(small, t + 1, t)
-    low = t < 1.5
-    log_factor -= np.where(low, np.log(np.where(low, t, 1.0)), 0.0)
-    t = np.where(low, t + 1, t)
+    tiny, low = t < 0.5, t < 1.5
     factor = np.ones_like(t)
+    rest = np.where(low, 2.0, t)
     for _ in range(8):  # Γ(x) = (x − 1) Γ(x − 1)
-        high = t > 2.5
-        t = np.where(high, t - 1, t)
-        factor = np.where(high, factor * t, factor)
-    near = polynomial(_LGAMMA_2, t - 2) + np.log(factor) + log_factor
+        high = rest > 2.5
+        rest = np.where(high, rest - 1, rest)
+        factor = np.where(high, factor * rest, factor)
+    # what is to be added to 2 is exact: near 1 and 2, where ln Γ is 0, no digit is lost
+    z = np.where(tiny, t, np.where(low, t - 1, rest - 2))
+    below = np.where(low, np.log(np.where(low, t, 1.0)), 0.0)  # Γ(x) = Γ(x + 1) / x
+    below += np.where(tiny, np.log1p(np.where(tiny, t, 0.0)), 0.0)
+    near = polynomial(_LGAMMA_2, z) + np.log(factor) - below
     far = np.maximum(x, 10.0)
     with np.errstate(invalid="ignore"):
         series = polynomial(_STIRLING, 1 / (far * far)) / far

@@ -112,7 +112,7 @@ def _nextafter_law(op: Op, a: Spec, b: Spec) -> Spec:
 def nextafter(a, b, /):
     """The number after a in the direction of b, among those that the dtype can hold."""
     if a.dtype != b.dtype or not dtypes.stored(a.dtype).is_floating_point:
-        raise DTypeError("operands must have one floating dtype")
+        raise TypeError  # the law says it in words
     if a.dtype.kind != "f":
         return _next_bits(a, b)
     return xp.where(a == b, b, xp.nextafter(a, b))

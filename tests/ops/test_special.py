@@ -1,0 +1,107 @@
+"""Special functions on wide grids: beside the samples of the battery, the far ends, where other formulas hold, and where one gives way
+to the next.
+"""
+
+import math
+from functools import reduce
+
+import numpy as np
+import pytest
+
+from chainrule import ops
+
+WIDE = np.concatenate([
+    np.linspace(-30, 30, 1201), np.linspace(-3, 3, 601), np.logspace(-300, 300, 121), -np.logspace(-30, 1.2, 61),
+])  # fmt: skip
+BETWEEN = np.concatenate([np.linspace(0, 1, 1001), np.logspace(-300, -1, 61)])
+POSITIVE = np.concatenate([np.linspace(0.01, 40, 801), np.logspace(-9, 12, 61)])
+
+
+def relative(found, expected):
+    """The largest error relative to max(1e-300, |expected|) where both are finite; elsewhere they are equal."""
+    finite = np.isfinite(expected)
+    np.testing.assert_array_equal(found[~finite], expected[~finite])
+    error = np.abs(found[finite] - expected[finite])
+    return float(np.max(error / np.maximum(np.abs(expected[finite]), 1e-300)))
+
+
+@pytest.mark.parametrize(
+    ("name", "grid", "limit"),
+    [
+        ("erfc", np.clip(WIDE, -30, 26), 1e-14),
+        ("special.erfcx", WIDE, 1e-13),
+        ("special.log_ndtr", np.clip(WIDE, -1e8, 30), 1e-13),
+        ("special.ndtri", BETWEEN, 1e-11),  # torch's loses digits between its pieces
+        ("erfinv", 2 * BETWEEN[:1001] - 1, 1e-11),
+        ("special.i0e", WIDE, 1e-14),
+        ("special.i1e", WIDE[np.abs(WIDE) > 1e-250], 1e-13),
+        ("special.i0", np.clip(WIDE, -700, 700), 1e-13),
+        ("special.i1", np.clip(WIDE[np.abs(WIDE) > 1e-250], -700, 700), 1e-13),
+    ],
+)
+def test_as_torch_far_out(torch, name, grid, limit):
+    theirs = reduce(getattr, name.split("."), torch)(torch.tensor(grid)).numpy()
+    assert relative(getattr(ops, name.split(".")[-1])(grid), theirs) < limit
+
+
+def test_lgamma_as_python_has_it():
+    """But near 1 and 2, where Python's loses digits."""
+    grid = POSITIVE[(np.abs(POSITIVE - 1) > 0.05) & (np.abs(POSITIVE - 2) > 0.05)]
+    assert relative(ops.lgamma(grid), np.array([math.lgamma(x) for x in grid])) < 1e-13
+    negative = -grid[(grid < 30) & (grid != np.rint(grid))]
+    expected = np.array([math.lgamma(x) for x in negative])
+    error = np.abs(ops.lgamma(negative) - expected)
+    assert np.max(error / np.maximum(1, np.abs(expected))) < 1e-12
+
+
+def test_lgamma_near_its_zeros():
+    """ln Γ(1 + z) = −γ z + ζ(2)/2 z² − …  and  ln Γ(2 + z) = ln Γ(1 + z) + ln(1 + z)."""
+    x = 1 + np.array([-1e-3, -1e-7, 1e-12, 1e-6, 1e-3])
+    z = x - 1
+    series = -0.5772156649015329 * z + math.pi**2 / 12 * z**2 - 1.2020569031595942 / 3 * z**3
+    np.testing.assert_allclose(ops.lgamma(x), series, rtol=1e-9)
+    y = 2 + np.array([-1e-3, -1e-7, 1e-12, 1e-6, 1e-3])
+    z = y - 2
+    series = -0.5772156649015329 * z + math.pi**2 / 12 * z**2 - 1.2020569031595942 / 3 * z**3
+    np.testing.assert_allclose(ops.lgamma(y), series + np.log1p(z), rtol=1e-8)
+
+
+def test_gamma_at_its_poles_and_ends():
+    poles = np.array([0.0, -1.0, -7.0])
+    assert np.all(ops.lgamma(poles) == np.inf)
+    assert np.isnan(ops.digamma(poles[1:])).all()
+    np.testing.assert_array_equal(ops.digamma(np.array([0.0, -0.0])), [-np.inf, np.inf])
+    ends = np.array([np.inf, np.nan])
+    np.testing.assert_array_equal(ops.lgamma(ends), ends)
+    np.testing.assert_array_equal(ops.digamma(ends), ends)
+
+
+def test_digamma_is_the_sum_of_its_recurrence():
+    """ψ(x + 1) = ψ(x) + 1/x, and ψ(1) = −γ."""
+    x = np.linspace(-4.9, 30, 350)
+    x = x[np.abs(x - np.rint(x)) > 1e-3]
+    np.testing.assert_allclose(ops.digamma(x + 1), ops.digamma(x) + 1 / x, rtol=1e-12, atol=1e-12)
+    assert ops.digamma(np.array(1.0)) == pytest.approx(-0.5772156649015329, rel=1e-15)
+
+
+def test_zeta_known_values_and_its_recurrence():
+    """ζ(2) = π²/6, ζ(4) = π⁴/90;  ζ(s, q) = ζ(s, q + 1) + q⁻ˢ, on both sides of 0."""
+    one = np.array(1.0)
+    assert ops.zeta(np.array(2.0), one) == pytest.approx(math.pi**2 / 6, rel=1e-15)
+    assert ops.zeta(np.array(4.0), one) == pytest.approx(math.pi**4 / 90, rel=1e-15)
+    s = np.array([2.0, 3.0, 7.0])[:, None]
+    q = np.array([-2.7, -1.4, -0.3, 0.2, 1.0, 9.0])
+    np.testing.assert_allclose(ops.zeta(s, q), ops.zeta(s, q + 1) + q**-s, rtol=1e-10)
+
+
+def test_polygamma_refuses_a_negative_order():
+    with pytest.raises(IndexError, match="the order n cannot be negative, found -1"):
+        ops.polygamma(np.ones(3), n=-1)
+
+
+def test_float32_is_rounded_float64():
+    """Special functions other than erf are computed in float64, so float32 is right to the last bit but one."""
+    x = np.linspace(0.05, 0.95, 97).astype("float32")
+    for name in ("erfc", "erfcx", "erfinv", "ndtri", "log_ndtr", "lgamma", "digamma", "i0", "i0e", "i1", "i1e"):  # fmt: skip
+        f = getattr(ops, name)
+        np.testing.assert_array_max_ulp(f(x), f(x.astype("float64")).astype("float32"), 1)

@@ -1,0 +1,100 @@
+"""What the torch-shaped functions refuse, in words: an error for each `raise` that a caller can reach."""
+
+import pytest
+
+import chainrule as cr
+
+X, V, N = cr.ones(3, 5), cr.ones(7), cr.arange(7)
+SEQUENCE = cr.tensor([1.0, 2.0, 3.0])
+
+REFUSED = {
+    # elementwise
+    "isclose of two dtypes": (lambda: cr.isclose(V, N), TypeError, "float32 is compared with int64"),
+    "isclose below 0": (lambda: cr.isclose(V, V, rtol=-1.0), IndexError, "tolerances cannot be negative"),
+    "fill": (lambda: cr.fill(V, V), ValueError, r"a number or a 0-d tensor, found shape \(7,\)"),
+    "heaviside": (lambda: cr.heaviside(V, N), TypeError, "must have one dtype, found float32 and int64"),
+    "positive": (lambda: cr.positive(V > 0), TypeError, "found bool"),
+    "gcd of floats": (lambda: cr.gcd(V, V), TypeError, "this is for integers, found float32"),
+    "gcd of bools": (lambda: cr.gcd(V > 0, V > 0), TypeError, "this is for integers, found bool"),
+    "bits of floats": (lambda: cr.bitwise_and(V, V), TypeError, "this is for integers, found float32"),
+    "frexp of integers": (lambda: cr.frexp(N), TypeError, "operands must be floating, found int64"),
+    "nextafter": (lambda: cr.nextafter(V, V.double()), TypeError, "one floating dtype, found float32 and float64"),
+    "rounding_mode": (lambda: cr.div(V, V, rounding_mode="up"), ValueError, "None, 'trunc' or 'floor', found 'up'"),
+    # reductions
+    "prod of two axes": (lambda: cr.prod(X, (0, 1)), TypeError, "one axis, or None"),
+    "nanmean of integers": (lambda: cr.nanmean(N), TypeError, "floating numbers, found int64"),
+    "norm": (lambda: cr.norm(X, "two"), ValueError, "knows p = 'fro'.*found 'two'"),
+    "renorm p": (lambda: cr.renorm(X, 0, 0, 1.0), ValueError, "p is positive"),
+    "renorm of a vector": (lambda: cr.renorm(V, 2, 0, 1.0), ValueError, "at least two axes, found 1"),
+    "sum_to_size": (lambda: X.sum_to_size(2), ValueError, "(does|do) not broadcast"),
+    "no median": (lambda: cr.tensor([], dtype=cr.int64).median(), ValueError, "no median of no integers"),
+    "no median along": (lambda: cr.ones(0, 3).median(0), ValueError, "no median of an empty axis"),
+    "no mode": (lambda: cr.ones(0, 3).mode(0), ValueError, "no mode of an empty axis"),
+    "kthvalue": (lambda: cr.kthvalue(V, 8), ValueError, "between 1 and the size of the axis, found k=8 for size 7"),
+    "quantile of halves": (lambda: cr.quantile(V.half(), 0.5), TypeError, "float32 and float64, found float16"),
+    "quantile above 1": (lambda: cr.quantile(V, 1.5), ValueError, "between 0 and 1, found 1.5"),
+    "quantile of two dtypes": (lambda: cr.quantile(V, cr.tensor(0.5, dtype=cr.float64)), TypeError, "float32, but q float64"),
+    "quantile of a matrix of q": (lambda: cr.quantile(V, X / 9), ValueError, r"a number or a vector, found shape \(3, 5\)"),
+    "quantile of nothing": (lambda: cr.quantile(cr.ones(0), 0.5), ValueError, "no quantile of an empty axis"),
+    "interpolation": (lambda: cr.quantile(V, 0.5, interpolation="cubic"), ValueError, "one of linear, .* found 'cubic'"),
+    "cov of three axes": (lambda: cr.cov(cr.ones(2, 3, 5)), ValueError, "at most two axes, found 3"),
+    "cov of bools": (lambda: cr.cov(X > 0), TypeError, "found bool"),
+    "cov weights": (lambda: cr.cov(X, aweights=V), ValueError, "each of the 5 observations"),
+    "cov weight dtype": (lambda: cr.cov(X, fweights=cr.ones(5)), TypeError, "fweights are integers"),
+    "cov negative": (lambda: cr.cov(X, aweights=-cr.ones(5)), ValueError, "aweights cannot be negative"),
+    # what runs along an axis
+    "diff of 0-d": (lambda: cr.diff(cr.tensor(1.0)), ValueError, "at least one axis"),
+    "diff order": (lambda: cr.diff(V, -1), ValueError, "cannot be negative, found -1"),
+    "trapezoid": (lambda: cr.trapezoid(V, V, dx=2), TypeError, "not both"),
+    "trapezoid points": (lambda: cr.trapezoid(X, V), ValueError, "5 points along the axis, but x has 7"),
+    "logcumsumexp": (lambda: cr.logcumsumexp(N, 0), TypeError, "must be floating, found int64"),
+    # order and counting
+    "side": (lambda: cr.searchsorted(SEQUENCE, V, side="up"), ValueError, "'left' or 'right', found 'up'"),
+    "sorter shape": (lambda: cr.searchsorted(SEQUENCE, V, sorter=N), ValueError, r"the shape of the sequence, \(3,\), found \(7,\)"),
+    "sorter dtype": (lambda: cr.searchsorted(SEQUENCE, V, sorter=SEQUENCE), TypeError, "holds int64 indices, found float32"),
+    "searched dtype": (lambda: cr.searchsorted(SEQUENCE, N), TypeError, "one dtype, found int64 and float32"),
+    "number in rows": (lambda: cr.searchsorted(X, 1.0), ValueError, "a number is looked for in a vector"),
+    "rows that differ": (lambda: cr.searchsorted(X, cr.ones(2, 4)), ValueError, r"agree .* found \(3, 5\) and \(2, 4\)"),
+    "boundaries": (lambda: cr.bucketize(V, X), ValueError, "the boundaries are a vector, found 2 axes"),
+    "bincount of floats": (lambda: cr.bincount(V), TypeError, r"a vector of integers, found float32 \(7,\)"),
+    "bincount below 0": (lambda: cr.bincount(-N), ValueError, "not negative, found -6"),
+    "bincount minlength": (lambda: cr.bincount(N, minlength=-1), ValueError, "cannot be negative, found -1"),
+    "bincount weights": (lambda: cr.bincount(N, X), ValueError, r"each element, \(7,\), found \(3, 5\)"),
+    "histc bins": (lambda: cr.histc(V, 0), ValueError, "at least one bin, found 0"),
+    "histc ends": (lambda: cr.histc(V, 3, 2, 1), ValueError, "ends above its beginning, found 2 and 1"),
+    "histc infinite": (lambda: cr.histc(V / 0, 3), ValueError, "finite ends"),
+    "histogram of integers": (lambda: cr.histogram(N, 3), TypeError, "float32 and float64, found int64"),
+    "histogram bins": (lambda: cr.histogram(V, 0), ValueError, "at least one bin, found 0"),
+    "histogram weight": (lambda: cr.histogram(V, 3, weight=X), ValueError, "a weight for each element"),
+    "histogram weight dtype": (lambda: cr.histogram(V, 3, weight=V.double()), TypeError, "but weight float64"),
+    "histogram edges and range": (lambda: cr.histogram(V, SEQUENCE, range=(0, 1)), ValueError, "the edges are given"),
+    "histogram edges dtype": (lambda: cr.histogram(V, SEQUENCE.double()), TypeError, "but bins float64"),
+    "unique of nothing": (lambda: cr.unique(cr.ones(3, 0), dim=0), ValueError, "have no elements"),
+    "unique_consecutive of nothing": (lambda: cr.unique_consecutive(cr.ones(3, 0), dim=0), ValueError, "have no elements"),
+    # creation
+    "linspace steps": (lambda: cr.linspace(0, 1, 2.0), TypeError, "an int, found 2.0"),
+    "linspace below 0": (lambda: cr.linspace(0, 1, -2), ValueError, "cannot be negative, found -2"),
+    "linspace of a vector": (lambda: cr.linspace(V, 1, 2), ValueError, r"a number or a 0-d tensor, found shape \(7,\)"),
+    "arange": (lambda: cr.arange(3, 0), ValueError, "leads nowhere"),
+    "cartesian_prod": (lambda: cr.cartesian_prod(X), ValueError, r"takes vectors, found shapes \[\(3, 5\)\]"),
+    "combinations": (lambda: cr.combinations(X), ValueError, "takes a vector, found 2 axes"),
+    "combinations below 0": (lambda: cr.combinations(V, -1), ValueError, "cannot be negative, found -1"),
+    "empty_strided": (lambda: cr.empty_strided((2, 3), (1,)), ValueError, "a stride for each size"),
+    "empty_permuted": (lambda: cr.empty_permuted((2, 3), (0, 0)), ValueError, "names each of 2 axes once"),
+    "layout": (lambda: cr.zeros(2, layout="sparse_coo"), TypeError, "found layout=sparse_coo"),
+    # windows
+    "window length": (lambda: cr.hann_window(-1), ValueError, "no negative length, found -1"),
+    "window dtype": (lambda: cr.hann_window(3, dtype=cr.int64), TypeError, "floating numbers, found dtype int64"),
+    "no coefficients": (lambda: cr.signal.windows.general_cosine(5, a=[]), ValueError, "at least one coefficient"),
+    "tau": (lambda: cr.signal.windows.exponential(5, tau=0), ValueError, "tau is positive, found 0"),
+    "center": (lambda: cr.signal.windows.exponential(5, center=1), ValueError, "center in the middle"),
+    "std": (lambda: cr.signal.windows.gaussian(5, std=0), ValueError, "is positive, found 0"),
+    "beta": (lambda: cr.signal.windows.kaiser(5, beta=-1), ValueError, "cannot be negative, found -1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name):
+    call, error, words = REFUSED[name]
+    with pytest.raises(error, match=words):
+        call()
