@@ -89,13 +89,19 @@ class finfo:
         if not d.is_floating_point:
             raise DTypeError(f"finfo takes a floating dtype, found {d.name}")
         self.dtype, self.bits = d.name, 8 * d.itemsize
+        self.max = dtypes.largest(d)
         if d is dtypes.bfloat16:
-            self.eps, self.max, self.tiny = 2.0**-7, float(np.float32(3.3895314e38)), 2.0**-126
+            self.eps, self.tiny = 2.0**-7, 2.0**-126
         else:
             info = np.finfo(d.numpy)
-            self.eps, self.max, self.tiny = float(info.eps), float(info.max), float(info.tiny)
+            self.eps, self.tiny = float(info.eps), float(info.tiny)
         self.min, self.smallest_normal = -self.max, self.tiny
         self.resolution = 10.0 ** -int(np.floor(-np.log10(self.eps)))
+
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        limits = [f"{n}={getattr(self, n):g}" for n in names]
+        return f"finfo({', '.join(limits)}, dtype={self.dtype})"
 
 
 class iinfo:
@@ -112,3 +118,6 @@ class iinfo:
             int(info.max),
             int(info.min),
         )
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

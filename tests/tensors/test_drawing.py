@@ -111,7 +111,7 @@ REFUSED = {
     "poisson of integers": (lambda: cr.poisson(cr.tensor([1])), TypeError, "takes floating rates, found int64"),
     "poisson below 0": (lambda: cr.poisson(cr.tensor([-1.0])), ValueError, "cannot be negative, found -1.0"),
     "exponential": (lambda: cr.empty(3).exponential_(0), ValueError, "lambd is positive, found 0"),
-    "exponential of integers": (lambda: cr.zeros(3, dtype=cr.int64).exponential_(), TypeError, "writes floating numbers, found a tensor of int64"),
+    "exponential of integers": (lambda: cr.zeros(3, dtype=cr.int64).exponential_(), TypeError, "found a tensor of int64"),
     "geometric": (lambda: cr.empty(3).geometric_(1.0), ValueError, "between 0 and 1, found 1.0"),
     "cauchy": (lambda: cr.empty(3).cauchy_(0, 0), ValueError, "sigma is positive, found 0"),
     "log_normal": (lambda: cr.empty(3).log_normal_(0, 0), ValueError, "standard deviation is positive, found 0"),

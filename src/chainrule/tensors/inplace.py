@@ -15,7 +15,7 @@ from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
 from . import functions
 from .core import Tensor
-from .drawing import rand, randint, randn
+from .drawing import bernoulli, multinomial, rand, randint, randn
 from .generator import Generator
 
 __all__: list[str] = []
@@ -166,3 +166,6 @@ def log_normal_(
         )
     z = randn(tuple(self.shape), generator=generator, dtype=self.dtype)
     return self._assign(ops.exp(z * std + mean))
+
+
+Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ import numpy as np
 from .. import ops
 from ..base import dtypes
 from ..base.dtypes import DType
-from ..base.errors import DeviceError, ShapeError
+from ..base.errors import DeviceError, DTypeError, ShapeError
 from . import functions
 from .device import device_of
 
@@ -248,6 +248,28 @@ class Methods:
     def polygamma(self: Any, n: Any) -> Any:
         """The nᵗʰ derivative of digamma."""
         return ops.polygamma(self, n=n)
+
+    is_signed, is_nonzero, is_same_size, is_conj, is_neg = (
+        functions.is_signed, functions.is_nonzero, functions.is_same_size, functions.is_conj, functions.is_neg)  # fmt: skip
+    is_cpu, is_cuda, is_meta, is_quantized, is_sparse = True, False, False, False, False
+
+    @property
+    def real(self: Any) -> Any:
+        """Itself: everything is real here."""
+        return self
+
+    @property
+    def imag(self: Any) -> Any:
+        """Refused: there are no complex numbers."""
+        raise DTypeError("imag: complex numbers are not supported")
+
+    def ndimension(self: Any) -> Any:
+        """The number of axes."""
+        return self.ndim
+
+    def get_device(self: Any) -> Any:
+        """−1: tensors live on the CPU, which has no number."""
+        return -1
 
     def where(self: Any, condition: Any, other: Any) -> Any:
         """self where the condition holds, other elsewhere."""

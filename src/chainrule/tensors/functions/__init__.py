@@ -5,7 +5,8 @@ Every function here works on Tensors (and on whatever else ops take) and is a me
 well. Nothing here has a formula or a derivative: those stand in `ops` and `functional`.
 
 Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
-(gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names).
+(gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names),
+`questions` (what a tensor is).
 """
 
 from . import (
@@ -20,6 +21,7 @@ from . import (
     order,
     places,
     products,
+    questions,
     reduction,
     shape,
     statistics,
@@ -34,6 +36,7 @@ from .matrices import *  # noqa: F403
 from .order import *  # noqa: F403
 from .places import *  # noqa: F403
 from .products import *  # noqa: F403
+from .questions import *  # noqa: F403
 from .reduction import *  # noqa: F403
 from .shape import *  # noqa: F403
 from .statistics import *  # noqa: F403
@@ -52,6 +55,7 @@ __all__ = [
         copies,
         places,
         products,
+        questions,
         equations,
         matrices,
     )

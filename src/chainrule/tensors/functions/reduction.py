@@ -12,7 +12,7 @@ from .shape import Dims, flat, flatten
 
 __all__ = [
     "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist", "log_softmax", "logsumexp",
-    "max", "mean", "min", "nanmean", "nansum", "norm", "prod", "renorm", "softmax", "sum", "sum_to_size", "trace",
+    "max", "mean", "min", "nanmean", "nansum", "norm", "prod", "renorm", "softmax", "sum", "sum_to_size",
 ]  # fmt: skip
 
 aminmax_result = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
@@ -172,13 +172,6 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Any:
     others = tuple([d for d in range(input.ndim) if d != shapes.axis(dim, input.ndim)])
     length = ops.vector_norm(input, p=float(p), dim=others, keepdim=True)
     return input * ops.where(length > maxnorm, maxnorm / (length + 1e-7), 1.0)
-
-
-def trace(input: Any) -> Any:
-    """The sum of the main diagonal of a matrix."""
-    if input.ndim != 2:
-        raise ShapeError(f"trace takes a matrix, found {input.ndim} axes")
-    return ops.sum(ops.diagonal(input))
 
 
 def sum_to_size(input: Any, *size: Any) -> Any:

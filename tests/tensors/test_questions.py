@@ -1,0 +1,71 @@
+"""What a tensor is, what becomes of dtypes, and the limits of these, as PyTorch answers."""
+
+import itertools
+
+import pytest
+
+import chainrule as cr
+
+NAMES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")  # fmt: skip
+
+
+def test_dtypes_join_and_cast_as_in_torch(torch):
+    for a, b in itertools.product(NAMES, NAMES):
+        mine, theirs = [getattr(cr, n) for n in (a, b)], [getattr(torch, n) for n in (a, b)]
+        assert cr.promote_types(*mine).name == str(torch.promote_types(*theirs))[6:]
+        assert cr.can_cast(*mine) == torch.can_cast(*theirs), (a, b)
+
+
+def test_results_of_tensors_and_numbers_as_in_torch(torch):
+    for a, b in itertools.product(NAMES, NAMES):
+        for shapes in ((2,), ()), ((), (3,)), ((2,), (2,)):
+            pairs = [
+                [L.zeros(s, dtype=getattr(L, n)) for s, n in zip(shapes, (a, b), strict=True)]
+                for L in (cr, torch)
+            ]
+            assert cr.result_type(*pairs[0]).name == str(torch.result_type(*pairs[1]))[6:]
+    for a, number in itertools.product(NAMES, (True, 2, 2.5)):
+        mine = cr.result_type(cr.zeros(2, dtype=getattr(cr, a)), number)
+        assert (
+            mine.name == str(torch.result_type(torch.zeros(2, dtype=getattr(torch, a)), number))[6:]
+        )
+
+
+def test_limits_as_in_torch(torch):
+    for name in NAMES[6:]:
+        mine, theirs = cr.finfo(getattr(cr, name)), torch.finfo(getattr(torch, name))
+        for limit in (
+            "bits",
+            "eps",
+            "max",
+            "min",
+            "tiny",
+            "smallest_normal",
+            "resolution",
+            "dtype",
+        ):
+            assert getattr(mine, limit) == getattr(theirs, limit), (name, limit)
+        assert repr(mine) == repr(theirs)
+    for name in NAMES[1:6]:
+        mine, theirs = cr.iinfo(getattr(cr, name)), torch.iinfo(getattr(torch, name))
+        assert (mine.bits, mine.max, mine.min) == (theirs.bits, theirs.max, theirs.min)
+        assert repr(mine) == repr(theirs)
+
+
+def test_what_a_tensor_is():
+    x = cr.ones(2, 3)
+    assert (x.is_cpu, x.is_cuda, x.is_meta, x.is_sparse, x.is_quantized) == (True, *[False] * 4)
+    assert (x.get_device(), x.ndimension(), cr.numel(x)) == (-1, 2, 6)
+    assert x.real is x
+    assert cr.is_floating_point(x)
+    assert not cr.is_complex(x)
+    assert x.is_signed()
+    assert not x.byte().is_signed()
+    assert x.is_same_size(cr.zeros(2, 3))
+    assert not x.is_same_size(cr.zeros(3, 2))
+    assert cr.tensor([2.0]).is_nonzero()
+    assert not cr.is_nonzero(cr.tensor(0))
+    with pytest.raises(TypeError, match="imag: complex numbers are not supported"):
+        x.imag  # noqa: B018
+    with pytest.raises(ValueError, match="is_nonzero takes one element, found 6"):
+        x.is_nonzero()
