@@ -29,6 +29,10 @@ HEADER = re.compile(
     r"'shape': \((?P<shape>(?:\d{1,19},? ?){0,64})\),? ?\} *\n"
 )
 PLAIN = re.compile(r"\|b1|\|[iu]1|[<>=][iuf][248]")
+RATIO, SPARE = (
+    64,
+    1 << 28,
+)  # what arrays may take: so many times the file, and so many bytes besides
 EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no time before; the same arrays give the same bytes
 
 
@@ -57,13 +61,15 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
 
 
 def read_npz(
-    file: str | os.PathLike[str] | BinaryIO, name: str | None = None
+    file: str | os.PathLike[str] | BinaryIO, name: str | None = None, most: int | None = None
 ) -> dict[str, np.ndarray]:
     """The arrays of an `.npz`, by name.
 
     Args:
         file: a path, or a file open for reading.
         name: what errors call it; None: its path.
+        most: bytes that all arrays may take together; None: 64 times the file and 256 MiB, which is
+            more than numbers that mean something compress to.
 
     Raises:
         FormatError: no such archive, a damaged one, or a member that is not a plain array of
@@ -78,9 +84,16 @@ def read_npz(
     """
     if isinstance(file, (str, os.PathLike)):
         with open(file, "rb") as f:
-            return read_npz(f, name or str(file))
+            return read_npz(f, name or str(file), most)
     where = name or "the file"
     archive = Archive(file, where, compressed=True)
+    total = sum(info.file_size for info in archive.members.values())
+    limit = RATIO * archive.size + SPARE if most is None else most
+    if total > limit:
+        raise FormatError(
+            f"{where}: a file of {archive.size} bytes that would take {total} bytes of memory; if it "
+            f"is meant, read_npz(..., most={total}) reads it"
+        )
     return {_key(where, member): _array(where, member, archive) for member in archive.members}
 
 

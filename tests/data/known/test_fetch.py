@@ -3,13 +3,16 @@
 import errno
 import hashlib
 import http.server
+import io
 import os
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from chainrule.base.errors import DataNotFoundError, FetchError
+from chainrule.cli import data as data_command
 from chainrule.cli import main
 from chainrule.data.known import RECORDS, File, Record, fetch, records
 from chainrule.data.known.records import Layout
@@ -263,13 +266,24 @@ def test_the_command_fetches_and_checks(server, tmp_path, monkeypatch, capsys):
     names_ = {
         "names": Record(**{**vars(RECORDS["names"]), "layouts": thing.layouts, "fetched": "one"})
     }
-    for module in (records, __import__("chainrule.cli.data", fromlist=["x"])):
+    for module in (records, data_command):
         monkeypatch.setattr(module, "RECORDS", names_)
     assert main(["data", "get", "names", "--data-dir", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "licence   MIT" in out and f"is there  {tmp_path / 'thing' / 'x.bin'}" in out
     assert main(["data", "list", "--data-dir", str(tmp_path)]) == 0
     assert "names  there  first names" in capsys.readouterr().out
+
+
+def test_a_bar_is_drawn_on_a_terminal(server, tmp_path, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with data_command._progress() as progress:
+        fetched(server, tmp_path, "good", progress=progress)
+    assert "x.bin" in sys.stderr.getvalue() and "179.2/179.2 kB" in sys.stderr.getvalue()
 
 
 def test_the_command_says_what_is_there(tmp_path, capsys):

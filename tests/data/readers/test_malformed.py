@@ -201,6 +201,23 @@ def test_tables_as_data(tmp_path):
         CSVDataset(path, "y", dtypes={"a": "int64"})
 
 
+def test_files_that_blow_up_are_refused_before_memory_is_taken(tmp_path, monkeypatch):
+    path = tmp_path / "x.npz"
+    np.savez_compressed(path, a=np.zeros(10**6))
+    size = path.stat().st_size
+    assert 1_000_000 * 8 > 64 * size
+    assert len(read_npz(path)["a"]) == 10**6  # small enough to be meant
+    monkeypatch.setattr("chainrule.files.npz.SPARE", 1000)
+    with pytest.raises(FormatError, match=rf"a file of {size} bytes that would take 8000128 bytes"):
+        read_npz(path)
+    assert len(read_npz(path, most=10**7)["a"]) == 10**6
+    path = tmp_path / "x.gz"
+    path.write_bytes(gzip.compress(malformed.idx(sizes=(10**6,), data=bytes(10**6))))
+    assert len(read_idx(path)) == 10**6
+    with pytest.raises(FormatError, match="expected at most 999 bytes of elements, found 1000000"):
+        read_idx(path, most=999)
+
+
 def test_npz_with_arrays_of_every_order(tmp_path):
     write_npz(tmp_path / "x.npz", {"f": np.asfortranarray(np.arange(6).reshape(2, 3))})
     assert read_npz(tmp_path / "x.npz")["f"].tolist() == [[0, 1, 2], [3, 4, 5]]

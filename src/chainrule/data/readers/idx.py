@@ -28,6 +28,7 @@ TYPES = {
     0x0D: np.dtype(np.float32),
     0x0E: np.dtype(np.float64),
 }
+MOST_BYTES = 1 << 32  # of all elements, unless more is asked for
 MOST_AXES = 8  # more than any data set has; a damaged byte says more
 
 
@@ -35,6 +36,7 @@ def read_idx(
     path: str | os.PathLike[str],
     shape: tuple[int | str, ...] | None = None,
     dtype: object = None,
+    most: int = MOST_BYTES,
 ) -> np.ndarray:
     """The array of an idx file, gzip-compressed if its name ends in `.gz`.
 
@@ -42,6 +44,7 @@ def read_idx(
         path: of the file.
         shape: the shape that is expected, a letter for any size from 1; None: any shape.
         dtype: the dtype that is expected; None: any.
+        most: bytes that its elements may take.
 
     Returns:
         A new array in native byte order.
@@ -78,6 +81,11 @@ def read_idx(
         if shape is not None:
             _check_sizes(source, sizes, shape)
         count = math.prod(sizes)
+        if count * found.itemsize > most and count * found.itemsize <= source.most:
+            raise FormatError(
+                f"{source.path}: expected at most {most} bytes of elements, found "
+                f"{count * found.itemsize} at offset 4"
+            )
         data = source.array(count * found.itemsize, f"{count} elements of type {found}")
         source.end("the elements")
     array = data.view(found.newbyteorder(">")).astype(found, copy=False).reshape(sizes)
