@@ -77,7 +77,9 @@ def gpt2(rng, name):
         "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
     }  # fmt: skip
     labels = some_labels(rng, VOCABULARY, BATCH, TIME)
-    return Case(settings, {**ids_and_mask(rng), "labels": labels}, ("loss", "logits", "hidden_states"))
+    return Case(
+        settings, {**ids_and_mask(rng), "labels": labels}, ("loss", "logits", "hidden_states")
+    )
 
 
 @family("LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM")
@@ -104,14 +106,22 @@ def llama(rng, name):
     if name == "LlamaForCausalLM":
         settings |= {"attention_bias": pick(rng, True, False), "mlp_bias": pick(rng, True, False)}
     if name == "Qwen2ForCausalLM":
-        settings |= {"use_sliding_window": pick(rng, True, False), "sliding_window": 3, "max_window_layers": 1}
+        settings |= {
+            "use_sliding_window": pick(rng, True, False),
+            "sliding_window": 3,
+            "max_window_layers": 1,
+        }
     if name == "MistralForCausalLM":
         settings |= {"sliding_window": pick(rng, None, 3), "head_dim": C // H}
     labels = some_labels(rng, VOCABULARY, BATCH, TIME)
-    return Case(settings, {**ids_and_mask(rng), "labels": labels}, ("loss", "logits", "hidden_states"))
+    return Case(
+        settings, {**ids_and_mask(rng), "labels": labels}, ("loss", "logits", "hidden_states")
+    )
 
 
-@family("BertModel", "BertForMaskedLM", "BertForSequenceClassification", "BertForTokenClassification")
+@family(
+    "BertModel", "BertForMaskedLM", "BertForSequenceClassification", "BertForTokenClassification"
+)
 def bert(rng, name):
     H, C = heads(rng)
     settings = {
@@ -142,11 +152,19 @@ def vit(rng, name):
         "layer_norm_eps": pick(rng, 1e-12, 1e-3), "image_size": 3 * patch, "patch_size": patch,
         "num_channels": pick(rng, 1, 3), "qkv_bias": pick(rng, True, False), "num_labels": 5,
     }  # fmt: skip
-    pixels = rng.standard_normal((BATCH, settings["num_channels"], 3 * patch, 3 * patch)).astype(np.float32)
+    pixels = rng.standard_normal((BATCH, settings["num_channels"], 3 * patch, 3 * patch)).astype(
+        np.float32
+    )
     if name == "ViTModel":
-        return Case(settings, {"pixel_values": pixels}, ("last_hidden_state", "pooler_output", "hidden_states"))
+        return Case(
+            settings,
+            {"pixel_values": pixels},
+            ("last_hidden_state", "pooler_output", "hidden_states"),
+        )
     labels = rng.integers(0, 5, BATCH)
-    return Case(settings, {"pixel_values": pixels, "labels": labels}, ("loss", "logits", "hidden_states"))
+    return Case(
+        settings, {"pixel_values": pixels, "labels": labels}, ("loss", "logits", "hidden_states")
+    )
 
 
 @family("ResNetForImageClassification")

@@ -14,7 +14,14 @@ import chainrule as cr
 from chainrule import models
 
 SEEDS = range(5)
-PLAIN = {"vocab_size": VOCABULARY, "n_positions": 48, "n_embd": 12, "n_layer": 2, "n_head": 3, "eos_token_id": 2}
+PLAIN = {
+    "vocab_size": VOCABULARY,
+    "n_positions": 48,
+    "n_embd": 12,
+    "n_layer": 2,
+    "n_head": 3,
+    "eos_token_id": 2,
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +59,9 @@ def called(model: Any, inputs: dict, convert: Any) -> Any:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_checkpoint_gives_the_same_results_there_and_back(torch, transformers, tmp_path, name, seed):
+def test_a_checkpoint_gives_the_same_results_there_and_back(
+    torch, transformers, tmp_path, name, seed
+):
     torch.manual_seed(seed)
     case = FAMILIES[name](np.random.default_rng(seed))
     theirs = made(torch, transformers, name, case.settings)
@@ -103,11 +112,19 @@ def test_generation_without_chance(torch, transformers, tmp_path, options, padde
         mask[0, :3] = 0
     options = {"max_new_tokens": 14, **options}
     expected = theirs.generate(
-        torch.from_numpy(ids), attention_mask=torch.from_numpy(mask), pad_token_id=0, do_sample=False, **options
+        torch.from_numpy(ids),
+        attention_mask=torch.from_numpy(mask),
+        pad_token_id=0,
+        do_sample=False,
+        **options,
     )
     for use_cache in (True, False):
         found = ours.generate(
-            cr.tensor(ids), attention_mask=cr.tensor(mask), pad_token_id=0, use_cache=use_cache, **options
+            cr.tensor(ids),
+            attention_mask=cr.tensor(mask),
+            pad_token_id=0,
+            use_cache=use_cache,
+            **options,
         )
         assert found.tolist() == expected.tolist()
 
@@ -133,7 +150,10 @@ def test_shards_are_put_together(torch, transformers, tmp_path):
     assert len(list(tmp_path.glob("*.safetensors"))) > 2
     ids = np.random.default_rng(0).integers(0, VOCABULARY, (2, 5))
     with torch.no_grad():
-        close(models.from_pretrained(tmp_path)(cr.tensor(ids)).logits, theirs(torch.from_numpy(ids)).logits)
+        close(
+            models.from_pretrained(tmp_path)(cr.tensor(ids)).logits,
+            theirs(torch.from_numpy(ids)).logits,
+        )
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -154,7 +174,10 @@ def test_half_floats(torch, transformers, tmp_path, dtype):
     theirs = made(torch, transformers, "GPT2LMHeadModel", PLAIN).to(getattr(torch, dtype))
     theirs.save_pretrained(tmp_path)
     assert models.from_pretrained(tmp_path, dtype="auto").lm_head.weight.dtype is getattr(cr, dtype)
-    ours, ids = models.from_pretrained(tmp_path), np.random.default_rng(0).integers(0, VOCABULARY, (2, 5))
+    ours, ids = (
+        models.from_pretrained(tmp_path),
+        np.random.default_rng(0).integers(0, VOCABULARY, (2, 5)),
+    )
     assert ours.lm_head.weight.dtype is cr.float32
     with torch.no_grad():
         close(ours(cr.tensor(ids)).logits, theirs.float()(torch.from_numpy(ids)).logits)

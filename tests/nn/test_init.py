@@ -133,3 +133,16 @@ def test_what_is_not_random_is_as_in_torch(torch):
         np.testing.assert_array_equal(
             ours, torch.nn.init.dirac_(torch.zeros(shape), groups).numpy()
         )
+
+
+@pytest.mark.torch
+def test_older_names_are_refused_with_the_right_one(torch):
+    """A name of PyTorch's that warns there; `nn.init.eye` must not be the function that makes a matrix."""
+    theirs = [n.removesuffix("_") for n in dir(torch.nn.init) if n.endswith("_") and n[0] != "_"]
+    older = [n for n in theirs if hasattr(torch.nn.init, n)]
+    assert "eye" in older and "kaiming_normal" in older
+    for name in older:
+        with pytest.raises(AttributeError, match=rf"write nn.init.{name}_$"):
+            getattr(nn.init, name)
+    with pytest.raises(AttributeError, match="has no attribute 'zero'"):
+        nn.init.zero  # noqa: B018

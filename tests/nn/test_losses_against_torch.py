@@ -78,3 +78,28 @@ def test_linear_cross_entropy_as_a_module(torch):
         x, t = f(5, 7), i(5, *settings.get("out_features", ()), high=3)
         a, b = ours(cr.tensor(x), cr.tensor(t)), theirs(torch.tensor(x), torch.tensor(t))
         np.testing.assert_allclose(a.item(), b.item(), rtol=1e-12)
+
+
+@pytest.mark.torch
+def test_the_adaptive_softmax(torch):
+    """The same weights from the same seed, outputs, gradients, predictions; compiled too."""
+    x, t, found = f(13, 9), i(13, high=17), []
+    for T in (cr, torch):
+        T.manual_seed(0)
+        loss = T.nn.AdaptiveLogSoftmaxWithLoss(9, 17, [3, 8, 12], div_value=2.0, head_bias=True)
+        loss = loss.double()
+        leaf = T.tensor(x, requires_grad=True)
+        output, cost = loss(leaf, T.tensor(t))
+        cost.backward()
+        one = loss(leaf.detach()[0], T.tensor(t[0]))
+        more = [loss.log_prob(leaf), loss.predict(leaf), leaf.grad, *one]
+        more += [p.grad for p in loss.parameters()]
+        found.append((repr(loss), [v.detach().numpy() for v in (output, cost, *more)]))
+        assert sorted(loss.predict(3 * leaf).tolist()) != sorted(t.tolist())
+        if T is cr:
+            compiled = cr.compile(lambda x, t, loss=loss: loss(x, t)[1])(leaf, T.tensor(t))
+            np.testing.assert_allclose(compiled.item(), cost.item(), rtol=1e-9)
+    (a, ours), (b, theirs) = found
+    assert a == b
+    for v, w in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(v, w, rtol=1e-7, atol=1e-9)

@@ -29,7 +29,8 @@ import numpy as np
 
 from ..base.errors import DTypeError, ShapeError
 from ..tape.modes import modes, no_grad
-from ..tensors import Generator, Tensor, as_tensor, default_generator, eye, float64, where, zeros
+from ..tensors import Generator, Tensor, as_tensor, default_generator, float64, where, zeros
+from ..tensors import eye as identity
 from ..tensors.twister import Twister
 
 __all__ = [
@@ -273,7 +274,7 @@ def eye_(tensor: Tensor) -> Tensor:
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     with no_grad():
-        return tensor.copy_(eye(*tensor.shape, dtype=tensor.dtype))
+        return tensor.copy_(identity(*tensor.shape, dtype=tensor.dtype))
 
 
 @_fills
@@ -439,3 +440,16 @@ def sparse_(
         for column in range(columns):
             values[stream.permutation(rows)[:cleared], column] = 0
         return tensor.copy_(values)
+
+
+DEPRECATED = (
+    "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal",
+    "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse",
+)  # fmt: skip
+"""PyTorch's older names of functions that fill in place."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in DEPRECATED:
+        raise AttributeError(f"nn.init.{name} is deprecated in PyTorch: write nn.init.{name}_")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,11 +5,12 @@ explained, with the settings it was made with.
 "none" leaves them. The older ``size_average`` and ``reduce`` say the same, with a warning.
 
 Reading order: `reduction`, `classification`, `regression`, `margin`, `embedding`, `sequence`,
-`distance`.
+`distance`, `adaptive`.
 """
 
-from . import classification, distance, embedding, margin, regression, sequence
-from .classification import *  # noqa: F403 - the curated list stands there
+from . import adaptive, classification, distance, embedding, margin, regression, sequence
+from .adaptive import *  # noqa: F403 - the curated list stands there
+from .classification import *  # noqa: F403
 from .distance import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .margin import *  # noqa: F403
@@ -18,6 +19,6 @@ from .sequence import *  # noqa: F403
 
 __all__ = [
     name
-    for chapter in (classification, regression, margin, embedding, sequence, distance)
+    for chapter in (classification, regression, margin, embedding, sequence, distance, adaptive)
     for name in chapter.__all__
 ]

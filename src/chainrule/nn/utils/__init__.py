@@ -2,10 +2,10 @@
 a weight from others, fuse layers; and sequences of different lengths (`rnn`).
 
 Reading order: `clip_grad`, `convert_parameters`, `computed` (tensors computed when they are read),
-`parametrize`, `weight_norm`, `spectral_norm`, `orthogonal`, `parametrizations`, `fusion`, `initialising`, `rnn`.
+`parametrize`, `weight_norm`, `spectral_norm`, `orthogonal`, `parametrizations`, `prune`, `fusion`, `initialising`, `rnn`.
 """
 
-from . import parametrizations, parametrize, rnn
+from . import parametrizations, parametrize, prune, rnn
 from .clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -37,6 +37,7 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
