@@ -108,8 +108,8 @@ def _equation(eq: Equation, args: list, size: int, randomness: Randomness) -> li
         y = eq.op(*[None if a is None else a.value for a in args], **eq.attrs)
         outs = y if isinstance(y, tuple) else (y,)  # raw, if there were no operands
         return [Operand(v if isinstance(v, Tensor) else wrap(v, None)) for v in outs]
-    rule = RULES.get(name) or (_elementwise if kind == "elementwise" else None)
-    rule = rule or (_windowed if kind == "window" else _along_axes if kind in SHIFTED else None)
+    rule = RULES.get(name) or OF_KINDS.get(kind)
+    rule = rule or (_along_axes if kind in SHIFTED else None)
     if rule is None:
         raise TraceError(
             f"vmap has no rule for {name}\n  at    {describe(eq.place)}\n  hint: call it outside of vmap, or in a loop"
@@ -242,9 +242,17 @@ def _last_axes(eq: Equation, args: list, size: int) -> Any:
 # ----------------------------------------------------------------------------------------------------------- products
 
 
-def _matmul(eq: Equation, args: list, size: int) -> Any:
+def _of_matrices(eq: Equation, args: list, size: int) -> Any:
+    """Matrices stand on the last two axes; those before are a batch anyway, and broadcast."""
     ndim = max([a.ndim for a in args])
-    return ops.matmul(*[_padded(a, ndim) for a in args])
+    return eq.op(*[_padded(a, ndim) for a in args], **eq.attrs)
+
+
+def _pinv(eq: Equation, args: list, size: int) -> Any:
+    """Beside the matrices it has bounds, numbers or one for each matrix."""
+    a, *bounds = args
+    given = [_padded(b, a.ndim - 2) if isinstance(b.value, Tensor) else b.value for b in bounds]
+    return ops.pinv(_whole(a, size), *given, **eq.attrs)
 
 
 def _einsum(eq: Equation, args: list, size: int) -> Any:
@@ -436,9 +444,13 @@ RULES: dict[str, Callable] = {
     "index_put": _index_put,
     "isin": _isin,
     "searchsorted": _searchsorted,
-    "matmul": _matmul,
+    "matmul": _of_matrices,
+    "pinv": _pinv,
     "tril": _last_axes,
     "triu": _last_axes,
     "view_scatter": _view_scatter,
 }
 """The rules of ops that need one of their own; kinds have the others."""
+
+OF_KINDS = {"decompose": _of_matrices, "elementwise": _elementwise, "window": _windowed}
+"""The rules of kinds; what works along axes has one of its own."""

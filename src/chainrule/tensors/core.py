@@ -815,7 +815,7 @@ class Tensor(Methods):
         return functions.matmul(a, b)
 
     def __rmatmul__(a, b):
-        return functions.matmul(made_of(b), a)
+        return functions.matmul(b if isinstance(b, Tensor) else made_of(b), a)
 
     def __neg__(a):
         return _record(ops.neg, (a,), NONE)
