@@ -89,10 +89,15 @@ def _even(start: Any, end: Any, steps: int, dtype: dtypes.DType) -> Any:
     if dtype.category != dtypes.FLOATING:
         start, end = int(start), int(end)
     elif steps > 1:  # as the dtype can hold them
-        start, end = [made_of(float(v), dtype).item() for v in (start, end)]
+        start, end = [_held(float(v), dtype) for v in (start, end)]
     x = ops.arange(start=0, step=1, count=steps, dtype=dtypes.float64)
     step = (end - start) / max(steps - 1, 1)
     return ops.where(x < steps / 2, x * step + start, (x - (steps - 1)) * step + end)
+
+
+def _held(v: float, dtype: dtypes.DType) -> float:
+    """A number as the dtype can hold it; of Python's numbers alone, so that it may be traced."""
+    return float(dtypes.convert(dtypes.convert(np.asarray(v), dtype), dtypes.float64))
 
 
 def _number(v: Any) -> Any:
