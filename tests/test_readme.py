@@ -17,7 +17,10 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = Path(chainrule.__file__).parent
 
-FACES = {"autograd", "func", "platform", "utils"}  # PyTorch's names for what stands in the rooms
+FACES = {  # PyTorch's names for what stands in the rooms
+    "autograd", "func", "linalg", "platform", "random", "signal", "special", "switches", "testing",
+    "torch_imports", "utils",
+}  # fmt: skip
 
 COMMANDS = {
     "train": "pip install . && chainrule train digits",
@@ -86,7 +89,14 @@ def test_the_design_draws_the_arrows_that_are_enforced():
 def test_what_works_and_what_does_not_are_told_apart():
     """A name in the left column exists; one in the right column does not, or it has been built and belongs to the left."""
     table = README.split("| today | to come |\n|---|---|\n")[1].split("\n\n")[0]
-    rooms = (chainrule, chainrule.nn, chainrule.optim, chainrule.transforms, chainrule.func)
+    rooms = (
+        chainrule,
+        chainrule.nn,
+        chainrule.optim,
+        chainrule.transforms,
+        chainrule.func,
+        chainrule.amp,
+    )
     for row in table.splitlines():
         today, to_come = (
             row.strip("| ").split(" | ") if not row.startswith("| |") else ("", row[3:])
