@@ -1,7 +1,7 @@
 """Every example in a docstring runs and prints what it says.
 
-An example may use the names of its own module, everything public in `chainrule`, and `cr`, `np`, `nn`, `F`, `optim` without
-importing them; the random generator is seeded with 0 before each.
+An example may use the names of its own module, everything public in `chainrule`, and `cr`, `np`, `nn`, `F`, `optim`, `models`
+without importing them; the random generator is seeded with 0 before each.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def namespace(module: ModuleType) -> dict[str, object]:
         "nn": chainrule.nn,
         "F": chainrule.nn.functional,
         "optim": chainrule.optim,
+        "models": importlib.import_module("chainrule.models"),
     }
     return public | short | vars(module)
 

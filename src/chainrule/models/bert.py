@@ -234,8 +234,8 @@ class BertModel(BertPreTrained):
         >>> model = models.BertModel(config).eval()
         >>> model(cr.tensor([[1, 2, 3]])).last_hidden_state.shape
         chainrule.Size([1, 3, 6])
-        >>> model.embed(cr.tensor([[1, 2, 3]])).norm(dim=1)
-        tensor([1.], grad_fn=<view>)
+        >>> model.embed(cr.tensor([[1, 2, 3]])).norm(dim=1).detach()
+        tensor([1.])
     """
 
     def __init__(self, config: BertConfig, add_pooling_layer: bool = True):

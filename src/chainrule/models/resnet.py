@@ -283,7 +283,7 @@ class CifarResNet(Module):
         classes: how many.
 
     Example:
-        >>> sum(p.numel() for p in models.CifarResNet(20).parameters())
+        >>> len(nn.utils.parameters_to_vector(models.CifarResNet(20).parameters()))
         272474
     """
 
