@@ -31,6 +31,7 @@ MODULES = (
     "chainrule.graph",
     "chainrule.inspect",
     "chainrule.linalg",
+    "chainrule.models",
     "chainrule.nn",
     "chainrule.nn.functional",
     "chainrule.nn.init",

@@ -59,6 +59,7 @@ class BertConfig(Config):
 
     def check(self) -> None:
         """Sizes are positive, and the heads divide the channels."""
+        self.need_activation(self.hidden_act)
         for name in (
             "vocab_size",
             "hidden_size",

@@ -42,6 +42,7 @@ class TowerConfig(Config):
 
     def check(self) -> None:
         """Sizes are positive, and the heads divide the channels."""
+        self.need_activation(self.hidden_act)
         for name in (
             "hidden_size",
             "intermediate_size",

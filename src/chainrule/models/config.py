@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from ..base.errors import FormatError
 from ..files import write_whole
+from .activations import activation
 
 __all__ = ["Config", "read_json"]
 
@@ -42,6 +43,10 @@ class Config:
         """Raise unless something holds that a configuration must fulfil."""
         if not holds:
             raise FormatError(f"{type(self).__name__}: {words}")
+
+    def need_activation(self, name: str) -> None:
+        """Refuse the name of an activation that is not known."""
+        activation(name)
 
     @classmethod
     def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
@@ -84,7 +89,7 @@ def _typed(value: Any, wanted: str, where: str) -> Any:
     if value is None and "None" in kinds:
         return None
     for kind in kinds:
-        if kind == "int" and type(value) is int and abs(value) < 2**40:
+        if kind == "int" and type(value) is int and abs(value) < 2**30:
             return value
         if kind == "float" and type(value) in (int, float):
             return float(value)

@@ -113,8 +113,8 @@ class Generates(Module):
         def logits_of(ids: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
             return self._next(ids, mask, cache, T + max_new_tokens)
 
-        def adjusted(logits: Tensor, ids: Tensor) -> Tensor:
-            logits = _penalized(logits, ids, repetition_penalty)
+        def adjusted(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+            logits = _penalized(logits, ids, mask, repetition_penalty)
             if not do_sample:
                 return logits
             return _nucleus(_largest(logits / temperature, top_k), top_p)
@@ -195,7 +195,7 @@ class Generates(Module):
         cache = self.cache(B, T + new) if use_cache else None
         ended = zeros(B, dtype=int64) != 0
         for _ in range(new):
-            logits = adjusted(logits_of(ids, mask, cache), ids)
+            logits = adjusted(logits_of(ids, mask, cache), ids, mask)
             token = _drawn(logits, 1, generator)[:, 0] if do_sample else logits.argmax(-1)  # (B,)
             token = where(ended, pad, token)
             for end in ends:
@@ -234,7 +234,7 @@ class Generates(Module):
         done: list[list[tuple[float, list[int]]]] = [[] for _ in range(B)]
         finished = [False] * B
         for step in range(new):
-            logits = adjusted(F.log_softmax(logits_of(ids, mask, cache), dim=-1), ids)
+            logits = adjusted(F.log_softmax(logits_of(ids, mask, cache), dim=-1), ids, mask)
             V = logits.shape[-1]
             total = (scores.reshape(-1, 1) + logits).reshape(B, beams * V)
             count = max(2, 1 + len(ends)) * beams
@@ -287,12 +287,12 @@ class Generates(Module):
 # ------------------------------------------------------------------------------------------------------ distributions
 
 
-def _penalized(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
-    """Tokens that were there made less likely."""
+def _penalized(logits: Tensor, ids: Tensor, mask: Tensor, penalty: float) -> Tensor:
+    """Tokens that were there, padding apart, made less likely."""
     if penalty == 1.0:
         return logits
-    there = logits.gather(1, ids)
-    return logits.scatter(1, ids, where(there < 0, there * penalty, there / penalty))
+    there = zeros(logits.shape, dtype=int64).scatter_add(1, ids, mask) > 0
+    return where(there, where(logits < 0, logits * penalty, logits / penalty), logits)
 
 
 def _largest(logits: Tensor, k: int | None) -> Tensor:

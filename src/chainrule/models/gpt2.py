@@ -56,6 +56,7 @@ class GPT2Config(Config):
 
     def check(self) -> None:
         """Sizes are positive, and the heads divide the channels."""
+        self.need_activation(self.activation_function)
         for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
             self.need(
                 getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"

@@ -80,6 +80,7 @@ class LlamaConfig(Config):
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""
+        self.need_activation(self.hidden_act)
         for name in (
             "vocab_size",
             "hidden_size",

@@ -74,8 +74,11 @@ class PreTrained(Module):
         path = folder / CONFIG
         config = cls.config_class.from_dict(_described(path), path)
         state = _read_weights(folder)
-        with init.skipped():
-            model = cls(config)
+        try:
+            with init.skipped():
+                model = cls(config)
+        except (ValueError, MemoryError) as e:  # NumPy has no array of such a size
+            raise FormatError(f"{path}: no model of these sizes can be built: {e}") from None
         model._take(state, dtype)
         return model.eval()
 

@@ -62,6 +62,7 @@ class ResNetConfig(Config):
 
     def check(self) -> None:
         """Sizes are positive, and every stage has a width and a depth."""
+        self.need_activation(self.hidden_act)
         self.need(
             self.layer_type in ("basic", "bottleneck"),
             f"layer_type is 'basic' or 'bottleneck', found {self.layer_type!r}",

@@ -17,7 +17,7 @@ import dataclasses
 import math
 from typing import ClassVar
 
-from ..base.errors import FormatError, ShapeError
+from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, Linear, Module, ModuleList, RMSNorm, init
 from ..nn import functional as F
 from ..tensors import Tensor, arange, cat, full, int64, no_grad, where, zeros
@@ -70,10 +70,7 @@ class T5Config(Config):
             self.need(
                 getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
             )
-        try:
-            activation(self.act)
-        except FormatError as e:
-            raise FormatError(f"feed_forward_proj {self.feed_forward_proj!r:.40}: {e}") from None
+        self.need_activation(self.act)
 
     @property
     def gated(self) -> bool:

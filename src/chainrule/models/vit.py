@@ -50,6 +50,8 @@ class ViTConfig(Config):
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""
+        self.need_activation(self.hidden_act)
+        self.need_activation(self.pooler_act)
         for name in (
             "hidden_size",
             "num_hidden_layers",

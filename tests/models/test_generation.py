@@ -1,0 +1,134 @@
+"""Text from a language model: what is drawn, what is refused, and that caches and compilation change nothing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import chainrule as cr
+from chainrule import models
+from chainrule.base.errors import RangeError, ShapeError
+from chainrule.models.generation import _largest, _nucleus, _penalized
+
+
+@pytest.fixture(scope="module")
+def model():
+    cr.manual_seed(0)
+    config = models.GPT2Config(
+        vocab_size=23,
+        n_positions=40,
+        n_embd=12,
+        n_layer=2,
+        n_head=3,
+        eos_token_id=None,
+        initializer_range=0.5,
+    )
+    return models.GPT2LMHeadModel(config)
+
+
+PROMPT = cr.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
+
+
+def test_a_cache_changes_nothing(model):
+    whole = model.eval()(PROMPT).logits
+    cache = model.cache(2, 4)
+    for t in range(4):
+        step = model(PROMPT[:, t : t + 1], past_key_values=cache).logits
+        assert cr.allclose(step[:, 0], whole[:, t], atol=1e-5)
+    assert int(cache.position) == 4
+
+
+def test_a_compiled_model_writes_the_same(model):
+    expected = model.generate(PROMPT, max_new_tokens=20)
+    compiled = cr.compile(model)
+    assert cr.equal(compiled.generate(PROMPT, max_new_tokens=20), expected)
+
+
+def test_chance_is_repeatable_and_keeps_to_what_is_likely(model):
+    model.train()
+    options = {"max_new_tokens": 12, "do_sample": True, "temperature": 0.7}
+    one = model.generate(PROMPT, generator=cr.Generator().manual_seed(1), **options)
+    same = model.generate(PROMPT, generator=cr.Generator().manual_seed(1), **options)
+    other = model.generate(PROMPT, generator=cr.Generator().manual_seed(2), **options)
+    assert cr.equal(one, same) and not cr.equal(one, other)
+    best = model.generate(PROMPT, max_new_tokens=12)
+    assert cr.equal(model.generate(PROMPT, top_k=1, **options), best)
+    assert cr.equal(model.generate(PROMPT, top_p=1e-6, **options), best)
+    assert model.training  # as it was
+
+
+def test_the_filters():
+    logits = cr.log(cr.tensor([[0.1, 0.4, 0.2, 0.3]]))
+    assert _largest(logits, 2).isinf().tolist() == [[True, False, True, False]]
+    assert _nucleus(logits, 0.65).isinf().tolist() == [[True, False, True, False]]
+    assert _nucleus(logits, 0.75).isinf().tolist() == [[True, False, False, False]]
+    found = _penalized(
+        cr.tensor([[2.0, -2.0, 1.0]]), cr.tensor([[0, 1, 2]]), cr.tensor([[1, 1, 0]]), 2.0
+    )
+    assert found.tolist() == [[1.0, -4.0, 1.0]]  # the last stood in padding
+
+
+def test_drawn_tokens_have_the_model_s_probabilities(model):
+    logits = model.eval()(PROMPT[:1]).logits[0, -1]
+    many = PROMPT[:1].expand(3000, -1).contiguous()
+    drawn = model.generate(
+        many, max_new_tokens=1, do_sample=True, generator=cr.Generator().manual_seed(0)
+    )
+    share = cr.bincount(drawn[:, -1], minlength=23).double() / 3000
+    expected = logits.double().softmax(-1)
+    error = (expected * (1 - expected) / 3000).sqrt()
+    assert ((share - expected).abs() < 4 * error + 1e-3).all()
+
+
+def test_an_end_ends_its_sequence(model):
+    free = model.generate(PROMPT, max_new_tokens=10)
+    end = int(free[0, 6])
+    found = model.generate(PROMPT, max_new_tokens=10, eos_token_id=end, pad_token_id=0)
+    row = found[0].tolist()
+    assert row[: row.index(end, 4) + 1] == free[0, : row.index(end, 4) + 1].tolist()
+    assert set(row[row.index(end, 4) + 1 :]) <= {0}
+
+
+def test_a_streamer_hears_every_token(model):
+    heard = []
+    found = model.generate(
+        PROMPT, max_new_tokens=5, streamer=lambda token: heard.append(token.tolist())
+    )
+    assert cr.tensor(heard).T.tolist() == found[:, 4:].tolist()
+
+
+def test_beams_find_what_is_likelier(model):
+    def likelihood(ids):
+        logits = model.eval()(ids).logits.log_softmax(-1)[:, 3:-1]
+        return logits.gather(2, ids[:, 4:].unsqueeze(-1)).sum((1, 2))
+
+    greedy = model.generate(PROMPT, max_new_tokens=6)
+    beams = model.generate(PROMPT, max_new_tokens=6, num_beams=8)
+    assert (likelihood(beams) >= likelihood(greedy) - 1e-4).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"temperature": 0.0}, RangeError, "temperature is out of range: 0.0"),
+        ({"top_k": 0}, RangeError, "top_k"),
+        ({"top_p": 1.5}, RangeError, "top_p"),
+        ({"num_beams": 0}, RangeError, "num_beams"),
+        ({"repetition_penalty": 0.0}, RangeError, "repetition_penalty"),
+        ({"num_beams": 2, "streamer": print}, RangeError, "a streamer needs num_beams=1"),
+        ({"max_new_tokens": 37}, ShapeError, "more than the model's 40 positions"),
+        ({"max_new_tokens": -1}, ShapeError, "not be negative"),
+    ],
+)
+def test_settings_that_are_refused(model, options, error, words):
+    with pytest.raises(error, match=words):
+        model.generate(PROMPT, **options)
+
+
+def test_too_long_a_text_is_refused(model):
+    with pytest.raises(ShapeError, match="41 tokens are more than the 40 positions"):
+        model(cr.zeros(1, 41, dtype=cr.int64))
+    with pytest.raises(ShapeError, match="one of the two"):
+        model()
+    assert math.isfinite(model(PROMPT, labels=PROMPT).loss.item())

@@ -1,0 +1,117 @@
+"""Every parameter of every model is reached by backward, and its gradient agrees with a difference in float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import models
+
+TEXT = {"hidden_size": 8, "intermediate_size": 10, "num_hidden_layers": 2, "num_attention_heads": 2}
+IDS, MASK = cr.tensor([[1, 2, 3, 4], [5, 6, 10, 0]]), cr.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+LABELS = cr.tensor([[2, 3, 4, 5], [6, 1, 2, -100]])
+PIXELS = cr.tensor(np.random.default_rng(0).standard_normal((2, 3, 12, 12)))
+CLASSES = cr.tensor([1, 0])
+
+MODELS = {
+    "gpt2": (
+        lambda: models.GPT2LMHeadModel(models.GPT2Config(vocab_size=11, n_positions=7, n_embd=6, n_layer=2, n_head=3)),
+        {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS},
+    ),
+    "llama": (
+        lambda: models.LlamaForCausalLM(
+            models.LlamaConfig(vocab_size=11, num_key_value_heads=1, attention_bias=True, mlp_bias=True, **TEXT)
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
+    "mistral": (
+        lambda: models.MistralForCausalLM(
+            models.MistralConfig(vocab_size=11, num_key_value_heads=2, sliding_window=2, **TEXT)
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
+    "bert": (
+        lambda: models.BertForMaskedLM(models.BertConfig(vocab_size=11, max_position_embeddings=4, **TEXT)),
+        {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": MASK, "labels": LABELS},
+    ),
+    "bert classifier": (
+        lambda: models.BertForSequenceClassification(
+            models.BertConfig(vocab_size=11, max_position_embeddings=4, **TEXT)
+        ),
+        {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": MASK, "labels": CLASSES},
+    ),
+    "vit": (
+        lambda: models.ViTForImageClassification(models.ViTConfig(image_size=12, patch_size=4, **TEXT)),
+        {"pixel_values": PIXELS, "labels": CLASSES},
+    ),
+    "resnet": (
+        lambda: models.ResNetForImageClassification(
+            models.ResNetConfig(embedding_size=4, hidden_sizes=(8, 12), depths=(1, 2))
+        ),
+        {"pixel_values": cr.cat([PIXELS, PIXELS.flip(2)], dim=3), "labels": CLASSES},
+    ),
+    "clip": (
+        lambda: models.CLIPModel(
+            models.CLIPConfig(
+                text_config=models.CLIPTextConfig(vocab_size=11, max_position_embeddings=4, eos_token_id=10, **TEXT),
+                vision_config=models.CLIPVisionConfig(image_size=12, patch_size=4, **TEXT),
+                projection_dim=5,
+            )
+        ),
+        {"input_ids": IDS, "pixel_values": PIXELS, "return_loss": True},
+    ),
+    "t5": (
+        lambda: models.T5ForConditionalGeneration(
+            models.T5Config(vocab_size=11, d_model=6, d_kv=4, d_ff=8, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu")
+        ),
+        {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS},
+    ),
+}  # fmt: skip
+
+ZERO = ("k_proj.bias", "key.bias")
+"""Analytic zeros: a bias of the keys adds the same to all scores of a query, which softmax does not see."""
+
+
+def loss_of(model, inputs):
+    values = {
+        k: v.double() if getattr(v, "dtype", None) is cr.float64 else v for k, v in inputs.items()
+    }
+    return model(**values).loss
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_parameter_has_its_gradient(name):
+    make, inputs = MODELS[name]
+    cr.manual_seed(0)
+    model, rng = make().double().eval(), np.random.default_rng(0)
+    with cr.no_grad():
+        for p in model.parameters():
+            p.copy_(cr.tensor(rng.standard_normal(tuple(p.shape)) * 0.3 + (p.ndim == 1) * 0.7))
+    loss_of(model, inputs).backward()
+    for key, p in model.named_parameters():
+        assert p.grad is not None, f"{key} is not reached"
+        direction = cr.tensor(rng.standard_normal(tuple(p.shape)))
+        slope, h = (p.grad * direction).sum().item(), 1e-5
+        with cr.no_grad():
+            p.add_(direction, alpha=h)
+            up = loss_of(model, inputs).item()
+            p.add_(direction, alpha=-2 * h)
+            down = loss_of(model, inputs).item()
+            p.add_(direction, alpha=h)
+        assert slope == pytest.approx((up - down) / (2 * h), rel=2e-5, abs=2e-8), key
+        if not key.endswith(ZERO):
+            assert p.grad.abs().max().item() > 1e-9, f"{key} has a gradient of zeros"
+
+
+@pytest.mark.parametrize("name", [n for n in MODELS if n not in ("clip", "resnet")])
+def test_initial_losses_are_near_those_of_guessing(name):
+    make, inputs = MODELS[name]
+    cr.manual_seed(0)
+    model = make().eval()
+    inputs = {
+        k: v.float() if getattr(v, "dtype", None) is cr.float64 else v for k, v in inputs.items()
+    }
+    out = model(**inputs)
+    classes = out.logits.shape[-1]
+    assert out.loss.item() == pytest.approx(np.log(classes), rel=0.6 if name == "t5" else 0.25)
