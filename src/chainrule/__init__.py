@@ -99,7 +99,7 @@ _file_classes.PARAMETER = nn.Parameter  # which lies above
 
 def __getattr__(name: str) -> types.ModuleType:
     """The rooms above the engine are loaded when they are first asked for."""
-    if name in ("inspect", "train"):
+    if name in ("inspect", "models", "train"):
         return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
