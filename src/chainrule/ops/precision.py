@@ -4,14 +4,15 @@ Three classes, as PyTorch has them for the CPU:
 
 | class | ops | their floating operands |
 |---|---|---|
-| `lower` | products: the kind `contract`, convolutions | go to the lower dtype |
-| `float32` | losses, distances, products of elements | go to float32 |
+| `lower` | products: the kind `contract`, convolutions; prelu | go to the lower dtype |
+| `float32` | the kind `decompose`, losses, distances, products of elements | go to float32 |
 | none | all others | stay as they are; those of different dtypes promote |
 
 float64 always stays. Sums, softmax and norms need no class: half floats are computed in float32
 and rounded once. PyTorch has a few more ops in the second class because its kernels lack half floats
 (pools and padding of volumes), and leaves products of single vectors (`dot`, `mv`, `bilinear`) in
-float32; here they are products like others.
+float32; here they are products like others. What is put together of several ops and belongs into a
+class says so itself (`tensors.functions.mixed`).
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = ["autocast_dtype", "precision"]
 
-LOWER_KINDS = frozenset({"contract"})
-LOWER = frozenset({"conv", "conv_input"})
-"""Of the kind `window`, what multiplies; `conv_input` is the transposed convolution."""
+KINDS = {"contract": "lower", "decompose": "float32"}
+LOWER = frozenset({"conv", "conv_input", "prelu"})
+"""Of the kind `window`, what multiplies (`conv_input` is the transposed convolution); and prelu, whose
+weight is float32.
+"""
 
 FLOAT32 = frozenset({
     "cross_entropy", "soft_cross_entropy", "kl_div", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "prod", "quantile", "nanquantile", "cdist", "trace",
+    "binary_cross_entropy_with_logits", "prod", "quantile",
 })  # fmt: skip
 """And every op whose name ends in `_loss`."""
 
@@ -43,9 +46,7 @@ def precision(op: Op) -> str | None:
     """The class of an op."""
     if op.name in FLOAT32 or op.name.endswith("_loss"):
         return "float32"
-    if op.kind.name in LOWER_KINDS or op.name in LOWER:
-        return "lower"
-    return None
+    return "lower" if op.name in LOWER else KINDS.get(op.kind.name)
 
 
 def autocast_dtype(op: Op, lower: DType) -> DType | None:

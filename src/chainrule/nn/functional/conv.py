@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ... import ops
 from ...base.errors import DTypeError, ShapeError
-from ...tape.modes import modes
 from ...tensors import Tensor
+from ...tensors.functions.mixed import beside
 from .sizes import Sizes, batched_input, per_axis
 
 __all__ = [
@@ -56,8 +56,7 @@ def _with_bias(y: Tensor, bias: Tensor | None, channels: int, name: str) -> Tens
             f"{name}: the bias must have one element for each of the {channels} output "
             f"channels, found shape {tuple(bias.shape)}"
         )
-    if modes.autocast is not None:
-        bias = bias.to(y.dtype)  # where it has lowered y
+    bias = beside(bias, y)
     if bias.dtype != y.dtype:
         raise DTypeError(
             f"{name}: the bias and the input must have the same dtype, found {bias.dtype} and {y.dtype}"

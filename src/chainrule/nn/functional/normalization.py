@@ -117,6 +117,11 @@ def instance_norm(
         >>> F.instance_norm(tensor([[[1.0, 3.0]]]), eps=0.0)
         tensor([[[-1.,  1.]]])
     """
+    if _mixed(input, running_mean, running_var, weight, bias):
+        y = instance_norm(
+            input.float(), running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+        )
+        return y.to(input.dtype)
     if not use_input_stats:
         if running_mean is None or running_var is None:
             raise ValueError(

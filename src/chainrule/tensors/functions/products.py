@@ -13,6 +13,7 @@ from ... import ops
 from ...base import dtypes, shapes
 from ...base.errors import DTypeError, ShapeError
 from .arranging import roll
+from .mixed import beside, in_float32
 from .shape import reshape, squeeze, unsqueeze
 
 __all__ = [
@@ -140,6 +141,7 @@ def ger(input: Any, vec2: Any) -> Any:
 def trace(input: Any) -> Any:
     """The sum of the diagonal of a matrix."""
     _need_axes("trace", input=(input, 2))
+    (input,) = in_float32(input)
     return ops.sum(ops.diagonal(input))
 
 
@@ -169,6 +171,7 @@ def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: floa
 
 
 def _added(name: str, input: Any, product: Any, beta: float, alpha: float) -> Any:
+    input = beside(input, product)
     if input.dtype is not product.dtype:
         raise DTypeError(
             f"{name}: all operands must have one dtype, found {input.dtype.name} and {product.dtype.name}"
@@ -318,6 +321,7 @@ def cdist(
             f"cdist takes rows of one length, (…, P, M) and (…, R, M), found {tuple(x1.shape)} and {tuple(x2.shape)}"
         )
     _need_distances("cdist", p, x1, x2)
+    x1, x2 = in_float32(x1, x2)
     return _distance(unsqueeze(x1, -2) - unsqueeze(x2, -3), p)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from .... import functional as fn
 from ....base.errors import ShapeError
 from ....tensors import Tensor
+from ....tensors.functions.mixed import in_float32
 from .distance import pairwise_distance
 from .reduction import reduction_of
 
@@ -123,6 +124,7 @@ def triplet_margin_loss(
     def distance(x: Tensor, y: Tensor) -> Tensor:
         return pairwise_distance(x, y, p=p, eps=eps)
 
+    anchor, positive, negative = in_float32(anchor, positive, negative)
     return _triplet(
         "triplet_margin_loss", anchor, positive, negative, distance, margin, swap, reduction
     )

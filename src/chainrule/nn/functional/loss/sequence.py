@@ -25,6 +25,7 @@ from ....tensors import (
     where,
     zeros_like,
 )
+from ....tensors.functions.mixed import in_float32
 from .classification import check_classes
 
 __all__ = ["ctc_loss"]
@@ -73,6 +74,7 @@ def ctc_loss(
             "ctc_loss: log_probs must be (T, B, C) or (T, C), with one time or more, found "
             f"{tuple(log_probs.shape)}"
         )
+    (log_probs,) = in_float32(log_probs)
     x = log_probs if log_probs.ndim == 3 else log_probs.unsqueeze(1)
     T, B, C = x.shape
     if not 0 <= blank < C:
