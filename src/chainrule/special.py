@@ -24,6 +24,8 @@ from .ops import (
     ndtri,
     zeta,
 )  # fmt: skip
+from .ops import igamma as gammainc
+from .ops import igammac as gammaincc
 from .ops import lgamma as gammaln
 from .ops import sigmoid as expit
 from .tensors.functions import log_softmax, logit, logsumexp, polygamma, round, sinc, softmax
@@ -32,7 +34,7 @@ from .tensors.functions import mvlgamma as multigammaln
 psi = digamma
 
 __all__ = [
-    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0",
+    "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc", "gammaincc", "gammaln", "i0",
     "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln",
     "ndtr", "ndtri", "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip

@@ -46,7 +46,7 @@ indices; matrices solved for and taken apart."""
 WITHOUT_INSTRUCTIONS = frozenset("""
     acos acosh asin asinh atan atan2 atanh cosh hypot sinh tan exp2 log2 log10 fmod trunc_divide
     copysign signbit mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
-    mode searchsorted recurrence cumprod cummax cummin logcumsumexp prod isin
+    igamma igammac mode searchsorted recurrence cumprod cummax cummin logcumsumexp prod isin
     erfc erfcx erfinv ndtri log_ndtr lgamma digamma polygamma zeta i0 i0e i1 i1e
 """.split())  # fmt: skip
 """Functions that a step of training seldom calls: NumPy computes them between two native parts."""

@@ -186,8 +186,10 @@ ZERO_SIGN = {
 """op: why the sign of a zero result may differ from torch's."""
 
 NOT_AT_EDGES = {
-    "zeta": "where terms of both signs cancel, torch's sum has no digit right; NaN and ∞ as orders are torch's accident"
-}
+    "zeta": "where terms of both signs cancel, torch's sum has no digit right; NaN and ∞ as orders are torch's accident",
+    "igamma": "NaN stays NaN; near a = x torch's has ten digits",
+    "igammac": "likewise",
+}  # fmt: skip
 """op: why it is compared on its samples alone."""
 
 INFINITE = {"gelu": "torch's vectorised gelu gives NaN at +∞; ours +∞"}
@@ -312,7 +314,17 @@ def compare_gradients(torch, op, args, attrs, leave_out=()):
             assert_close(raw(g), from_torch(torch, next(expected)), f"by {name}", factor=4)
 
 
-WIDE_GRADIENTS = {"erfcx", "quantile", "i1", "i1e", "log_ndtr", "ndtri", "zeta"}
+WIDE_GRADIENTS = {
+    "erfcx",
+    "igamma",
+    "igammac",
+    "quantile",
+    "i1",
+    "i1e",
+    "log_ndtr",
+    "ndtri",
+    "zeta",
+}
 """Ops whose gradient torch has in float32 and float64 alone."""
 NOT_IN_BFLOAT16 = {"affine_grid", "resize_smoothly", "local_response_norm"}
 """Ops that torch has not in bfloat16 on a CPU, or not for all of our samples."""

@@ -94,6 +94,26 @@ def test_zeta_known_values_and_its_recurrence():
     np.testing.assert_allclose(ops.zeta(s, q), ops.zeta(s, q + 1) + q**-s, rtol=1e-10)
 
 
+def test_incomplete_gamma_known_values_and_its_recurrence():
+    """P(1, x) = 1 − e⁻ˣ;  P(½, x²) = erf x;  P(a + 1, x) = P(a, x) − xᵃ e⁻ˣ / Γ(a + 1); the two are 1 together."""
+    x = np.concatenate([np.linspace(0.01, 30, 301), np.logspace(-9, 2.5, 47)])
+    np.testing.assert_allclose(ops.igamma(np.array(1.0), x), -np.expm1(-x), rtol=1e-13)
+    np.testing.assert_allclose(ops.igamma(np.array(0.5), x * x), ops.erf(x), rtol=1e-12)
+    a = np.array([0.1, 0.9, 3.0, 20.0, 150.0])[:, None]
+    step = np.exp(a * np.log(x) - x - ops.lgamma(a + 1))
+    found = ops.igamma(a, x) - step
+    np.testing.assert_allclose(ops.igamma(a + 1, x), found, rtol=1e-9, atol=1e-13)
+    np.testing.assert_allclose(ops.igammac(a, x), 1 - ops.igamma(a, x), rtol=0, atol=1e-15)
+    assert ops.igammac(np.array(2.0), np.array(300.0)) == pytest.approx(301 * math.exp(-300))
+
+
+def test_incomplete_gamma_at_its_ends():
+    a = np.array([0.0, 1.0, 1.0, np.inf, -1.0, 1.0, np.nan])
+    x = np.array([1.0, 0.0, np.inf, 1.0, 1.0, -1.0, 1.0])
+    np.testing.assert_array_equal(ops.igamma(a, x), [1, 0, 1, 0, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(ops.igammac(a, x), [0, 1, 0, 1, np.nan, np.nan, np.nan])
+
+
 def test_polygamma_refuses_a_negative_order():
     with pytest.raises(IndexError, match="the order n cannot be negative, found -1"):
         ops.polygamma(np.ones(3), n=-1)

@@ -20,17 +20,17 @@ MOST_SAMPLES = 8
 
 WHOLE = {
     "elementwise": """
-        abs acos acosh add addcdiv addcmul allclose angle asin asinh atan atan2 atanh bfloat16 bitwise_and
-        bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bool byte ceil char clamp clamp_max
-        clamp_min conj conj_physical copysign cos cosh deg2rad digamma div double eq equal erf erfc erfinv exp exp2
-        expm1 fill float float_power floor floor_divide fmax fmin fmod frac frexp gcd ge gt half heaviside hypot i0
-        int isclose isfinite isin isinf isnan isneginf isposinf isreal lcm ldexp le lerp lgamma log log10 log1p log2
-        logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logit long lt maximum minimum mul mvlgamma
+        __radd__ __rand__ __rdiv__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__ __rxor__ abs acos acosh add addcdiv
+        addcmul allclose angle asin asinh atan atan2 atanh bfloat16 bitwise_and bitwise_left_shift bitwise_not
+        bitwise_or bitwise_right_shift bitwise_xor bool byte ceil char clamp clamp_max clamp_min conj conj_physical
+        copysign cos cosh deg2rad digamma div double eq equal erf erfc erfinv exp exp2 expm1 fill float float_power
+        floor floor_divide fmax fmin fmod frac frexp gcd ge gt half heaviside hypot i0 igamma igammac int isclose
+        isfinite isin isinf isnan isneginf isposinf isreal lcm ldexp le lerp lgamma log log10 log1p log2 logaddexp
+        logaddexp2 logical_and logical_not logical_or logical_xor logit long lt maximum minimum mul mvlgamma
         nan_to_num ne neg nextafter polygamma positive pow rad2deg real reciprocal remainder resolve_conj resolve_neg
         round rsqrt rsub sgn short sigmoid sign signbit sin sinc sinh special.entr special.erfcx special.i0e
         special.i1 special.i1e special.log_ndtr special.ndtr special.ndtri special.polygamma special.xlog1py
-        special.zeta sqrt square sub tan tanh true_divide trunc xlogy zero_ __radd__ __rand__ __rdiv__ __rmod__
-        __rmul__ __ror__ __rpow__ __rsub__ __rxor__
+        special.zeta sqrt square sub tan tanh true_divide trunc xlogy zero_
     """,
     "reduction": """
         all amax amin aminmax any argmax argmin corrcoef count_nonzero cov cummax cummin cumprod cumsum
@@ -125,7 +125,7 @@ NUMBERS = (
 )
 WITH_NUMBERS = """
     atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor clamp_max clamp_min copysign eq
-    float_power fmax fmin fmod gcd ge gt hypot lcm le ldexp logaddexp logical_and logical_or logical_xor lt
+    float_power fmax fmin fmod gcd ge gt hypot igamma igammac lcm le ldexp logaddexp logical_and logical_or logical_xor lt
     max maximum min minimum ne pow remainder rsub xlogy __radd__ __rand__ __rdiv__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__
     __rxor__ special.xlog1py special.zeta
 """

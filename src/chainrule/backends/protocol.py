@@ -23,7 +23,7 @@ FUNCTIONS = frozenset(
     """sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh hypot
     """
     # special
-    """erf erfc erfcx erfinv ndtri log_ndtr lgamma digamma zeta i0 i0e i1 i1e
+    """erf erfc erfcx erfinv ndtri log_ndtr lgamma digamma zeta igamma igammac i0 i0e i1 i1e
     """
     # reduction and order
     """sum prod amax amin any all argmax argmin cumsum cumprod argsort isin searchsorted maximum_accumulate

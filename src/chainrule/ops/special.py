@@ -9,7 +9,7 @@ from typing import Any
 
 from ..backends import xp
 from ..base.errors import RangeError
-from .elementwise import eq, exp, sign, square, where
+from .elementwise import eq, exp, log, sign, square, where
 from .kinds import elementwise
 from .record import primitive
 from .samples import F, S
@@ -140,6 +140,31 @@ def zeta(s, q, /):
 
 
 zeta.vjp(q=lambda g, s, q: g * (-s * zeta(s + 1, q)))
+
+
+def _density(a: Any, x: Any) -> Any:
+    """The derivative of igamma by x,  xᵃ⁻¹ e⁻ˣ / Γ(a)."""
+    return exp((a - 1) * log(x) - x - lgamma(a))
+
+
+@primitive(elementwise, types="float", reference="torch.igamma", domain=(0.5, 4))
+def igamma(a, x, /):
+    """The regularised lower incomplete gamma function,  y = ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt / Γ(a);  it has no
+    derivative by a here.
+    """
+    return xp.igamma(xp.asarray(a), xp.asarray(x))
+
+
+igamma.vjp(x=lambda g, a, x: g * _density(a, x))
+
+
+@primitive(elementwise, types="float", reference="torch.igammac", domain=(0.5, 4))
+def igammac(a, x, /):
+    """The regularised upper incomplete gamma function,  y = 1 − igamma(a, x), without cancellation."""
+    return xp.igammac(xp.asarray(a), xp.asarray(x))
+
+
+igammac.vjp(x=lambda g, a, x: -g * _density(a, x))
 
 # ------------------------------------------------------------------------------------------------ Bessel functions
 

@@ -249,6 +249,7 @@ class Methods:
         """The nᵗʰ derivative of digamma."""
         return ops.polygamma(self, n=n)
 
+    igamma, igammac = functions.igamma, functions.igammac
     is_signed, is_nonzero, is_same_size, is_conj, is_neg = (
         functions.is_signed, functions.is_nonzero, functions.is_same_size, functions.is_conj, functions.is_neg)  # fmt: skip
     is_cpu, is_cuda, is_meta, is_quantized, is_sparse = True, False, False, False, False
