@@ -12,31 +12,11 @@ import threading
 
 import numpy as np
 import pytest
+from loader_samples import Samples
 
 import chainrule as cr
 from chainrule.base.errors import ShapeError, WorkerError
 from chainrule.data import Augmented, DataLoader, Dataset, IterableDataset, get_worker_info
-
-
-class Samples(Dataset):
-    """Everything a batch may depend on: the index, the epoch, chainrule's random numbers."""
-
-    def __init__(self):
-        self.epoch = -1
-
-    def __len__(self):
-        return 23
-
-    def set_epoch(self, epoch):
-        self.epoch = epoch
-
-    def __getitem__(self, index):
-        return {
-            "x": np.full((2, 3), index, np.float32),
-            "e": self.epoch,
-            "r": cr.rand(2),
-            "s": str(index),
-        }
 
 
 class Shared(IterableDataset):

@@ -13,11 +13,11 @@ from ..tensors import Tensor, from_numpy, stack, tensor
 __all__ = ["default_collate", "default_convert"]
 
 
-def default_collate(batch: list[Any]) -> Any:
+def default_collate(batch: Sequence[Any]) -> Any:
     """Join the samples of a batch along a new first axis.
 
     Tensors and NumPy arrays are stacked, numbers become a 1-d tensor (Python floats float64, as in
-    PyTorch), strings stay a list; tuples, lists, named tuples and mappings are joined element by
+    PyTorch), strings stay as they are; tuples, lists, named tuples and mappings are joined element by
     element (tuples become lists, as in PyTorch).
 
     Args:
@@ -41,7 +41,7 @@ def default_collate(batch: list[Any]) -> Any:
             )
     if isinstance(first, Tensor):
         _check_equal("shape", [tuple(t.shape) for t in batch])
-        return stack(batch)
+        return stack(list(batch))
     if isinstance(first, np.ndarray):
         _check_equal("shape", [a.shape for a in batch])
         return from_numpy(np.stack(batch))
@@ -50,15 +50,15 @@ def default_collate(batch: list[Any]) -> Any:
     if isinstance(first, float):
         return from_numpy(np.array(batch, dtype=np.float64))
     if isinstance(first, bool | int):
-        return tensor(batch)
+        return tensor(list(batch))
     if isinstance(first, str | bytes):
-        return list(batch)
+        return batch
     if isinstance(first, Mapping):
         _check_equal("set of keys", [sorted(map(str, sample)) for sample in batch])
         return {key: default_collate([sample[key] for sample in batch]) for key in first}
     if isinstance(first, tuple | list):
         _check_equal("length", [len(sample) for sample in batch])
-        columns = [default_collate(list(column)) for column in zip(*batch, strict=True)]
+        columns = [default_collate(column) for column in zip(*batch, strict=True)]
         return type(first)(*columns) if hasattr(first, "_fields") else columns
     raise DTypeError(
         f"cannot collate samples of type {type(first).__name__}: expected tensors, arrays, numbers, "

@@ -43,6 +43,7 @@ __all__ = ["END", "Pool", "default_context"]
 
 HEAD = struct.Struct("<QQ")  # bytes of the pickle, number of buffers
 GRACE = 0.5  # seconds that a worker has to end by itself
+DYING = 10.0  # seconds after which one whose line is closed has an exit code
 RESULT, ERROR, LAST = 0, 1, 2
 
 
@@ -290,7 +291,7 @@ class Pool:
 
     def _died(self, worker: int) -> WorkerError:
         process = self.processes[worker]
-        process.join(GRACE)
+        process.join(DYING)
         code, pid = process.exitcode, process.pid
         self.end()
         if code is None:
