@@ -1,7 +1,8 @@
 """Modules: the tree of parameters, and the layers.
 
 May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
-`parameter`, `module`, `containers`, `hooks`, `functional` (the torch-shaped face of the functions),
+`parameter`, `module` (with `walking`, `converting`, `saving`), `containers`, `hooks`, `functional`
+(the torch-shaped face of the functions),
 `init`, then the layers, a family each: `linear`, `conv`, `pooling`, `uneven_pooling`, `padding`,
 `upsampling`, `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`,
 `attention`, `transformer`, `activation`, `flatten`, `loss`.
