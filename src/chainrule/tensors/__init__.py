@@ -48,6 +48,7 @@ from .generator import (
 )
 from .legacy import *  # noqa: F403
 from .legacy import __all__ as _legacy
+from .printing import set_printoptions
 from .scan import scan
 from .sequences import *  # noqa: F403
 from .sequences import __all__ as _sequences
@@ -57,6 +58,6 @@ __all__ = [
     "DType", "Device", "Generator", "Size", "Storage", "Tensor", "bfloat16", "bool_",
     "default_generator", "enable_grad", "float16", "float32", "float64", "get_rng_state", "grad",
     "inference_mode", "initial_seed", "int16", "int32", "int64", "int8", "is_grad_enabled",
-    "is_inference_mode_enabled", "manual_seed", "no_grad", "scan", "seed", "set_grad_enabled",
+    "is_inference_mode_enabled", "manual_seed", "no_grad", "scan", "seed", "set_grad_enabled", "set_printoptions",
     "set_rng_state", "uint8", *_counting, *_creation, *_drawing, *_functions.__all__, *_legacy, *_sequences,
 ]  # fmt: skip

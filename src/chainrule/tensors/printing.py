@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..base import dtypes
 
-__all__ = ["text"]
+__all__ = ["set_printoptions", "text"]
+
+
+@dataclass
+class Options:
+    """How numbers are shown; see `set_printoptions`."""
+
+    precision: int = 4
+    threshold: int = 1000
+    edgeitems: int = 3
+    linewidth: int = 75
+    sci_mode: bool | None = None
+
+
+options = Options()
+PROFILES = {"default": (4, 1000, 3), "short": (2, 1000, 2), "full": (4, 2**63 - 1, 3)}
+"""(precision, threshold, edgeitems) by name."""
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: float | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """Say how tensors print from now on; what is None stays as it is.
+
+    Args:
+        precision: decimals, 4 at first.
+        threshold: how many elements are shown in full, 1000 at first; of larger tensors the edges.
+        edgeitems: how many elements an edge has, 3 at first.
+        linewidth: characters in a line.
+        profile: "default", "short" or "full": several of these at once.
+        sci_mode: whether numbers are written with powers of ten; None: where they would else be hidden.
+
+    Raises:
+        ValueError: an unknown profile.
+    """
+    if profile is not None:
+        if profile not in PROFILES:
+            raise ValueError(f"profile is one of {', '.join(PROFILES)}, found {profile!r}")
+        options.precision, options.threshold, options.edgeitems = PROFILES[profile]
+    if precision is not None:
+        options.precision = precision
+    if threshold is not None:
+        options.threshold = int(min(threshold, 2**63 - 1))
+    if edgeitems is not None:
+        options.edgeitems = edgeitems
+    if linewidth is not None:
+        options.linewidth = linewidth
+    options.sci_mode = sci_mode
 
 
 def text(x: Any) -> str:
@@ -20,18 +73,14 @@ def text(x: Any) -> str:
         return f"tensor(<traced>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
     if v.dtype == dtypes.BF16_BITS:
         v = dtypes.float32_from_bits(v)
-    if v.dtype.kind == "f" and v.size:
+    if v.size == 0:
+        body = "[]"
+    elif v.dtype.kind == "f":
         one = _float_format(v)
         width = max([len(one(n)) for n in _shown(v)])
-        body = one(v.item()) if v.ndim == 0 else np.array2string(
-            v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3, formatter={"float_kind": lambda n: one(n).rjust(width)}
-        )  # fmt: skip
+        body = one(v.item()) if v.ndim == 0 else _array(v, lambda n: one(n).rjust(width))
     else:
-        body = (
-            np.array2string(v, separator=", ", prefix="tensor(", threshold=1000, edgeitems=3)
-            if v.size
-            else "[]"
-        )
+        body = _array(v, None)
     notes = []
     if v.size == 0 and x.shape != (0,):
         notes.append(f"size={tuple(x.shape)}")
@@ -44,17 +93,31 @@ def text(x: Any) -> str:
     return f"tensor({', '.join([body, *notes])})"
 
 
+def _array(v: np.ndarray, one: Any) -> str:
+    """Nested lists of the elements, or of the edges of a large array."""
+    return np.array2string(
+        v,
+        max_line_width=options.linewidth,
+        separator=", ",
+        prefix="tensor(",
+        threshold=options.threshold,
+        edgeitems=options.edgeitems,
+        formatter=None if one is None else {"float_kind": one},
+    )
+
+
 def _shown(v: np.ndarray) -> list[float]:
     """The elements that will be printed, as floats: all of them, or the edges of a large tensor."""
-    if v.size > 1000:
+    if v.size > options.threshold:
+        edge = options.edgeitems
         for axis in range(v.ndim):
-            if v.shape[axis] > 6:
-                v = np.take(v, [0, 1, 2, -3, -2, -1], axis)
+            if v.shape[axis] > 2 * edge:
+                v = np.take(v, [*range(edge), *range(-edge, 0)], axis)
     return v.reshape(-1).tolist()
 
 
 def _float_format(v: np.ndarray) -> Any:
-    """PyTorch's choice: `1.` if all are whole, else four decimals, or scientific where those
+    """PyTorch's choice: `1.` if all are whole, else some decimals, or scientific where those
     would hide something.
     """
     sizes = [abs(n) for n in _shown(v) if np.isfinite(n) and n != 0]
@@ -62,5 +125,8 @@ def _float_format(v: np.ndarray) -> Any:
     wide = bool(sizes) and (
         max(sizes) / min(sizes) > 1000 or max(sizes) > 1e8 or (not whole and min(sizes) < 1e-4)
     )
-    how = "{:.4e}" if wide else "{:.0f}." if whole else "{:.4f}"
+    if options.sci_mode is not None:
+        wide = options.sci_mode
+    p = options.precision
+    how = f"{{:.{p}e}}" if wide else "{:.0f}." if whole else f"{{:.{p}f}}"
     return lambda n: how.format(n) if np.isfinite(n) else str(n)
