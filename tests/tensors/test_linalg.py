@@ -79,6 +79,13 @@ def test_powers_and_exponentials():
     close(linalg.matrix_exp(big + big.mT) / w[-1].exp(), (v * (w - w[-1]).exp()) @ v.mT)
 
 
+@pytest.mark.parametrize("n", [None, 0, 1, 2, 5])
+def test_vandermonde(n):
+    x = np.array([2.0, 3.0, 5.0])
+    close(cr.vander(cr.tensor(x), n), cr.tensor(np.vander(x, n)))
+    close(cr.vander(cr.tensor(x), n, increasing=True), cr.tensor(np.vander(x, n, increasing=True)))
+
+
 def test_numbers_of_matrices():
     a = numbers(3, 3)
     close(linalg.det(a), linalg.slogdet(a).sign * linalg.slogdet(a).logabsdet.exp())
@@ -171,6 +178,8 @@ def test_infos_say_which_matrix_failed():
         (lambda: linalg.norm(cr.ones(2), "nuc"), ShapeError, "is a norm of matrices"),
         (lambda: linalg.multi_dot([cr.eye(2)]), ShapeError, "at least two tensors"),
         (lambda: linalg.vander(cr.ones(2), N=1), ShapeError, "N must be greater than 1"),
+        (lambda: cr.vander(cr.eye(2)), ShapeError, "vander takes a vector, found 2 axes"),
+        (lambda: cr.vander(cr.ones(2), -1), ShapeError, "N cannot be negative"),
         (lambda: linalg.tensorinv(cr.ones(2, 3), ind=1), ShapeError, "must have one size, found 2 and 3"),
         (lambda: linalg.tensorsolve(cr.ones(2, 3), cr.ones(2)), ShapeError, "must be square as a map"),
         (lambda: linalg.householder_product(cr.ones(2, 3), cr.ones(2)), ShapeError, "m ≥ n"),

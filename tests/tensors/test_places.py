@@ -100,6 +100,15 @@ def test_a_product_of_zeros_has_the_gradient_of_the_others():
     assert source.grad.tolist() == [10, 0, 0, 0, 0]
 
 
+def test_clone_copies_and_detach_shares():
+    x = cr.ones(3, requires_grad=True)
+    assert not cr.detach(x).requires_grad
+    cr.clone(x).sum().backward()
+    assert x.grad.tolist() == [1, 1, 1]
+    cr.detach(x).zero_()
+    assert x.tolist() == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     "name", ["permute_copy", "t_copy", "expand_copy", "unbind_copy", "alias_copy"]
 )

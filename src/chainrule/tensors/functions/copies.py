@@ -12,12 +12,22 @@ from ...base import shapes
 from . import joining, shape
 
 __all__ = [
-    "alias_copy", "as_strided_copy", "as_strided_scatter", "detach_copy", "diagonal_copy",
+    "alias_copy", "as_strided_copy", "as_strided_scatter", "clone", "detach", "detach_copy", "diagonal_copy",
     "diagonal_scatter", "expand_copy", "narrow_copy", "permute_copy", "select_copy",
     "select_scatter", "slice_copy", "slice_scatter", "split_copy", "split_with_sizes_copy",
     "squeeze_copy", "t_copy", "transpose_copy", "unbind_copy", "unfold_copy", "unsqueeze_copy",
     "view_copy",
 ]  # fmt: skip
+
+
+def clone(input: Any, *, memory_format: Any = None) -> Any:
+    """A copy with a gradient path. `memory_format` has no effect."""
+    return ops.clone(input)
+
+
+def detach(input: Any) -> Any:
+    """The same memory without history."""
+    return input.detach()
 
 
 def _copied(f: Callable, name: str) -> Callable:
@@ -49,7 +59,7 @@ def _sliced(
 
 alias_copy = _copied(lambda input: input, "alias_copy")
 as_strided_copy = _copied(shape.as_strided, "as_strided_copy")
-detach_copy = _copied(lambda input: input.detach(), "detach_copy")
+detach_copy = _copied(detach, "detach_copy")
 diagonal_copy = _copied(shape.diagonal, "diagonal_copy")
 expand_copy = _copied(_expanded, "expand_copy")
 narrow_copy = _copied(shape.narrow, "narrow_copy")

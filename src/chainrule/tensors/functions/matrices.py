@@ -15,7 +15,7 @@ from .linalg.factor import order_of, permutation, unpacked
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
     "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pinverse", "qr",
-    "slogdet", "svd", "triangular_solve",
+    "slogdet", "svd", "triangular_solve", "vander",
 ]  # fmt: skip
 
 geqrf_result = namedtuple("geqrf", ("a", "tau"))  # type: ignore[name-match]
@@ -189,3 +189,21 @@ def triangular_solve(
     y = ops.solve_triangular(a, b, upper=bool(up), unit=bool(unitriangular))
     lead = tuple(y.shape[:-2])
     return triangular_solve_result(y, ops.clone(ops.expand(A, shape=(*lead, *A.shape[-2:]))))
+
+
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """The powers of each element of a vector as columns, from the highest, or from 0 on (increasing); see
+    `linalg.vander`.
+
+    >>> vander(cr.tensor([2, 3]), 3)
+    tensor([[4, 2, 1],
+            [9, 3, 1]])
+    """
+    if x.ndim != 1:
+        raise ShapeError(f"vander takes a vector, found {x.ndim} axes")
+    n = x.shape[0] if N is None else N
+    if n < 0:
+        raise ShapeError(f"vander: N cannot be negative, found {n}")
+    y = linalg.vander(x, N=max(n, 2))
+    y = ops.slice_(y, dim=1, stop=n)
+    return y if increasing else ops.flip(y, dims=(1,))
