@@ -48,7 +48,7 @@ def test_every_name_is_told_with_its_line(script):
         ("script.py", 5, "torch.no_such_thing", ""),
         ("script.py", 6, "torch.nn.Lineer", "torch.nn.Linear"),
         ("script.py", 14, "torch.fft", ""),
-        ("script.py", 15, "torch.Tensor.to_sparse", ""),
+        ("script.py", 15, "torch.Tensor.to_sparse", "torch.Tensor.is_sparse"),
         ("script.py", 16, "torch.Tensor.coalesce", ""),
         ("script.py", 16, "torch.nn.Connv2d", "torch.nn.Conv2d"),
         ("script.py", 16, "torch.nn.functional.softmaxx", "torch.nn.functional.softmax"),
