@@ -392,6 +392,26 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(capsys, monkeypatch):
     )
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="POSIX signals")
+def test_a_killed_run_goes_on_to_the_same_bits(capsys):
+    # in whatever the run does when a line of it is read; `benchmarks/kills.py` kills at random moments
+    settings = ["--set", "epochs=5", *TINY[2:6], "--set", "checkpoint_steps=13"]
+    assert main(["train", "digits", *settings, "--out", "whole", "--json"]) == 0
+    command = [sys.executable, "-m", "chainrule", "train", "digits", *settings]
+    for k, line in enumerate(("training step", "epoch 3/5")):
+        folder = f"parts{k}"
+        pipe = subprocess.PIPE
+        with subprocess.Popen([*command, "--out", folder], stdout=pipe, text=True) as process:
+            assert any(printed.startswith(line) for printed in process.stdout)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert main(["train", "--resume", folder, "--json"]) == 0
+        assert curve(folder) == curve("whole")
+        assert checkpoint_digest(folder) == checkpoint_digest("whole")
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize("change", ["missing", "shape"])
 def test_a_checkpoint_of_another_network_is_not_resumed(capsys, monkeypatch, change):
     from chainrule.train import StepFinished, loop, save_checkpoint
