@@ -254,6 +254,7 @@ def test_on_a_terminal_it_is_a_rich_table(finished, capsys, monkeypatch):
 # ---- killed before the first checkpoint
 
 
+@pytest.mark.slow
 def test_a_run_without_a_checkpoint_begins_anew(finished, tmp_path, capsys):
     shutil.copy(finished / "config.json", tmp_path)
     (tmp_path / "metrics.jsonl").write_text('{"event": "ep')

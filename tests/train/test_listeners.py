@@ -94,7 +94,11 @@ def whole(trainer, tmp_path_factory):
     return bits(t.state_dict()), folder
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 3, 4, 7, 8, 9, 12, 16, 17, 22, 24])
+QUICK, FURTHER = [2, 3, 8, 17], [1, 4, 7, 9, 12, 16, 22, 24]
+STEPS = [*QUICK, *[pytest.param(step, marks=pytest.mark.slow) for step in FURTHER]]
+
+
+@pytest.mark.parametrize("stop_at", STEPS)
 @pytest.mark.parametrize("torn", [False, True])
 def test_killed_after_any_step_a_run_goes_on_to_the_same_bits(
     trainer, tmp_path, whole, stop_at, torn
@@ -183,6 +187,7 @@ def calls_of_a_run(trainer, folder, monkeypatch):
     return counting.calls
 
 
+@pytest.mark.slow
 def test_whichever_call_is_refused_the_last_checkpoint_is_whole_and_the_run_goes_on(
     trainer, tmp_path, monkeypatch
 ):

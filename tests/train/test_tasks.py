@@ -145,24 +145,24 @@ def test_the_report_is_that_of_one_big_batch_too(make):
     assert reports[0].train == pytest.approx(reports[0].validation, rel=1e-5)  # the rate was 0
 
 
-@pytest.mark.parametrize("accumulate", [2, 3, 8, 100])
+@pytest.mark.parametrize("accumulate", [3, 100])
 def test_the_last_step_of_an_epoch_may_have_fewer_batches(trainer, accumulate):
-    t = trainer(epochs=2, accumulate=accumulate)  # 8 batches
+    t = trainer(epochs=2, accumulate=accumulate, compile=False)  # 8 batches
     t.fit()
     assert t.step == 2 * math.ceil(8 / accumulate) == 2 * t.steps_per_epoch
 
 
-@pytest.mark.parametrize("stop_at", [1, 2, 3, 4])
+@pytest.mark.parametrize("stop_at", [2, 3])
 def test_accumulation_stops_and_goes_on_between_steps(trainer, stop_at):
-    whole = trainer(epochs=2, accumulate=3)
+    whole = trainer(epochs=2, accumulate=3, compile=False)
     whole.fit()
-    stopped = trainer(epochs=2, accumulate=3)
+    stopped = trainer(epochs=2, accumulate=3, compile=False)
     stopped.subscribers = [
         lambda e: stopped.stop() if isinstance(e, StepFinished) and e.step == stop_at else None
     ]
     assert stopped.fit() is False
     state = stopped.state_dict()
-    resumed = trainer(epochs=2, accumulate=3)
+    resumed = trainer(epochs=2, accumulate=3, compile=False)
     resumed.load_state_dict(state)
     resumed.fit()
     for a, b in zip(whole.model.parameters(), resumed.model.parameters(), strict=True):
