@@ -204,6 +204,14 @@ def test_running_statistics_of_instances():
         nn.InstanceNorm1d(5)(cr.ones(2, 4, 7))
 
 
+def test_autocast_leaves_pools_and_resizing_alone():
+    """Their definitions have products of matrices within, which are not products of the model."""
+    with cr.autocast("cpu"):
+        assert F.adaptive_avg_pool2d(X, 3).dtype is cr.float32
+        assert F.interpolate(X, 3, mode="bicubic", antialias=True).dtype is cr.float32
+        assert F.conv_transpose2d(X, cr.ones(4, 1, 2, 2), cr.ones(1)).dtype is cr.bfloat16
+
+
 def test_an_empty_batch_leaves_the_running_statistics_alone():
     mean, var = cr.zeros(3), cr.ones(3)
     y = F.batch_norm(cr.zeros(0, 3), mean, var, training=True)

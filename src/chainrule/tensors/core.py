@@ -1167,13 +1167,19 @@ def _lowered(a: Any, target: DType) -> Any:
 
 
 def _definition(op: Op, args: tuple, attrs: dict) -> Any:
-    """A composite without rules of its own: its body on tensors, where each op records itself."""
+    """A composite without rules of its own: its body on tensors, where each op records itself, in the
+    dtypes that the composite was given.
+    """
+    before = modes.autocast
+    modes.autocast = None
     try:
         if op.types in ("floating", "same", "number"):
             common(op, [spec_of(a) for a in args])
         return op.visible(op.body(*as_floats(op, args), **attrs))
     except ChainruleError as e:
         raise op.explained(e, args, attrs) from None
+    finally:
+        modes.autocast = before
 
 
 def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:
