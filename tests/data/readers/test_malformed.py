@@ -6,6 +6,7 @@ import gzip
 import io
 import sys
 
+import hypothesis
 import malformed
 import numpy as np
 import pytest
@@ -90,14 +91,14 @@ def test_damage_gives_a_typed_error_or_nothing(file, content, read, tmp_path):
     read(path)  # well formed as it is
     rng = np.random.default_rng(len(content))
     refused = 0
-    for _ in range(150):
+    for _ in range(hypothesis.settings().max_examples):  # 25, in the full suite 150
         path.write_bytes(damaged(content, rng))
         try:
             read(path)
         except ChainruleError as error:
             refused += 1
             assert str(error).startswith(str(path))
-    assert refused > 10
+    assert refused > 1
 
 
 # ---- what is well formed
