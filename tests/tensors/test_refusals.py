@@ -45,6 +45,10 @@ REFUSED = {
     # what runs along an axis
     "diff of 0-d": (lambda: cr.diff(cr.tensor(1.0)), ValueError, "at least one axis"),
     "diff order": (lambda: cr.diff(V, -1), ValueError, "cannot be negative, found -1"),
+    "gradient edges": (lambda: cr.gradient(V, edge_order=3), ValueError, "1 or 2, found 3"),
+    "gradient spacings": (lambda: cr.gradient(X, spacing=[1.0]), ValueError, "each of 2 axes, found 1"),
+    "gradient coordinates": (lambda: cr.gradient(V, spacing=[SEQUENCE]), ValueError, r"7 coordinates .* found shape \(3,\)"),
+    "gradient of one": (lambda: cr.gradient(cr.ones(1)), ValueError, "needs 2 elements along an axis, found 1"),
     "trapezoid": (lambda: cr.trapezoid(V, V, dx=2), TypeError, "not both"),
     "trapezoid points": (lambda: cr.trapezoid(X, V), ValueError, "5 points along the axis, but x has 7"),
     "logcumsumexp": (lambda: cr.logcumsumexp(N, 0), TypeError, "must be floating, found int64"),

@@ -34,9 +34,9 @@ WHOLE = {
     """,
     "reduction": """
         all amax amin aminmax any argmax argmin corrcoef count_nonzero cov cummax cummin cumprod cumsum
-        cumulative_trapezoid diff dist kthvalue log_softmax logcumsumexp logsumexp max mean median min mode nanmean
-        nanmedian nanquantile nansum prod quantile renorm softmax std std_mean sum sum_to_size trapezoid trapz var
-        var_mean
+        cumulative_trapezoid diff dist gradient kthvalue log_softmax logcumsumexp logsumexp max mean median min mode
+        nanmean nanmedian nanquantile nansum prod quantile renorm softmax std std_mean sum sum_to_size trapezoid trapz
+        var var_mean
     """,
     "order": """
         argsort bincount bucketize histc histogram msort searchsorted sort topk unique unique_consecutive

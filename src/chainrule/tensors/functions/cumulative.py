@@ -11,7 +11,7 @@ from ...base.errors import ShapeError
 from .reduction import in_dtype
 
 __all__ = [
-    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "logcumsumexp",
+    "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp",
     "trapezoid", "trapz",
 ]  # fmt: skip
 
@@ -105,3 +105,57 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1
     """The areas under points that straight lines join, up to each point but the first."""
     areas, dim = _areas(y, x, dx, dim)
     return ops.cumsum(areas, dim=dim)
+
+
+def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple:
+    """Estimates of the derivative along some axes (all unless given), from each element's neighbours,
+    exact for parabolas inside; at the ends from the two (edge_order 1) or three (2) nearest.
+
+    `spacing` is the distance of neighbours: one number, or for each axis a number or the coordinates, a vector.
+    Source: Fornberg 1988.
+    """
+    if edge_order not in (1, 2):
+        raise ValueError(f"gradient: edge_order is 1 or 2, found {edge_order}")
+    dims = shapes.axes(tuple(dim) if isinstance(dim, list) else dim, input.ndim)
+    if isinstance(dim, (list, tuple)):
+        dims = tuple([shapes.axis(d, input.ndim) for d in dim])  # in the order that was asked for
+    spacing = 1 if spacing is None else spacing
+    steps = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(dims)
+    if len(steps) != len(dims):
+        raise ShapeError(f"gradient: a spacing for each of {len(dims)} axes, found {len(steps)}")
+    return tuple([_slope(input, d, h, edge_order) for d, h in zip(dims, steps, strict=True)])
+
+
+def _slope(x: Any, dim: int, spacing: Any, edge_order: int) -> Any:
+    """The derivative along one axis."""
+    n = x.shape[dim]
+    if n <= edge_order:
+        raise ShapeError(
+            f"gradient: edge_order {edge_order} needs {edge_order + 1} elements along an axis, found {n}"
+        )
+    if isinstance(spacing, bool | int | float) or not spacing.ndim:
+        widths = ops.zeros_like(_ends(x, dim)[0]) + spacing
+    else:
+        if tuple(spacing.shape) != (n,):
+            raise ShapeError(
+                f"gradient: {n} coordinates along dimension {dim}, found shape {tuple(spacing.shape)}"
+            )
+        shape = tuple([-1 if k == dim else 1 for k in range(x.ndim)])
+        widths = ops.view(diff(spacing), shape=shape)
+    slopes = diff(x, dim=dim) / widths  # between neighbours
+
+    def part(v: Any, start: int, stop: int) -> Any:
+        return ops.slice_(v, dim=dim, start=start, stop=stop)
+
+    first, last = part(slopes, 0, 1), part(slopes, n - 2, n - 1)
+    if n > 2:
+        left, right = part(widths, 0, n - 2), part(widths, 1, n - 1)
+        share = left / (left + right)
+        inside = part(slopes, 0, n - 2) * (1 - share) + part(slopes, 1, n - 1) * share
+        if edge_order == 2:  # the slope of the parabola through the three nearest
+            h, k = part(widths, 0, 1), part(widths, 1, 2)
+            first = first + (first - part(slopes, 1, 2)) * h / (h + k)
+            h, k = part(widths, n - 2, n - 1), part(widths, n - 3, n - 2)
+            last = last + (last - part(slopes, n - 3, n - 2)) * h / (h + k)
+        return ops.cat(first, inside, last, dim=dim)
+    return ops.cat(first, last, dim=dim)
