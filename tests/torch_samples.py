@@ -175,6 +175,8 @@ OF_VARIANTS = {
         cr.linalg.lstsq(a, b, driver=driver)
     )[:2],
     ("linalg.pinv", "singular"): lambda a, b: cr.linalg.pinv(a @ b.mT),
+    ("svd_lowrank", ""): lambda a, b, **options: cr.svd_lowrank(a @ b.mT, **options),
+    ("pca_lowrank", ""): lambda a, b, **options: cr.pca_lowrank(a @ b.mT, **options),
 }
 """Variants that call more than the op whose name they have."""
 

@@ -69,6 +69,15 @@ def test_solutions_solve(adjoint):
     close((a.tril().mT if adjoint else a.tril()) @ t, b)
 
 
+def test_the_largest_singular_values_give_the_nearest_matrix_of_low_rank():
+    a = numbers(5, 3)
+    u, s, v = cr.svd_lowrank(a, q=2)
+    rest = linalg.matrix_norm(a - (u * s) @ v.mT, 2)
+    close(rest, linalg.svdvals(a)[2])
+    u, s, v = cr.pca_lowrank(a)
+    close((u * s) @ v.mT, a - a.mean(0))
+
+
 def test_powers_and_exponentials():
     a = numbers(3, 3) * 0.3
     close(linalg.matrix_power(a, 5), a @ a @ a @ a @ a)
@@ -178,6 +187,8 @@ def test_infos_say_which_matrix_failed():
         (lambda: linalg.norm(cr.ones(2), "nuc"), ShapeError, "is a norm of matrices"),
         (lambda: linalg.multi_dot([cr.eye(2)]), ShapeError, "at least two tensors"),
         (lambda: linalg.vander(cr.ones(2), N=1), ShapeError, "N must be greater than 1"),
+        (lambda: cr.svd_lowrank(cr.eye(2), q=3), ShapeError, "q must be between 0 and 2, found 3"),
+        (lambda: cr.svd_lowrank(cr.eye(2), 1, -1), ShapeError, "niter cannot be negative"),
         (lambda: cr.vander(cr.eye(2)), ShapeError, "vander takes a vector, found 2 axes"),
         (lambda: cr.vander(cr.ones(2), -1), ShapeError, "N cannot be negative"),
         (lambda: linalg.tensorinv(cr.ones(2, 3), ind=1), ShapeError, "must have one size, found 2 and 3"),

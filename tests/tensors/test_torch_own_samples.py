@@ -74,7 +74,7 @@ WHOLE = {
         linalg.matrix_norm linalg.matrix_power linalg.matrix_rank linalg.multi_dot linalg.norm linalg.pinv
         linalg.qr linalg.slogdet linalg.solve linalg.solve_ex linalg.solve_triangular linalg.svd linalg.svdvals
         linalg.tensorinv linalg.tensorsolve linalg.vander linalg.vecdot linalg.vector_norm logdet lu lu_solve
-        lu_unpack matrix_exp ormqr pinverse qr svd triangular_solve
+        lu_unpack matrix_exp ormqr pca_lowrank pinverse qr svd svd_lowrank triangular_solve
     """,
     "activations": """
         nn.functional.celu nn.functional.elu nn.functional.gelu nn.functional.glu nn.functional.hardshrink
@@ -142,6 +142,7 @@ DELIBERATE: dict[str, tuple[str, str]] = dict.fromkeys(WITH_NUMBERS.split(), NUM
     "cholesky_inverse": ("gradient 0", TRIANGLE),
     "cholesky_solve": ("gradient 1", TRIANGLE),
     "matrix_exp": ("bfloat16|float32 differs", "computed in float64; PyTorch overflows on the way"),
+    "svd_lowrank": ("differs .*, M=", "PyTorch's is an approximation, poor where much is left out"),
     "as_strided_scatter": (
         "gradient 0",
         "PyTorch gives the gradient by input at the places that are replaced, not at all others",

@@ -14,8 +14,8 @@ from .linalg.factor import order_of, permutation, unpacked
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
-    "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pinverse", "qr",
-    "slogdet", "svd", "triangular_solve", "vander",
+    "lu_solve", "lu_unpack", "matrix_exp", "matrix_power", "orgqr", "ormqr", "pca_lowrank", "pinverse", "qr",
+    "slogdet", "svd", "svd_lowrank", "triangular_solve", "vander",
 ]  # fmt: skip
 
 geqrf_result = namedtuple("geqrf", ("a", "tau"))  # type: ignore[name-match]
@@ -101,6 +101,35 @@ def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
         return svd_result(u, linalg.svdvals(input), v)
     u, s, vt = ops.svd(input, full=not some)
     return svd_result(u, s, vt.mT)
+
+
+def svd_lowrank(A: Any, q: int | None = 6, niter: int = 2, M: Any = None) -> Any:
+    """(U, S, V) of the q largest singular values of A − M. Computed from all singular values: PyTorch
+    approximates them by `niter` steps from random vectors, and needs none of them here.
+
+    >>> U, S, V = svd_lowrank(cr.tensor([[3.0, 0.0], [0.0, 1.0]]), q=1)
+    >>> S, (U * S) @ V.mT
+    (tensor([3.]), tensor([[3., 0.],
+            [0., 0.]]))
+    """
+    linalg.norms.need_matrix("svd_lowrank", A)
+    largest, q = min(A.shape[-2:]), 6 if q is None else q
+    if not 0 <= q <= largest:
+        raise ShapeError(f"svd_lowrank: q must be between 0 and {largest}, found {q}")
+    if niter < 0:
+        raise ShapeError(f"svd_lowrank: niter cannot be negative, found {niter}")
+    u, s, vt = ops.svd(A if M is None else A - M, full=False)
+    v = ops.slice_(vt, dim=-2, stop=q).mT
+    return svd_result(ops.slice_(u, dim=-1, stop=q), ops.slice_(s, dim=-1, stop=q), v)
+
+
+def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 2) -> Any:
+    """(U, S, V) of the q (6 unless given) principal components of rows of A, whose mean is taken off if
+    center; see `svd_lowrank`.
+    """
+    linalg.norms.need_matrix("pca_lowrank", A)
+    q = min(6, *A.shape[-2:]) if q is None else q
+    return svd_lowrank(A, q, niter, ops.mean(A, dim=-2, keepdim=True) if center else None)
 
 
 def geqrf(input: Any) -> Any:
