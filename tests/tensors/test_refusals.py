@@ -19,6 +19,8 @@ REFUSED = {
     "bits of floats": (lambda: cr.bitwise_and(V, V), TypeError, "this is for integers, found float32"),
     "frexp of integers": (lambda: cr.frexp(N), TypeError, "operands must be floating, found int64"),
     "nextafter": (lambda: cr.nextafter(V, V.double()), TypeError, "one floating dtype, found float32 and float64"),
+    "integers to −1": (lambda: N**-1, TypeError, "integers to the power -1 are no integers, found int64"),
+    "pow_ of integers": (lambda: N.clone().pow_(-2), TypeError, "integers to the power -2"),
     "rounding_mode": (lambda: cr.div(V, V, rounding_mode="up"), ValueError, "None, 'trunc' or 'floor', found 'up'"),
     # reductions
     "prod of two axes": (lambda: cr.prod(X, (0, 1)), TypeError, "one axis, or None"),

@@ -804,6 +804,8 @@ class Tensor(Methods):
         return _record(ops.remainder, (b, a), NONE)
 
     def __pow__(a, b):
+        if b.__class__ is int and b < 0:
+            return functions.pow(a, b)
         return _record(ops.pow, (a, b), NONE)
 
     def __rpow__(a, b):

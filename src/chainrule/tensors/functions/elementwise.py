@@ -79,7 +79,6 @@ from ...ops import (
     ne,
     neg,
     nextafter,
-    pow,
     reciprocal,
     remainder,
     rsqrt,
@@ -228,6 +227,18 @@ def square(input: Any) -> Any:
     """input²; of bools, as int64."""
     whole = ops.promotion.spec_of(input).dtype is dtypes.bool_
     return ops.square(ops.cast(input, dtype=dtypes.int64) if whole else input)
+
+
+def pow(input: Any, exponent: Any) -> Any:
+    """inputᵉˣᵖᵒⁿᵉⁿᵗ; integers to a negative number are refused, since 1 / 2 is none."""
+    if isinstance(exponent, int) and exponent < 0:
+        found = ops.promotion.spec_of(input).dtype
+        if found.category == dtypes.INTEGER:
+            raise DTypeError(
+                f"pow: integers to the power {exponent} are no integers, found {found.name}\n"
+                "  hint: .float(), or float_power"
+            )
+    return ops.pow(input, exponent)
 
 
 def float_power(input: Any, exponent: Any) -> Any:
