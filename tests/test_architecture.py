@@ -36,6 +36,7 @@ ENGINE = (
     "compiler", "files",
 )  # fmt: skip
 ABOVE = ("inspect", "models", "train", "redirect", "cli")
+ALONE = ("ladder",)
 
 
 def module_name(path: Path) -> str:
@@ -52,7 +53,7 @@ def files(*rooms: str) -> list[Path]:
 
 def test_every_room_is_accounted_for():
     """Guards the tests below against a new room that none of them looks at."""
-    assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == {*ENGINE, *ABOVE}
+    assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == {*ENGINE, *ABOVE, *ALONE}
 
 
 # ------------------------------------------------------------------------------------------------------------- imports
@@ -103,7 +104,7 @@ def test_the_engine_imports_numpy_only():
 def test_importing_chainrule_leaves_the_upper_rooms_alone():
     """Guards the import time: the trainer and its pictures load when they are used."""
     rooms = {name.split(".")[1] for name in engine_imported()["plain"]}
-    assert rooms & {*ABOVE} == set()
+    assert rooms & {*ABOVE, *ALONE} == set()
 
 
 def test_the_upper_rooms_are_there_when_asked_for():
@@ -127,6 +128,34 @@ def test_no_room_imports_from_the_top(path):
             if source == "chainrule":
                 rooms = {alias.name for alias in node.names}
                 assert rooms <= {*ENGINE}, f"line {node.lineno}: import {rooms} from their own room"
+
+
+def sources(path: Path) -> Iterator[tuple[str, bool]]:
+    """What a file imports, in full names, and whether that happens as soon as the file is imported."""
+    name = module_name(path)
+    package = (name if path.name == "__init__.py" else name.rpartition(".")[0]).split(".")
+    at_once = {id(node) for node in tree(path).body}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in at_once) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            yield ".".join([*base, *filter(None, [node.module])]), id(node) in at_once
+
+
+@pytest.mark.parametrize("path", files(*ALONE), ids=module_name)
+def test_a_rung_of_the_ladder_imports_numpy_and_math_alone(path):
+    """Matplotlib too, in the functions that draw; a rung that is a folder, its own files."""
+    rung = ".".join(module_name(path).split(".")[:3])
+    for source, at_once in sources(path):
+        fine = source in ("__future__", "collections.abc", "typing", "numpy", "math")
+        drawing = source.split(".")[0] == "matplotlib" and not at_once
+        assert fine or drawing or source.startswith(rung), source
+
+
+@pytest.mark.parametrize("path", [p for p in files() if p not in files(*ALONE)], ids=module_name)
+def test_nothing_of_the_package_imports_the_ladder(path):
+    assert not [s for s, _ in sources(path) if s.startswith("chainrule.ladder")]
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -279,6 +308,6 @@ def undocumented(module: types.ModuleType) -> Iterator[str]:
                     yield f"{name}.{part}"
 
 
-@pytest.mark.parametrize("path", files(*ENGINE), ids=module_name)
+@pytest.mark.parametrize("path", files(*ENGINE, *ALONE), ids=module_name)
 def test_everything_public_of_the_engine_has_a_docstring(path):
     assert list(undocumented(importlib.import_module(module_name(path)))) == []

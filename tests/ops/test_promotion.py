@@ -154,3 +154,11 @@ def test_division_and_power(torch):
             expected = f(to_torch(torch, a), to_torch(torch, b)).dtype
             found = dtypes.stored(op(a, b).dtype)
             assert f"torch.{found.name}" == str(expected), (op.name, name(a), name(b))
+
+
+def test_the_derivative_by_the_exponent_of_a_number_keeps_the_dtype_of_the_exponent():
+    """Guards against the logarithm of a Python number, which alone is a float32."""
+    b = chainrule.tensor([0.7, 1.3], dtype=chainrule.float64, requires_grad=True)
+    (2**b).sum().backward()
+    np.testing.assert_allclose(b.grad.numpy(), 2 ** np.array([0.7, 1.3]) * np.log(2), rtol=1e-14)
+    assert (2 ** b.float()).dtype == chainrule.float32

@@ -73,11 +73,16 @@ def _by_base(g: Any, a: Any, b: Any) -> Any:
     return g * where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1))
 
 
+def _by_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
+    """y · ln a, and 0 where a is 0 and y is not infinite."""
+    if isinstance(a, int | float):  # in g's dtype: the logarithm of a number alone is a float32
+        a = zeros_like(g) + a
+    return g * where(logical_and(a == 0, b >= 0), 0.0, y * log(where(a == 0, 1.0, a)))
+
+
 pow.vjp(
     a=lambda g, a, b: _by_base(g, a, b),
-    b=lambda g, a, b, y: (
-        g * where(logical_and(a == 0, b >= 0), 0.0, y * log(where(a == 0, 1.0, a)))
-    ),
+    b=lambda g, a, b, y: _by_exponent(g, a, b, y),
 )
 
 
