@@ -15,7 +15,6 @@ import pytest
 SCRIPTS = Path(__file__).parent / "scripts"
 SAME = {
     "char_rnn": ["100"],
-    "transformer": ["3"],
     "unet": [],
     "unet bilinear": ["bilinear"],
     "resnet": [],
@@ -48,6 +47,11 @@ def test_a_script_prints_what_it_prints_on_pytorch(torch, case):
     theirs = printed([sys.executable, str(SCRIPTS / f"{name}.py"), *SAME[case]])
     assert re.sub(r"[\d.]+", "#", ours) == re.sub(r"[\d.]+", "#", theirs)
     assert numbers(ours) == pytest.approx(numbers(theirs), rel=2e-3, abs=2e-3)
+
+
+def test_a_language_model_learns_its_text():
+    losses = [numbers(line)[2] for line in run("transformer", "8").splitlines()[:-1]]
+    assert losses[-1] < 0.6 * losses[0]
 
 
 def test_a_generative_pair_trains():

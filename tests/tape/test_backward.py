@@ -295,8 +295,6 @@ def test_grad_by_an_unused_input():
     assert ga.tolist() == [2] and gb is None
     ga, gb = cr.grad((a * 2).sum(), [a, b], materialize_grads=True)
     assert gb.tolist() == [0] and gb.dtype is cr.float64
-    with pytest.raises(GradError, match="is_grads_batched=True"):
-        cr.grad((a * 2).sum(), a, is_grads_batched=True)
 
 
 def test_several_outputs_with_their_own_gradients():
@@ -376,3 +374,12 @@ def test_half_floats_beside_float32(f, half):
     ):
         for x, y in zip(found, expected, strict=True):
             np.testing.assert_allclose(x.detach().numpy(), y.numpy(), rtol=1e-2)
+
+
+def test_gradients_of_a_batch_of_starts():
+    x = cr.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x**2
+    (rows,) = cr.autograd.grad(y, x, cr.eye(3), is_grads_batched=True, only_inputs=True)
+    assert rows.tolist() == [[2, 0, 0], [0, 4, 0], [0, 0, 6]]
+    with pytest.raises(GradError, match="only_inputs=False"):
+        cr.autograd.grad((x**2).sum(), x, only_inputs=False)

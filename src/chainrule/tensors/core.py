@@ -1350,6 +1350,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -1361,7 +1362,10 @@ def grad(
         outputs, inputs: a tensor or several.
         grad_outputs: the gradients that start at the outputs (None for outputs with one element).
         retain_graph, create_graph: as in `Tensor.backward`.
+        only_inputs: True: nothing is accumulated elsewhere.
         allow_unused: an input the outputs do not depend on gives None instead of an error.
+        is_grads_batched: `grad_outputs` have a first axis more, and so have the gradients; there is
+            one pass over the graph for each of its elements.
         materialize_grads: such an input gives zeros.
 
     >>> x = Tensor(2.0, requires_grad=True)
@@ -1369,8 +1373,18 @@ def grad(
     >>> grad(dx, x)
     (tensor(12.),)
     """
+    if not only_inputs:
+        raise GradError("grad(only_inputs=False) is not supported; call backward()")
     if is_grads_batched:
-        raise GradError("grad(is_grads_batched=True) is not supported; call grad once per gradient")
+        return _batched_grad(
+            outputs,
+            inputs,
+            grad_outputs,
+            retain_graph,
+            create_graph,
+            allow_unused,
+            materialize_grads,
+        )
     outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     starts = (
@@ -1401,3 +1415,28 @@ def grad(
                 g = hook(g)
         result.append(g if g is None or isinstance(g, Tensor) else wrap(g, None))
     return tuple(result)
+
+
+def _batched_grad(
+    outputs: Any,
+    inputs: Any,
+    starts: Any,
+    retain: bool | None,
+    create: bool,
+    unused: bool | None,
+    zeros: bool,
+) -> tuple[Tensor | None, ...]:
+    """`grad` for each element of the first axis of the gradients that start, stacked."""
+    rows = [starts] if isinstance(starts, Tensor) else list(starts)
+    count = rows[0].shape[0]
+    keep = create if retain is None else retain
+    found = []
+    for k in range(count):
+        found.append(
+            grad(
+                outputs, inputs, [r[k] for r in rows], retain_graph=keep or k + 1 < count, create_graph=create,
+                allow_unused=unused, materialize_grads=zeros,
+            )
+        )  # fmt: skip
+    columns = zip(*found, strict=True)
+    return tuple([None if c[0] is None else functions.stack(c) for c in columns])
