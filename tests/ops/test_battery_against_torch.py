@@ -180,6 +180,7 @@ ZERO_SIGN = {
     "fmax": "the first at a tie; torch's vectors in bfloat16 take the second",
     "fmin": "likewise",
     "logaddexp2": "+0 where it underflows in float16; torch gives −0",
+    "gelu": "−0 far below 0, where torch has +0 on processors without AVX-512",
     "i1": "odd, so −0 at −0; torch gives +0",
     "i1e": "likewise",
 }
