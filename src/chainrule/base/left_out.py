@@ -1,0 +1,199 @@
+"""What PyTorch has and chainrule deliberately has not: the reasons, and the nearest thing there is.
+
+One table, read by the errors for missing names (`chainrule.fft`, `nn.LazyLinear`), by the list that `chainrule run` prints,
+and by docs/torch.md.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, NoReturn
+
+__all__ = ["LEFT_OUT", "Reason", "refuse_name", "why"]
+
+
+class Reason(NamedTuple):
+    """Why some names are not there, what to do instead, and the names, as behind `torch.`."""
+
+    title: str
+    words: str
+    instead: str
+    names: frozenset[str]
+
+
+def _reason(title: str, words: str, instead: str, names: str) -> Reason:
+    return Reason(title, words, instead, frozenset(names.split()))
+
+
+LEFT_OUT = (
+    _reason(
+        "Complex numbers",
+        "they need a second kind of gradient everywhere, and networks of real numbers need none of it",
+        "two real tensors for the two parts; numpy.fft for a spectrum outside of the graph",
+        "cdouble cfloat chalf complex complex128 complex32 complex64 fft imag istft polar stft view_as_complex "
+        "view_as_complex_copy view_as_real view_as_real_copy linalg.eig linalg.eigvals Tensor.cdouble Tensor.cfloat "
+        "Tensor.chalf Tensor.istft Tensor.stft eig Tensor.eig",
+    ),
+    _reason(
+        "Sparse tensors",
+        "a second layout for every op; the gradient of an embedding is dense, and so always added in the same order",
+        "dense tensors, index_add and scatter_add",
+        "sparse sparse_bsc sparse_bsc_tensor sparse_bsr sparse_bsr_tensor sparse_compressed_tensor sparse_coo "
+        "sparse_coo_tensor sparse_csc sparse_csc_tensor sparse_csr sparse_csr_tensor smm spmm sspaddmm dsmm hsmm hspmm "
+        "saddmm jagged layout ccol_indices_copy col_indices_copy crow_indices_copy indices_copy row_indices_copy values_copy "
+        "resize_as_sparse_ Tensor.ccol_indices Tensor.coalesce Tensor.col_indices Tensor.crow_indices Tensor.dense_dim "
+        "Tensor.indices Tensor.is_coalesced Tensor.is_sparse_csr Tensor.resize_as_sparse_ Tensor.row_indices Tensor.smm "
+        "Tensor.sparse_dim Tensor.sparse_mask Tensor.sparse_resize_ Tensor.sparse_resize_and_clear_ Tensor.sspaddmm "
+        "Tensor.to_mkldnn Tensor.to_sparse Tensor.to_sparse_bsc Tensor.to_sparse_bsr Tensor.to_sparse_coo "
+        "Tensor.to_sparse_csc Tensor.to_sparse_csr Tensor.values Tensor.is_mkldnn",
+    ),
+    _reason(
+        "Quantized tensors and eight-bit floats",
+        "quantization is to rewrite models from outside, not to add dtypes",
+        "float16 and bfloat16, and autocast",
+        "ao quantization choose_qparams_optimized dequantize empty_quantized fake_quantize_per_channel_affine "
+        "fake_quantize_per_tensor_affine fused_moving_avg_obs_fake_quant int_repr per_channel_affine "
+        "per_channel_affine_float_qparams per_channel_symmetric per_tensor_affine per_tensor_symmetric q_per_channel_axis "
+        "q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qint32 qint8 qscheme quantize_per_channel "
+        "quantize_per_tensor quantize_per_tensor_dynamic quantized_batch_norm quantized_gru quantized_gru_cell "
+        "quantized_lstm quantized_lstm_cell quantized_max_pool1d quantized_max_pool2d quantized_max_pool3d "
+        "quantized_rnn_relu_cell quantized_rnn_tanh_cell quint2x4 quint4x2 quint8 float4_e2m1fn_x2 float8_e4m3fn "
+        "float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu bit bits16 bits1x8 bits2x4 bits4x2 bits8 int1 int2 int3 "
+        "int4 int5 int6 int7 uint1 uint2 uint3 uint4 uint5 uint6 uint7 nn.intrinsic nn.qat nn.quantizable nn.quantized "
+        "Tensor.dequantize Tensor.int_repr Tensor.q_per_channel_axis Tensor.q_per_channel_scales "
+        "Tensor.q_per_channel_zero_points Tensor.q_scale Tensor.q_zero_point Tensor.qscheme nn.functional.scaled_mm "
+        "nn.functional.scaled_grouped_mm nn.functional.ScalingType nn.functional.SwizzleType",
+    ),
+    _reason(
+        "Wider unsigned integers",
+        "sixteen bits of them are how bfloat16 is stored, and hardly anything takes the others",
+        "int32 and int64",
+        "uint16 uint32 uint64",
+    ),
+    _reason(
+        "Other devices, and memory under PyTorch's control",
+        "tensors live on the CPU, in NumPy's memory",
+        "Tensor.numpy() and from_numpy(), which share memory",
+        "Event Stream AcceleratorError OutOfMemoryError cpu mtia xpu from_file get_device_module is_vulkan_available "
+        "BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage "
+        "FloatStorage HalfStorage IntStorage LongStorage ShortStorage QInt32Storage QInt8Storage QUInt2x4Storage "
+        "QUInt4x2Storage QUInt8Storage StorageBase TypedStorage UntypedStorage storage is_storage Tensor.const_data_ptr "
+        "Tensor.ipu Tensor.is_ipu Tensor.is_maia Tensor.is_mps Tensor.is_mtia Tensor.is_set_to Tensor.is_vulkan "
+        "Tensor.is_xla Tensor.is_xpu Tensor.mtia Tensor.record_stream Tensor.set_ Tensor.storage Tensor.storage_type "
+        "Tensor.untyped_storage Tensor.xpu Tensor.dim_order nn.Module.ipu nn.Module.mtia",
+    ),
+    _reason(
+        "Several processes",
+        "one process computes; its threads share the work",
+        "set_num_threads; DataLoader(num_workers=…) for reading",
+        "futures multiprocessing distributed.init_process_group fork wait is_distributed Tensor.is_distributed "
+        "utils.data.DistributedSampler nn.parallel.DistributedDataParallel",
+    ),
+    _reason(
+        "TorchScript, and graphs as Python objects",
+        "`graph.trace` writes a function down as a program to be read, and `compile` makes machine code of it",
+        "chainrule.graph.trace, chainrule.compile; jit.script returns the function as it is",
+        "export fx package library classes overrides cond while_loop jit.trace jit.load jit.save func.debug_unwrap "
+        "func.functionalize func.linearize func.rearrange func.replace_all_batch_norm_modules_",
+    ),
+    _reason(
+        "Lazy layers",
+        "a layer whose shape nobody has said cannot be printed, counted, saved or compiled",
+        "the layer with its sizes, which `inspect.summary` tells",
+        "nn.LazyBatchNorm1d nn.LazyBatchNorm2d nn.LazyBatchNorm3d nn.LazyConv1d nn.LazyConv2d nn.LazyConv3d "
+        "nn.LazyConvTranspose1d nn.LazyConvTranspose2d nn.LazyConvTranspose3d nn.LazyInstanceNorm1d nn.LazyInstanceNorm2d "
+        "nn.LazyInstanceNorm3d nn.LazyLinear nn.UninitializedBuffer nn.UninitializedParameter",
+    ),
+    _reason(
+        "Nested, named and subclassed tensors",
+        "shapes are tuples of numbers, and an op looks at arrays, tensors and tracers alone",
+        "padding with a mask, or packed sequences",
+        "nested masked Tensor.as_subclass Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
+    ),
+    _reason(
+        "Probability distributions",
+        "they are not built",
+        "the formulas: randn, bernoulli and multinomial draw, log_softmax and gaussian_nll_loss give likelihoods",
+        "distributions quasirandom Tensor.reinforce",
+    ),
+    _reason(
+        "Data pipes",
+        "PyTorch has given them up as well",
+        "Dataset, IterableDataset and DataLoader",
+        "utils.data.DFIterDataPipe utils.data.DataChunk utils.data.IterDataPipe utils.data.MapDataPipe "
+        "utils.data.functional_datapipe utils.data.guaranteed_datapipes_determinism utils.data.non_deterministic "
+        "utils.data.argument_validation utils.data.runtime_validation utils.data.runtime_validation_disabled",
+    ),
+    _reason(
+        "Files from elsewhere, and exporters",
+        "nothing is downloaded from a hub; ONNX is to come",
+        "models.from_pretrained for a folder, load for a file",
+        "hub onnx serialization",
+    ),
+    _reason(
+        "Profilers and debugging of the engine",
+        "they look into PyTorch's own machinery",
+        "inspect.first_nonfinite, inspect.capture, explain() of a compiled function, and Python's profiler",
+        "profiler monitor autograd.profiler autograd.ProfilerActivity autograd.ProfilerConfig autograd.ProfilerEvent "
+        "autograd.ProfilerState autograd.kineto_available autograd.DeviceType ThroughputBenchmark "
+        "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled is_warn_always_enabled set_warn_always "
+        "get_deterministic_debug_mode set_deterministic_debug_mode is_deterministic_algorithms_warn_only_enabled",
+    ),
+    _reason(
+        "Special functions that networks do not use",
+        "a correct one is a chapter of its own",
+        "scipy.special, outside of the graph",
+        "special.airy_ai special.bessel_j0 special.bessel_j1 special.bessel_y0 special.bessel_y1 "
+        "special.chebyshev_polynomial_t special.chebyshev_polynomial_u special.chebyshev_polynomial_v "
+        "special.chebyshev_polynomial_w special.hermite_polynomial_h special.hermite_polynomial_he "
+        "special.laguerre_polynomial_l special.legendre_polynomial_p special.modified_bessel_i0 special.modified_bessel_i1 "
+        "special.modified_bessel_k0 special.modified_bessel_k1 special.scaled_modified_bessel_k0 "
+        "special.scaled_modified_bessel_k1 special.shifted_chebyshev_polynomial_t special.shifted_chebyshev_polynomial_u "
+        "special.shifted_chebyshev_polynomial_v special.shifted_chebyshev_polynomial_w special.spherical_bessel_j0 "
+        "binomial hash_tensor histogramdd lobpcg segment_reduce linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve "
+        "Tensor.hash_tensor",
+    ),
+    _reason(
+        "Names that PyTorch itself has given up",
+        "they raise an error there, or warn",
+        "what PyTorch's documentation says instead",
+        "Tensor.volatile Tensor.new Tensor.name Tensor.output_nr Tensor.lstsq Tensor.solve Tensor.symeig Tensor.resize "
+        "Tensor.resize_as lstsq solve symeig matrix_rank set_default_tensor_type legacy_contiguous_format nn.Container "
+        "nn.NLLLoss2d nn.CrossMapLRN2d",
+    ),
+)
+"""Everything that is left out on purpose."""
+
+_BY_NAME = {name: reason for reason in LEFT_OUT for name in reason.names}
+
+
+def why(name: str) -> Reason | None:
+    """The reason why PyTorch's name (without `torch.`), or the module it is in, is left out; None if none is known.
+
+    >>> why("fft.rfft").title
+    'Complex numbers'
+    """
+    parts = name.split(".")
+    for k in range(len(parts), 0, -1):
+        found = _BY_NAME.get(".".join(parts[:k]))
+        if found is not None:
+            return found
+    return None
+
+
+def refuse_name(place: str, name: str) -> NoReturn:
+    """The error for an attribute of a module that is not there.
+
+    Args:
+        place: PyTorch's name of the module behind `torch.`, "" for the top.
+        name: what was asked for.
+
+    Raises:
+        AttributeError: with the reason and what to use instead, if it is left out on purpose.
+    """
+    whole = f"{place}.{name}" if place else name
+    module = f"chainrule.{place}" if place else "chainrule"
+    reason = why(whole)
+    text = f"module {module!r} has no attribute {name!r}"
+    if reason is not None:
+        text += f": {reason.title[0].lower()}{reason.title[1:]} are left out ({reason.words})\n  hint: {reason.instead}"
+    raise AttributeError(text, name=name)
