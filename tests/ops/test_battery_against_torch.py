@@ -197,6 +197,7 @@ INFINITE = {"gelu": "torch's vectorised gelu gives NaN at +∞; ours +∞"}
 """op: why it is not compared at infinities."""
 
 ROUNDED_TWICE = {
+    "ldexp": "torch rounds 2^exponent to float16, which overflows, before it multiplies",
     "kl_div": "torch rounds t · ln t and t · x to half floats before it subtracts them",
     "poisson_nll_loss": "likewise eˣ and t · x",
 }
@@ -324,9 +325,10 @@ WIDE_GRADIENTS = {
     "i1e",
     "log_ndtr",
     "ndtri",
+    "sinc",
     "zeta",
 }
-"""Ops whose gradient torch has in float32 and float64 alone."""
+"""Ops whose gradient torch has in float32 and float64 alone; that of sinc loses its digits near 0 in bfloat16."""
 NOT_IN_BFLOAT16 = {"affine_grid", "resize_smoothly", "local_response_norm"}
 """Ops that torch has not in bfloat16 on a CPU, or not for all of our samples."""
 

@@ -11,6 +11,7 @@ from ..ops import abs as abs_
 from ..ops import (
     cast,
     clamp,
+    cos,
     eq,
     erfc,
     exp,
@@ -62,6 +63,15 @@ def sinc(x, /):
     """y = sin(πx) / (πx), and 1 at 0."""
     angle = math.pi * where(eq(x, 0), 1.0, x)
     return where(eq(x, 0), 1.0, sin(angle) / angle)
+
+
+def _sinc_rule(g, x):
+    angle = math.pi * where(eq(x, 0), 1.0, x)
+    slope = (angle * cos(angle) - sin(angle)) / (angle * angle) * math.pi
+    return g * where(eq(x, 0), 0.0, slope)
+
+
+sinc.vjp(x=lambda g, x: _sinc_rule(g, x))
 
 
 @composite(elementwise, types="float", reference="torch.angle")
@@ -180,7 +190,7 @@ def logit(x, /, *, eps=None):
 def _logit_rule(g, x, eps):
     low = 0.0 if eps is None else eps
     inside = logical_and(x >= low, x <= 1 - low)
-    return where(inside, g / (x * (1 - x)), NAN if eps is None else 0.0)
+    return where(inside, g / abs_(x * (1 - x)), NAN if eps is None else 0.0)
 
 
 logit.vjp(x=lambda g, x, eps: _logit_rule(g, x, eps))
