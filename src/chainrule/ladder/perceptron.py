@@ -65,7 +65,7 @@ class Perceptron:
                 error = yi - float(xi @ self.w + self.b > 0)
                 self.w += lr * error * xi
                 self.b += lr * error
-                wrong += error != 0
+                wrong += int(error != 0)
             mistakes.append(wrong)
             if wrong == 0:
                 break
