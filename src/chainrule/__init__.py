@@ -46,6 +46,7 @@ from .base.errors import (
     StateDictError,
     TraceError,
 )  # fmt: skip
+from .base.left_out import missing_from
 from .compiler.compiled import compile, compile_in_place
 from .files import classes as _file_classes
 from .files.saving import load, save
@@ -121,7 +122,7 @@ def __getattr__(name: str) -> types.ModuleType:
     """The rooms above the engine are loaded when they are first asked for."""
     if name in ("inspect", "models", "train"):
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    missing_from("")(name)
 
 
 __all__ = [

@@ -1,5 +1,6 @@
 """PyTorch's `torch.func`, as names for what stands in `transforms`, `graph` and `nn`."""
 
+from .base.left_out import missing_from
 from .graph.vmap import vmap
 from .nn.stateless import functional_call, stack_module_state
 from .transforms import (
@@ -17,3 +18,5 @@ __all__ = [
     "functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
     "stack_module_state", "value_and_grad", "vjp", "vmap",
 ]  # fmt: skip
+
+__getattr__ = missing_from("func")

@@ -6,6 +6,7 @@
 tensor([0.5000])
 """
 
+from .base.left_out import missing_from
 from .functional import entr, ndtr, xlog1py, xlogy
 from .ops import (
     digamma,
@@ -38,3 +39,5 @@ __all__ = [
     "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln",
     "ndtr", "ndtri", "polygamma", "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
+
+__getattr__ = missing_from("special")

@@ -8,6 +8,7 @@ import pytest
 
 import chainrule
 from chainrule.base.errors import ChainruleError, FormatError
+from chainrule.base.left_out import why
 from chainrule.cli import main
 from chainrule.redirect import install, missing, uninstall
 
@@ -29,6 +30,7 @@ def f(x: Tensor):
     z = nn.Linear(3, 5)(F.relu(x)).to_sparse().sum()
     return layers.Connv2d, torch.nn.functional.softmaxx(y), {}.values(), x.data.coalesce()
 """
+DENSE, REAL = why("sparse").instead, why("fft").instead
 BESIDE = "import torch\nprint('ran')\ntorch.float32.itemsize, torch.nope.deeper.still\n"
 
 
@@ -41,15 +43,15 @@ def script(tmp_path):
 
 
 def test_every_name_is_told_with_its_line(script):
-    found = [(m.path.name, m.line, m.name, m.nearest) for m in missing(script)]
+    found = [(m.path.name, m.line, m.name, m.instead) for m in missing(script)]
     assert found == [
-        ("script.py", 3, "torch.sparse", ""),
+        ("script.py", 3, "torch.sparse", DENSE),
         ("script.py", 4, "module no_such_package, which is not installed", ""),
         ("script.py", 5, "torch.no_such_thing", ""),
         ("script.py", 6, "torch.nn.Lineer", "torch.nn.Linear"),
-        ("script.py", 14, "torch.fft", ""),
-        ("script.py", 15, "torch.Tensor.to_sparse", "torch.Tensor.is_sparse"),
-        ("script.py", 16, "torch.Tensor.coalesce", ""),
+        ("script.py", 14, "torch.fft", REAL),
+        ("script.py", 15, "torch.Tensor.to_sparse", DENSE),
+        ("script.py", 16, "torch.Tensor.coalesce", DENSE),
         ("script.py", 16, "torch.nn.Connv2d", "torch.nn.Conv2d"),
         ("script.py", 16, "torch.nn.functional.softmaxx", "torch.nn.functional.softmax"),
         ("beside.py", 3, "torch.nope", ""),
@@ -60,7 +62,7 @@ def test_nothing_runs_when_something_is_missing(script, capsys):
     assert main(["run", str(script)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "script.py:6: torch.nn.Lineer   (nearest: torch.nn.Linear)" in err
+    assert "script.py:6: torch.nn.Lineer   (instead: torch.nn.Linear)" in err
     assert "asks for 10 names that chainrule does not have" in err and "--anyway" in err
 
 
@@ -103,9 +105,9 @@ def test_imports_find_chainrule(without_torch):
     assert StepLR is chainrule.optim.lr_scheduler.StepLR
     assert _pair(3) == (3, 3)
     assert torch.__version__.startswith("2.")
-    with pytest.raises(ModuleNotFoundError, match="nothing for torch.fx"):
+    with pytest.raises(ModuleNotFoundError, match="no torch.fx here: torchScript"):
         import torch.fx
-    with pytest.raises(AttributeError, match="no torch.fft"):
+    with pytest.raises(AttributeError, match="no torch.fft here: complex numbers are left out"):
         torch.fft  # noqa: B018
     uninstall()
     assert "torch" not in sys.modules

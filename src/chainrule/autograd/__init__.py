@@ -1,5 +1,6 @@
 """PyTorch's `torch.autograd`, as names for what stands in `tape`, `tensors` and `transforms`."""
 
+from ..base.left_out import missing_from
 from ..tape.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..tensors import grad
 from ..transforms import Function, gradcheck, gradgradcheck
@@ -10,3 +11,5 @@ __all__ = [
     "Function", "Variable", "backward", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck",
     "inference_mode", "no_grad", "set_grad_enabled",
 ]  # fmt: skip
+
+__getattr__ = missing_from("autograd")

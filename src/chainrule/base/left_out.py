@@ -6,9 +6,10 @@ and by docs/torch.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
-__all__ = ["LEFT_OUT", "Reason", "refuse_name", "why"]
+__all__ = ["LEFT_OUT", "Reason", "missing_from", "why", "words_for"]
 
 
 class Reason(NamedTuple):
@@ -180,20 +181,30 @@ def why(name: str) -> Reason | None:
     return None
 
 
-def refuse_name(place: str, name: str) -> NoReturn:
-    """The error for an attribute of a module that is not there.
+def missing_from(place: str) -> Callable[[str], NoReturn]:
+    """The `__getattr__` of a module, for names that are not there.
 
     Args:
         place: PyTorch's name of the module behind `torch.`, "" for the top.
-        name: what was asked for.
 
-    Raises:
-        AttributeError: with the reason and what to use instead, if it is left out on purpose.
+    >>> from chainrule import nn
+    >>> nn.LazyLinear
+    Traceback (most recent call last):
+        ...
+    AttributeError: there is no torch.nn.LazyLinear here: lazy layers are left out (a layer whose shape nobody ...
+      hint: the layer with its sizes, which `inspect.summary` tells
     """
-    whole = f"{place}.{name}" if place else name
-    module = f"chainrule.{place}" if place else "chainrule"
-    reason = why(whole)
-    text = f"module {module!r} has no attribute {name!r}"
-    if reason is not None:
-        text += f": {reason.title[0].lower()}{reason.title[1:]} are left out ({reason.words})\n  hint: {reason.instead}"
-    raise AttributeError(text, name=name)
+
+    def missing(name: str) -> NoReturn:
+        raise AttributeError(words_for(f"{place}.{name}" if place else name), name=name)
+
+    return missing
+
+
+def words_for(name: str) -> str:
+    """What to say of PyTorch's name (without `torch.`) that is not there."""
+    reason = why(name)
+    if reason is None:
+        return f"there is no torch.{name} here"
+    title = reason.title[0].lower() + reason.title[1:]
+    return f"there is no torch.{name} here: {title} are left out ({reason.words})\n  hint: {reason.instead}"

@@ -8,6 +8,7 @@ May import transforms, tensor and the rooms below; knows nothing of optim and da
 `attention`, `transformer`, `activation`, `flatten`, `loss`.
 """
 
+from ..base.left_out import missing_from
 from . import functional, init, modules, parallel, utils
 from .activation import (
     CELU,
@@ -321,3 +322,5 @@ __all__ = [
     "parallel",
     "utils",
 ]
+
+__getattr__ = missing_from("nn")

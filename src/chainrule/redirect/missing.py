@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..base.errors import FormatError
+from ..base.left_out import why
 from ..tensors import Tensor
 from .names import STANDS_FOR, is_theirs, resolve
 
@@ -34,15 +35,15 @@ OTHERS = frozenset(dir(dict) + dir(list) + dir(str) + dir(slice) + dir(np.ndarra
 
 
 class Missing(NamedTuple):
-    """Something a script needs that is not there: where it asks, for what, and what comes nearest."""
+    """Something a script needs that is not there: where it asks, for what, and what to use instead, if anything."""
 
     path: Path
     line: int
     name: str
-    nearest: str
+    instead: str
 
     def __str__(self) -> str:
-        hint = f"   (nearest: {self.nearest})" if self.nearest else ""
+        hint = f"   (instead: {self.instead})" if self.instead else ""
         return f"{self.path}:{self.line}: {self.name}{hint}"
 
 
@@ -179,6 +180,9 @@ class _Reader:
                 yield self._report(node, f"torch.Tensor.{name}")
 
     def _report(self, node: ast.AST, name: str) -> Missing:
+        reason = why(name.removeprefix("torch."))
+        if reason is not None:
+            return Missing(self.path, getattr(node, "lineno", 1), name, reason.instead)
         parent, _, last = name.rpartition(".")
         there = Tensor if parent == "torch.Tensor" else resolve(parent)
         near = get_close_matches(last, [n for n in dir(there) if not n.startswith("_")], 1, 0.75)

@@ -13,6 +13,7 @@ from typing import Any
 import chainrule
 
 from ..base.errors import ChainruleError
+from ..base.left_out import words_for
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -88,9 +89,7 @@ class _Torch(types.ModuleType):
         try:
             return getattr(chainrule, name)
         except AttributeError:
-            raise AttributeError(
-                f"chainrule has no torch.{name}\n  hint: docs/torch.md lists what is left out, and why"
-            ) from None
+            raise AttributeError(words_for(name), name=name) from None
 
     def __dir__(self) -> list[str]:
         return dir(chainrule)
@@ -102,10 +101,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         """A module that `install` did not provide is missing; others are somebody else's to find."""
         if is_theirs(name):
-            raise ModuleNotFoundError(
-                f"chainrule has nothing for {name}\n  hint: docs/torch.md lists what is left out, and why",
-                name=name,
-            )
+            raise ModuleNotFoundError(words_for(name.removeprefix("torch.")), name=name)
 
 
 _finder = _Finder()

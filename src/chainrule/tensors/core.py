@@ -24,6 +24,7 @@ from .. import ops
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError, TraceError
+from ..base.left_out import words_for
 from ..base.lines import describe, here
 from ..ops.precision import autocast_dtype
 from ..ops.promotion import Spec, common, spec_of
@@ -94,6 +95,12 @@ class Tensor(Methods):
             given = data[0].dtype if isinstance(data[0], Tensor) and dtype is None else wanted
             value = array_from(data[0], given)
         _begin(self, value, requires_grad)
+
+    def __getattr__(self, name: str) -> Any:
+        """Only for what is not there: says so, with the reason if it is left out on purpose."""
+        if name.startswith("_"):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name)
+        raise AttributeError(words_for(f"Tensor.{name}"), name=name)
 
     # ------------------------------------------------------------------------------------------ what lies beneath
 

@@ -8,6 +8,7 @@ Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `
 `activation`, `loss`, `attention`, `padding`, `vision`.
 """
 
+from ...base.left_out import missing_from
 from .activation import *  # noqa: F403
 from .activation import __all__ as _activation
 from .attention import *  # noqa: F403
@@ -38,3 +39,5 @@ __all__ = [
     *_dropout, *_activation, *_loss, *_attention, *_padding,
     *_uneven_pooling, *_vision,
 ]  # fmt: skip
+
+__getattr__ = missing_from("nn.functional")
