@@ -68,7 +68,8 @@ def public(module):
     for name in names:
         value = getattr(module, name, None)
         if (
-            not name.startswith(INTERNAL)
+            name != "Tensor"
+            and not name.startswith(INTERNAL)
             and not isinstance(value, types.ModuleType)
             and value is not None
         ):

@@ -31,7 +31,13 @@ from . import (
     testing,
     utils,
 )
-from .amp import autocast, get_autocast_dtype, is_autocast_available, is_autocast_enabled
+from .amp import (
+    GradScaler,
+    autocast,
+    get_autocast_dtype,
+    is_autocast_available,
+    is_autocast_enabled,
+)
 from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
 from .base.dtypes import set_default as set_default_dtype
@@ -50,6 +56,7 @@ from .base.left_out import missing_from
 from .compiler.compiled import compile, compile_in_place
 from .files import classes as _file_classes
 from .files.saving import load, save
+from .func import vmap
 from .nn.functional import (
     adaptive_avg_pool1d,
     alpha_dropout,
@@ -87,7 +94,16 @@ from .nn.functional import (
     threshold,
     threshold_,
 )  # fmt: skip
-from .platform import cuda, finfo, get_num_threads, iinfo, is_tensor, set_num_threads, version
+from .platform import (
+    cuda,
+    finfo,
+    get_num_threads,
+    iinfo,
+    is_tensor,
+    set_num_threads,
+    typename,
+    version,
+)
 from .signal.windows import (
     bartlett_window,
     blackman_window,
@@ -99,6 +115,7 @@ from .switches import *  # noqa: F403 - the curated list stands there
 from .switches import __all__ as _switch_names
 from .tensors import *  # noqa: F403 - the curated list stands there
 from .tensors import Device as device
+from .tensors import Tensor
 from .tensors import __all__ as _tensor_names
 from .tensors import bool_ as bool
 from .tensors import float16 as half
@@ -112,6 +129,7 @@ __version__ = version
 newaxis = None
 
 cuda.amp = amp.cuda
+Tensor.hardshrink, Tensor.prelu = hardshrink, prelu  # type: ignore[attr-defined]
 nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
 optim.swa_utils = sys.modules[f"{__name__}.optim.swa_utils"] = utils.swa_utils
@@ -126,7 +144,7 @@ def __getattr__(name: str) -> types.ModuleType:
 
 
 __all__ = [
-    "ChainruleError", "DTypeError", "DeviceError", "FormatError", "GradError", "RangeError",
+    "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "FormatError", "GradError", "RangeError",
     "ShapeError", "StateDictError", "TraceError", "adaptive_avg_pool1d", "alpha_dropout", "amp",
     "autocast", "autograd", "avg_pool1d", "backends", "bartlett_window", "bilinear",
     "blackman_window", "bool", "celu", "celu_", "channel_shuffle", "compile", "conv1d",
@@ -139,6 +157,6 @@ __all__ = [
     "max_pool1d", "max_pool2d", "max_pool3d", "nan", "newaxis", "nn", "optim",
     "pairwise_distance", "pdist", "pi", "pixel_shuffle", "pixel_unshuffle", "prelu", "random",
     "relu_", "rms_norm", "rrelu", "rrelu_", "save", "selu", "selu_", "set_default_dtype",
-    "set_num_threads", "short", "signal", "special", "testing", "threshold", "threshold_",
+    "set_num_threads", "short", "signal", "special", "testing", "threshold", "threshold_", "typename", "vmap",
     "utils", *_switch_names, *_tensor_names,
 ]  # fmt: skip

@@ -10,7 +10,16 @@ from .base import configuration, dtypes
 from .base.errors import DeviceError, DTypeError
 from .tensors import Tensor
 
-__all__ = ["cuda", "finfo", "get_num_threads", "iinfo", "is_tensor", "set_num_threads", "version"]
+__all__ = [
+    "cuda",
+    "finfo",
+    "get_num_threads",
+    "iinfo",
+    "is_tensor",
+    "set_num_threads",
+    "typename",
+    "version",
+]
 
 version = "0.1.0"
 
@@ -58,6 +67,13 @@ class cuda:
     def current_device() -> int:
         """Refused: there is no device to count."""
         raise DeviceError("there is no CUDA backend; tensors live on 'cpu'")
+
+
+def typename(obj: Any) -> str:
+    """The name of a thing's type, with its module; of a tensor `chainrule.FloatTensor` and its like."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    return f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")
 
 
 def is_tensor(obj: Any) -> bool:

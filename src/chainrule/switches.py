@@ -13,10 +13,25 @@ from .base.errors import DeviceError
 from .tensors.device import Device, device_of
 
 __all__ = [
-    "accelerator", "are_deterministic_algorithms_enabled", "channels_last", "channels_last_3d",
-    "contiguous_format", "distributed", "get_default_device", "get_float32_matmul_precision", "jit",
-    "memory_format", "mps", "preserve_format", "set_default_device", "set_float32_matmul_precision",
-    "set_num_interop_threads", "strided", "use_deterministic_algorithms",
+    "accelerator",
+    "are_deterministic_algorithms_enabled",
+    "channels_last",
+    "channels_last_3d",
+    "contiguous_format",
+    "distributed",
+    "get_default_device",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
+    "jit",
+    "memory_format",
+    "mps",
+    "preserve_format",
+    "set_default_device",
+    "set_float32_matmul_precision",
+    "set_flush_denormal",
+    "set_num_interop_threads",
+    "strided",
+    "use_deterministic_algorithms",
 ]  # fmt: skip
 
 
@@ -67,6 +82,16 @@ def set_float32_matmul_precision(precision: str) -> None:
 def get_float32_matmul_precision() -> str:
     """ "highest", always."""
     return "highest"
+
+
+def set_flush_denormal(mode: bool) -> bool:
+    """False: subnormal numbers are computed with as IEEE says, whatever the mode."""
+    return False
+
+
+def get_num_interop_threads() -> int:
+    """1: ops run one after another."""
+    return 1
 
 
 def set_num_interop_threads(n: int) -> None:

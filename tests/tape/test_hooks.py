@@ -142,3 +142,34 @@ def test_hooks_and_retained_gradients_of_a_tensor_written_afterwards():
     y.mul_(3)
     y.sum().backward()
     assert seen == [[3, 3]] and y.grad.tolist() == [1, 1] and x.grad.tolist() == [3, 3]
+
+
+def test_a_hook_after_accumulation():
+    x = cr.tensor([1.0, 2.0], requires_grad=True)
+    seen = []
+    handle = x.register_post_accumulate_grad_hook(lambda t: seen.append((t is x, t.grad.tolist())))
+    (x * 2).sum().backward()
+    (x * 3).sum().backward()
+    handle.remove()
+    x.sum().backward()
+    assert seen == [(True, [2, 2]), (True, [5, 5])]
+    with pytest.raises(GradError, match="needs a leaf"):
+        (x * 2).register_post_accumulate_grad_hook(print)
+
+
+def test_a_nan_that_the_backward_pass_makes_is_an_error_when_asked():
+    x = cr.tensor(0.0, requires_grad=True)
+    cr.autograd.grad(x * 0 / x, x)
+    with (
+        cr.autograd.detect_anomaly(),
+        pytest.raises(GradError, match=r"the gradient of div has a NaN[^\n]*\n  at  .*test_hooks"),
+    ):
+        (x * 0 / x).backward()
+    cr.autograd.set_detect_anomaly(True)
+    try:
+        with pytest.raises(GradError, match="NaN"):
+            cr.autograd.grad(x * 0 / x, x)
+        cr.autograd.grad(x * 2, x)
+    finally:
+        cr.autograd.set_detect_anomaly(False)
+    cr.autograd.grad(x * 0 / x, x)

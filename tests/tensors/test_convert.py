@@ -115,7 +115,10 @@ def test_to_the_same_dtype_is_the_tensor_itself():
         "bool": "bool",
     }.items():
         assert getattr(x, method)().dtype.name == dtype
-    assert x.type() == "chainrule.float32" and x.type_as(cr.ones(1, dtype=cr.int8)).dtype is cr.int8
+    assert (
+        x.type() == "chainrule.FloatTensor"
+        and x.type_as(cr.ones(1, dtype=cr.int8)).dtype is cr.int8
+    )
 
 
 def test_a_conversion_carries_the_gradient_back_in_the_dtype_of_the_leaf():
@@ -220,3 +223,24 @@ def test_format():
 def test_hash_and_equality_of_tensors_as_keys():
     a, b = cr.ones(2), cr.ones(2)
     assert {a: 1, b: 2}[a] == 1 and a in {a} and (a == None) is False  # noqa: E711 - the comparison is the test
+
+
+def test_old_names_of_types():
+    x = cr.tensor([1.5, 2.5])
+    assert x.type() == "chainrule.FloatTensor" and cr.typename(x) == "chainrule.FloatTensor"
+    assert x.type("torch.LongTensor").tolist() == [1, 2]
+    assert x.type(cr.DoubleTensor).dtype is cr.float64 and x.type(cr.float16).dtype is cr.float16
+    with pytest.raises(DTypeError, match="there is no type 'torch.WideTensor'"):
+        x.type("torch.WideTensor")
+    assert cr.LongTensor(2, 3).shape == (2, 3) and cr.FloatTensor([1, 2]).dtype is cr.float32
+    assert isinstance(x, cr.FloatTensor) and not isinstance(x, cr.LongTensor)
+
+
+def test_python_functions_of_elements():
+    x = cr.tensor([1.0, 2.0])
+    assert x.apply_(lambda v: v * 10).tolist() == [10, 20]
+    assert x.map_(cr.tensor([1.0]), lambda a, b: a + b).tolist() == [11, 21]
+    with pytest.raises(GradError, match="no gradient"):
+        cr.ones(2, requires_grad=True).apply_(abs)
+    assert cr.frombuffer(bytearray(b"\x01\x00\x02\x00"), dtype=cr.int16, offset=2).tolist() == [2]
+    assert cr.sin_(cr.zeros(2)).tolist() == [0, 0] and x.pin_memory() is x and not x.is_pinned()

@@ -31,7 +31,7 @@ LEFT_OUT = (
         "they need a second kind of gradient everywhere, and networks of real numbers need none of it",
         "two real tensors for the two parts; numpy.fft for a spectrum outside of the graph",
         "cdouble cfloat chalf complex complex128 complex32 complex64 fft imag istft polar stft view_as_complex "
-        "view_as_complex_copy view_as_real view_as_real_copy linalg.eig linalg.eigvals Tensor.cdouble Tensor.cfloat "
+        "view_as_complex_copy view_as_real view_as_real_copy Tensor.cdouble Tensor.cfloat "
         "Tensor.chalf Tensor.istft Tensor.stft eig Tensor.eig",
     ),
     _reason(
@@ -158,8 +158,53 @@ LEFT_OUT = (
         "they raise an error there, or warn",
         "what PyTorch's documentation says instead",
         "Tensor.volatile Tensor.new Tensor.name Tensor.output_nr Tensor.lstsq Tensor.solve Tensor.symeig Tensor.resize "
-        "Tensor.resize_as lstsq solve symeig matrix_rank set_default_tensor_type legacy_contiguous_format nn.Container "
+        "Tensor.resize_as Tensor.index range lstsq solve symeig matrix_rank set_default_tensor_type legacy_contiguous_format nn.Container "
         "nn.NLLLoss2d nn.CrossMapLRN2d",
+    ),
+    _reason(
+        "Names of PyTorch's machinery",
+        "they are in its namespaces because its kernels, its compiler or its bindings need them",
+        "the function of nn.functional, or of autocast and amp, that is documented",
+        "AVG AggregationType AliasDb AnyType Argument ArgumentSpec AwaitType BenchmarkConfig BenchmarkExecutionStats Block "
+        "BoolType BufferDict CallStack Capsule ClassType Code CompilationUnit CompleteArgumentSpec ComplexType "
+        "ConcreteModuleType ConcreteModuleTypeBuilder DeepCopyMemoTable DeserializationStorageContext DeviceObjType DictType "
+        "DisableTorchFunction DisableTorchFunctionSubclass DispatchKey DispatchKeySet EnumType ErrorReport "
+        "ExcludeDispatchKeyGuard ExecutionPlan FatalError FileCheck FloatType FunctionSchema Future FutureType Gradient Graph "
+        "GraphExecutorState IODescriptor InferredType IntType InterfaceType JITException ListType LiteScriptModule "
+        "LockingLogger ModuleDict Node NoneType NoopLogger NumberType OperatorInfo OptionalType ParameterDict PyObjectType "
+        "PyTorchFileReader PyTorchFileWriter RRefType SUM SerializationStorageContext StaticModule StreamObjType StringType "
+        "Tag TensorType TracingState TupleType Type UnionType Use Value clear_autocast_cache get_autocast_cpu_dtype "
+        "get_autocast_gpu_dtype get_autocast_ipu_dtype get_autocast_xla_dtype has_lapack has_mkl has_openmp has_spectral "
+        "import_ir_module import_ir_module_from_buffer init_num_threads is_autocast_cache_enabled is_autocast_cpu_enabled "
+        "is_autocast_ipu_enabled is_autocast_xla_enabled merge_type_from_type_comment parse_ir parse_schema "
+        "parse_type_comment set_autocast_cache_enabled set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_dtype "
+        "set_autocast_enabled set_autocast_gpu_dtype set_autocast_ipu_dtype set_autocast_ipu_enabled set_autocast_xla_dtype "
+        "set_autocast_xla_enabled thread_safe_generator unify_type_list adaptive_max_pool1d affine_grid_generator "
+        "alpha_dropout_ batch_norm batch_norm_backward_elemt batch_norm_backward_reduce batch_norm_elemt "
+        "batch_norm_gather_stats batch_norm_gather_stats_with_counts batch_norm_stats batch_norm_update_stats "
+        "binary_cross_entropy_with_logits constant_pad_nd conv_tbc convolution cosine_embedding_loss ctc_loss dropout_ "
+        "embedding embedding_bag embedding_renorm_ feature_alpha_dropout_ feature_dropout feature_dropout_ frobenius_norm "
+        "get_device grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell hinge_embedding_loss instance_norm "
+        "is_inference kl_div lstm lstm_cell margin_ranking_loss max_pool1d_with_indices native_batch_norm "
+        "native_channel_shuffle native_dropout native_group_norm native_layer_norm native_norm norm_except_dim nuclear_norm "
+        "poisson_nll_loss rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell slice_inverse triplet_margin_loss "
+        "Tensor.grad_dtype Tensor.map2_ Tensor.slice_inverse autograd.NestedIOFunction autograd.enforce_grad_layout_policy "
+        "autograd.set_multithreading_enabled autograd.variable nn.LinearCrossEntropyOptions nn.factory_kwargs "
+        "nn.functional.BroadcastingList1 nn.functional.BroadcastingList2 nn.functional.BroadcastingList3 "
+        "nn.functional.adaptive_max_pool1d_with_indices nn.functional.adaptive_max_pool2d_with_indices "
+        "nn.functional.adaptive_max_pool3d_with_indices nn.functional.assert_int_or_pair nn.functional.boolean_dispatch "
+        "nn.functional.conv_tbc nn.functional.fractional_max_pool2d_with_indices "
+        "nn.functional.fractional_max_pool3d_with_indices nn.functional.grouped_mm nn.functional.handle_torch_function "
+        "nn.functional.has_torch_function nn.functional.has_torch_function_unary nn.functional.has_torch_function_variadic "
+        "nn.functional.max_pool1d_with_indices nn.functional.max_pool2d_with_indices nn.functional.max_pool3d_with_indices "
+        "nn.functional.native_channel_shuffle optim.swap_in_optimizer_params_and_state",
+    ),
+    _reason(
+        "The older names of initializers",
+        "they write in place without saying so",
+        "the name with an underscore behind: nn.init.normal_",
+        "nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform "
+        "nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse",
     ),
 )
 """Everything that is left out on purpose."""

@@ -18,6 +18,7 @@ class Modes(threading.local):
 
     grad: bool = True
     inference: bool = False
+    anomaly: bool = False  # a NaN that the backward pass makes is an error
     weightless: bool = False  # parameters are made without memory, to be replaced
     trace: Any = None
     autocast: Any = None

@@ -412,6 +412,8 @@ def backward_pass(
                     if node not in run:
                         continue
                 pulled = node.pull(grads, create, wrap)
+                if modes.anomaly:
+                    _refuse_nan(node, grads, pulled)
                 for edge, g in zip(node.edges, pulled):  # type: ignore[assignment]  # noqa: B905 - hot path
                     if g is None or edge is None:
                         continue
@@ -437,6 +439,28 @@ def backward_pass(
     finally:
         modes.grad, modes.autocast = grad_mode, autocast
     return found
+
+
+def _refuse_nan(node: Node, grads: list, pulled: Sequence) -> None:
+    """Refuse a NaN that this node has made of gradients without one."""
+    if _has_nan(pulled) and not _has_nan(grads):
+        raise GradError(
+            f"the gradient of {node.name} has a NaN that was not in what it was given\n  at    {describe(node.place)}\n"
+            "  hint: inspect.first_nonfinite shows the values that led there"
+        )
+
+
+def _has_nan(values: Sequence) -> bool:
+    for g in values:
+        g = g.gradient if g.__class__ is Part else g
+        raw = g.detach().numpy() if hasattr(g, "detach") else g  # tensors, and raw values
+        if (
+            isinstance(raw, (np.ndarray, np.generic))
+            and raw.dtype.kind == "f"
+            and np.isnan(raw).any()
+        ):
+            return True
+    return False
 
 
 def _stored(g: Any) -> Any:

@@ -27,7 +27,7 @@ from ..tape.modes import (
     set_grad_enabled,
 )
 from . import functions as _functions
-from . import inplace, inplace_views  # noqa: F401 - attach the methods that write, or become views
+from . import inplace_views  # noqa: F401 - attaches the methods that become views
 from .core import Tensor, grad
 from .counting import *  # noqa: F403
 from .counting import __all__ as _counting
@@ -46,6 +46,8 @@ from .generator import (
     seed,
     set_rng_state,
 )
+from .inplace import *  # noqa: F403
+from .inplace import __all__ as _inplace
 from .legacy import *  # noqa: F403
 from .legacy import __all__ as _legacy
 from .printing import set_printoptions
@@ -59,5 +61,5 @@ __all__ = [
     "default_generator", "enable_grad", "float16", "float32", "float64", "get_rng_state", "grad",
     "inference_mode", "initial_seed", "int16", "int32", "int64", "int8", "is_grad_enabled",
     "is_inference_mode_enabled", "manual_seed", "no_grad", "scan", "seed", "set_grad_enabled", "set_printoptions",
-    "set_rng_state", "uint8", *_counting, *_creation, *_drawing, *_functions.__all__, *_legacy, *_sequences,
+    "set_rng_state", "uint8", *_counting, *_creation, *_drawing, *_functions.__all__, *_inplace, *_legacy, *_sequences,
 ]  # fmt: skip

@@ -69,6 +69,7 @@ class Tensor(Methods):
     _grad: Tensor | None = None
     _hooks: list | None = None
     _retains: _HookHandle | None = None
+    _accumulated: list | None = None  # hooks after its gradient was added to
     _cut = False  # a view taken while gradients were off
     _before: Tensor | None = None  # what it was, if it has become a view of itself (see `_become`)
     __array_priority__ = (
@@ -542,7 +543,10 @@ class Tensor(Methods):
         holders: dict[Edge, Tensor] = dict(zip(asked or [], chosen or [], strict=True))
         given = {id(g._value) for _, g in roots}
         for edge, g in found.items():
-            _attach(holders[edge] if edge in holders else edge[0], g, create_graph, given)
+            leaf = holders[edge] if edge in holders else edge[0]
+            _attach(leaf, g, create_graph, given)
+            for hook in leaf._accumulated or ():
+                hook(leaf)
 
     def detach(self) -> Tensor:
         """The same memory without history: writes are seen by both, gradients are not."""
@@ -583,6 +587,16 @@ class Tensor(Methods):
         self._storage, self._value, self._path = other._storage, other._value, other._path
         self._base, self._before, self._stamp = None, None, other._storage.version
         self.__dict__.pop("metas", None)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Any:
+        """Call hook(tensor) after a backward pass has added to the `.grad` of this leaf; returns a handle whose
+        `remove()` takes it away.
+        """
+        if not self._leaf:
+            raise GradError("a hook after accumulation needs a leaf that requires a gradient")
+        self._accumulated = self._accumulated or []
+        self._accumulated.append(hook)
+        return _HookHandle(self._accumulated, hook)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Any:
         """Call hook(gradient) whenever a gradient of this tensor is computed; a tensor it

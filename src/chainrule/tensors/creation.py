@@ -21,8 +21,23 @@ from .functions.shape import flat
 from .storage import Storage
 
 __all__ = [
-    "as_tensor", "asarray", "empty", "empty_like", "empty_permuted", "empty_strided", "from_dlpack", "from_numpy", "full",
-    "full_like", "ones", "ones_like", "scalar_tensor", "tensor", "zeros", "zeros_like",
+    "as_tensor",
+    "asarray",
+    "empty",
+    "empty_like",
+    "empty_permuted",
+    "empty_strided",
+    "from_dlpack",
+    "from_numpy",
+    "frombuffer",
+    "full",
+    "full_like",
+    "ones",
+    "ones_like",
+    "scalar_tensor",
+    "tensor",
+    "zeros",
+    "zeros_like",
 ]  # fmt: skip
 
 
@@ -98,6 +113,25 @@ def on_array(array: np.ndarray) -> Tensor:
     out._value = array
     out._storage = Storage(array)
     return out
+
+
+def frombuffer(
+    buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False
+) -> Tensor:
+    """A vector on the memory of anything that has the buffer protocol.
+
+    Args:
+        buffer: bytes, a bytearray, a memory map, …; what cannot be written gives a tensor that cannot be either.
+        dtype: of the elements.
+        count: how many; all there are if −1.
+        offset: where they begin, in bytes.
+        requires_grad: whether the tensor is a leaf that wants a gradient.
+
+    >>> frombuffer(bytearray([1, 0, 2, 0]), dtype="int16")
+    tensor([1, 2], dtype=chainrule.int16)
+    """
+    array = np.frombuffer(buffer, dtypes.of(dtype).numpy, count, offset)
+    return on_array(array).requires_grad_(requires_grad)
 
 
 def from_dlpack(source: Any) -> Tensor:

@@ -18,7 +18,15 @@ from .core import Tensor
 from .drawing import bernoulli, multinomial, rand, randint, randn
 from .generator import Generator
 
-__all__: list[str] = []
+FUNCTIONS = """
+    abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ asinh_ atan_ atanh_ ceil_ clamp_
+    clamp_max_ clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp2_ exp_ expm1_ fill_ fix_ floor_ frac_ gcd_ i0_
+    index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ resize_as_ round_ rsqrt_
+    sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_ zero_
+"""
+"""Methods that PyTorch has as functions too: `sin_(x)` is `x.sin_()`."""
+
+__all__ = FUNCTIONS.split()
 
 
 def _written(f: Callable, name: str) -> Callable:
@@ -169,3 +177,5 @@ def log_normal_(
 
 
 Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[attr-defined]
+
+globals().update({name: getattr(Tensor, name) for name in FUNCTIONS.split()})

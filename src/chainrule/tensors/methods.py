@@ -12,11 +12,18 @@ import numpy as np
 from .. import ops
 from ..base import dtypes
 from ..base.dtypes import DType
-from ..base.errors import DeviceError, DTypeError, ShapeError
+from ..base.errors import DeviceError, DTypeError, GradError, ShapeError
 from . import functions
 from .device import device_of
 
 __all__ = ["Methods"]
+
+
+OLD_NAMES = {
+    "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "uint8": "Byte", "int8": "Char",
+    "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool",
+}  # fmt: skip
+"""The names that PyTorch once had a tensor type for: `FloatTensor`."""
 
 
 class Methods:
@@ -52,8 +59,20 @@ class Methods:
         return ops.cast(self, dtype=dtype)
 
     def type(self: Any, dtype: Any = None) -> Any:
-        """Converted to a dtype; without one, the name of its own."""
-        return f"chainrule.{self.dtype.name}" if dtype is None else self.to(dtype)
+        """Converted to a dtype, which may be told by an old name ("torch.FloatTensor"); without one, the old name of
+        its own.
+        """
+        if dtype is None:
+            return f"chainrule.{OLD_NAMES[self.dtype.name]}Tensor"
+        if isinstance(dtype, str) and dtype.endswith("Tensor"):
+            old = dtype.rpartition(".")[2].removesuffix("Tensor")
+            found = [name for name, known in OLD_NAMES.items() if known == old]
+            if not found:
+                raise DTypeError(
+                    f"there is no type {dtype!r}; there are {', '.join(OLD_NAMES.values())} with Tensor behind"
+                )
+            return self.to(dtypes.of(found[0]))
+        return self.to(getattr(dtype, "dtype", dtype))
 
     def type_as(self: Any, other: Any) -> Any:
         """Converted to the dtype of another tensor."""
@@ -102,6 +121,47 @@ class Methods:
     def cpu(self: Any) -> Any:
         """Itself: tensors live on the CPU."""
         return self
+
+    def is_inference(self: Any) -> bool:
+        """False: tensors made in inference mode are like others, without a history."""
+        return False
+
+    def is_pinned(self: Any, device: Any = None) -> bool:
+        """False: there is no memory that another device reads."""
+        return False
+
+    def is_shared(self: Any) -> bool:
+        """False: memory belongs to one process."""
+        return False
+
+    def pin_memory(self: Any, device: Any = None) -> Any:
+        """Itself; without effect: there is no other device."""
+        return self
+
+    def share_memory_(self: Any) -> Any:
+        """Itself; without effect: one process computes."""
+        return self
+
+    def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
+        """Itself, in another dtype if asked: every tensor is dense."""
+        return self if dtype is None else self.to(dtype)
+
+    def apply_(self: Any, callable: Any) -> Any:
+        """Write a Python function of each element; slow, and without a gradient."""
+        return self.map_(self, lambda x, _: callable(x))
+
+    def map_(self: Any, tensor: Any, callable: Any) -> Any:
+        """Write callable(own element, other's element) for each element; slow, and without a gradient."""
+        if self.requires_grad:
+            raise GradError(
+                "map_ and apply_ have no gradient\n  hint: detach() the tensor, or compute with ops"
+            )
+        other = tensor.expand(self.shape)
+        values = [
+            callable(a, b)
+            for a, b in zip(self.flatten().tolist(), other.flatten().tolist(), strict=True)
+        ]
+        return self.copy_(self.new_tensor(values).view(self.shape))
 
     def cuda(self: Any, device: Any = None, non_blocking: Any = False) -> Any:
         """Refused: there is no CUDA backend."""
