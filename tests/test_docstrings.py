@@ -25,7 +25,8 @@ def modules() -> Iterator[ModuleType]:
     """Every module of the package, itself first."""
     yield chainrule
     for found in pkgutil.walk_packages(chainrule.__path__, "chainrule."):
-        if not found.name.endswith("__main__"):  # importing it runs the command line
+        # importing them runs the command line, and redirects `import torch`
+        if not found.name.endswith(("__main__", "torch_imports")):
             yield importlib.import_module(found.name)
 
 
