@@ -114,12 +114,11 @@ def install() -> None:
     Raises:
         ChainruleError: PyTorch itself was imported before, so that some of the program would use it.
 
-    Example:
-        >>> install()
-        >>> import torch.nn as nn
-        >>> nn.Linear(3, 5)
-        Linear(in_features=3, out_features=5, bias=True)
-        >>> uninstall()
+    Example, in a process that has not imported PyTorch:
+
+        install()
+        import torch.nn as nn
+        nn.Linear(3, 5)     # chainrule's
     """
     if _finder in sys.meta_path:
         return

@@ -122,15 +122,15 @@ class Methods:
         """Itself: tensors live on the CPU."""
         return self
 
-    def is_inference(self: Any) -> bool:
+    def is_inference(self: Any) -> Any:
         """False: tensors made in inference mode are like others, without a history."""
         return False
 
-    def is_pinned(self: Any, device: Any = None) -> bool:
+    def is_pinned(self: Any, device: Any = None) -> Any:
         """False: there is no memory that another device reads."""
         return False
 
-    def is_shared(self: Any) -> bool:
+    def is_shared(self: Any) -> Any:
         """False: memory belongs to one process."""
         return False
 
@@ -142,7 +142,7 @@ class Methods:
         """Itself; without effect: one process computes."""
         return self
 
-    def to_dense(self: Any, dtype: Any = None, *, masked_grad: bool | None = None) -> Any:
+    def to_dense(self: Any, dtype: Any = None, *, masked_grad: Any = None) -> Any:
         """Itself, in another dtype if asked: every tensor is dense."""
         return self if dtype is None else self.to(dtype)
 
