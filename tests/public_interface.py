@@ -25,6 +25,7 @@ MODULES = (
     "chainrule.autograd",
     "chainrule.cli",
     "chainrule.data",
+    "chainrule.data.tokenizers",
     "chainrule.data.transforms",
     "chainrule.files",
     "chainrule.func",

@@ -16,7 +16,7 @@ string (`data.train.lines` has all of them); of `sst2` (sentence, label); of `em
 run. `ImageFolder`, `CSVDataset` and `TextFile` read what is your own.
 
 Reading order: `counter` (random numbers without a state), `dataset`, `sampler`, `collate`, `fetch`,
-`workers`, `loader`, `transforms`, `checks`, `splits`, `digits`, `readers`, `known`, `own`. Everything random here is a pure
+`workers`, `loader`, `transforms`, `checks`, `splits`, `digits`, `readers`, `known`, `own`, `tokenizers`. Everything random here is a pure
 function of (seed, epoch, index), so an epoch can be repeated, skipped into, or resumed exactly.
 """
 
@@ -49,7 +49,7 @@ from .sampler import (
 )
 
 if TYPE_CHECKING:
-    from . import transforms
+    from . import tokenizers, transforms
     from .known import RECORDS, LoadedData, Record, load_dataset
     from .own import CSVDataset, ImageFolder, TextFile
     from .readers import read_idx, read_image, read_lines, read_table, read_text
@@ -91,6 +91,7 @@ __all__ = [
     "read_lines",
     "read_table",
     "read_text",
+    "tokenizers",
     "transforms",
 ]
 
@@ -107,8 +108,8 @@ def __getattr__(name: str) -> Any:
     """Readers, known data sets and transforms, and the libraries they need, load when one of their
     names is first used.
     """
-    if name == "transforms":
-        return importlib.import_module(".transforms", __name__)
+    if name in ("tokenizers", "transforms"):
+        return importlib.import_module(f".{name}", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
