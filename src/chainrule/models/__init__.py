@@ -7,7 +7,7 @@ A model's file has its configuration, its blocks, and the model; it imports `nn`
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `generation`,
-`activations`, `pretrained`.
+`activations`, `pretrained`; and what stands before a model: `images`, `sentences` (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from .bert import (
@@ -20,6 +20,7 @@ from .bert import (
 from .clip import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 from .config import Config
 from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from .images import ImageProcessor
 from .llama import (
     LlamaConfig,
     LlamaForCausalLM,
@@ -33,16 +34,46 @@ from .llama import (
 )
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
+from .sentences import SentenceEncoder, minilm
 from .t5 import T5Config, T5ForConditionalGeneration
 from .vit import ViTConfig, ViTForImageClassification, ViTModel
 
 __all__ = [
-    "ARCHITECTURES", "BertConfig", "BertForMaskedLM", "BertForSequenceClassification",
-    "BertForTokenClassification", "BertModel", "CLIPConfig", "CLIPModel", "CLIPTextConfig",
-    "CLIPVisionConfig", "CifarResNet", "Config", "GPT2Config", "GPT2LMHeadModel", "GPT2Model",
-    "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM",
-    "MistralModel", "PreTrained", "Qwen2Config", "Qwen2ForCausalLM", "Qwen2Model",
-    "ResNetConfig", "ResNetForImageClassification", "ResNetModel", "T5Config",
-    "T5ForConditionalGeneration", "ViTConfig", "ViTForImageClassification", "ViTModel",
+    "ARCHITECTURES",
+    "BertConfig",
+    "BertForMaskedLM",
+    "BertForSequenceClassification",
+    "BertForTokenClassification",
+    "BertModel",
+    "CLIPConfig",
+    "CLIPModel",
+    "CLIPTextConfig",
+    "CLIPVisionConfig",
+    "CifarResNet",
+    "Config",
+    "GPT2Config",
+    "GPT2LMHeadModel",
+    "GPT2Model",
+    "ImageProcessor",
+    "LlamaConfig",
+    "LlamaForCausalLM",
+    "LlamaModel",
+    "MistralConfig",
+    "MistralForCausalLM",
+    "MistralModel",
+    "PreTrained",
+    "Qwen2Config",
+    "Qwen2ForCausalLM",
+    "Qwen2Model",
+    "ResNetConfig",
+    "ResNetForImageClassification",
+    "ResNetModel",
+    "SentenceEncoder",
+    "T5Config",
+    "T5ForConditionalGeneration",
+    "ViTConfig",
+    "ViTForImageClassification",
+    "ViTModel",
     "from_pretrained",
+    "minilm",
 ]  # fmt: skip
