@@ -26,7 +26,7 @@ PIECES = (
     "🏳️‍🌈", "👍🏽", "1234567", "3.14", "<|endoftext|>", "[MASK]", "[SEP]", "</s>",
     "<|startoftext|>", "unaffable", "Hello", "WORLD", " the", "naïve", "中文", "不客气",
     "한국어", "हिन्दी", "ไทย", "עברית", "العربية", "\x00", "\x1c",
-    "http://x.y/z?a=b&c", "a" * 120, "!!!", "---",
+    "http://x.y/z?a=b&c", "a" * 120, " notoneofthemerges", "!!!", "---",
     "_", "▁", "Ġ",
 )  # fmt: skip
 WORDS = "the of and to in is was he for it with as his on be at by had not are but from or have an they which".split()
@@ -101,6 +101,70 @@ def t5() -> tokenizers.Tokenizer:
             )
     vocabulary = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()]
     return tokenizers.t5(vocabulary, extra_ids=5)
+
+
+def llama2() -> tokenizers.Tokenizer:
+    """As Llama 2's: no words, ▁ for a space, bytes for what is unknown."""
+    merges = [
+        ("▁", "t"),
+        ("▁t", "h"),
+        ("▁th", "e"),
+        ("▁", "a"),
+        ("▁a", "n"),
+        ("o", "f"),
+        ("▁", "▁"),
+        ("t", "h"),
+    ]
+    letters = sorted(set("".join(WORDS)) | {"▁", "é", "中"})
+    tokens = [
+        "<unk>",
+        "<s>",
+        "</s>",
+        *(f"<0x{b:02X}>" for b in range(256)),
+        *letters,
+        *map("".join, merges),
+    ]
+    ids = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
+    space = {"pattern": {"String": " "}, "content": "▁"}
+    return tokenizers.Tokenizer(
+        tokenizers.BPE(ids, merges, unknown="<unk>", fuse_unknown=True, byte_fallback=True),
+        normalizer={
+            "type": "Sequence",
+            "normalizers": [{"type": "Prepend", "prepend": "▁"}, {"type": "Replace", **space}],
+        },
+        decoder={
+            "type": "Sequence",
+            "decoders": [
+                {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+                {"type": "ByteFallback"},
+                {"type": "Fuse"},
+                {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+            ],
+        },
+        template=tokenizers.Template(
+            (((1,), 0), ("A", 0)), (((1,), 0), ("A", 0), ((1,), 1), ("B", 1))
+        ),
+        added=[tokenizers.AddedToken(t, ids[t]) for t in ("<unk>", "<s>", "</s>")],
+        roles={"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"},
+    )
+
+
+def llama3() -> tokenizers.Tokenizer:
+    """As Llama 3's: bytes, cut by its own pattern, words that are tokens taken whole."""
+    base = trained()
+    pattern = next(p for p in tokenizers.characters.PATTERNS if "{1,3}" in p)
+    steps = [
+        {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False},
+        {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
+    ]
+    ids = base.model.vocabulary | {"Ġnotoneofthemerges": 500, "naÃ¯ve": 501}
+    return tokenizers.Tokenizer(
+        tokenizers.BPE(ids, base.model.merges, whole_first=True),
+        pre_tokenizer={"type": "Sequence", "pretokenizers": steps},
+        decoder=base.to_dict()["decoder"],
+        added=base.added,
+        roles=base.roles,
+    )
 
 
 def trained() -> tokenizers.Tokenizer:

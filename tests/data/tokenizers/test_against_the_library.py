@@ -14,7 +14,7 @@ from chainrule.data import tokenizers
 REAL = {"gpt2": samples.gpt2, "clip": samples.clip, "bert": samples.bert}
 SMALL = {
     "t5": samples.t5, "trained": samples.trained, "character": samples.character, "bert": samples.small_bert,
-    "clip": samples.small_clip,
+    "clip": samples.small_clip, "llama2": samples.llama2, "llama3": samples.llama3,
 }  # fmt: skip
 
 

@@ -189,8 +189,12 @@ BROKEN = {
         "key 'normalizer.normalizers.1.type': expected one of BertNormalizer",
     ),
     "precompiled": (
-        at("unigram", "normalizer", {"type": "Precompiled"}),
-        "key 'normalizer.type': .* found 'Precompiled'",
+        at("unigram", "normalizer", {"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
+        "key 'normalizer.precompiled_charsmap': expected a trie of 0 bytes",
+    ),
+    "strip": (
+        at("bpe", "decoder", {"type": "Strip", "content": " ", "start": -1, "stop": 0}),
+        "key 'decoder.start': expected a number that is not negative",
     ),
     "normalizer a text": (
         at("bpe", "normalizer", "NFC"),

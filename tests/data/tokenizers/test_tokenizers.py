@@ -16,7 +16,7 @@ from chainrule.data import tokenizers
 
 SMALL = {
     "t5": samples.t5, "trained": samples.trained, "character": samples.character, "bert": samples.small_bert,
-    "clip": samples.small_clip,
+    "clip": samples.small_clip, "llama2": samples.llama2, "llama3": samples.llama3,
 }  # fmt: skip
 TRAINED = samples.trained()
 TEXT = strategies.text(strategies.characters(exclude_categories=["Cs"]))

@@ -10,8 +10,8 @@ The ids are those of the `tokenizers` library, of which `tokenizer.json` is the 
 refused by name. The classes of characters are those of this Python's Unicode version, so the two may differ in characters that
 only one of them knows.
 
-Reading order: `families`, the whole in a few words; then the steps: `characters`, `added`, `normalize`, `split`, the models `bpe`,
-`wordpiece`, `unigram`, `template`, `decode`; `tokenizer`, which takes them in turn; `parts` and `loading`, the files.
+Reading order: `families`, the whole in a few words; then the steps: `characters`, `added`, `normalize`, `charsmap`, `split`, the
+models `bpe`, `wordpiece`, `unigram`, `template`, `decode`; `tokenizer`, which takes them in turn; `parts` and `loading`, the files.
 """
 
 from .added import AddedToken

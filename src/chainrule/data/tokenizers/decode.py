@@ -7,6 +7,7 @@ Each kind has a function that reads its part of `tokenizer.json` and returns wha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from .parts import Part
@@ -79,6 +80,59 @@ def _fuse(part: Part) -> Change:
     return lambda tokens: ["".join(tokens)]
 
 
+def _replace(part: Part) -> Change:
+    string, content = part.part("pattern").take("String", str), part.take("content", str)
+    if not string:
+        raise part.error("pattern.String", "expected at least one character, found none")
+    return lambda tokens: [token.replace(string, content) for token in tokens]
+
+
+_BYTE = re.compile("<0x([0-9A-Fa-f]{2})>")
+
+
+def _byte_fallback(part: Part) -> Change:
+    """Tokens of bytes that are a text become it; those that are not become U+FFFD each."""
+
+    def text_of(run: list[int]) -> list[str]:
+        try:
+            return [bytes(run).decode("utf-8")] if run else []
+        except UnicodeDecodeError:
+            return ["\ufffd"] * len(run)
+
+    def change(tokens: list[str]) -> list[str]:
+        found: list[str] = []
+        run: list[int] = []
+        for token in tokens:
+            m = _BYTE.fullmatch(token)
+            if m:
+                run.append(int(m[1], 16))
+            else:
+                found += [*text_of(run), token]
+                run = []
+        return found + text_of(run)
+
+    return change
+
+
+def _strip(part: Part) -> Change:
+    content = part.take("content", str)
+    start, stop = part.take("start", int), part.take("stop", int)
+    if len(content) != 1:
+        raise part.error("content", f"expected one character, found {content!r:.40}")
+    if start < 0 or stop < 0:
+        raise part.error("start" if start < 0 else "stop", "expected a number that is not negative")
+
+    def change(tokens: list[str]) -> list[str]:
+        found = []
+        for token in tokens:
+            left = min(len(token) - len(token.lstrip(content)), start)
+            right = min(len(token) - len(token.rstrip(content)), stop)
+            found.append(token[left : max(len(token) - right, left)])
+        return found
+
+    return change
+
+
 def _sequence(part: Part) -> Change:
     steps = [decoder(step) for step in part.parts("decoders")]
 
@@ -102,10 +156,13 @@ def _end_of_word(part: Part) -> Change:
 
 DECODERS: dict[str, Callable[[Part], Change]] = {
     "BPEDecoder": _end_of_word,
+    "ByteFallback": _byte_fallback,
     "ByteLevel": _byte_level,
     "Fuse": _fuse,
     "Metaspace": _metaspace,
+    "Replace": _replace,
     "Sequence": _sequence,
+    "Strip": _strip,
     "WordPiece": _word_piece,
 }
 """The kinds that are known."""

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable
 
 from .characters import WHITE_SPACE
+from .charsmap import Charsmap
 from .parts import Part
 
 __all__ = ["NORMALIZERS", "lowercase", "normalizer"]
@@ -156,6 +157,7 @@ NORMALIZERS: dict[str, Callable[[Part], Change]] = {
     "NFD": _form("NFD"),
     "NFKC": _form("NFKC"),
     "NFKD": _form("NFKD"),
+    "Precompiled": Charsmap,
     "Prepend": _prepend,
     "Replace": _replace,
     "Sequence": _sequence,
