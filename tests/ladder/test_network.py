@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.data import digits
+from chainrule.data import digits, load_dataset
 from chainrule.ladder.descent import numerical_gradient
 from chainrule.ladder.network import (
     Adam,
@@ -194,3 +194,18 @@ def test_the_first_step_of_adam_is_lr_whatever_the_gradient():
     for size in (1e-6, 1.0, 1e6):
         [moved] = Adam().step([np.zeros(3)], [np.array([size, -size, 0.0])], 0.01)
         np.testing.assert_allclose(moved, [-0.01, 0.01, 0], rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("classes", "epochs", "least"), [(5, 4, 0.98), (10, 6, 0.97)], ids=["0 to 4", "all ten"]
+)
+def test_a_network_reads_mnist(outside_data, classes, epochs, least):
+    data = load_dataset("mnist")
+    (x, y), (x_test, y_test) = (
+        (part.images.reshape(len(part.labels), -1)[part.labels < classes], part.labels[part.labels < classes])
+        for part in (data.train, data.test)
+    )  # fmt: skip
+    model = Network([784, 128, classes], dtype=np.float32)
+    model.train(x, y, 0.002, epochs, 128, optimizer="adam")
+    right = (model.predict(x_test) == y_test).mean()
+    assert right > least

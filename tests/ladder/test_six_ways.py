@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule.graph import trace
 from chainrule.ladder.descent import numerical_gradient
 from chainrule.ladder.layers import MSE, Dense, Sequential, Tanh
-from chainrule.ladder.value import Value
+from chainrule.ladder.value import Value, draw
 
 PAGE = Path(__file__).parents[2] / "docs" / "six_ways.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -46,12 +46,31 @@ def by_hand():
     return [np.array(v) for v in found]
 
 
-def by_values():
+def of_values():
+    """The parameters and the loss, after backward, with the names of the page."""
     W, b, v, c = (np.vectorize(Value, otypes=[object])(p) for p in PARAMETERS)
-    z = [W[k, 0] * X[0, 0] + W[k, 1] * X[0, 1] + b[k] for k in range(2)]
-    loss = (v[0, 0] * z[0].tanh() + v[0, 1] * z[1].tanh() + c[0] - T[0, 0]) ** 2
+    x = [Value(a, label=name) for a, name in zip(X[0], ("x₁", "x₂"), strict=True)]
+    h = [(W[k, 0] * x[0] + W[k, 1] * x[1] + b[k]).tanh() for k in range(2)]
+    y = v[0, 0] * h[0] + v[0, 1] * h[1] + c[0]
+    loss = (y - Value(T[0, 0], label="t")) ** 2
+    names = {
+        "W₁₁": W[0, 0],
+        "W₁₂": W[0, 1],
+        "W₂₁": W[1, 0],
+        "W₂₂": W[1, 1],
+        "b₁": b[0],
+        "b₂": b[1],
+        "v₁": v[0, 0],
+        "v₂": v[0, 1],
+    }
+    for name, p in (names | {"c": c[0], "h₁": h[0], "h₂": h[1], "y": y, "L": loss}).items():
+        p.label = name
     loss.backward()
-    return [np.vectorize(lambda p: p.grad)(p) for p in (W, b, v, c)]
+    return (W, b, v, c), loss
+
+
+def by_values():
+    return [np.vectorize(lambda p: p.grad)(p) for p in of_values()[0]]
 
 
 def by_layers():
@@ -126,6 +145,13 @@ def test_the_page_s_way_there_is_right_too():
     for name, value in rows.items():
         numbers = ", ".join(f"{n:.6f}".replace("-", "−") for n in value.ravel())
         assert f"| {name} | {numbers} |" in TEXT
+
+
+def test_the_page_s_picture_is_the_graph():
+    """To draw it anew: draw(of_values()[1]), written into the file."""
+    assert "(pictures/value.svg)" in TEXT
+    picture = (PAGE.parent / "pictures" / "value.svg").read_text(encoding="utf-8")
+    assert picture == draw(of_values()[1])
 
 
 def test_the_page_s_examples_run():
