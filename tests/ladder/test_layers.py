@@ -298,6 +298,9 @@ def fitted(y, batch_size):
     ("call", "error", "text"),
     [
         (lambda: Dense(5, 3).forward(IMAGES), ValueError, "Dense expects x of shape (examples, 5), and got (2, 3, 7, 5)"),
+        (lambda: Dense(0, 3), ValueError, "inputs and outputs must be at least 1, and are 0 and 3"),
+        (lambda: Sequential([]).forward([["a"]]), TypeError, "expects an array of real numbers, and got <U1"),
+        (lambda: MSE().forward([1.0], [1.0, 2.0]), ValueError, "must have one shape, and have (1,) and (2,)"),
         (lambda: Dense(5, 3).backward(ROWS), RuntimeError, "Dense: call forward before backward"),
         (lambda: layers.Layer().forward(ROWS), NotImplementedError, "Layer must define forward"),
         (lambda: layers.Layer().backward(ROWS), NotImplementedError, "Layer must define backward"),

@@ -170,7 +170,10 @@ def test_the_pictures_are_written(tmp_path):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: Network([5]), "sizes must be at least two numbers from 1 up: [5]"),
+        (lambda: Network([5]), "sizes must be at least two whole numbers from 1 up: [5]"),
+        (lambda: Network([5, 2.5]), "at least two whole numbers from 1 up: [5, 2.5]"),
+        (lambda: NeuralNetwork(5, 0, 3, 1), "sizes must be at least 1 and the learning rate positive, and they are 5, 0, 3, 1"),
+        (lambda: NeuralNetwork(5, 2, 3, 0), "they are 5, 2, 3, 0"),
         (lambda: Network([5, 3], dropout=1), "dropout must be from 0 to below 1, and is 1"),
         (lambda: Network([4, 3]).predict(X), "X must have shape (examples, 4), and has (11, 5)"),
         (lambda: NeuralNetwork(4, 2, 3, 1).predict(X), "X must have shape (examples, 4), and has (11, 5)"),
@@ -187,6 +190,11 @@ def test_bad_input_is_told_in_a_sentence(call, text):
     with pytest.raises(ValueError) as caught:
         call()
     assert text in str(caught.value)
+
+
+def test_what_are_no_numbers_is_told_too():
+    with pytest.raises(TypeError, match="X must hold real numbers, and holds <U1"):
+        Network([1, 2]).predict([["a"]])
 
 
 def test_the_first_step_of_adam_is_lr_whatever_the_gradient():

@@ -78,6 +78,8 @@ def test_its_gradients_are_the_finite_differences_and_the_framework_s():
     ("call", "text"),
     [
         (lambda: Perceptron(3).predict(X), "x must have shape (examples, 3), and has (4, 2)"),
+        (lambda: xor_by_hand(3.0), "x must have shape (examples, 2), and has ()"),
+        (lambda: TwoLayers(3, 2).predict(X), "x must have shape (examples, 3), and has (4, 2)"),
         (lambda: Perceptron(2).fit(X, XOR[:3], epochs=1), "y must have one entry per example, (4,), and has shape (3,)"),
         (lambda: TwoLayers(2, 3).fit(X, XOR * 2 - 1, epochs=1, lr=1), "y must consist of 0 and 1"),
     ],

@@ -65,6 +65,7 @@ def test_the_rnn_forgets_and_an_open_gate_does_not():
     [
         (lambda: RNN(0, 5), ValueError, "inputs and hidden must be at least 1, and are 0 and 5"),
         (lambda: LSTM(4, 5).forward(X), ValueError, "LSTM expects x of shape (B, T, 4), and got (2, 7, 3)"),
+        (lambda: LSTM(4, 5).forward([1.0]), ValueError, "LSTM expects x of shape (B, T, 4), and got (1,)"),
         (lambda: RNN(3, 5).backward(X), ValueError, "g has shape (2, 7, 3), forward saw 0 steps"),
         (lambda: Recurrent(3, 5).step(X, ()), NotImplementedError, "Recurrent must define step"),
         (lambda: Recurrent(3, 5).step_back((), ()), NotImplementedError, "Recurrent must define step_back"),

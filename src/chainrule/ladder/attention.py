@@ -95,6 +95,7 @@ class CausalSelfAttention:
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The mixed heads, (B, T, C)."""
+        x = np.asarray(x)
         if x.ndim != 3 or x.shape[2] != self.channels:
             raise ValueError(
                 f"CausalSelfAttention expects x of shape (B, T, {self.channels}), and got {x.shape}"

@@ -84,6 +84,8 @@ def inputs(x: np.ndarray, features: int) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim != 2 or x.shape[1] != features:
         raise ValueError(f"X must have shape (examples, {features}), and has {x.shape}")
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"X must hold real numbers, and holds {x.dtype}")
     return x
 
 
@@ -109,6 +111,11 @@ class NeuralNetwork:
         *,
         seed: int = 0,
     ):
+        if min(input_size, hidden_size, output_size) < 1 or not learning_rate > 0:
+            raise ValueError(
+                "NeuralNetwork: sizes must be at least 1 and the learning rate positive, and they are "
+                f"{input_size}, {hidden_size}, {output_size}, {learning_rate}"
+            )
         rng = np.random.default_rng(seed)
         # Glorot & Bengio 2010: variance 2 / (inputs + outputs), a compromise between keeping the size of
         # signals on the way there and of gradients on the way back.
@@ -213,8 +220,8 @@ class Network:
         seed: int = 0,
         dtype: type = np.float64,
     ):
-        if len(sizes) < 2 or any(n < 1 for n in sizes):
-            raise ValueError(f"sizes must be at least two numbers from 1 up: {list(sizes)}")
+        if len(sizes) < 2 or any(n != int(n) or n < 1 for n in sizes):
+            raise ValueError(f"sizes must be at least two whole numbers from 1 up: {list(sizes)}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be from 0 to below 1, and is {dropout}")
         self.sizes, self.dropout, self.dtype = list(sizes), dropout, dtype

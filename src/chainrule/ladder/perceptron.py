@@ -19,11 +19,17 @@ import numpy as np
 __all__ = ["Perceptron", "TwoLayers", "xor_by_hand"]
 
 
-def examples(x: np.ndarray, y: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
-    """The arguments as arrays: x (N, inputs), y (N) of 0 and 1."""
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y)
+def rows(x: np.ndarray, inputs: int) -> np.ndarray:
+    """The argument as an array (N, inputs)."""
+    x = np.asarray(x, dtype=np.float64)
     if x.ndim != 2 or x.shape[1] != inputs:
         raise ValueError(f"x must have shape (examples, {inputs}), and has {x.shape}")
+    return x
+
+
+def examples(x: np.ndarray, y: np.ndarray, inputs: int) -> tuple[np.ndarray, np.ndarray]:
+    """The arguments as arrays: x (N, inputs), y (N) of 0 and 1."""
+    x, y = rows(x, inputs), np.asarray(y)
     if y.shape != (len(x),):
         raise ValueError(f"y must have one entry per example, ({len(x)},), and has shape {y.shape}")
     if not np.isin(y, (0, 1)).all():
@@ -47,7 +53,7 @@ class Perceptron:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The class of each row of x, (N, inputs)."""
-        x, _ = examples(x, np.zeros(len(x)), len(self.w))
+        x = rows(x, len(self.w))
         return (x @ self.w + self.b > 0).astype(int)
 
     def fit(self, x: np.ndarray, y: np.ndarray, *, epochs: int, lr: float = 1.0) -> list[int]:
@@ -78,7 +84,7 @@ def xor_by_hand(x: np.ndarray) -> np.ndarray:
     >>> xor_by_hand(np.array([[0, 0], [0, 1], [1, 0], [1, 1]])).tolist()
     [0, 1, 1, 0]
     """
-    x, _ = examples(x, np.zeros(len(x)), 2)
+    x = rows(x, 2)
     either = x @ [1, 1] - 0.5 > 0  # OR
     not_both = x @ [-1, -1] + 1.5 > 0  # NAND
     return (1.0 * either + 1.0 * not_both - 1.5 > 0).astype(int)  # AND
@@ -109,7 +115,7 @@ class TwoLayers:
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """The probability of class 1 for each row of x."""
-        x, _ = examples(x, np.zeros(len(x)), self.w1.shape[1])
+        x = rows(x, self.w1.shape[1])
         return sigmoid(sigmoid(x @ self.w1.T + self.b1) @ self.w2 + self.b2)
 
     def predict(self, x: np.ndarray) -> np.ndarray:

@@ -61,6 +61,7 @@ class Recurrent:
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """h at every step, (B, T, H), for x (B, T, I)."""
+        x = np.asarray(x)
         if x.ndim != 3 or x.shape[2] != self.inputs:
             raise ValueError(
                 f"{type(self).__name__} expects x of shape (B, T, {self.inputs}), and got {x.shape}"

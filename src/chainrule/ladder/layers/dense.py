@@ -65,6 +65,10 @@ class Dense(Layer):
         dtype: type = np.float64,
     ):
         super().__init__()
+        if inputs < 1 or outputs < 1:
+            raise ValueError(
+                f"Dense: inputs and outputs must be at least 1, and are {inputs} and {outputs}"
+            )
         rng = np.random.default_rng(seed)
         weight = rng.normal(0, np.sqrt(gain / inputs), (outputs, inputs)).astype(dtype)
         self.parameters = {"weight": weight, "bias": np.zeros(outputs, dtype)}
@@ -132,6 +136,9 @@ class Sequential:
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Through all layers, from first to last."""
+        x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise TypeError(f"Sequential expects an array of real numbers, and got {x.dtype}")
         for layer in self.layers:
             x = layer.forward(x)
         return x

@@ -16,6 +16,7 @@ class MSE:
 
     def forward(self, predictions: np.ndarray, targets: np.ndarray) -> float:
         """The mean square. Shapes must be equal: (N, 1) minus (N,) would be every pair, (N, N), and no error."""
+        predictions, targets = np.asarray(predictions), np.asarray(targets)
         if predictions.shape != targets.shape:
             raise ValueError(
                 f"MSE: predictions and targets must have one shape, and have {predictions.shape} and {targets.shape}"
