@@ -95,9 +95,9 @@ def gradient_descent(
     return np.array(path)
 
 
-def _number(y: float) -> float:
+def _number(result: float) -> float:
     """f's value as a float; an array of several is no height to walk down from."""
-    y = np.asarray(y, dtype=np.float64)
+    y = np.asarray(result, dtype=np.float64)
     if y.size != 1:
         raise ValueError(f"f must return one number, and returned an array of shape {y.shape}")
     return float(y.reshape(()))

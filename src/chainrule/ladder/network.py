@@ -236,14 +236,16 @@ class Network:
 
     def forward(self, X: np.ndarray, *, training: bool = False) -> np.ndarray:
         """Probabilities (N, K). What each layer was given, and the slope of what it did, are kept."""
-        a = inputs(X, self.sizes[0]).astype(self.dtype, copy=False)
+        a: np.ndarray = inputs(X, self.sizes[0]).astype(self.dtype, copy=False)
         self.given, self.slopes = [], []
         last = len(self.weights) - 1
         for k, (w, b) in enumerate(zip(self.weights, self.biases, strict=True)):
             self.given.append(a)
             a = a @ w.T + b
             if k < last:
-                slope = (a > 0).astype(self.dtype)  # ReLU and its slope are this same mask
+                slope: np.ndarray = (a > 0).astype(
+                    self.dtype
+                )  # ReLU and its slope are this same mask
                 if training and self.dropout:
                     slope *= (self.rng.random(a.shape) >= self.dropout) / (1 - self.dropout)
                 a = a * slope

@@ -254,9 +254,10 @@ class MLP:
         ]
 
     def __call__(self, x: Sequence[Value | float]) -> list[Value]:
-        for layer in self.layers:
-            x = layer(x)
-        return list(x)
+        y = self.layers[0](x)
+        for layer in self.layers[1:]:
+            y = layer(y)
+        return y
 
     def parameters(self) -> list[Value]:
         """Those of all layers."""

@@ -38,7 +38,8 @@ class BatchNorm(Layer):
         super().__init__()
         self.momentum, self.epsilon = momentum, epsilon
         self.parameters = {"gamma": np.ones(features, dtype), "beta": np.zeros(features, dtype)}
-        self.running_mean, self.running_var = np.zeros(features, dtype), np.ones(features, dtype)
+        self.running_mean: np.ndarray = np.zeros(features, dtype)
+        self.running_var: np.ndarray = np.ones(features, dtype)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x (N, C) or (N, C, H, W), normalized for each C."""

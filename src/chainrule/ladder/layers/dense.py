@@ -70,7 +70,7 @@ class Dense(Layer):
                 f"Dense: inputs and outputs must be at least 1, and are {inputs} and {outputs}"
             )
         rng = np.random.default_rng(seed)
-        weight = rng.normal(0, np.sqrt(gain / inputs), (outputs, inputs)).astype(dtype)
+        weight: np.ndarray = rng.normal(0, np.sqrt(gain / inputs), (outputs, inputs)).astype(dtype)
         self.parameters = {"weight": weight, "bias": np.zeros(outputs, dtype)}
 
     def forward(self, x: np.ndarray) -> np.ndarray:

@@ -60,7 +60,9 @@ class Conv2D(Layer):
         self.size, self.stride, self.padding, self.method = size, stride, padding, method
         rng = np.random.default_rng(seed)
         scale = np.sqrt(2 / (in_channels * size * size))  # He: each output sums this many terms
-        weight = rng.normal(0, scale, (out_channels, in_channels, size, size)).astype(dtype)
+        weight: np.ndarray = rng.normal(0, scale, (out_channels, in_channels, size, size)).astype(
+            dtype
+        )
         self.parameters = {"weight": weight, "bias": np.zeros(out_channels, dtype)}
 
     def forward(self, x: np.ndarray) -> np.ndarray:
