@@ -158,13 +158,14 @@ def test_calls_give_what_transformers_gives(name, transformers, tmp_path):
         assert tensor.dtype.name == "int64" and tensor.tolist() == arrays[key].tolist()
 
 
-def test_added_tokens_are_found_as_in_the_library(library, tmp_path):
+@pytest.mark.parametrize("name", ["bert", "trained", "llama2"])
+def test_added_tokens_are_found_as_in_the_library(name, library, tmp_path):
     """White space that belongs to a token, tokens within words, after normalising, one the beginning of another."""
     marks = [
         {"lstrip": True}, {"rstrip": True}, {"lstrip": True, "rstrip": True}, {"single_word": True}, {"normalized": True},
         {"normalized": True, "single_word": True, "rstrip": True}, {},
     ]  # fmt: skip
-    base = samples.small_bert()
+    base = SMALL[name]()
     added = list(base.added)
     for k, mark in enumerate(marks):
         for j, content in enumerate((f"<X{k}>", f"<X{k}>Y", f"wOrd{k}")):
@@ -185,3 +186,20 @@ def test_added_tokens_are_found_as_in_the_library(library, tmp_path):
     assert [tokenizer.encode(line) for line in lines] == [
         e.ids for e in reference.encode_batch(lines)
     ]
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never"])
+@pytest.mark.parametrize("split", [True, False])
+def test_spaces_of_t5(scheme, split, library, tmp_path):
+    """Where ▁ is put before a text: at its beginning, after every special token, nowhere."""
+    base = samples.t5()
+    metaspace = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": split}
+    for before in ([], [{"type": "WhitespaceSplit"}]):
+        steps = {"type": "Sequence", "pretokenizers": [*before, metaspace]}
+        tokenizer = tokenizers.Tokenizer(
+            base.model, pre_tokenizer=steps, decoder=dict(metaspace), added=base.added
+        )
+        tokenizer.save(tmp_path / "t.json")
+        reference = library.Tokenizer.from_file(str(tmp_path / "t.json"))
+        lines = ["", " ", "the</s>of", "</s>the", " the  of</s> and", "▁the of"]
+        same(tokenizer, reference, lines + samples.mixed_lines(300, seed=13))

@@ -187,3 +187,17 @@ def test_what_is_unknown():
         0xA9,
         256,
     ]
+
+
+def test_of_pieces_that_are_equally_likely_the_longer_is_taken():
+    assert tokenizers.Unigram([("<unk>", 0.0), ("a", -1.0), ("aa", -2.0)]).ids("aa") == [2]
+
+
+def test_what_is_unknown_is_much_less_likely_than_what_is_not():
+    pieces = [("<unk>", 0.0), ("ab", -6.0), ("c", -6.0), ("bc", -1.0)]
+    assert tokenizers.Unigram(pieces).ids("abc") == [1, 2]  # −12, and −6 − 10 − 1 with an unknown a
+
+
+def test_a_word_may_be_as_long_as_is_said():
+    model = tokenizers.WordPiece({"[UNK]": 0, "a": 1, "##a": 2}, longest=3)
+    assert model.ids("aaa") == [1, 2, 2] and model.ids("aaaa") == [0]

@@ -157,16 +157,22 @@ def _metaspace(part: Part) -> Cut:
 
 
 def _sequence(part: Part) -> Cut:
-    steps = [splitter(step) for step in part.parts("pretokenizers")]
+    parts = part.parts("pretokenizers")
+    steps = [(splitter(step), step.value["type"] in DROPPING) for step in parts]
 
     def cut(words: list[str], first: bool) -> list[str]:
-        for step in steps:
-            words = step(words, first)
+        for step, drops in steps:
+            before, words = words, step(words, first)
+            if (
+                drops and words and before
+            ):  # what follows begins the text only if nothing was left out before it
+                first = first and before[0].startswith(words[0])
         return words
 
     return cut
 
 
+DROPPING = ("BertPreTokenizer", "Split", "WhitespaceSplit")  # these may leave characters out
 SPLITTERS: dict[str, Callable[[Part], Cut]] = {
     "BertPreTokenizer": _bert,
     "ByteLevel": _byte_level,
