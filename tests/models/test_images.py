@@ -31,7 +31,7 @@ FOLDERS = {
     "vit nearest": {"image_processor_type": "ViTImageProcessor", "size": {"height": 43, "width": 47}, "resample": 0,
                     "do_rescale": False},
     "vit hamming": {"image_processor_type": "ViTImageProcessor", "size": {"height": 12, "width": 7}, "resample": 5},
-    "resnet": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 31}, "crop_pct": 0.875},
+    "resnet": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 33}, "crop_pct": 0.875},
     "resnet large": {"feature_extractor_type": "ConvNextFeatureExtractor", "size": 384},
     "resnet small": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 9}, "resample": 2},
 }  # fmt: skip

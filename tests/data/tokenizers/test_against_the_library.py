@@ -201,5 +201,9 @@ def test_spaces_of_t5(scheme, split, library, tmp_path):
         )
         tokenizer.save(tmp_path / "t.json")
         reference = library.Tokenizer.from_file(str(tmp_path / "t.json"))
+        tokens = ["▁▁a▁b", "▁▁c", "d"]
+        assert "".join(tokenizers.decode.decoder(tokenizers.parts.Part(metaspace))(tokens)) == (
+            reference.decoder.decode(tokens)
+        )
         lines = ["", " ", "the</s>of", "</s>the", " the  of</s> and", "▁the of"]
         same(tokenizer, reference, lines + samples.mixed_lines(300, seed=13))

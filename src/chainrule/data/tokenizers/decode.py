@@ -70,7 +70,7 @@ def _metaspace(part: Part) -> Change:
 
     def change(tokens: list[str]) -> list[str]:
         if tokens and scheme != "never":
-            tokens = [tokens[0].removeprefix(mark), *tokens[1:]]
+            tokens = [tokens[0].replace(mark, ""), *tokens[1:]]  # all of them, as in the library
         return [token.replace(mark, " ") for token in tokens]
 
     return change
