@@ -210,7 +210,7 @@ def _index_place(eq: Equation, ndim: int) -> tuple[int, int]:
     x, dims = eq.inputs[0], eq.attrs["dims"]
     together = dims == tuple(range(dims[0], dims[0] + len(dims)))
     first = dims[0] if together else 0
-    return first, first + ndim - (len(x.spec.shape) - len(dims))  # type: ignore[union-attr]
+    return first, first + ndim - (len(x.spec.shape) - len(dims))  # type: ignore[union-attr,operator]
 
 
 def lookup_dims(eq: Equation, index: Dims, ndim: int) -> Dims:
