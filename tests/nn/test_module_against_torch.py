@@ -580,6 +580,7 @@ def test_module(torch, name, k):
 @pytest.mark.torch
 def test_no_method_of_module_is_left_out(torch):
     theirs = {name for name in dir(torch.nn.Module) if not name.startswith("_")}
+    theirs.discard("smart_apply")  # transformers puts it there when it is imported
     assert theirs - set(SCENARIOS) == set(NOT_COMPARED)
 
 

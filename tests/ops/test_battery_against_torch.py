@@ -54,6 +54,11 @@ EXCEPT = {
     "local_response_norm": (INTEGERS, "likewise"),
     "reduce_bags": (INTEGERS, "for floats"),
     "sum_bags": (INTEGERS, "likewise"),
+    "avg_pool": (
+        {"int64"},
+        "without padding it is written as a quotient of means, which integers are too coarse for",
+    ),
+    "lp_pool": (INTEGERS, "for floats"),
     "resize": (INTEGERS, "for floats; images of bytes are rounded in nn.functional"),
     "resize_smoothly": (INTEGERS, "likewise"),
     "grid_sample": (

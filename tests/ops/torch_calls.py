@@ -46,6 +46,7 @@ NO_GRADIENT_IN_TORCH = {
     "binary_cross_entropy": ("weight",),
     "binary_cross_entropy_with_logits": ("weight", "pos_weight"),
     "batch_norm_with": ("mean", "var"),
+    "fractional_max_pool": ("samples",),
 }
 """Operands by which we have a derivative and torch has none."""
 
@@ -384,14 +385,18 @@ def fractional_max_pool(torch, x, samples, *, kernel, size):
 
 @entry
 def lp_pool(torch, x, *, p, kernel, stride, padding):
-    if any(map(any, padding)):  # there as in ceil mode
-        padding = None
-    return of_rank(torch, "lp_pool", x)(x, p, kernel, stride, ceil_mode=padding is None)
+    if len(kernel) == 1:  # torch multiplies by it
+        (kernel,), (stride,) = kernel, stride
+    ceil_mode = any(map(any, padding))  # there padding comes from it alone
+    return of_rank(torch, "lp_pool", x)(x, p, kernel, stride, ceil_mode=ceil_mode)
 
 
 @entry
 def max_unpool(torch, x, at, *, size):
-    return of_rank(torch, "max_unpool", x)(x, at, 1, [2 * n for n in size], output_size=size)
+    kernel = [
+        n - (p - 1) for n, p in zip(size, x.shape[2:], strict=True)
+    ]  # of stride 1: it fills the size
+    return of_rank(torch, "max_unpool", x)(x, at, kernel, 1, output_size=size)
 
 
 @entry
