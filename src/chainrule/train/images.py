@@ -5,7 +5,7 @@ answers about a user's own images.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +20,32 @@ from .evaluation import Evaluation
 from .metrics import class_accuracy, confusion_matrix
 from .pictures import confusion_picture, mistakes_picture, samples_picture
 from .tables import per_cent, table
+from .tasks import logits_of
 
-__all__ = ["Images", "read_images"]
+__all__ = ["Images", "drawn", "read_images"]
 
 SAMPLES = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Images:
-    """Grey images of one size, each of one class; the model takes (B, 1, H, W), 0 ground to 1 ink.
+    """Images of one size, each of one class; the model takes (B, C, H, W): of one channel grey, 0
+    ground to 1 ink, of three red, green and blue; less the mean, divided by the deviation.
 
     Attributes:
         classes: their names.
         size: H and W, pixels.
-        test: the test images, floats (N, H, W) from 0 to 1.
-        train: the training samples, (image (1, H, W), label) each, augmented.
+        test: the test images, floats (N, C, H, W) from 0 to 1.
+        train: the training samples, (image (C, H, W), label) each, as the model sees them.
+        mean, std: of each channel, (C, 1, 1).
     """
 
     classes: tuple[str, ...]
     size: tuple[int, int]
     test: np.ndarray
     train: Dataset
+    mean: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 1), np.float32))
+    std: np.ndarray = field(default_factory=lambda: np.ones((1, 1, 1), np.float32))
 
     def _confusion(self, test: Evaluation) -> np.ndarray:
         return confusion_matrix(test.predictions, test.targets, len(self.classes))
@@ -50,7 +55,7 @@ class Images:
         assert test.targets is not None
         wrong = np.flatnonzero(test.predictions != test.targets)
         mistakes = mistakes_picture(
-            self.test[wrong],
+            drawn(self.test[wrong]),
             [self.classes[k] for k in test.targets[wrong]],
             [self.classes[k] for k in test.predictions[wrong]],
             test.confidence[wrong].tolist(),
@@ -58,8 +63,9 @@ class Images:
         )
         confusion = confusion_picture(self._confusion(test), self.classes)
         seen = [self.train[k] for k in range(min(SAMPLES, len(self.train)))]
+        images = np.array([image for image, _ in seen]) * self.std + self.mean  # (N, C, H, W)
         samples = samples_picture(
-            np.array([image[0] for image, _ in seen]), [self.classes[label] for _, label in seen]
+            drawn(np.clip(images, 0, 1)), [self.classes[label] for _, label in seen]
         )
         return {"confusion.png": confusion, "mistakes.png": mistakes, "samples.png": samples}
 
@@ -85,6 +91,10 @@ class Images:
         """`mistakes`: how many test images were misread."""
         return {"mistakes": int((test.predictions != test.targets).sum())}
 
+    def prepared(self, images: np.ndarray) -> np.ndarray:
+        """Images from 0 to 1 as the model takes them, float32 (N, C, H, W)."""
+        return (images.astype(np.float32) - self.mean) / self.std
+
     def predict(self, model: Module, inputs: Sequence[str], asked: Any) -> list[dict[str, Any]]:
         """The class of each image of the files `inputs`, its probability, and the three likeliest.
 
@@ -92,7 +102,7 @@ class Images:
         """
         names, parts = [], []
         for name in inputs:
-            images = read_images(Path(name), self.size)
+            images = read_images(Path(name), self.size, self.test.shape[1])
             parts.append(images)
             several = len(images) > 1 or Path(name).suffix in (".csv", ".npy")
             names += [f"{name}:{k + 1}" if several else name for k in range(len(images))]
@@ -100,7 +110,7 @@ class Images:
         images = 1 - images if asked.invert else images
         model.eval()
         with no_grad():
-            logits = model(from_numpy(images[:, None].astype(np.float32)))
+            logits = logits_of(model(from_numpy(self.prepared(images))))
             probabilities = F.softmax(logits, dim=-1).numpy()  # (N, classes)
         answers = []
         for name, row in zip(names, probabilities, strict=True):
@@ -116,12 +126,23 @@ class Images:
         return answers
 
 
-def read_images(path: Path, size: tuple[int, int]) -> np.ndarray:
-    """The images of a file, floats (N, H, W) from 0 to 1.
+def drawn(images: np.ndarray) -> np.ndarray:
+    """Images (N, C, H, W) as pictures take them: grey (N, H, W), in colour (N, H, W, 3)."""
+    return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
 
-    A `.csv` has an image a row, its H · W elements from 0 to 255; a `.npy` the array (H, W) or
-    (N, H, W), bytes or floats from 0 to 1; anything else is a picture (PNG, JPEG, …), whose colours
-    are averaged.
+
+def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndarray:
+    """The images of a file, floats (N, C, H, W) from 0 to 1.
+
+    A `.csv` has an image a row, its C · H · W elements from 0 to 255, one colour after the other; a
+    `.npy` the array (C, H, W) or (N, C, H, W), without the C where it is 1, bytes or floats from 0 to
+    1; anything else is a picture (PNG, JPEG, …). Of a picture in colour a grey image is the mean of
+    the colours; of a grey one all the colours are the same.
+
+    Args:
+        path: of the file.
+        size: H and W.
+        channels: C, 1 or 3.
 
     Raises:
         FormatError: not such a file.
@@ -129,25 +150,27 @@ def read_images(path: Path, size: tuple[int, int]) -> np.ndarray:
         FileNotFoundError: no such file.
     """
     if path.suffix == ".csv":
-        return _rows(path, size)
+        return _rows(path, size, channels)
+    axes = 2 if channels == 1 else 3
     if path.suffix == ".npy":
         try:
             images = np.load(path, allow_pickle=False)
         except ValueError as e:
             raise FormatError(f"{path}: expected an array of numbers: {e}") from e
     else:
-        images = _picture(path)
-    images = images[None] if images.ndim == 2 else images
-    if images.shape[1:] != size:
+        images = _picture(path, channels)
+    images = images[None] if images.ndim == axes else images
+    if images.shape[1:] != (channels, *size)[-axes:]:
+        colours = "" if channels == 1 else f" and {channels} colours before them"
         raise ShapeError(
-            f"{path}: expected images of {size[0]}×{size[1]} pixels, found shape {images.shape}: "
-            "cut out and scale what is to be read first"
+            f"{path}: expected images of {size[0]}×{size[1]} pixels{colours}, found shape "
+            f"{images.shape}: cut out and scale what is to be read first"
         )
-    return _from_0_to_1(path, images)
+    return _from_0_to_1(path, images.reshape(-1, channels, *size))
 
 
-def _picture(path: Path) -> np.ndarray:
-    """Grey (H, W) of a picture."""
+def _picture(path: Path, channels: int) -> np.ndarray:
+    """Of a picture (H, W) in grey, or (3, H, W) in colour."""
     from matplotlib.image import imread
 
     try:
@@ -157,11 +180,17 @@ def _picture(path: Path) -> np.ndarray:
     except (OSError, ValueError, SyntaxError) as e:  # Pillow calls a damaged PNG a syntax error
         raise FormatError(f"{path}: expected a picture (PNG, JPEG, …): {e}") from e
     pixels = _from_0_to_1(path, pixels)
-    return pixels[..., :3].mean(axis=-1) if pixels.ndim == 3 else pixels
+    if channels == 1:
+        return pixels[..., :3].mean(axis=-1) if pixels.ndim == 3 else pixels
+    if pixels.ndim == 2 or pixels.shape[2] < 3:  # grey, perhaps with how opaque it is
+        grey = pixels if pixels.ndim == 2 else pixels[..., 0]
+        return np.stack([grey] * 3)
+    return pixels[..., :3].transpose(2, 0, 1)
 
 
-def _rows(path: Path, size: tuple[int, int]) -> np.ndarray:
-    count = size[0] * size[1]
+def _rows(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
+    count = channels * size[0] * size[1]
+    what = f"{size[0]}×{size[1]} pixels" + ("" if channels == 1 else f" in {channels} colours")
     images = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
@@ -172,13 +201,12 @@ def _rows(path: Path, size: tuple[int, int]) -> np.ndarray:
             raise FormatError(f"{path}:{number}: expected numbers: {e}") from e
         if len(row) != count:
             raise ShapeError(
-                f"{path}:{number}: expected {count} numbers ({size[0]}×{size[1]} pixels), "
-                f"found {len(row)}"
+                f"{path}:{number}: expected {count} numbers ({what}), found {len(row)}"
             )
         images.append(row)
     if not images:
         raise FormatError(f"{path}: expected at least one row of {count} numbers")
-    return _from_0_to_1(path, np.array(images).reshape(-1, *size) / 255)
+    return _from_0_to_1(path, np.array(images).reshape(-1, channels, *size) / 255)
 
 
 def _from_0_to_1(path: Path, pixels: np.ndarray) -> np.ndarray:

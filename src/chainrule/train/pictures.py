@@ -201,7 +201,7 @@ def mistakes_picture(
     answer.
 
     Args:
-        images: floats from 0 to 1, (N, H, W), the N mistakes; N may be 0.
+        images: floats from 0 to 1, (N, H, W), or (N, H, W, 3) in colour, the N mistakes; N may be 0.
         labels, predictions: N names each.
         confidence: N probabilities, of the answers given.
         total: how many samples were tested.
@@ -228,7 +228,7 @@ def samples_picture(images: np.ndarray, labels: Sequence[str]) -> bytes:
     """Training samples as the model sees them, augmented, each with its label.
 
     Args:
-        images: floats from 0 to 1, (N, H, W).
+        images: floats from 0 to 1, (N, H, W), or (N, H, W, 3) in colour.
         labels: N names.
     """
     if len(images) != len(labels):

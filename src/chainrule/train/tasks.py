@@ -79,6 +79,9 @@ class Classification(Task):
     every place has a class; the loss is the cross-entropy in nats. A label is a class, or the
     probabilities of all (as mixing samples makes them), of which the likeliest counts as right.
 
+    Inputs in a dictionary are given by name, `model(**inputs)`, and of what `chainrule.models` return
+    the `logits` count.
+
     Args:
         weight: of each class in the loss, (C,); None: all alike. The mean is then weighted too.
         ignore_index: a label that marks what is not to be learnt, nor counted.
@@ -102,7 +105,7 @@ class Classification(Task):
     def loss(self, model: Callable, batch: Any) -> tuple[Tensor, Tensor]:
         """Σ cross-entropy, and the logits."""
         inputs, labels = batch
-        logits = model(inputs)
+        logits = logits_of(model(**inputs) if isinstance(inputs, Mapping) else model(inputs))
         loss = F.cross_entropy(
             logits,
             labels,
@@ -139,6 +142,11 @@ class Classification(Task):
         kept = labels.reshape(-1) != self.ignore_index
         for metric in metrics.values():
             metric.update(scores[kept], labels.reshape(-1)[kept])
+
+
+def logits_of(output: Any) -> Tensor:
+    """The logits that a model returned: by themselves, or among others as `chainrule.models` do."""
+    return output.logits if isinstance(output, Mapping) else output
 
 
 class Regression(Task):

@@ -1,7 +1,7 @@
 """Recipes: a configuration and a function that builds everything a run needs from it. A new recipe
 is one file and one line here.
 
-Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`.
+Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`.
 """
 
 from .cnn import FASHION_CNN, MNIST_CNN
@@ -10,6 +10,7 @@ from .digits import DIGITS
 from .experiment import DataFacts, Experiment, Recipe
 from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
 from .names import NAMES_RNN
+from .resnet import RESNET_CIFAR10
 
 __all__ = [
     "RECIPES",
@@ -33,6 +34,7 @@ RECIPES = {
         MNIST_CNN,
         FASHION_CNN,
         NAMES_RNN,
+        RESNET_CIFAR10,
     )
 }
 

@@ -83,7 +83,7 @@ def build(config: DigitsConfig) -> Experiment:
         kind=Images(
             classes=tuple(str(digit) for digit in range(digits.CLASSES)),
             size=(digits.SIDE, digits.SIDE),
-            test=data.test.images[:, 0],
+            test=data.test.images,
             train=train,
         ),
         data=_facts(data, config),
