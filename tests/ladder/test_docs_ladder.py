@@ -30,7 +30,7 @@ ROWS = [line.strip("| ").split(" | ") for line in MAP.splitlines() if line.start
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
 def test_every_piece_of_the_map_exists(row):
     _, _, ladder, framework = row
-    rungs = re.findall(r"`(\w+)(?:\.(\w+))?`", ladder)
+    rungs = re.findall(r"`(\w+(?:\.\w+)*?)(?:\.(\w+))?`", ladder)
     assert rungs
     for rung, name in rungs:
         module = importlib.import_module(f"chainrule.ladder.{rung}")

@@ -18,7 +18,9 @@ from chainrule.ladder.layers import (
     CrossEntropy,
     Dense,
     Dropout,
+    Embedding,
     Flatten,
+    LayerNorm,
     LeakyReLU,
     MaxPool2D,
     ReLU,
@@ -41,6 +43,12 @@ def batch_norm(training=True):
     return layer
 
 
+def layer_norm(features):
+    layer, rng = LayerNorm(features), np.random.default_rng(4)
+    layer.parameters = {n: rng.normal(size=features) for n in ("gamma", "beta")}
+    return layer
+
+
 CASES = {
     "Dense": (lambda: Dense(5, 3), ROWS),
     "Flatten": (Flatten, IMAGES),
@@ -58,6 +66,8 @@ CASES = {
     "BatchNorm of rows": (batch_norm, RNG.normal(size=(5, 3))),
     "BatchNorm of images": (batch_norm, IMAGES),
     "BatchNorm in use": (lambda: batch_norm(training=False), IMAGES),
+    "LayerNorm": (lambda: layer_norm(5), ROWS),
+    "LayerNorm of places": (lambda: layer_norm(5), RNG.normal(size=(2, 3, 5))),
 }
 
 
@@ -75,6 +85,8 @@ TWINS = {
     "Conv2D, stride and padding": lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1),
     "Conv2D in loops": lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1),
     "BatchNorm of images": lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True),
+    "LayerNorm": lambda x, w, b: F.layer_norm(x, (5,), w, b),
+    "LayerNorm of places": lambda x, w, b: F.layer_norm(x, (5,), w, b),
 }  # fmt: skip
 
 
@@ -91,6 +103,46 @@ def test_values_and_gradients_are_the_framework_s(name):
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-10, atol=1e-12)
     for found, operand in zip((by_x, *layer.gradients.values()), operands, strict=True):
         np.testing.assert_allclose(found, operand.grad.numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_an_embedding_is_the_framework_s_and_a_dense_layer_of_one_hot_rows():
+    """Symbol 2 occurs three times: its row gets three slopes."""
+    symbols, g = np.array([[2, 0, 2], [3, 2, 1]]), RNG.normal(size=(2, 3, 5))
+    layer = Embedding(7, 5, seed=1)
+    y = layer.forward(symbols)
+    assert (layer.backward(g) == 0).all()
+    table = layer.parameters["weight"]
+    weight = cr.tensor(table, requires_grad=True)
+    F.embedding(cr.tensor(symbols), weight).backward(cr.tensor(g))
+    np.testing.assert_allclose(layer.gradients["weight"], weight.grad.numpy(), rtol=1e-12)
+    dense = Dense(7, 5)
+    dense.parameters["weight"] = table.T
+    one_hot = np.eye(7)[symbols.ravel()]
+    np.testing.assert_array_equal(dense.forward(one_hot), y.reshape(-1, 5))
+    dense.backward(g.reshape(-1, 5))
+    np.testing.assert_allclose(
+        layer.gradients["weight"], dense.gradients["weight"].T, rtol=1e-12, atol=1e-15
+    )
+
+
+def test_a_row_of_layers_in_a_row_of_layers_is_one_row():
+    def make(nested):
+        parts = [Dense(5, 7, seed=1), Tanh(), Dropout(0.3, seed=3), Dense(7, 3, seed=2)]
+        model = Sequential([parts[0], Sequential([parts[1], Sequential(parts[2:])])])
+        return (model if nested else Sequential(parts)), parts
+
+    runs = []
+    for nested in (True, False):
+        model, parts = make(nested)
+        assert model.leaves() == parts
+        optimizer = SGD(model, 0.1, momentum=0.9, l2=0.1)
+        labels = np.arange(7) % 3
+        layers.fit(model, SoftmaxCrossEntropy(), optimizer, ROWS, labels, epochs=5, batch_size=3)
+        assert optimizer.penalty() > 0
+        model.train(False)
+        assert not parts[2].training
+        runs.append(model.forward(ROWS))
+    np.testing.assert_array_equal(*runs)
 
 
 def test_convolution_and_batch_norm_are_torchs(torch):
@@ -313,6 +365,11 @@ def fitted(y, batch_size):
         (lambda: MaxPool2D(0), ValueError, "size must be at least 1, and is 0"),
         (lambda: MaxPool2D(6).forward(IMAGES), ValueError, "with H and W at least 6, and got (2, 3, 7, 5)"),
         (lambda: BatchNorm(4).forward(ROWS), ValueError, "BatchNorm expects x of shape (N, 4) or (N, 4, H, W), and got (7, 5)"),
+        (lambda: LayerNorm(0), ValueError, "features must be at least 1, and are 0"),
+        (lambda: LayerNorm(4).forward(ROWS), ValueError, "LayerNorm expects x of shape (…, 4), and got (7, 5)"),
+        (lambda: Embedding(0, 3), ValueError, "symbols and size must be at least 1, and are 0 and 3"),
+        (lambda: Embedding(4, 3).forward(ROWS), TypeError, "Embedding expects whole numbers, and got float64"),
+        (lambda: Embedding(4, 3).forward(LABELS), ValueError, "symbols must be from 0 to 3, and go from 0 to 4"),
         (lambda: BatchNorm(5).forward(ROWS[:1]), ValueError, "more than one value per feature"),
         (lambda: MSE().forward(ROWS[:, :1], ROWS[:, 0]), ValueError, "must have one shape, and have (7, 1) and (7,)"),
         (lambda: CrossEntropy().forward(ROWS, LABELS), ValueError, "for scores use SoftmaxCrossEntropy"),

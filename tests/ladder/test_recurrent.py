@@ -1,4 +1,4 @@
-"""RNN and LSTM by hand: through time against finite differences, equal to `nn`; what vanishes and what does not."""
+"""RNN, LSTM and GRU by hand: through time against finite differences, equal to `nn`; what vanishes and what does not."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import pytest
 from ladder.numerical import check_layer
 
 import chainrule as cr
-from chainrule.ladder.recurrent import LSTM, RNN, Recurrent
+from chainrule.ladder.recurrent import GRU, LSTM, RNN, Recurrent
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(2, 7, 3))
 
 
-@pytest.mark.parametrize("cell", [RNN, LSTM])
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
 def test_back_propagation_through_time_is_the_finite_difference(cell):
     check_layer(lambda: cell(3, 5, seed=1), X)
 
 
-@pytest.mark.parametrize("cell", [RNN, LSTM])
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
 def test_values_and_gradients_are_those_of_nn(cell):
     model = cell(3, 5, seed=1)
     model.parameters["bias"] = RNG.normal(size=model.parameters["bias"].shape)
@@ -58,6 +58,18 @@ def test_the_rnn_forgets_and_an_open_gate_does_not():
     lstm.parameters["bias"][5:10] = 10.0  # f = σ(10)
     assert reach(rnn, 101) < 1e-10 < 1e-3 < reach(lstm, 101)
     assert reach(lstm, 101) > 0.9 * reach(lstm, 2)
+    gru = GRU(3, 5)
+    gru.parameters["weight_hh"][:] = 0
+    gru.parameters["bias"][5:10] = 10.0  # z = σ(10)
+    assert reach(gru, 101) > 0.9 * reach(gru, 2) > 0
+
+
+@pytest.mark.parametrize("cell", [RNN, LSTM, GRU])
+def test_single_precision_stays_single(cell):
+    model = cell(3, 5, dtype=np.float32)
+    y = model.forward(X.astype(np.float32))
+    assert y.dtype == model.backward(y).dtype == np.float32
+    assert {g.dtype for g in model.gradients.values()} == {np.dtype(np.float32)}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +77,8 @@ def test_the_rnn_forgets_and_an_open_gate_does_not():
     [
         (lambda: RNN(0, 5), ValueError, "inputs and hidden must be at least 1, and are 0 and 5"),
         (lambda: LSTM(4, 5).forward(X), ValueError, "LSTM expects x of shape (B, T, 4), and got (2, 7, 3)"),
+        (lambda: GRU(3, 0), ValueError, "and are 3 and 0"),
+        (lambda: GRU(4, 5).forward(X), ValueError, "GRU expects x of shape (B, T, 4), and got (2, 7, 3)"),
         (lambda: LSTM(4, 5).forward([1.0]), ValueError, "LSTM expects x of shape (B, T, 4), and got (1,)"),
         (lambda: RNN(3, 5).backward(X), ValueError, "g has shape (2, 7, 3), forward saw 0 steps"),
         (lambda: Recurrent(3, 5).step(X, ()), NotImplementedError, "Recurrent must define step"),

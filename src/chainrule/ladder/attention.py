@@ -76,7 +76,7 @@ class CausalSelfAttention:
     (3, 5, 8)
     """
 
-    def __init__(self, channels: int, heads: int, *, seed: int = 0):
+    def __init__(self, channels: int, heads: int, *, seed: int = 0, dtype: type = np.float64):
         if heads < 1 or channels < 1 or channels % heads:
             raise ValueError(
                 f"channels must be a multiple of heads, and are {channels} for {heads} heads"
@@ -84,11 +84,11 @@ class CausalSelfAttention:
         rng = np.random.default_rng(seed)
         scale = 1 / math.sqrt(channels)
         self.channels, self.heads = channels, heads
-        self.parameters = {
-            "in_weight": rng.normal(0, scale, (3 * channels, channels)),
-            "in_bias": np.zeros(3 * channels),
-            "out_weight": rng.normal(0, scale, (channels, channels)),
-            "out_bias": np.zeros(channels),
+        self.parameters: dict[str, np.ndarray] = {
+            "in_weight": rng.normal(0, scale, (3 * channels, channels)).astype(dtype),
+            "in_bias": np.zeros(3 * channels, dtype),
+            "out_weight": rng.normal(0, scale, (channels, channels)).astype(dtype),
+            "out_bias": np.zeros(channels, dtype),
         }
         self.gradients: dict[str, np.ndarray] = {}
         self.kept: Any = None

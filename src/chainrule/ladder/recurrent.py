@@ -1,4 +1,4 @@
-"""Networks that read one thing after another: RNN and LSTM, and back-propagation through time by hand.
+"""Networks that read one thing after another: RNN, LSTM and GRU, and back-propagation through time by hand.
 
 A recurrent network is one layer applied again and again: to the next input, and to what it made of all
 earlier ones. Unrolled over T steps it is a network of T layers that share their weights, and its gradient needs
@@ -8,7 +8,7 @@ step t and from step t + 1; and because the weights are shared, their gradients 
 Going back multiplies by the same matrix (and tanh's slope) T times. Numbers multiplied by themselves vanish or
 explode; the LSTM's cell c gives the gradient a way on which it is only multiplied by a gate near 1.
 
-Shapes: B sequences, T steps, I inputs, H hidden. Weights (4H or H, I) and (4H or H, H), laid out as in PyTorch.
+Shapes: B sequences, T steps, I inputs, H hidden. Weights (G·H, I) and (G·H, H) for G sums a step, laid out as in PyTorch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LSTM", "RNN"]
+__all__ = ["GRU", "LSTM", "RNN"]
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -26,23 +26,24 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 class Recurrent:
-    """What the two have in common: parameters, the walk over time in both directions.
+    """What the three have in common: parameters, the walk over time in both directions.
 
     A subclass has `gates`, how many H numbers a step computes, and a step in each direction.
     """
 
     gates = 1
 
-    def __init__(self, inputs: int, hidden: int, *, seed: int = 0):
+    def __init__(self, inputs: int, hidden: int, *, seed: int = 0, dtype: type = np.float64):
         if inputs < 1 or hidden < 1:
             raise ValueError(f"inputs and hidden must be at least 1, and are {inputs} and {hidden}")
         rng = np.random.default_rng(seed)
         bound, rows = 1 / np.sqrt(hidden), self.gates * hidden
-        self.parameters = {
-            "weight_ih": rng.uniform(-bound, bound, (rows, inputs)),
-            "weight_hh": rng.uniform(-bound, bound, (rows, hidden)),
-            "bias": np.zeros(rows),
+        self.parameters: dict[str, np.ndarray] = {
+            "weight_ih": rng.uniform(-bound, bound, (rows, inputs)).astype(dtype),
+            "weight_hh": rng.uniform(-bound, bound, (rows, hidden)).astype(dtype),
+            "bias": np.zeros(rows, dtype),
         }
+        self.dtype = dtype
         self.gradients: dict[str, np.ndarray] = {}
         self.inputs, self.hidden = inputs, hidden
         self.kept: list[Any] = []
@@ -68,7 +69,7 @@ class Recurrent:
             )
         B, T, _ = x.shape
         state, self.kept = self.start(B), []
-        y = np.empty((B, T, self.hidden))
+        y: np.ndarray = np.empty((B, T, self.hidden), self.dtype)
         for t in range(T):
             state, kept = self.step(x[:, t], state)
             self.kept.append(kept)
@@ -83,7 +84,7 @@ class Recurrent:
                 f"{g.shape}, forward saw {len(self.kept)} steps"
             )
         self.gradients = {name: np.zeros_like(p) for name, p in self.parameters.items()}
-        by_x = np.empty((*g.shape[:2], self.inputs))
+        by_x = np.empty((*g.shape[:2], self.inputs), self.dtype)
         g_state = self.start(len(g))  # nothing comes from beyond the end
         for t in reversed(range(g.shape[1])):
             g_state = (g_state[0] + g[:, t], *g_state[1:])  # from step t + 1, and from the loss
@@ -114,7 +115,7 @@ class RNN(Recurrent):
 
     def start(self, batch: int) -> tuple:
         """h = 0."""
-        return (np.zeros((batch, self.hidden)),)
+        return (np.zeros((batch, self.hidden), self.dtype),)
 
     def step(self, x: np.ndarray, state: tuple) -> tuple[tuple, Any]:
         """tanh of the sum."""
@@ -149,7 +150,7 @@ class LSTM(Recurrent):
 
     def start(self, batch: int) -> tuple:
         """h = c = 0."""
-        return np.zeros((batch, self.hidden)), np.zeros((batch, self.hidden))
+        return tuple(np.zeros((batch, self.hidden), self.dtype) for _ in range(2))
 
     def step(self, x: np.ndarray, state: tuple) -> tuple[tuple, Any]:
         """Gates, memory, what is shown of it."""
@@ -170,3 +171,55 @@ class LSTM(Recurrent):
         through = [by_i * i * (1 - i), by_f * f * (1 - f), by_g * (1 - g * g), by_o * o * (1 - o)]
         by_x, by_before = self._sum_back(np.concatenate(through, axis=1), x, before)
         return by_x, (by_before, by_c * f)
+
+
+class GRU(Recurrent):
+    """The LSTM's idea with one state less: a gate says how much of h stays, and what does not stay is made anew.
+
+        r, z = σ(…)                           two sums of xₜ and hₜ₋₁
+        n = tanh(W_in xₜ + b_n + r ∘ (W_hn hₜ₋₁))      what h would become; r: how much of the past is asked
+        hₜ = (1 − z) n + z hₜ₋₁                rows in the order r, z, n
+
+    Where z is near 1, hₜ is hₜ₋₁, and so is its gradient: the open way that c is in the LSTM. h is used three
+    times (by the gates, by n, by the line that keeps it), and its gradient has three parts.
+
+    r stands outside of the product, as in PyTorch; the paper has W_hn (r ∘ hₜ₋₁).
+
+    Source: Cho et al. 2014.
+
+    >>> GRU(3, 5).forward(np.ones((2, 7, 3))).shape
+    (2, 7, 5)
+    """
+
+    gates = 3
+
+    def start(self, batch: int) -> tuple:
+        """h = 0."""
+        return (np.zeros((batch, self.hidden), self.dtype),)
+
+    def step(self, x: np.ndarray, state: tuple) -> tuple[tuple, Any]:
+        """Gates, what would be new, a mixture of it and what was."""
+        (before,) = state
+        p, H = self.parameters, self.hidden
+        of_x = x @ p["weight_ih"].T + p["bias"]  # (B, 3H)
+        of_h = before @ p["weight_hh"].T  # (B, 3H)
+        gates = sigmoid(of_x[:, : 2 * H] + of_h[:, : 2 * H])
+        r, z = gates[:, :H], gates[:, H:]
+        past = of_h[:, 2 * H :]
+        n = np.tanh(of_x[:, 2 * H :] + r * past)
+        return (n + z * (before - n),), (x, before, r, z, n, past)
+
+    def step_back(self, g_state: tuple, kept: Any) -> tuple[np.ndarray, tuple]:
+        """The same lines from the last to the first."""
+        (by_h,) = g_state
+        x, before, r, z, n, past = kept
+        through_n = by_h * (1 - z) * (1 - n * n)
+        through_z = by_h * (before - n) * z * (1 - z)
+        through_r = through_n * past * r * (1 - r)
+        to_x = np.concatenate([through_r, through_z, through_n], axis=1)  # (B, 3H)
+        to_h = np.concatenate([through_r, through_z, through_n * r], axis=1)
+        self.gradients["weight_ih"] += to_x.T @ x
+        self.gradients["weight_hh"] += to_h.T @ before
+        self.gradients["bias"] += to_x.sum(axis=0)
+        p = self.parameters
+        return to_x @ p["weight_ih"], (to_h @ p["weight_hh"] + by_h * z,)

@@ -14,6 +14,8 @@ Shapes in this rung: N examples, I inputs, O outputs, C channels, H × W pixels,
 | `activation` | ReLU, LeakyReLU, Sigmoid, Tanh, and Softmax with its whole Jacobian |
 | `images` | Conv2D as plain loops and as one matrix product, MaxPool2D |
 | `batch_norm` | BatchNorm, whose backward pass is the one everybody gets wrong |
+| `layer_norm` | LayerNorm, the same over the other axis |
+| `embedding` | Embedding, a row of a table for each symbol |
 | `losses` | MSE, CrossEntropy, and softmax with cross-entropy in one |
 | `training` | SGD with momentum and L1/L2, schedules, the loop |
 """
@@ -21,7 +23,9 @@ Shapes in this rung: N examples, I inputs, O outputs, C channels, H × W pixels,
 from .activation import LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .batch_norm import BatchNorm
 from .dense import Dense, Dropout, Flatten, Layer, Sequential
+from .embedding import Embedding
 from .images import Conv2D, MaxPool2D
+from .layer_norm import LayerNorm
 from .losses import MSE, CrossEntropy, SoftmaxCrossEntropy
 from .training import SGD, accuracy, cosine, exponential_decay, fit, step_decay
 
@@ -33,8 +37,10 @@ __all__ = [
     "CrossEntropy",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "MaxPool2D",
     "ReLU",

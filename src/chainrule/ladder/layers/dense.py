@@ -128,10 +128,14 @@ class Dropout(Layer):
         return g * self.saved()
 
 
-class Sequential:
-    """Layers one after another."""
+class Sequential(Layer):
+    """Layers one after another, which together are a layer: one may stand in another.
 
-    def __init__(self, layers: Sequence[Layer]):
+    Args: layers, anything with `forward`, `backward`, `parameters` and `gradients`.
+    """
+
+    def __init__(self, layers: Sequence[Any]):
+        super().__init__()
         self.layers = list(layers)
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -149,8 +153,15 @@ class Sequential:
             g = layer.backward(g)
         return g
 
+    def leaves(self) -> list[Any]:
+        """The layers that are not made of layers, in order; parameters are theirs."""
+        found: list[Any] = []
+        for layer in self.layers:
+            found += layer.leaves() if isinstance(layer, Sequential) else [layer]
+        return found
+
     def train(self, training: bool = True) -> Sequential:
         """Tell Dropout and BatchNorm whether this is training."""
-        for layer in self.layers:
+        for layer in self.leaves():
             layer.training = training
         return self

@@ -40,7 +40,7 @@ class SGD:
 
     def step(self) -> None:
         """Move every parameter; the gradients are those of the last backward."""
-        for k, layer in enumerate(self.model.layers):
+        for k, layer in enumerate(self.model.leaves()):
             for name, w in layer.parameters.items():
                 v = layer.gradients[name]
                 if name == "weight":
@@ -52,7 +52,7 @@ class SGD:
 
     def penalty(self) -> float:
         """What the pull adds to the loss:  ½ l2 Σ w² + l1 Σ |w|."""
-        weights = [w for l in self.model.layers for n, w in l.parameters.items() if n == "weight"]  # noqa: E741
+        weights = [w for l in self.model.leaves() for n, w in l.parameters.items() if n == "weight"]  # noqa: E741
         return float(sum(0.5 * self.l2 * (w**2).sum() + self.l1 * np.abs(w).sum() for w in weights))
 
 
