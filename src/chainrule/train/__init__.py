@@ -25,6 +25,7 @@ from .loop import NonFiniteLossError, Trainer
 from .metrics import (
     R2,
     Accuracy,
+    BitsPerByte,
     Confusion,
     MeanAbsoluteError,
     Metric,
@@ -46,6 +47,7 @@ __all__ = [
     "R2",
     "RECIPES",
     "Accuracy",
+    "BitsPerByte",
     "Checkpoints",
     "Classification",
     "ConfigError",

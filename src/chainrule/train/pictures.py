@@ -104,7 +104,7 @@ def curves_picture(
             right.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
             right.set_xlabel("epoch" if first == 0 else f"epoch, from {epochs[first]}")
             right.set_xlim(left.get_xlim())
-        return _png(figure)
+        return png(figure)
 
 
 def _curve(axes: Axes, epochs: list[int], train: list[float], validation: list[float]) -> None:
@@ -166,7 +166,7 @@ def confusion_picture(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
         axes.set_xlabel("answer")
         axes.set_ylabel("truth")
         axes.set_title(f"{right} of {total} test samples right")
-        return _png(figure)
+        return png(figure)
 
 
 def _confusion_colours(confusion: np.ndarray) -> np.ndarray:
@@ -273,7 +273,7 @@ def _grid(
             axes.spines[:].set(visible=True, color="#d3d7de")
         if not images:
             figure.text(0.5, 0.42, "none", ha="center", fontsize=14, color=MUTED)
-        return _png(figure)
+        return png(figure)
 
 
 def rates_picture(curve: RateCurve) -> bytes:
@@ -295,10 +295,10 @@ def rates_picture(curve: RateCurve) -> bytes:
         axes.set_ylabel("loss")
         axes.set_title(f"The loss falls fastest at {curve.suggestion:.1e}")
         axes.legend()
-        return _png(figure)
+        return png(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
     out = io.BytesIO()
     # no date, no version: same bits again
     figure.savefig(out, format="png", dpi=150, facecolor="white", metadata={"Software": None})

@@ -5,6 +5,7 @@
     events.out.tfevents.chainrule                  the same for TensorBoard, and some steps
     checkpoint-….json, checkpoint-….safetensors    the last state, from which training can go on
     best.json, best-….safetensors                  the state of the best epoch, if one is looked for
+    samples.md                                     what the model made after each epoch, of a recipe that writes
     curves.png and others                          when training is finished
     MODEL_CARD.md                                  the same; it is written last
 
@@ -42,6 +43,7 @@ from .loop import Trainer
 from .memory import peak_memory_mb
 from .pictures import curves_picture
 from .recipes import Experiment, Recipe, find, override, spell
+from .samples import Samples
 from .tensorboard import TensorBoard
 
 __all__ = [
@@ -328,6 +330,8 @@ class _Run:
             goal=experiment.goal,
         )
         trainer.subscribers = [self.log, TensorBoard(folder), self.checkpoints, *subscribers]
+        if experiment.sample is not None:
+            trainer.subscribers.append(Samples(folder, experiment.sample))
         if experiment.patience is not None:
             assert experiment.goal is not None, "patience needs a goal"
             stopping = EarlyStopping(trainer, experiment.goal, experiment.patience)

@@ -21,6 +21,7 @@ from ..tensors import Tensor
 from .metrics import (
     R2,
     Accuracy,
+    BitsPerByte,
     MeanAbsoluteError,
     Metric,
     Perplexity,
@@ -183,24 +184,27 @@ class Regression(Task):
 
 class LanguageModel(Task):
     """To foretell the next token: `model(inputs)` of tokens (B, T) gives logits (B, T, V), or a
-    tuple that begins with them; targets (B, T) are the tokens that came next. The loss is in nats
-    per token.
+    tuple that begins with them, or an output that has them as `logits`; targets (B, T) are the
+    tokens that came next. The loss is in nats per token.
 
     Args:
         ignore_index: a target that marks padding: neither learnt nor counted.
+        token_bytes: of how many bytes each token is, int (V,): then `bits_per_byte` is a metric,
+            and tells most. None: not known.
     """
 
     headline = "loss"
     unit = "tokens"
 
-    def __init__(self, *, ignore_index: int = -100):
-        self.ignore_index = ignore_index
+    def __init__(self, *, ignore_index: int = -100, token_bytes: np.ndarray | None = None):
+        self.ignore_index, self.token_bytes = ignore_index, token_bytes
+        if token_bytes is not None:
+            self.headline = "bits_per_byte"
 
     def loss(self, model: Callable, batch: Any) -> tuple[Tensor, None]:
         """Σ −ln p(next token)."""
         inputs, targets = batch
-        logits = model(inputs)
-        logits = logits[0] if isinstance(logits, tuple) else logits
+        logits = _logits(model(inputs))
         V = logits.shape[-1]
         loss = F.cross_entropy(
             logits.reshape(-1, V),  # (B·T, V)
@@ -215,11 +219,24 @@ class LanguageModel(Task):
         return float((batch[1].numpy() != self.ignore_index).sum())
 
     def metrics(self) -> dict[str, Metric]:
-        """`perplexity`."""
-        return {"perplexity": Perplexity()}
+        """`perplexity`, and `bits_per_byte` where bytes are known."""
+        bits = {} if self.token_bytes is None else {"bits_per_byte": BitsPerByte()}
+        return {"perplexity": Perplexity(), **bits}
 
     def update(
         self, metrics: Mapping[str, Metric], answers: Any, batch: Any, loss: float, count: float
     ) -> None:
         """Count the batch's nats."""
         metrics["perplexity"].update(loss, count)
+        if self.token_bytes is not None:
+            targets = batch[1].numpy()
+            metrics["bits_per_byte"].update(
+                loss, self.token_bytes[targets[targets != self.ignore_index]].sum()
+            )
+
+
+def _logits(answer: Any) -> Tensor:
+    """The logits of what a model returned."""
+    if isinstance(answer, Tensor):
+        return answer
+    return answer[0] if isinstance(answer, tuple) else answer.logits

@@ -17,7 +17,7 @@ from .classification import (
     class_accuracy,
     confusion_matrix,
 )
-from .language import Perplexity
+from .language import BitsPerByte, Perplexity
 from .metric import SHARES, Metric, shown
 from .regression import R2, MeanAbsoluteError, RootMeanSquaredError
 from .retrieval import RecallAtK
@@ -26,6 +26,7 @@ __all__ = [
     "R2",
     "SHARES",
     "Accuracy",
+    "BitsPerByte",
     "Confusion",
     "MeanAbsoluteError",
     "Metric",

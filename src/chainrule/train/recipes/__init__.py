@@ -1,7 +1,8 @@
 """Recipes: a configuration and a function that builds everything a run needs from it. A new recipe
 is one file and one line here.
 
-Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`.
+Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`; `ngrams`, `windows`,
+`shakespeare`.
 """
 
 from .cnn import FASHION_CNN, MNIST_CNN
@@ -11,6 +12,7 @@ from .experiment import DataFacts, Experiment, Recipe
 from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
 from .names import NAMES_RNN
 from .resnet import RESNET_CIFAR10
+from .shakespeare import SHAKESPEARE_CHAR, SHAKESPEARE_LLAMA
 
 __all__ = [
     "RECIPES",
@@ -35,6 +37,8 @@ RECIPES = {
         FASHION_CNN,
         NAMES_RNN,
         RESNET_CIFAR10,
+        SHAKESPEARE_CHAR,
+        SHAKESPEARE_LLAMA,
     )
 }
 

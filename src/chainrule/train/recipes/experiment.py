@@ -75,7 +75,8 @@ class Experiment:
 
     The schedule is stepped after every step. `accumulate`, `clip_norm` and `average` are the
     `Trainer`'s. With a `goal`, the weights of the best epoch are tested rather than the last, and
-    with a `patience`, training ends when so many epochs in a row were not better.
+    with a `patience`, training ends when so many epochs in a row were not better. What `sample`
+    makes of the model after each epoch is kept, see `samples`.
     """
 
     model: Module
@@ -94,6 +95,7 @@ class Experiment:
     average: EMA | None = None
     goal: Goal | None = None
     patience: int | None = None
+    sample: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True)
