@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from chainrule.train.recipes import RECIPES, ConfigError, find, options, override
+from chainrule.train.recipes import RECIPES, ConfigError, find, options, override, spell
 from chainrule.train.recipes.config import option
 
 
@@ -71,8 +71,5 @@ def test_every_recipe_has_what_a_run_needs(recipe):
     keys = {key for key, _, about in options(recipe.config) if about}
     assert {"seed", "blas_threads", "checkpoint_every"} <= keys
     assert len(keys) == len(dataclasses.fields(recipe.config))
-    defaults = [
-        f"{key}={','.join(map(str, v)) if isinstance(v, tuple) else v}"
-        for key, v, _ in options(recipe.config)
-    ]
+    defaults = [f"{key}={spell(v)}" for key, v, _ in options(recipe.config)]
     assert override(recipe.config, defaults) == recipe.config  # the defaults obey their own limits
