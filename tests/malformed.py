@@ -13,6 +13,7 @@ import io
 import struct
 import sys
 import tarfile
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -82,6 +83,25 @@ def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> b
     return buffer.getvalue()
 
 
+def header(text: str, data: bytes = b"", size: int | None = None) -> bytes:
+    """A .safetensors; its parts need not agree."""
+    return (len(text) if size is None else size).to_bytes(8, "little") + text.encode() + data
+
+
+def twice(name: str) -> bytes:
+    """A zip archive with two members of one name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return zipped((name, b"x"), (name, b"y"))
+
+
+def within(name: str) -> bytes:
+    """A zip archive whose directory has a second member in the midst of the first."""
+    content = bytearray(zipped((name, b"hello" * 9), ("b.bin", b"x"), method=0))
+    content[content.rindex(b"PK\1\2") + 42] = 9  # where the header of the last begins
+    return bytes(content)
+
+
 def npy(
     descr: str = "<f4",
     shape: str = "(3,)",
@@ -137,6 +157,7 @@ def first_picture(path: Path) -> Any:
 
 
 GZ = gzip.compress(idx(), mtime=0)
+TGZ = gzip.compress(tar(("a.bin", b"hello")), mtime=0)
 PNG, JPEG = picture("PNG"), picture("JPEG")
 
 CORPUS = [
@@ -216,10 +237,17 @@ CORPUS = [
     Malformed("tar cut off", "a.tar", tar(("a.bin", bytes(5000)))[:1500], members, "is cut off: expected 5000 bytes|damaged one"),
     Malformed("tar that is too large", "a.tar", tar(("b.bin", bytes(20_000)), ("a.bin", b"x")), members, "expected at most 10000 bytes in all members, found 20000"),
     Malformed("tar.gz cut off", "a.tar.gz", tar(("a.bin", bytes(5000)), mode="w:gz")[:-20], members, "expected a tar archive, found a damaged one or none"),
+    Malformed("tar.gz with another checksum", "a.tar.gz", TGZ[:-8] + b"\0\0\0\0" + TGZ[-4:], members, "expected a tar archive, found a damaged one or none: CRC"),
+    Malformed("tar.gz with something behind it", "a.tar.gz", TGZ + b"more", members, "expected a tar archive, found a damaged one or none"),
+    Malformed("tar.gz cut in its header", "a.tar.gz", TGZ[:4], members, "expected a tar archive, found a damaged one or none"),
     Malformed("tar named tar.gz", "a.tar.gz", tar(("a.bin", b"x")), members, "expected a tar archive, found a damaged one or none"),
     Malformed("no zip", "a.zip", b"not a zip archive", members, "expected a zip archive, found a file that is not"),
     Malformed("zip bomb", "a.zip", zipped(("a.bin", bytes(10**6))), members, "expected at most 10000 bytes in all members, found 1000000"),
     Malformed("zip that leads outside", "a.zip", zipped(("../a.bin", b"x")), members, "member '../a.bin': expected a plain relative name"),
+    Malformed("zip with a name without end", "a.zip", zipped(("a" * 9000 + "/../b", b"x")), members, "member 'aaaa.*expected a plain relative name"),
+    Malformed("zip with a member twice", "a.zip", twice("a.bin"), members, "member 'a.bin' stands in the archive twice"),
+    Malformed("zip with a member in a member", "a.zip", within("a.bin"), members, "which belong to another member|expected its header at offset"),
+    Malformed("zip without an end", "a.zip", zipped(("a.bin", b"x"))[:-22], members, "expected a zip archive, found a file that is not"),
     Malformed("zip with a damaged member", "a.zip", zipped(("a.bin", b"hello"), method=0).replace(b"hello", b"hallo"), members, "member 'a.bin' is damaged: Bad CRC-32"),
     # ---- npz
     Malformed("npz of text", "a.npz", zipped(("a.txt", b"x")), read_npz, "expected members that end in .npy, found 'a.txt'"),
@@ -232,6 +260,21 @@ CORPUS = [
     Malformed("npz of no possible size", "a.npz", zipped(("a.npy", npy(shape="(9999999999999999999, 99999999999)"))), read_npz, "found 12"),
     # ---- files of tensors
     Malformed("safetensors of text", "a.safetensors", b"not safetensors at all", read_safetensors, "offset 0: expected the size of a header"),
+    Malformed("safetensors of nothing", "a.safetensors", b"", read_safetensors, "offset 0: expected the size of a header .*found b''"),
+    Malformed("safetensors with a huge header", "a.safetensors", header("{}", size=2**63), read_safetensors, "expected the size of a header that fits"),
+    Malformed("safetensors with half a header", "a.safetensors", header('{"a":'), read_safetensors, "offset 8: expected a header in JSON"),
+    Malformed("safetensors of a list", "a.safetensors", header("[]"), read_safetensors, "offset 8: expected an object, found a list"),
+    Malformed("safetensors nested without end", "a.safetensors", header("[" * 100_000), read_safetensors, "offset 8: expected a header in JSON"),
+    Malformed("safetensors with a key twice", "a.safetensors", header('{"a":1,"a":1}'), read_safetensors, "a key stands in it twice"),
+    Malformed("safetensors without a shape", "a.safetensors", header('{"a":{"dtype":"F32","data_offsets":[0,4]}}', bytes(4)), read_safetensors, "key 'a': expected dtype, shape and data_offsets"),
+    Malformed("safetensors of a negative size", "a.safetensors", header('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}', bytes(4)), read_safetensors, "key 'a': expected dtype, shape and data_offsets"),
+    Malformed("safetensors of a size that is true", "a.safetensors", header('{"a":{"dtype":"F32","shape":[true],"data_offsets":[0,4]}}', bytes(4)), read_safetensors, "key 'a': expected dtype, shape and data_offsets"),
+    Malformed("safetensors of an unknown dtype", "a.safetensors", header('{"a":{"dtype":"F4","shape":[1],"data_offsets":[0,4]}}', bytes(4)), read_safetensors, "key 'a': expected one of BOOL, U8"),
+    Malformed("safetensors of another size", "a.safetensors", header('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}', bytes(4)), read_safetensors, r"shape \[2\] of float32 takes 8 bytes of the 4"),
+    Malformed("safetensors with a gap", "a.safetensors", header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}', bytes(8)), read_safetensors, "expected its bytes to begin at 0, where the last ones end, found 4"),
+    Malformed("safetensors that overlap", "a.safetensors", header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(4)), read_safetensors, "expected its bytes to begin at 4"),
+    Malformed("safetensors with something behind it", "a.safetensors", header('{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}', bytes(9)), read_safetensors, "expected 4 bytes of tensors, found 9"),
+    Malformed("safetensors with numbers for metadata", "a.safetensors", header('{"__metadata__":{"a":1}}'), read_safetensors, "key '__metadata__': expected strings by name"),
     Malformed("bare pickle", "a.pt", b"\x80\x04N.", read_torch, "expected PyTorch's zip format, found a bare pickle"),
     Malformed("pickle that runs something", "a.pt", zipped(("a/data.pkl", b"cos\nsystem\n(X\x04\0\0\0echotR."), method=0), read_torch, "asks for os.system, .*nothing was run"),
 ]  # fmt: skip

@@ -162,7 +162,7 @@ def test_predict_as_text(finished, images, capsys):
         ("x.csv", ",".join(["300"] * 64), "in a .csv from 0 to 255), found others"),
         ("x.csv", ",".join(["nan"] * 64), "in a .csv from 0 to 255), found others"),
         ("x.png", "no picture", "x.png: expected a picture (PNG, JPEG, …)"),
-        ("x.npy", "no array", "x.npy: expected an array of numbers"),
+        ("x.npy", "no array", "x.npy: expected the magic number of a .npy"),
         ("x.gif", None, "FileNotFoundError"),
     ],
 )

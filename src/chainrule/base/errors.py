@@ -70,8 +70,16 @@ class TraceError(ChainruleError, RuntimeError):
 
 class FormatError(ChainruleError, ValueError):
     """A file or record that is not what its format says: path, offset or key, what was found,
-    what was expected.
+    what was expected. What was found may be of any length: of a long message the middle is left
+    out.
+
+    >>> len(str(FormatError("a" * 5000)))
+    1003
     """
+
+    def __init__(self, message: str):
+        cut = len(message) > 1003
+        super().__init__(f"{message[:800]} … {message[-200:]}" if cut else message)
 
 
 class DataNotFoundError(ChainruleError, FileNotFoundError):

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..base.errors import ChainruleError
+from ..base.errors import ChainruleError, StateDictError
 from ..platform import version
 
 __all__ = ["main"]
@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left, as in `chainrule check | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except StateDictError as e:  # a list of keys, of which the first few tell what is wrong
+        lines = [line.strip() for line in str(e).splitlines()]
+        more = f" … and {len(lines) - 4} more" if len(lines) > 4 else ""
+        return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")
     except ChainruleError as e:
         return _fail(1, f"{type(e).__name__}: {e}")
     except (OSError, MemoryError) as e:

@@ -69,7 +69,7 @@ class Archive:
         self._check_apart()
 
     def _check(self, info: zipfile.ZipInfo, compressed: bool) -> None:
-        where = f"{self.name}: member {info.filename!r}"
+        where = f"{self.name}: member {info.filename!r:.120}"
         parts = info.filename.split("/")
         if (
             info.filename != info.orig_filename
@@ -77,7 +77,7 @@ class Archive:
             or any(part in ("", ".", "..") for part in parts)
         ):
             raise FormatError(
-                f"{where}: expected a plain relative name, found {info.orig_filename!r}"
+                f"{where}: expected a plain relative name, found {info.orig_filename!r:.120}"
             )
         if info.filename in self.members:
             raise FormatError(f"{where} stands in the archive twice")
@@ -126,7 +126,7 @@ class Archive:
         for start, end, name in spans:
             if start < before or end > self.size:
                 raise FormatError(
-                    f"{self.name}: member {name!r} lies at bytes {start} to {end}, which "
+                    f"{self.name}: member {name!r:.120} lies at bytes {start} to {end}, which "
                     f"{'belong to another member' if start < before else 'the file does not have'}"
                 )
             before = end
@@ -160,9 +160,9 @@ class Archive:
                     out[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
                     done += len(piece)
         except DAMAGE as e:
-            raise FormatError(f"{self.name}: member {name!r} is damaged: {e}") from e
+            raise FormatError(f"{self.name}: member {name!r:.120} is damaged: {e}") from e
         if done != len(out):
             raise FormatError(
-                f"{self.name}: member {name!r}: expected {len(out)} bytes, found {done}"
+                f"{self.name}: member {name!r:.120}: expected {len(out)} bytes, found {done}"
             )
         return out

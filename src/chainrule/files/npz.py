@@ -22,7 +22,7 @@ from ..base.errors import DTypeError, FormatError
 from .archive import Archive
 from .whole import writing
 
-__all__ = ["read_npz", "write_npz"]
+__all__ = ["read_npy", "read_npz", "write_npz"]
 
 HEADER = re.compile(
     r"\{'descr': '(?P<descr>[^']{1,32})', 'fortran_order': (?P<order>True|False), "
@@ -94,18 +94,35 @@ def read_npz(
             f"{where}: a file of {archive.size} bytes that would take {total} bytes of memory; if it "
             f"is meant, read_npz(..., most={total}) reads it"
         )
-    return {_key(where, member): _array(where, member, archive) for member in archive.members}
+    return {
+        _key(where, member): _array(f"{where}: member {member!r:.120}", archive.array(member))
+        for member in archive.members
+    }
 
 
 def _key(path: str, name: str) -> str:
     if not name.endswith(".npy"):
-        raise FormatError(f"{path}: expected members that end in .npy, found {name!r}")
+        raise FormatError(f"{path}: expected members that end in .npy, found {name!r:.120}")
     return name.removesuffix(".npy")
 
 
-def _array(path: str, name: str, archive: Archive) -> np.ndarray:
-    content = archive.array(name)
-    where = f"{path}: member {name!r}"
+def read_npy(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array of an `.npy` file.
+
+    Raises:
+        FormatError: no such file, a damaged one, or one of something else than numbers.
+        OSError: it cannot be read.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "one.npy"
+    >>> np.save(file, np.arange(3))
+    >>> read_npy(file)
+    array([0, 1, 2])
+    """
+    return _array(str(path), np.fromfile(path, np.uint8))
+
+
+def _array(where: str, content: np.ndarray) -> np.ndarray:
     start = content[:12].tobytes()
     if len(start) < 10 or not start.startswith(b"\x93NUMPY") or start[6] not in (1, 2, 3):
         raise FormatError(f"{where}: expected the magic number of a .npy, found {start[:8]!r}")

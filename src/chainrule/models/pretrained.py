@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from ..base.errors import FormatError
+from ..base.errors import FormatError, StateDictError
 from ..files import read_safetensors, write_safetensors
 from ..nn import Module, init
 from ..tensors import Tensor, float32
@@ -79,7 +79,10 @@ class PreTrained(Module):
                 model = cls(config)
         except (ValueError, MemoryError) as e:  # NumPy has no array of such a size
             raise FormatError(f"{path}: no model of these sizes can be built: {e}") from None
-        model._take(state, dtype)
+        try:
+            model._take(state, dtype)
+        except StateDictError as e:
+            raise StateDictError(f"{folder}: {e}") from None
         return model.eval()
 
     def _take(self, state: dict[str, Tensor], dtype: Any) -> None:

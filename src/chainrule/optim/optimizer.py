@@ -22,9 +22,10 @@ later call of the program,
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -367,6 +368,7 @@ class Optimizer(Hooked):
             Nothing is changed.
         """
         state_dict = self._through(self._load_state_dict_pre_hooks, dict(state_dict))
+        _check_form(state_dict)
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise StateDictError(
@@ -382,6 +384,12 @@ class Optimizer(Hooked):
                 )
             for number, p in zip(new["params"], group["params"], strict=True):
                 params[number] = (group, p)
+            for name, value in new.items():
+                if name != "params" and not _is_like(value, group.get(name)):
+                    raise StateDictError(
+                        f"loaded state dict has {name!r}: {value!r:.80} in group {k}, where the optimizer "
+                        f"has {group[name]!r:.80}"
+                    )
         self._check_state(state_dict["state"], params)
         for group, new in zip(self.param_groups, saved, strict=True):
             for name, value in new.items():
@@ -404,6 +412,11 @@ class Optimizer(Hooked):
                 faults.append(f"state of parameter {number}, which is in no group")
                 continue
             group, p = params[number]
+            for name in ("step", *self.scalars):
+                if name in values and not _is_number(values[name]):
+                    faults.append(
+                        f"{name} of parameter {number}: expected a number, found {values[name]!r:.80}"
+                    )
             for name in self.slots(group, p):
                 value = values.get(name)
                 found = tuple(getattr(value, "shape", ()))
@@ -442,6 +455,46 @@ class Optimizer(Hooked):
             lines.append(f"Parameter Group {k}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
+
+
+def _check_form(state_dict: Any) -> None:
+    """Refuse what is not the form that `state_dict` gives."""
+    groups, state = state_dict.get("param_groups"), state_dict.get("state")
+    if not (
+        isinstance(groups, (list, tuple))
+        and all(isinstance(g, Mapping) and _is_list_of_keys(g.get("params")) for g in groups)
+        and isinstance(state, Mapping)
+        and all(isinstance(values, Mapping) for values in state.values())
+    ):
+        raise StateDictError(
+            "an optimizer's state dict has 'param_groups', a list of dictionaries with 'params', and "
+            f"'state', dictionaries by parameter; found {state_dict!r:.200}"
+        )
+
+
+def _is_list_of_keys(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(k, (int, str)) for k in value)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number, a count or a tensor of one."""
+    if isinstance(value, Tensor) or hasattr(value, "shape"):
+        value = value.item() if math.prod(value.shape) == 1 else None
+    return type(value) in (int, float) and math.isfinite(value)
+
+
+def _is_like(value: Any, own: Any) -> bool:
+    """Whether a saved option can stand where the optimizer has `own`; None says nothing of its type."""
+    if own is None or value is None or isinstance(own, Tensor):
+        return own is None or value is own or isinstance(own, Tensor)
+    if isinstance(own, bool):
+        return isinstance(value, bool)
+    if isinstance(own, (int, float)):
+        return not isinstance(value, bool) and (_is_number(value) or value == own)
+    if isinstance(own, (tuple, list)):
+        same = isinstance(value, (tuple, list)) and len(value) == len(own)
+        return same and all(_is_like(v, o) for v, o in zip(value, own, strict=True))
+    return isinstance(value, type(own))
 
 
 def _advance(states: list[dict[str, Any]]) -> None:

@@ -125,10 +125,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     path = _json_path(path)
     manifest = _read_manifest(path)
     arrays = _read_tensors(path, manifest)
-    state = _decode(manifest["state"], arrays, path)
+    try:
+        state = _decode(manifest["state"], arrays, path)
+    except RecursionError as e:
+        raise FormatError(
+            f"{path}: expected the state as a tree, found one too deep to walk"
+        ) from e
     if arrays:
         raise FormatError(
-            f"{path}: tensors that the state does not mention: {', '.join(sorted(arrays))}"
+            f"{path}: tensors that the state does not mention: {', '.join(sorted(arrays)):.400}"
         )
     return state
 
@@ -216,7 +221,7 @@ def _decode(node: Any, arrays: dict[str, tuple[str, np.ndarray]], path: Path) ->
             name, array = arrays.pop(place)
             return _tensor(name, array) if kind == "$tensor" else array
     raise FormatError(
-        f"{path}: expected a tensor of the tensor file, a tuple, integers or a float, found {node}"
+        f"{path}: expected a tensor of the tensor file, a tuple, integers or a float, found {node!r:.120}"
     )
 
 
@@ -277,16 +282,18 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         ) from e
     found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
     if found != FORMAT:
-        raise FormatError(f"{path}: expected the format {FORMAT!r}, found {found!r}")
+        raise FormatError(f"{path}: expected the format {FORMAT!r}, found {found!r:.80}")
     if manifest.get("version") != VERSION:
-        raise FormatError(f"{path}: expected version {VERSION}, found {manifest.get('version')!r}")
+        raise FormatError(
+            f"{path}: expected version {VERSION}, found {manifest.get('version')!r:.80}"
+        )
     stated = manifest.get("json_sha256")
     if not isinstance(stated, str):
         raise FormatError(f"{path}: the key json_sha256 is missing")
     actual = hashlib.sha256(content.replace(stated.encode(), NO_DIGEST.encode(), 1)).hexdigest()
     if actual != stated:
         raise FormatError(
-            f"{path}: damaged or changed by hand: its sha256 should be {stated}, found {actual}"
+            f"{path}: damaged or changed by hand: its sha256 should be {stated:.80}, found {actual}"
         )
     for key, kind in (("tensor_file", dict), ("tensors", dict), ("state", dict)):
         if not isinstance(manifest.get(key), kind):
@@ -302,21 +309,23 @@ def _read_tensors(path: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[st
 
     about = manifest["tensor_file"]
     name = about.get("name")
-    if not isinstance(name, str) or name != Path(name).name:
+    if not isinstance(name, str) or name != Path(name).name or not name.isprintable():
         raise FormatError(
-            f"{path}: tensor_file.name must be the name of a file beside it, found {name!r}"
+            f"{path}: tensor_file.name must be the name of a file beside it, found {name!r:.120}"
         )
     file = path.with_name(name)
     try:
         content = file.read_bytes()
-    except FileNotFoundError as e:
-        raise FormatError(f"{path}: its tensor file {name} is missing") from e
+    except (FileNotFoundError, IsADirectoryError) as e:
+        raise FormatError(f"{path}: its tensor file {name:.120} is missing") from e
     if len(content) != about.get("bytes"):
-        raise FormatError(f"{file}: expected {about.get('bytes')} bytes, found {len(content)}")
+        raise FormatError(
+            f"{file}: expected {about.get('bytes')!r:.80} bytes, found {len(content)}"
+        )
     digest = hashlib.sha256(content).hexdigest()
     if digest != about.get("sha256"):
         raise FormatError(
-            f"{file}: damaged: its sha256 should be {about.get('sha256')}, found {digest}"
+            f"{file}: damaged: its sha256 should be {about.get('sha256')!s:.80}, found {digest}"
         )
     try:
         entries = dict(deserialize(content))
@@ -329,13 +338,15 @@ def _read_tensors(path: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[st
         ("unexpected", entries.keys() - expected.keys()),
     ):
         if names:
-            raise FormatError(f"{file}: {kind} tensors: {', '.join(sorted(names))}")
+            raise FormatError(f"{file}: {kind} tensors: {', '.join(sorted(names)):.400}")
     arrays = {}
     for place, entry in entries.items():
         dtype = _NAMES.get(entry["dtype"], entry["dtype"])
         found = {"dtype": dtype, "shape": list(entry["shape"])}
         if found != expected[place] or dtype not in _CODES:
-            raise FormatError(f"{file}: tensor {place}: expected {expected[place]}, found {found}")
+            raise FormatError(
+                f"{file}: tensor {place}: expected {expected[place]!r:.120}, found {found}"
+            )
         flat = np.frombuffer(entry["data"], dtype=dtypes.of(dtype).numpy.newbyteorder("<"))
         # an own, writable copy
         arrays[place] = (

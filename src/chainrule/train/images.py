@@ -13,6 +13,8 @@ import numpy as np
 
 from ..base.errors import FormatError, ShapeError
 from ..data import Dataset
+from ..data.readers import read_lines
+from ..files.npz import read_npy
 from ..nn import Module
 from ..nn import functional as F
 from ..tensors import from_numpy, no_grad
@@ -153,10 +155,7 @@ def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndar
         return _rows(path, size, channels)
     axes = 2 if channels == 1 else 3
     if path.suffix == ".npy":
-        try:
-            images = np.load(path, allow_pickle=False)
-        except ValueError as e:
-            raise FormatError(f"{path}: expected an array of numbers: {e}") from e
+        images = read_npy(path)
     else:
         images = _picture(path, channels)
     images = images[None] if images.ndim == axes else images
@@ -192,7 +191,7 @@ def _rows(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:
     count = channels * size[0] * size[1]
     what = f"{size[0]}×{size[1]} pixels" + ("" if channels == 1 else f" in {channels} colours")
     images = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip():
             continue
         try:

@@ -177,6 +177,10 @@ def resume(
             run.trainer.load_state_dict(load_checkpoint(path))
         except StateDictError as e:
             raise StateDictError(f"{path}: {e}") from e
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
+            if str(e).startswith(str(path)):
+                raise
+            raise FormatError(f"{path}: expected the state of this run: {e}") from e
     return run.go()
 
 
@@ -193,7 +197,7 @@ def rebuild(folder: Path, data_dir: str | None = None) -> tuple[Recipe, Any, Exp
     experiment = recipe.build(config)
     if experiment.data.sha256 != data_sha256:
         raise FormatError(
-            f"{experiment.data.name}: the data have changed since the run began: "
+            f"{folder}: {experiment.data.name}: the data have changed since the run began: "
             f"expected sha256 {data_sha256}, found {experiment.data.sha256}"
         )
     return recipe, config, experiment
@@ -289,9 +293,9 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         raise FormatError(
             f"{path.parent}: expected the folder of a run, found no {path.name} in it"
         ) from e
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise FormatError(
-            f"{path}: expected the recipe and config of a run, found something else: {e}"
+            f"{path}: expected the recipe and config of a run, found something else: {e!s:.300}"
         ) from e
 
 

@@ -12,6 +12,8 @@ from .run import CARD
 
 __all__ = ["PastRun", "past_runs"]
 
+LARGEST = 1e300  # a metric that is larger, or NaN, was not written by us
+
 
 @dataclass(frozen=True)
 class PastRun:
@@ -63,20 +65,26 @@ def _read(folder: Path) -> PastRun:
         config = about["config"]
         recipe, seed, epochs = str(about["recipe"]), int(config["seed"]), int(config["epochs"])
         started, headline = str(about.get("started", "")), str(about.get("headline", "loss"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return PastRun(str(folder), "", None, "", "damaged", 0, None, "loss", {}, {})
     epoch, validation, test = 0, {}, {}
     for line in _lines(folder / "metrics.jsonl"):
-        if line.get("event") == "epoch":
-            epoch = int(line["epoch"])
-            prefix = "validation_"
-            validation = {k[len(prefix) :]: v for k, v in line.items() if k.startswith(prefix)}
+        if line.get("event") == "epoch" and type(line.get("epoch")) is int:
+            epoch, prefix = line["epoch"], "validation_"
+            validation = _numbers({
+                k[len(prefix) :]: v for k, v in line.items() if k.startswith(prefix)
+            })  # fmt: skip
         elif line.get("event") == "test":
-            test = {k: v for k, v in line.items() if k != "event"}
+            test = _numbers(line)
     status = "finished" if (folder / CARD).exists() else "unfinished"
     return PastRun(
         str(folder), recipe, seed, started, status, epoch, epochs, headline, validation, test
     )
+
+
+def _numbers(found: dict[str, Any]) -> dict[str, float]:
+    """What of an object are finite numbers: its metrics."""
+    return {k: float(v) for k, v in found.items() if type(v) in (int, float) and abs(v) < LARGEST}
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -87,7 +95,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             found = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):
             objects.append(found)

@@ -20,7 +20,7 @@ CORPUS = malformed.CORPUS
 
 
 def test_the_corpus_is_large_and_its_names_differ():
-    assert len(CORPUS) >= 60 and len({each.name for each in CORPUS}) == len(CORPUS)
+    assert len(CORPUS) >= 100 and len({each.name for each in CORPUS}) == len(CORPUS)
 
 
 @pytest.mark.parametrize("each", CORPUS, ids=lambda each: each.name)
@@ -160,6 +160,17 @@ def test_pictures_are_arrays_of_channels(mode, channels, tmp_path):
         read_image(path, "CMYK")
     with pytest.raises(FormatError, match="expected at most 34 pixels, found 5×7"):
         read_image(path, mode, most_pixels=34)
+
+
+@pytest.mark.parametrize("suffix", ["png", "pgm"])
+def test_of_16_bits_the_upper_8_are_taken(suffix, tmp_path):
+    from PIL import Image
+
+    values = (np.arange(35, dtype=np.uint16) * 1800).reshape(5, 7)
+    path = tmp_path / f"x.{suffix}"
+    Image.fromarray(values).save(path)
+    for mode in ("L", "RGB"):
+        assert (read_image(path, mode) == values >> 8).all()
 
 
 def test_folders_of_pictures(tmp_path):

@@ -14,6 +14,7 @@ from ...files.archive import Archive
 __all__ = ["read_members"]
 
 MOST_MEMBERS = 100_000
+CHUNK = 1 << 20
 
 
 def read_members(path: str | os.PathLike[str], names: Sequence[str], most: int) -> dict[str, bytes]:
@@ -62,10 +63,11 @@ def _of_zip(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
 def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, bytes]]:
     import tarfile
 
-    mode = "r|gz" if path.name.endswith((".gz", ".tgz")) else "r|"
+    # tarfile's own gzip does not compare checksums
+    opened = gzip.open if path.name.endswith((".gz", ".tgz")) else open
     total = 0
     try:
-        with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
+        with opened(path, "rb") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for count, info in enumerate(tar):
                 total += info.size
                 _check_total(path, total, most)
@@ -88,6 +90,8 @@ def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
                         f"found {len(content)}"
                     )
                 yield short, content
+            while stream.read(CHUNK):  # to the end, where the checksum stands
+                pass
     except FormatError:
         raise
     except (

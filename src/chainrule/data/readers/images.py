@@ -32,7 +32,8 @@ def read_image(
 
     Args:
         path: of a .png, .jpg, .bmp, .gif (its first picture), .webp or .ppm file.
-        mode: "L" (grey), "RGB" or "RGBA", to which it is converted.
+        mode: "L" (grey), "RGB" or "RGBA", to which it is converted; of elements of 16 bits the upper 8
+            are taken.
         most_pixels: that it may have; checked before it is decoded.
 
     Raises:
@@ -74,6 +75,8 @@ def read_image(
                         raise FormatError(
                             f"{path}: expected at most {most_pixels} pixels, found {W}×{H}"
                         )
+                    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+                        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
                     pixels = np.asarray(image.convert(mode))
         except FormatError:
             raise
