@@ -40,8 +40,10 @@ def test_no_name_is_left_out_for_two_reasons():
     "module", [cr, cr.nn, cr.nn.functional, cr.linalg, cr.special, cr.autograd, cr.func]
 )
 def test_a_module_says_what_it_lacks(module):
-    with pytest.raises(AttributeError, match="there is no torch.*no_such_name here"):
+    match = f"module '{module.__name__}' has no attribute 'no_such_name'"
+    with pytest.raises(AttributeError, match=match) as told:
         module.no_such_name  # noqa: B018
+    assert told.value.obj is module  # Python looks for the nearest name there
     with pytest.raises(
         AttributeError, match="sparse tensors are left out.*\n  hint: dense tensors"
     ):

@@ -92,6 +92,11 @@ def test_no_run(tmp_path, capsys):
         fails(capsys, 1, message, command, tmp_path, *more)
 
 
+def test_no_such_folder(tmp_path, capsys):
+    message = "nowhere: expected the folder of a run, found no such folder"
+    fails(capsys, 1, message, "eval", tmp_path / "nowhere")
+
+
 def test_a_run_that_has_no_checkpoint_yet(finished, tmp_path, capsys):
     shutil.copy(finished / "config.json", tmp_path)
     message = "expected a checkpoint, found none: nothing was trained yet"
@@ -240,6 +245,20 @@ def test_no_runs(tmp_path, capsys):
     assert main(["runs", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"no runs in {tmp_path}\n"
     fails(capsys, 1, "expected a folder with runs in it, found none", "runs", tmp_path / "none")
+
+
+def test_no_runs_yet(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["runs"]) == 0
+    said = "no runs in runs yet: chainrule train digits makes the first\n"
+    assert capsys.readouterr().out == said
+
+
+def test_a_terminal_too_narrow_for_the_table_gets_whole_words(finished, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert main(["runs", str(finished)]) == 0
+    assert re.search(r"^run +recipe +date +seed +epochs", capsys.readouterr().out)
 
 
 def test_on_a_terminal_it_is_a_rich_table(finished, capsys, monkeypatch):

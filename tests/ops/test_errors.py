@@ -40,7 +40,8 @@ matmul(a, b): the leading axes (2,) and (7,) do not broadcast: sizes 2 and 7 of 
     (ops.matmul, (z(5, 3), z(3, 2, dtype="float64")), {}, DTypeError, """\
 matmul(a, b): operands must have the same dtype, found float32 and float64
   a  (5, 3)  float32
-  b  (3, 2)  float64"""),
+  b  (3, 2)  float64
+  hint: .to(chainrule.float32) converts the other; arrays of NumPy are float64 unless they are told"""),
     (ops.einsum, (z(5, 3), z(2, 7)), {"equation": "ij,jk->ik"}, ShapeError, """\
 einsum(xs[0], xs[1], equation='ij,jk->ik'): axis 'j' of 'ij,jk->ik' has size 3 and, in operand 1, 2
   xs[0]  (5, 3)  float32
@@ -215,3 +216,17 @@ def test_the_backward_pass_names_no_law_of_the_user(recwarn):
     for op in ops.log, ops.sqrt, ops.reciprocal, ops.exp, ops.log1p, ops.rsqrt:
         op(x).sum().backward()
     assert not recwarn.list
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        ([1.0], "add(a, b): expected a tensor, an array or a number, found list\n  a  (5, 3)  float32\n  b  [1.0]   list"),
+        (None, "add(a): expected a tensor, an array or a number, found None\n  a  (5, 3)  float32"),
+    ],
+)  # fmt: skip
+def test_what_is_no_operand_at_all(wrong, text):
+    """Guards the words for a forgotten `return`: NumPy's own speak of a float and a NoneType."""
+    with pytest.raises(DTypeError) as told:
+        z(5, 3) + wrong
+    assert str(told.value) == text

@@ -190,6 +190,11 @@ def test_low_precision_is_computed_in_float32(dtype):
             TypeError,
             "iterable of Tensors or dicts, but got a Tensor",
         ),
+        (
+            lambda p: optim.SGD(nn.Linear(2, 3), lr=0.1),
+            TypeError,
+            "found the module Linear\n  hint: model.parameters()",
+        ),
         (lambda p: optim.SGD([p, 3], lr=0.1), TypeError, "one of the params is int"),
         (lambda p: optim.SGD([p * 2], lr=0.1), ValueError, "can't optimize a non-leaf Tensor"),
         (lambda p: optim.SGD([p, p], lr=0.1), ValueError, "more than once in a parameter group"),

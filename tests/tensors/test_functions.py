@@ -38,6 +38,8 @@ X = cr.tensor(np.arange(30.0).reshape(2, 3, 5))
         (lambda: X.view(7, -1), ShapeError, "30 elements cannot take the shape"),
         (lambda: X.expand(2, 4, 5), ShapeError, "4"),
         (lambda: cr.zeros(-1), ShapeError, "sizes cannot be negative"),
+        (lambda: cr.zeros(3.0), DTypeError, "sizes are integers, found 3.0"),
+        (lambda: cr.nn.Linear(3.0, 5), DTypeError, "sizes are integers, found 3.0"),
         (lambda: cr.arange(3, 0), ShapeError, "from 3 to 0 by steps of 1 leads nowhere"),
         (lambda: cr.linspace(0, 1, -1), ShapeError, "the number of steps cannot be negative"),
         (lambda: cr.randint(3, 3, (2,)), ShapeError, "no integer from 3 up to, not including, 3"),

@@ -6,6 +6,7 @@ and by docs/torch.md.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
@@ -240,8 +241,15 @@ def missing_from(place: str) -> Callable[[str], NoReturn]:
       hint: the layer with its sizes, which `inspect.summary` tells
     """
 
+    path = f"{place}.".lstrip(".")
+    here = f"chainrule.{place}".rstrip(".")
+
     def missing(name: str) -> NoReturn:
-        raise AttributeError(words_for(f"{place}.{name}" if place else name), name=name)
+        # Python ends the traceback with the nearest name of `obj`: "Did you mean: 'Linear'?"
+        words = f"module {here!r} has no attribute {name!r}"
+        if why(path + name) is not None:
+            words = words_for(path + name)
+        raise AttributeError(words, name=name, obj=sys.modules.get(here))
 
     return missing
 

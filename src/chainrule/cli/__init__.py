@@ -6,7 +6,7 @@ is one file; this one parses and turns errors into exit codes.
     2    the command cannot be understood: an unknown recipe, key or option, a bad value
     130  interrupted by Ctrl-C (training has saved a checkpoint, unless it was pressed twice)
 
-Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`, `check`,
+Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`, `check`, `tables`,
 `data`, `run`.
 """
 
@@ -16,12 +16,20 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ..base.errors import ChainruleError, StateDictError
 from ..platform import version
 
 __all__ = ["main"]
+
+FIRST = """\
+to begin with:
+  chainrule train digits                           seconds, and nothing to download
+  chainrule runs                                   what was trained, and how it went
+  chainrule predict runs/digits-001 seven.png      asks it about a picture of yours
+  chainrule train --help                           what else there is to train
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,8 +38,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from ..train.recipes import ConfigError
 
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"]:  # as in `chainrule help train`
+        words = [*words[1:], "--help"]
+    if not words:
+        return _fail(
+            2,
+            "the following arguments are required: COMMAND; to begin with: chainrule train digits "
+            "(see chainrule --help)",
+        )
     try:
-        parsed = _parser().parse_args(arguments)
+        parsed, unknown = _parser().parse_known_args(words)
+        if unknown:
+            hint = parsed.unknown(parsed, unknown)
+            command = " ".join(["chainrule", *words[:1]])
+            words_and_hint = f"{' '.join(unknown)}{hint}"
+            message = f"unrecognized arguments: {words_and_hint} (see {command} --help)"
+            raise SystemExit(_fail(2, message))
         return parsed.run(parsed)
     except ConfigError as e:
         return _fail(2, str(e))
@@ -44,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")
     except ChainruleError as e:
         return _fail(1, f"{type(e).__name__}: {e}")
-    except (OSError, MemoryError) as e:
+    except OSError as e:
+        return _fail(1, f"{type(e).__name__}: {_said(e)}")
+    except MemoryError as e:
         return _fail(1, f"{type(e).__name__}: {e}")
     except KeyboardInterrupt:
         return _fail(130, "stopped")
@@ -55,18 +80,35 @@ def _fail(code: int, message: str) -> int:
     return code
 
 
+def _said(e: OSError) -> str:
+    """The file, and what the system says of it, without the number of the error."""
+    plain = f"[Errno {e.errno}] {e.strerror}: {e.filename!r}"
+    return f"{e.filename}: {e.strerror}" if str(e) == plain else str(e)
+
+
 class _Parser(argparse.ArgumentParser):
     """Says in one line what it does not understand."""
 
     def error(self, message: str) -> NoReturn:
         raise SystemExit(_fail(2, f"{message} (see {self.prog} --help)"))
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Names the choice that a word with a slip in it is nearest to."""
+        from ..train.recipes.config import nearest
+
+        if action.choices is not None and value not in action.choices:
+            words = nearest(value, map(str, action.choices))
+            raise argparse.ArgumentError(action, f"invalid choice: {value!r}, {words}")
+
 
 def _parser() -> argparse.ArgumentParser:
     from . import check, data, evaluate, predict, run, runs, train
 
     parser = _Parser(
-        prog="chainrule", description="A deep-learning framework that can be read to the bottom."
+        prog="chainrule",
+        description="A deep-learning framework that can be read to the bottom.",
+        epilog=FIRST,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"chainrule {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
@@ -77,8 +119,13 @@ def _parser() -> argparse.ArgumentParser:
     for name, command in named.items():
         about = (command.__doc__ or "").splitlines()[0]
         sub = commands.add_parser(
-            name, help=about, description=about, formatter_class=argparse.RawTextHelpFormatter
+            name,
+            help=about,
+            description=about,
+            formatter_class=argparse.RawTextHelpFormatter,
+            conflict_handler="resolve",  # `train` has a --help of its own
         )
         command.add_arguments(sub)
-        sub.set_defaults(run=command.run)
+        unknown = getattr(command, "unknown", lambda parsed, words: "")
+        sub.set_defaults(run=command.run, unknown=unknown)
     return parser

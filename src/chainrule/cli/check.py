@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
 from ..inspect.gradcheck_table import LIMIT, OpCheck, check_ops
+from .tables import print_table
 
 __all__ = ["add_arguments", "run"]
 
@@ -48,35 +48,14 @@ def _rows(checks: Sequence[OpCheck]) -> list[dict[str, object]]:
 
 
 def _print_table(checks: Sequence[OpCheck]) -> None:
-    """A rich table on a terminal, aligned text elsewhere."""
     head = ("op", "kind", "calls", "first order", "second order", "")
     rows = []
     for check in checks:
         numbers = (str(check.calls), _error(check.first), _error(check.second))
         rows.append((check.name, check.kind, *numbers, check.verdict))
-    if sys.stdout.isatty():
-        _print_rich(head, rows)
-        return
-    widths = [max(len(row[k]) for row in (head, *rows)) for k in range(len(head))]
-    for row in (head, *rows):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(cells).rstrip())
-
-
-def _print_rich(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table
-
-    title = "Gradients against differences, relative error in float64"
-    table = Table(box=SIMPLE, title=title, title_justify="left")
-    for k, name in enumerate(head):
-        table.add_column(name, justify="right" if k in (2, 3, 4) else "left")
     colours = {"ok": "green", "no derivative": "dim"}
-    for row in rows:
-        colour = colours.get(row[-1], "bold red")
-        table.add_row(*row[:-1], f"[{colour}]{row[-1]}[/]")
-    Console().print(table)
+    title = "Gradients against differences, relative error in float64"
+    print_table(head, rows, colours, title, numbers=(2, 3, 4))
 
 
 def _error(value: float | None) -> str:

@@ -19,6 +19,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule data`."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
+    parser.epilog = "chainrule data list says what there is, and what is here already"
     get = actions.add_parser("get", help="fetch a data set", description=_get.__doc__)
     get.add_argument("names", nargs="+", metavar="NAME", help=", ".join(RECORDS))
     get.set_defaults(action=_get)
@@ -47,6 +48,10 @@ def _get(arguments: argparse.Namespace) -> int:
     records = [record(name) for name in arguments.names]  # all are known before one is fetched
     for each in records:
         print(each.describe(), flush=True)
+        packaged = each.fetched is None and _where(each, arguments.data_dir)
+        if packaged:  # it came with the package, or by hand: there is nothing to fetch
+            print(f"  is there  {packaged}")
+            continue
         with _progress() as progress:
             paths = fetch(each, arguments.data_dir, progress=progress)
         for path in paths.values():

@@ -19,7 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "script", type=Path, metavar="SCRIPT", help="a Python file that imports torch"
     )
     parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="…", help="the script's own arguments"
+        "arguments",
+        nargs=argparse.REMAINDER,
+        metavar="ARGUMENTS",
+        help="the script's own arguments",
     )
     parser.add_argument(
         "--check", action="store_true", help="only list what the script asks for in vain"

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from ..train.metrics import shown
 from ..train.runs import PastRun, past_runs
+from .tables import print_table
 
 __all__ = ["add_arguments", "run"]
 
+DEFAULT = Path("runs")
+HOW = " yet: chainrule train digits makes the first"
 HEAD = ("run", "recipe", "date", "seed", "epochs", "validation", "test", "status")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule runs`."""
     parser.add_argument(
-        "folder", nargs="?", type=Path, default=Path("runs"), metavar="DIR",
+        "folder", nargs="?", type=Path, default=DEFAULT, metavar="DIR",
         help="the folder that holds the runs' folders (default: runs)",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
@@ -28,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `chainrule runs`."""
-    found = past_runs(arguments.folder)
+    nothing_yet = arguments.folder == DEFAULT and not arguments.folder.exists()
+    found = [] if nothing_yet else past_runs(arguments.folder)
     if arguments.json:
         print(json.dumps({"runs": [asdict(past) for past in found]}))
     elif not found:
-        print(f"no runs in {arguments.folder}")
+        print(f"no runs in {arguments.folder}" + HOW * nothing_yet)
     else:
-        _print_table([_row(past) for past in found])
+        colours = {"finished": "green", "unfinished": "yellow"}
+        print_table(HEAD, [_row(past) for past in found], colours)
     return 0
 
 
@@ -47,23 +50,3 @@ def _row(past: PastRun) -> tuple[str, ...]:
 
 def _metric(headline: str, metrics: dict[str, float]) -> str:
     return f"{headline} {shown(headline, metrics[headline])}" if headline in metrics else "–"
-
-
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
-    """A rich table on a terminal, aligned text elsewhere."""
-    if sys.stdout.isatty():
-        from rich.box import SIMPLE
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table(*HEAD, box=SIMPLE)
-        colours = {"finished": "green", "unfinished": "yellow"}
-        for row in rows:
-            colour = colours.get(row[-1], "red")
-            table.add_row(*row[:-1], f"[{colour}]{row[-1]}[/]")
-        Console().print(table)
-        return
-    widths = [max(len(row[k]) for row in (HEAD, *rows)) for k in range(len(HEAD))]
-    for row in (HEAD, *rows):
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        print("  ".join(cells).rstrip())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,14 @@ from ..train.recipes import RECIPES, ConfigError, find, options, override, spell
 if TYPE_CHECKING:
     from ..train.run import RunResult
 
-__all__ = ["add_arguments", "add_data_dir", "run"]
+__all__ = ["add_arguments", "add_data_dir", "run", "unknown"]
 
 INTERRUPTED = 130  # as a shell reports a process that SIGINT ended: 128 + 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule train`."""
+    parser.add_argument("-h", "--help", action=_Help, help="of a RECIPE, what can be changed in it")
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="what to train, see below")
     parser.add_argument("--seed", metavar="N", help="short for --set seed=N")
     parser.add_argument(
@@ -42,7 +44,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_data_dir(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
-    parser.epilog = "\n\n".join(_describe(name) for name in RECIPES)
+
+
+class _Help(argparse.Action):
+    """`chainrule train --help` lists the recipes, `chainrule train RECIPE --help` one's keys."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str):
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        name = namespace.recipe
+        parser.epilog = _describe(name) if name in RECIPES else _listed()
+        parser.print_help()
+        parser.exit()
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
@@ -54,12 +74,43 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _listed() -> str:
+    """Every recipe in a line."""
+    width = max(map(len, RECIPES))
+    lines = [f"  {name:<{width}}  {recipe.about}" for name, recipe in RECIPES.items()]
+    return "\n".join(
+        [
+            "recipes:",
+            *lines,
+            "",
+            "chainrule train RECIPE --help lists what --set can change in it",
+            "chainrule train digits needs nothing else, and takes seconds",
+        ]
+    )
+
+
 def _describe(name: str) -> str:
+    """A recipe and its keys."""
     recipe = RECIPES[name]
-    lines = [f"recipe {name}: {recipe.about}. Its keys:"]
+    lines = [f"recipe {name}: {recipe.about}", "", "keys for --set, with the values they have:"]
     for key, value, about in options(recipe.config):
         lines.append(f"  {key + '=' + spell(value):<24} {about}")
     return "\n".join(lines)
+
+
+def unknown(arguments: argparse.Namespace, words: Sequence[str]) -> str:
+    """What was meant by words that `chainrule train` does not know: `--epochs 3` is a key of the recipe's."""
+    key, _, value = words[0].lstrip("-").partition("=")
+    key = key.replace("-", "_")
+    keys = (
+        [name for name, _, _ in options(RECIPES[arguments.recipe].config)]
+        if arguments.recipe in RECIPES
+        else []
+    )
+    if key not in keys:
+        return ""
+    value = value or (words[1] if len(words) > 1 else "…")
+    return f"; keys of a recipe are set with --set {key}={value}"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -81,6 +132,8 @@ def run(arguments: argparse.Namespace) -> int:
         recipe = find(arguments.recipe)
         seed = [] if arguments.seed is None else [f"seed={arguments.seed}"]
         folder = [] if arguments.data_dir is None else [f"data_dir={arguments.data_dir}"]
+        if folder and not hasattr(recipe.config, "data_dir"):
+            raise ConfigError(f"the recipe {recipe.name} brings its data: it takes no --data-dir")
         config = override(recipe.config, [*arguments.settings, *seed, *folder])
         if arguments.out is not None:
             _check_free(arguments.out)

@@ -45,6 +45,8 @@ def explained(op: Op, error: ChainruleError, args: Sequence, attrs: dict) -> Cha
 
 def _row(name: str, a: Any, error: ChainruleError) -> tuple[str, str, str, str]:
     """An operand: name, shape (or the number it is), dtype, the law's note on it."""
+    if not isinstance(a, bool | int | float) and not hasattr(a, "dtype"):
+        return name, repr(a)[:40], type(a).__name__, ""  # what is no operand at all
     s = spec_of(a)
     letters = getattr(error, "axes", {}).get(name, "")
     shape = repr(a) if isinstance(a, bool | int | float) else _lettered(s.shape, letters)

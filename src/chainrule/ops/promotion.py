@@ -86,9 +86,7 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
         dtype = strong[0].dtype
         for s in strong[1:]:
             if s.dtype is not dtype:
-                raise DTypeError(
-                    f"operands must have the same dtype, found {dtype.name} and {s.dtype.name}"
-                )
+                raise _unequal(dtype, s.dtype)
         if op.types == "same" and dtype is dtypes.bool_:
             raise DTypeError("operands must be numbers, found bool")
         if op.types == "floating" and dtype.category != dtypes.FLOATING:
@@ -102,6 +100,16 @@ def common(op: Op, specs: Sequence[Spec | None]) -> DType | None:
     if result.category != dtypes.FLOATING and op.types in ("float", "sum"):
         return dtypes.default() if op.types == "float" else dtypes.int64
     return result
+
+
+def _unequal(a: DType, b: DType) -> DTypeError:
+    """Two dtypes where there must be one, with the way out."""
+    e = DTypeError(f"operands must have the same dtype, found {a.name} and {b.name}")
+    default = dtypes.default()
+    wanted = default if default in (a, b) else dtypes.promote([(a, dtypes.AXES), (b, dtypes.AXES)])
+    also = "; arrays of NumPy are float64 unless they are told" if dtypes.float64 in (a, b) else ""
+    e.hint = f".to({wanted}) converts the other{also}"  # type: ignore[attr-defined]
+    return e
 
 
 def common_dtype(op: Op, specs: Sequence[Spec]) -> DType:

@@ -46,7 +46,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..base import dtypes
-from ..base.errors import ChainruleError, GradError, LinAlgError, ShapeError
+from ..base.errors import ChainruleError, DTypeError, GradError, LinAlgError, ShapeError
 from ..base.modes import modes
 from .explain import description, explained
 from .promotion import Spec, common, promoted, rounded, spec_of
@@ -399,6 +399,9 @@ class Op:
             raise self.explained(error, args, attrs) from None
         if not self.composite:
             self.infer(args, attrs)
+            if isinstance(error, TypeError) and any(a is None for a in args):
+                nothing = DTypeError("expected a tensor, an array or a number, found None")
+                raise self.explained(nothing, args, attrs) from None
         else:
             try:
                 self.body(*args, **attrs)  # the ops of the definition have laws

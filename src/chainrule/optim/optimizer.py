@@ -102,6 +102,11 @@ class Optimizer(Hooked):
                 "dicts, "
                 "but got a Tensor"
             )
+        if callable(getattr(params, "parameters", None)):
+            raise TypeError(
+                f"an optimizer is given parameters, found the module {type(params).__name__}\n"
+                "  hint: model.parameters()"
+            )
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []

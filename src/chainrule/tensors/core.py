@@ -24,7 +24,7 @@ from .. import ops
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError, TraceError
-from ..base.left_out import words_for
+from ..base.left_out import why, words_for
 from ..base.lines import describe, here
 from ..ops.precision import autocast_dtype
 from ..ops.promotion import Spec, common, spec_of
@@ -99,9 +99,10 @@ class Tensor(Methods):
 
     def __getattr__(self, name: str) -> Any:
         """Only for what is not there: says so, with the reason if it is left out on purpose."""
-        if name.startswith("_"):
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}", name=name)
-        raise AttributeError(words_for(f"Tensor.{name}"), name=name)
+        words = f"{type(self).__name__!r} object has no attribute {name!r}"
+        if why(f"Tensor.{name}") is not None:
+            words = words_for(f"Tensor.{name}")
+        raise AttributeError(words, name=name, obj=self)
 
     # ------------------------------------------------------------------------------------------ what lies beneath
 

@@ -7,6 +7,7 @@ other than 'cpu' are refused, the others cannot change a result.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,11 @@ def only_steering(name: str, options: dict) -> None:
 
 def sizes_of(shape: tuple) -> tuple:
     """A shape of ints, none negative."""
-    out = tuple([int(n) for n in shape])
+    try:
+        out = tuple([index(n) for n in shape])
+    except TypeError:
+        wrong = next(n for n in shape if not hasattr(n, "__index__"))
+        raise DTypeError(f"sizes are integers, found {wrong!r}") from None
     if min(out, default=0) < 0:
         raise ShapeError(f"sizes cannot be negative, found {out}")
     return out

@@ -290,9 +290,8 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         settings = [f"{key}={spell(value)}" for key, value in about["config"].items()]
         return recipe, override(recipe.config, settings), about["data_sha256"]
     except FileNotFoundError as e:
-        raise FormatError(
-            f"{path.parent}: expected the folder of a run, found no {path.name} in it"
-        ) from e
+        found = f"no {path.name} in it" if path.parent.is_dir() else "no such folder"
+        raise FormatError(f"{path.parent}: expected the folder of a run, found {found}") from e
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise FormatError(
             f"{path}: expected the recipe and config of a run, found something else: {e!s:.300}"

@@ -275,6 +275,11 @@ def test_the_command_fetches_and_checks(server, tmp_path, monkeypatch, capsys):
     assert "names  there  first names" in capsys.readouterr().out
 
 
+def test_what_comes_with_the_package_need_not_be_fetched(capsys):
+    assert main(["data", "get", "digits"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("  is there  ")
+
+
 def test_a_bar_is_drawn_on_a_terminal(server, tmp_path, monkeypatch, capsys):
     class Terminal(io.StringIO):
         def isatty(self):

@@ -217,7 +217,10 @@ def nll_loss(x, target, weight=None, /, *, ignore_index=-100, reduction="mean"):
 
 def _soft_law(args, attrs):
     if tuple(args[0].shape) != tuple(args[1].shape):
-        raise refuse("class probabilities must have the shape of the input")
+        raise refuse(
+            "class probabilities must have the shape of the input",
+            hint="a target that holds classes holds integers: target.long()",
+        )
     x, weight = args[0], args[2]
     if weight is not None and tuple(weight.shape) != (x.shape[_class_axis(x)],):
         raise refuse("weight must have one element for each class")
