@@ -146,8 +146,12 @@ class Classification(Task):
 
 
 def logits_of(output: Any) -> Tensor:
-    """The logits that a model returned: by themselves, or among others as `chainrule.models` do."""
-    return output.logits if isinstance(output, Mapping) else output
+    """The logits that a model returned: by themselves, first of several, or among others as
+    `chainrule.models` do.
+    """
+    if isinstance(output, Mapping):
+        return output.logits  # type: ignore[attr-defined]
+    return output[0] if isinstance(output, tuple) else output
 
 
 class Regression(Task):
@@ -204,7 +208,7 @@ class LanguageModel(Task):
     def loss(self, model: Callable, batch: Any) -> tuple[Tensor, None]:
         """Σ −ln p(next token)."""
         inputs, targets = batch
-        logits = _logits(model(inputs))
+        logits = logits_of(model(inputs))
         V = logits.shape[-1]
         loss = F.cross_entropy(
             logits.reshape(-1, V),  # (B·T, V)
@@ -233,10 +237,3 @@ class LanguageModel(Task):
             metrics["bits_per_byte"].update(
                 loss, self.token_bytes[targets[targets != self.ignore_index]].sum()
             )
-
-
-def _logits(answer: Any) -> Tensor:
-    """The logits of what a model returned."""
-    if isinstance(answer, Tensor):
-        return answer
-    return answer[0] if isinstance(answer, tuple) else answer.logits

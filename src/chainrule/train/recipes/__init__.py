@@ -2,7 +2,7 @@
 is one file and one line here.
 
 Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`; `ngrams`, `windows`,
-`shakespeare`.
+`shakespeare`; `temperature`.
 """
 
 from .cnn import FASHION_CNN, MNIST_CNN
@@ -13,6 +13,7 @@ from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
 from .names import NAMES_RNN
 from .resnet import RESNET_CIFAR10
 from .shakespeare import SHAKESPEARE_CHAR, SHAKESPEARE_LLAMA
+from .temperature import LSTM_TEMPERATURE
 
 __all__ = [
     "RECIPES",
@@ -39,6 +40,7 @@ RECIPES = {
         RESNET_CIFAR10,
         SHAKESPEARE_CHAR,
         SHAKESPEARE_LLAMA,
+        LSTM_TEMPERATURE,
     )
 }
 
