@@ -1,13 +1,13 @@
-"""The command line: `chainrule train`, `eval`, `predict`, `runs`, `check`, `data` and `run`. Each command
-is one file; this one parses and turns errors into exit codes.
+"""The command line: `chainrule train`, `eval`, `predict`, `runs`; `generate`, `embed`, `classify`, `search` with
+checkpoints; `check`, `data` and `run`. Each command is one file; this one parses and turns errors into exit codes.
 
     0    done
     1    something went wrong: one line on stderr says what
     2    the command cannot be understood: an unknown recipe, key or option, a bad value
     130  interrupted by Ctrl-C (training has saved a checkpoint, unless it was pressed twice)
 
-Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`, `check`, `tables`,
-`data`, `run`.
+Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`; `options`, `generate`, `embed`,
+`classify`, `search`; `check`, `tables`, `data`, `run`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,19 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from . import check, data, evaluate, predict, run, runs, train
+    from . import (
+        check,
+        classify,
+        data,
+        embed,
+        evaluate,
+        generate,
+        predict,
+        run,
+        runs,
+        search,
+        train,
+    )
 
     parser = _Parser(
         prog="chainrule",
@@ -113,8 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"chainrule {version}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     named = {
-        "train": train, "eval": evaluate, "predict": predict, "runs": runs, "check": check,
-        "data": data, "run": run,
+        "train": train, "eval": evaluate, "predict": predict, "runs": runs,
+        "generate": generate, "embed": embed, "classify": classify, "search": search,
+        "check": check, "data": data, "run": run,
     }  # fmt: skip
     for name, command in named.items():
         about = (command.__doc__ or "").splitlines()[0]

@@ -7,7 +7,8 @@ A model's file has its configuration, its blocks, and the model; it imports `nn`
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `generation`,
-`activations`, `pretrained`; and what stands before a model: `images`, `sentences` (text is the affair of `chainrule.data.tokenizers`).
+`activations`, `pretrained`; and what stands before a model and behind it: `images`,
+`sentences`, `writing`, `classifying`, `searching` (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from .bert import (
@@ -17,6 +18,7 @@ from .bert import (
     BertForTokenClassification,
     BertModel,
 )
+from .classifying import Classifier
 from .clip import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 from .config import Config
 from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
@@ -34,9 +36,11 @@ from .llama import (
 )
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
+from .searching import Library
 from .sentences import SentenceEncoder, minilm
 from .t5 import T5Config, T5ForConditionalGeneration
 from .vit import ViTConfig, ViTForImageClassification, ViTModel
+from .writing import Writer
 
 __all__ = [
     "ARCHITECTURES",
@@ -50,11 +54,13 @@ __all__ = [
     "CLIPTextConfig",
     "CLIPVisionConfig",
     "CifarResNet",
+    "Classifier",
     "Config",
     "GPT2Config",
     "GPT2LMHeadModel",
     "GPT2Model",
     "ImageProcessor",
+    "Library",
     "LlamaConfig",
     "LlamaForCausalLM",
     "LlamaModel",
@@ -74,6 +80,7 @@ __all__ = [
     "ViTConfig",
     "ViTForImageClassification",
     "ViTModel",
+    "Writer",
     "from_pretrained",
     "minilm",
 ]  # fmt: skip

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Generates", "next_token_loss"]
 
+ROOM = 64
+"""Caches are made for a multiple of so many tokens."""
+
 
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy, in nats per token, of each position's next label; −100 is passed over.
@@ -110,9 +113,6 @@ class Generates(Module):
         )
         pad = (ends[0] if ends else 0) if pad is None else pad
 
-        def logits_of(ids: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
-            return self._next(ids, mask, cache, T + max_new_tokens)
-
         def adjusted(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
             logits = _penalized(logits, ids, mask, repetition_penalty)
             if not do_sample:
@@ -126,11 +126,11 @@ class Generates(Module):
             with no_grad():
                 if num_beams > 1:
                     return self._beams(
-                        input_ids, mask, logits_of, adjusted, max_new_tokens, num_beams, length_penalty, ends, pad,
+                        input_ids, mask, adjusted, max_new_tokens, num_beams, length_penalty, ends, pad,
                         do_sample, generator, use_cache,
                     )  # fmt: skip
                 return self._one_by_one(
-                    input_ids, mask, logits_of, adjusted, max_new_tokens, ends, pad, do_sample, generator, streamer,
+                    input_ids, mask, adjusted, max_new_tokens, ends, pad, do_sample, generator, streamer,
                     use_cache,
                 )  # fmt: skip
         finally:
@@ -165,15 +165,23 @@ class Generates(Module):
                 f"generate: {prompt} tokens and {new} more are more than the model's {self.most_positions} positions"
             )
 
-    def _next(self, ids: Tensor, mask: Tensor, cache: Cache | None, longest: int) -> Tensor:
+    def _room(self, batch: int, tokens: int) -> Cache:
+        """A cache for so many tokens, or some more: calls of similar lengths then share a compiled program."""
+        longest = -(-tokens // ROOM) * ROOM
+        if self.most_positions is not None:
+            longest = min(longest, self.most_positions)
+        return self.cache(batch, longest)
+
+    def _next(self, ids: Tensor, mask: Tensor, cache: Cache | None) -> Tensor:
         """The logits (B, V) after `ids`; with a cache only what is new of them is read."""
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         if cache is None:
             return self(ids, attention_mask=mask, position_ids=positions).logits[:, -1]
         new = ids.shape[1] if int(cache.position) == 0 else 1
-        whole = cat([mask, zeros(mask.shape[0], longest - mask.shape[1], dtype=int64)], dim=1)
+        room = zeros(mask.shape[0], cache.longest - mask.shape[1], dtype=int64)
         # in one piece: a compiled model would see new strides each time
         latest, places = ids[:, -new:].contiguous(), positions[:, -new:].contiguous()
+        whole = cat([mask, room], dim=1)
         out = self(latest, past_key_values=cache, attention_mask=whole, position_ids=places)
         return out.logits[:, -1]
 
@@ -181,7 +189,6 @@ class Generates(Module):
         self,
         ids,
         mask,
-        logits_of,
         adjusted,
         new,
         ends,
@@ -192,10 +199,10 @@ class Generates(Module):
         use_cache,
     ) -> Tensor:
         B, T = ids.shape
-        cache = self.cache(B, T + new) if use_cache else None
+        cache = self._room(B, T + new) if use_cache else None
         ended = zeros(B, dtype=int64) != 0
         for _ in range(new):
-            logits = adjusted(logits_of(ids, mask, cache), ids, mask)
+            logits = adjusted(self._next(ids, mask, cache), ids, mask)
             token = _drawn(logits, 1, generator)[:, 0] if do_sample else logits.argmax(-1)  # (B,)
             token = where(ended, pad, token)
             for end in ends:
@@ -212,7 +219,6 @@ class Generates(Module):
         self,
         ids,
         mask,
-        logits_of,
         adjusted,
         new,
         beams,
@@ -228,13 +234,13 @@ class Generates(Module):
         """
         B, T = ids.shape
         ids, mask = ids.repeat_interleave(beams, 0), mask.repeat_interleave(beams, 0)
-        cache = self.cache(B * beams, T + new) if use_cache else None
+        cache = self._room(B * beams, T + new) if use_cache else None
         scores = full((B, beams), -math.inf)
         scores[:, 0] = 0.0  # all beams begin alike: only one may speak
         done: list[list[tuple[float, list[int]]]] = [[] for _ in range(B)]
         finished = [False] * B
         for step in range(new):
-            logits = adjusted(F.log_softmax(logits_of(ids, mask, cache), dim=-1), ids, mask)
+            logits = adjusted(F.log_softmax(self._next(ids, mask, cache), dim=-1), ids, mask)
             V = logits.shape[-1]
             total = (scores.reshape(-1, 1) + logits).reshape(B, beams * V)
             count = max(2, 1 + len(ends)) * beams

@@ -23,6 +23,7 @@ from ..data.tokenizers import Tokenizer, from_folder
 from ..tensors import Tensor, cat, no_grad, tensor
 from .bert import BertModel
 from .config import read_json
+from .pretrained import CONFIG
 
 __all__ = ["SentenceEncoder", "minilm"]
 
@@ -90,6 +91,10 @@ class SentenceEncoder:
             raise FormatError(
                 f"{settings}: key 'max_seq_length': expected a whole number, found {length!r:.40}"
             )
+        if (folder / CONFIG).is_file():  # else BertModel says what is missing
+            kind = read_json(folder / CONFIG).get("model_type", "bert")
+            if kind != "bert":
+                raise FormatError(f"{folder}: expected a BERT of sentences, found a {kind!r:.40}")
         try:
             return cls(BertModel.from_pretrained(folder), from_folder(folder), length)
         except FormatError as e:

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import FormatError, StateDictError
+from ..models import Writer
 from ..nn import Module
 from ..platform import version
 from ..tensors import manual_seed
@@ -43,6 +44,7 @@ from .loop import Trainer
 from .memory import peak_memory_mb
 from .pictures import curves_picture
 from .recipes import Experiment, Recipe, find, override, spell
+from .recipes.experiment import Writes
 from .samples import Samples
 from .tensorboard import TensorBoard
 
@@ -57,6 +59,7 @@ __all__ = [
     "rebuild",
     "resume",
     "train",
+    "writer",
 ]
 
 CARD = "MODEL_CARD.md"
@@ -261,6 +264,21 @@ def predict(
     load_weights(folder, experiment.model, experiment.goal)
     with blas_threads(config):
         return experiment.kind.predict(experiment.model, inputs, asked)
+
+
+def writer(folder: Path, data_dir: str | None = None) -> tuple[Writer, Any]:
+    """The trained model of a run with its tokenizer, to go on with texts; and the run's configuration.
+
+    Raises:
+        FormatError: `folder` holds no trained run, or one whose recipe is not about text.
+    """
+    recipe, config, experiment = rebuild(folder, data_dir)
+    if not isinstance(experiment.kind, Writes):
+        raise FormatError(
+            f"{folder}: {recipe.name} does not write text; chainrule predict asks it about images"
+        )
+    load_weights(folder, experiment.model, experiment.goal)
+    return experiment.kind.writer(experiment.model.eval()), config
 
 
 def blas_threads(config: Any) -> Any:

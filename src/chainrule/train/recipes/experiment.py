@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ...models import Writer
 from ...nn import Module
 from ...optim import EMA, Optimizer
 from ...optim.lr_scheduler import LRScheduler
@@ -21,6 +22,7 @@ __all__ = [
     "Experiment",
     "Kind",
     "Recipe",
+    "Writes",
     "commonest_class",
     "decayed",
 ]
@@ -67,6 +69,14 @@ class Kind(Protocol):
         """The model's answers to what a user names or writes; `asked` has the options of
         `chainrule predict`.
         """
+
+
+@runtime_checkable
+class Writes(Protocol):
+    """A kind of text: a trained model goes on with one, which is what `chainrule generate` asks."""
+
+    def writer(self, model: Module) -> Writer:
+        """The model with the tokenizer that its tokens are of."""
 
 
 @dataclass(frozen=True, eq=False)

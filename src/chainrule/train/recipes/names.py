@@ -18,9 +18,11 @@ import numpy as np
 from ... import nn
 from ...base.errors import FormatError
 from ...data import DataLoader, TensorDataset, load_dataset
+from ...data.tokenizers import BPE, AddedToken, Template, Tokenizer
+from ...models import Writer
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
-from ...tensors import Generator, Tensor, from_numpy, no_grad
+from ...tensors import Generator, Tensor, from_numpy
 from ..evaluation import Evaluation
 from ..goal import Goal
 from ..tasks import LanguageModel
@@ -30,6 +32,7 @@ from .experiment import Baseline, DataFacts, Experiment, Recipe, decayed
 __all__ = ["NAMES_RNN", "NamesConfig", "NamesNet", "Spelling", "build", "encode"]
 
 EDGE, V = 0, 27
+SIGN = "<edge>"
 IGNORED = -100
 LONGEST = 40  # letters of a name that is made up, at most
 
@@ -117,36 +120,38 @@ class Spelling:
 
     def predict(self, model: nn.Module, inputs: Sequence[str], asked: Any) -> list[dict[str, Any]]:
         """`asked.count` names for each beginning, drawn at `asked.temperature` from `asked.seed`."""
-        random = np.random.default_rng(asked.seed)
+        writer, generator = self.writer(model), Generator().manual_seed(asked.seed)
         answers = []
         for beginning in inputs:
             if not all("a" <= letter <= "z" for letter in beginning):
                 raise FormatError(
                     f"expected a beginning of letters from a to z, found {beginning!r}"
                 )
-            for name in _made_up(model, beginning, asked.count, asked.temperature, random):
+            start = from_numpy(np.repeat([writer.ids(beginning)], asked.count, axis=0))
+            rows = writer.model.generate(
+                start,
+                max_new_tokens=max(LONGEST - len(beginning), 0),
+                do_sample=True,
+                temperature=asked.temperature,
+                eos_token_id=EDGE,
+                generator=generator,
+            )
+            for name in writer.tokenizer.batch_decode(rows, skip_special_tokens=True):
                 new = name not in self.known
                 answers.append({"input": beginning, "answer": name, "new": new})
         return answers
 
-
-def _made_up(
-    model: nn.Module, beginning: str, count: int, temperature: float, random: np.random.Generator
-) -> list[str]:
-    """Names that begin so, each letter drawn from what the model expects."""
-    start, _ = encode([beginning], len(beginning))
-    tokens = np.repeat(start, count, axis=0)  # (count, T)
-    model.eval()
-    with no_grad():
-        for _ in range(LONGEST - len(beginning)):
-            logits = model(from_numpy(tokens)).numpy()[:, -1] / temperature  # (count, V)
-            noise = random.gumbel(size=logits.shape)  # the largest of logits + noise is a draw
-            tokens = np.concatenate([tokens, (logits + noise).argmax(axis=1)[:, None]], axis=1)
-    names = []
-    for row in tokens[:, 1:].tolist():
-        end = row.index(EDGE) if EDGE in row else len(row)
-        names.append("".join(chr(ord("a") + token - 1) for token in row[:end]))
-    return names
+    def writer(self, model: nn.Module) -> Writer:
+        """The model beside the letters; a text begins and ends at the edge of a name."""
+        letters = {chr(ord("a") + k): k + 1 for k in range(V - 1)}
+        tokenizer = Tokenizer(
+            BPE({SIGN: EDGE, **letters}, []),
+            decoder={"type": "Fuse"},
+            template=Template(one=(((EDGE,), 0), ("A", 0))),
+            added=[AddedToken(SIGN, EDGE)],
+            roles={"bos_token": SIGN, "eos_token": SIGN},
+        )
+        return Writer(model, tokenizer)
 
 
 def build(config: NamesConfig) -> Experiment:
