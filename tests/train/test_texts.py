@@ -276,6 +276,9 @@ def test_a_run_has_everything_and_answers(small, name, capsys):
     assert [a["input"] for a in answers] == ["to", "to", "", ""]
     assert all(a["answer"].startswith(a["input"] or "\n") for a in answers)
     assert {len(a["answer"]) for a in answers} == {24, 25}
+    assert main(["generate", "run", "to", "", "--max-new-tokens", "30", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    assert [len(a["text"]) for a in answers] == [30, 30]  # beyond the 8 tokens that are looked at
     assert main(["predict", "run", "Zoë"]) == 1
     assert "the text that was learnt from does not have 'Z', 'ë'" in capsys.readouterr().err
 

@@ -121,7 +121,7 @@ class Library:
         *,
         pattern: str = "*",
         keep: str | os.PathLike[str] | None = None,
-        progress: Callable[[int, int], None] = lambda done, count: None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Self:
         """The text files of a folder and of the folders in it; hidden ones are passed over.
 
@@ -220,7 +220,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _embedded(
     missing: dict[str, list[str]],
     encoder: SentenceEncoder,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int], None] | None,
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The vectors of each file's passages; those of several small files are computed together."""
     count, done = sum(map(len, missing.values())), 0
@@ -234,7 +234,8 @@ def _embedded(
         for start in range(0, len(texts), TOGETHER):
             some = texts[start : start + TOGETHER]
             parts.append(encoder.embed(some, batch_size=BATCH).numpy())
-            progress(done + min(start + TOGETHER, len(texts)), count)
+            if progress is not None:
+                progress(done + min(start + TOGETHER, len(texts)), count)
         vectors, at = np.concatenate(parts), 0
         for d in waiting:
             yield d, vectors[at : at + len(missing[d])]

@@ -36,6 +36,8 @@ class Writer:
         model: one that generates; T5, which answers instead of going on; or any module that makes logits (B, T, V) of tokens
             (B, T), with all that came before read again for each token.
         tokenizer: of the same vocabulary.
+        context: the most tokens that are looked at together; None: as many as the model has positions for.
+        first: what is gone on with if a prompt is empty; None: the tokenizer's bos_token, if it has one.
 
     Example:
         >>> from chainrule.data.tokenizers import character
@@ -45,10 +47,17 @@ class Writer:
         20
     """
 
-    def __init__(self, model: Module, tokenizer: Tokenizer):
+    def __init__(
+        self,
+        model: Module,
+        tokenizer: Tokenizer,
+        *,
+        context: int | None = None,
+        first: str | None = None,
+    ):
         known = isinstance(model, (Generates, T5ForConditionalGeneration))
         self.model = model if known else _Reread(model)
-        self.tokenizer = tokenizer
+        self.tokenizer, self.context, self.first = tokenizer, context, first
         size = getattr(getattr(model, "config", None), "vocab_size", None)
         if size is not None and len(tokenizer) > size:
             raise FormatError(
@@ -71,11 +80,6 @@ class Writer:
         except FormatError as e:
             raise e if str(e).startswith(str(folder)) else FormatError(f"{folder}: {e}") from None
 
-    @property
-    def most_positions(self) -> int | None:
-        """How many tokens the model looks at together; None: any number."""
-        return getattr(self.model, "most_positions", None)
-
     def ids(self, prompt: str) -> list[int]:
         """The tokens of a prompt; of an empty one that with which texts begin.
 
@@ -88,7 +92,7 @@ class Writer:
             raise FormatError(
                 f"the prompt has {', '.join(map(repr, lost[:5]))}, which this model's vocabulary does not have"
             )
-        found = tokenizer.encode(prompt)
+        found = tokenizer.encode(prompt or self.first or "")
         if not found and tokenizer.bos_token_id is not None:
             found = [tokenizer.bos_token_id]
         if not found:
@@ -132,7 +136,7 @@ class Writer:
         if streams:
             settings["streamer"] = lambda token: pieces.add([int(token[0])])
         ends = settings["eos_token_id"] = self._ends(settings.pop("eos_token_id", None))
-        ids, room, left = tensor([given], dtype=int64), self.most_positions, max_new_tokens
+        ids, room, left = tensor([given], dtype=int64), self._room(), max_new_tokens
         if room is not None and room < 2:
             raise ShapeError("Writer: a model of one position has no room for a token to come")
         while left:
@@ -148,6 +152,11 @@ class Writer:
             if len(new) < count or (new and new[-1] in ends):
                 break
         return pieces.finish()
+
+    def _room(self) -> int | None:
+        """How many tokens are looked at together; None: any number."""
+        limits = (self.context, getattr(self.model, "most_positions", None))
+        return min([n for n in limits if n is not None], default=None)
 
     def _ends(self, asked: int | Sequence[int] | None) -> list[int]:
         """The tokens that end a text: those asked for, else the model's, else the tokenizer's."""

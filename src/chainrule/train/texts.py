@@ -11,6 +11,7 @@ from typing import Any
 
 from ..base.errors import FormatError
 from ..data.tokenizers import Tokenizer
+from ..models import Writer
 from ..models.generation import Generates
 from ..nn import Module
 from ..nn import functional as F
@@ -69,6 +70,10 @@ class Texts:
                 f"the text that was learnt from does not have {', '.join(map(repr, lacking))}"
             )
         return tensor([ids])
+
+    def writer(self, model: Module) -> Writer:
+        """The model with its tokenizer, for `chainrule generate`."""
+        return Writer(model, self.tokenizer, context=self.context, first=FIRST)
 
     def sample(self) -> str:
         """A text of the model as it is now, always from the same random numbers."""
