@@ -139,7 +139,7 @@ def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndar
     A `.csv` has an image a row, its C · H · W elements from 0 to 255, one colour after the other; a
     `.npy` the array (C, H, W) or (N, C, H, W), without the C where it is 1, bytes or floats from 0 to
     1; anything else is a picture (PNG, JPEG, …). Of a picture in colour a grey image is the mean of
-    the colours; of a grey one all the colours are the same.
+    the colours; of a grey one all the colours are the same, and what is transparent is white.
 
     Args:
         path: of the file.
@@ -184,7 +184,10 @@ def _picture(path: Path, channels: int) -> np.ndarray:
     if pixels.ndim == 2 or pixels.shape[2] < 3:  # grey, perhaps with how opaque it is
         grey = pixels if pixels.ndim == 2 else pixels[..., 0]
         return np.stack([grey] * 3)
-    return pixels[..., :3].transpose(2, 0, 1)
+    colours = pixels[..., :3]
+    if pixels.shape[2] == 4:  # on white ground
+        colours = colours * pixels[..., 3:] + (1 - pixels[..., 3:])
+    return colours.transpose(2, 0, 1)
 
 
 def _rows(path: Path, size: tuple[int, int], channels: int) -> np.ndarray:

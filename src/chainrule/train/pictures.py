@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from .rate_finder import RateCurve
 
 __all__ = [
+    "attended_picture",
     "confusion_picture",
     "curves_picture",
     "mistakes_picture",
     "rates_picture",
+    "retrieved_picture",
     "samples_picture",
 ]
 
@@ -274,6 +276,70 @@ def _grid(
         if not images:
             figure.text(0.5, 0.42, "none", ha="center", fontsize=14, color=MUTED)
         return png(figure)
+
+
+def attended_picture(
+    images: np.ndarray, weights: np.ndarray, labels: Sequence[str], predictions: Sequence[str]
+) -> bytes:
+    """Images, and each again with what was little looked at in the dark.
+
+    Args:
+        images: floats from 0 to 1, (N, H, W, 3).
+        weights: how much each patch was looked at, (N, h, w); h divides H, and w divides W.
+        labels, predictions: N names each.
+    """
+    N, H, W, _ = images.shape
+    if weights.shape[0] != N or H % weights.shape[1] or W % weights.shape[2]:
+        raise ShapeError(
+            f"attended_picture: expected weights of the patches of images {images.shape[:3]}, "
+            f"found {weights.shape}"
+        )
+    light = weights / weights.max(axis=(1, 2), keepdims=True)
+    light = light.repeat(H // weights.shape[1], axis=1).repeat(W // weights.shape[2], axis=2)
+    tiles, heads, feet = [], [], []
+    for image, seen, label, prediction in zip(images, light, labels, predictions, strict=True):
+        tiles += [image, image * seen[..., None]]
+        heads += [label, "" if label == prediction else f"→ {prediction}"]
+        feet += ["image", "looked at"]
+    return _grid(f"{N} test images, and where the model looks", tiles, heads, feet, INK)
+
+
+def retrieved_picture(
+    title: str, rows: Sequence[tuple[str, Sequence[tuple[np.ndarray, bool]]]]
+) -> bytes:
+    """Texts with the images beside them that were found, those that are right in a blue frame.
+
+    Args:
+        title: of the picture.
+        rows: a text, and images with whether each is right; floats from 0 to 1, (H, W, 3).
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    across = max((len(found) for _, found in rows), default=1)
+    columns = 1 if across > 3 else 3  # few images leave room for several rows side by side
+    lines = max(1, -(-len(rows) // columns))
+    with rc_context(STYLE):
+        figure = Figure(
+            figsize=(columns * (2.9 + 0.95 * across), 0.95 * lines + 0.6), layout="constrained"
+        )
+        figure.suptitle(title, x=0.012, ha="left", fontsize=11.5, fontweight="bold")
+        ratios = [2.9 / 0.95, *[1.0] * across] * columns
+        grid = figure.subplots(lines, len(ratios), squeeze=False, width_ratios=ratios)
+        for axes in grid.ravel():
+            axes.axis("off")
+        for place, (text, found) in enumerate(rows):
+            row, first = place // columns, place % columns * (1 + across)
+            grid[row, first].text(1, 0.5, text, ha="right", va="center", fontsize=9)
+            for k, (image, right) in enumerate(found):
+                axes = grid[row, first + 1 + k]
+                axes.axis("on")
+                axes.imshow(image, vmin=0, vmax=1, interpolation="nearest")
+                axes.set_xticks([])
+                axes.set_yticks([])
+                frame = {"color": BLUE, "linewidth": 2.5} if right else {"color": "#d3d7de"}
+                axes.spines[:].set(visible=True, **frame)
+        return _png(figure)
 
 
 def rates_picture(curve: RateCurve) -> bytes:

@@ -1,19 +1,22 @@
 """Recipes: a configuration and a function that builds everything a run needs from it. A new recipe
 is one file and one line here.
 
-Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`; `ngrams`, `windows`,
-`shakespeare`; `temperature`.
+Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`, `vit`, `sst2`, `emoji`;
+`ngrams`, `windows`, `shakespeare`; `temperature`.
 """
 
 from .cnn import FASHION_CNN, MNIST_CNN
 from .config import ConfigError, nearest, options, override, spell
 from .digits import DIGITS
+from .emoji import CLIP_EMOJI, CLIP_EMOJI_RANDOM
 from .experiment import DataFacts, Experiment, Recipe
 from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
 from .names import NAMES_RNN
 from .resnet import RESNET_CIFAR10
 from .shakespeare import SHAKESPEARE_CHAR, SHAKESPEARE_LLAMA
 from .temperature import LSTM_TEMPERATURE
+from .sst2 import BERT_SST2, BERT_SST2_SCRATCH
+from .vit import VIT_CIFAR10
 
 __all__ = [
     "RECIPES",
@@ -41,6 +44,11 @@ RECIPES = {
         SHAKESPEARE_CHAR,
         SHAKESPEARE_LLAMA,
         LSTM_TEMPERATURE,
+        VIT_CIFAR10,
+        BERT_SST2,
+        BERT_SST2_SCRATCH,
+        CLIP_EMOJI,
+        CLIP_EMOJI_RANDOM,
     )
 }
 

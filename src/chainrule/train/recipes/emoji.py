@@ -1,0 +1,355 @@
+"""Recipes `clip-emoji` and `clip-emoji-random`: CLIP learns which caption belongs to which emoji.
+
+Most emoji come in several variants, which differ in the tone of the skin or the hair. In the first recipe all
+variants of an emoji are in one part, so that none of what is asked in the test was seen; in the second, beside
+it, every picture went to a part by itself, and a near copy of most of what is asked was seen: the difference
+between the two is what such a split would hide.
+
+Legend: B batch, T tokens, N pictures. Of each emoji one picture stands in the test, the first, for captions
+of variants would be mistaken for each other. In training each is seen once an epoch, in a variant that is
+drawn from the seed, the epoch and its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...data import DataLoader, Dataset, TensorDataset, load_dataset
+from ...data.counter import SPLIT, permutation
+from ...data.known import CaptionPart
+from ...data.tokenizers import Tokenizer, train
+from ...data.transforms import (
+    Compose,
+    RandomHorizontalFlip,
+    RandomRotation,
+    RandomShift,
+    RandomStream,
+)
+from ...models import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
+from ...optim import AdamW
+from ...optim.lr_scheduler import WarmupCosineLR
+from ...tensors import Generator
+from ..goal import Goal
+from ..retrieval import LOOKED_AT, Contrastive, Pairs, recalls
+from .config import ConfigError, RunConfig, option
+from .experiment import Baseline, DataFacts, Experiment, Recipe, decayed
+
+__all__ = ["CLIP_EMOJI", "CLIP_EMOJI_RANDOM", "EmojiConfig", "base", "build"]
+
+END = "<|endoftext|>"
+PEOPLE = {"man", "woman", "person", "men", "women", "people", "boy", "girl", "child"}
+
+
+@dataclass(frozen=True)
+class EmojiConfig(RunConfig):
+    """What `chainrule train clip-emoji --set key=value` can change."""
+
+    epochs: int = option(120, "how often all training emoji are seen", 1, 100_000)
+    batch_size: int = option(128, "pairs per step; each picture's caption is among so many", 2)
+    learning_rate: float = option(1e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
+    warmup: float = option(0.1, "the share of the steps in which the rate rises", 0.0, 0.9)
+    weight_decay: float = option(0.1, "of AdamW, on weights but not on biases", 0.0)
+    clip_norm: float = option(1.0, "the norm to which larger gradients are scaled", 1e-6)
+    split: str = option(
+        "base", "base: all variants of an emoji in one part; random: each by itself"
+    )
+    merges: int = option(1000, "of the tokenizer, which is learnt from the training captions", 0)
+    longest: int = option(24, "tokens of a caption, the end counted; what is longer is cut off", 3)
+    patch: int = option(4, "pixels of a patch, each way", 1, 32)
+    width: int = option(128, "channels of both towers", 4)
+    heads: int = option(4, "of the attention of both towers", 1)
+    image_layers: int = option(4, "of the image tower", 1)
+    text_layers: int = option(3, "of the text tower", 1)
+    projection: int = option(128, "channels where the towers meet", 1)
+    shift: int = option(3, "pixels by which training pictures move at most, each way", 0, 31)
+    rotation: float = option(15.0, "degrees by which training pictures are turned at most", 0, 180)
+    checkpoint_every: int = option(10, "epochs from one checkpoint to the next", 1)
+    data_dir: str = option("", "the folder of the data sets, instead of CHAINRULE_DATA")
+
+
+def base(caption: str) -> str:
+    """Of which emoji a caption names a variant.
+
+    >>> base("waving hand: dark skin tone"), base("red apple")
+    ('waving hand', 'red apple')
+    """
+    return caption.split(":")[0]
+
+
+def without_people(caption: str) -> str:
+    """A caption's emoji with any person in it: what men and women do is drawn almost alike.
+
+    >>> without_people("woman farmer: medium skin tone") == without_people("man farmer")
+    True
+    """
+    return " ".join("one" if word in PEOPLE else word for word in base(caption).split())
+
+
+def on_white(pixels: np.ndarray) -> np.ndarray:
+    """Pictures uint8 (N, 4, H, W), the last channel saying how opaque they are, on white ground: float32
+    (N, 3, H, W) from 0 to 1.
+    """
+    x = pixels / np.float32(255)
+    return x[:, :3] * x[:, 3:] + (1 - x[:, 3:])
+
+
+class OneVariant(Dataset):
+    """Of each emoji one variant, drawn from the seed, the epoch and its number: (picture, ids).
+
+    Args:
+        images: float32 (N, 3, H, W).
+        ids: int64 (N, T).
+        variants: for each emoji, the numbers of its pictures.
+        change: of a picture, called with the epoch and the emoji's number.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self,
+        images: np.ndarray,
+        ids: np.ndarray,
+        variants: Sequence[Sequence[int]],
+        change: Compose,
+        seed: int,
+    ):
+        self.images, self.ids, self.variants, self.change, self.seed = (
+            images,
+            ids,
+            variants,
+            change,
+            seed,
+        )
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """From now on draw for this epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.variants)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        choices = self.variants[index]
+        k = choices[RandomStream(self.seed, self.epoch, index).integer(len(choices))]
+        return self.change(self.images[k], self.epoch, index), self.ids[k]
+
+
+def token_ids(tokenizer: Tokenizer, captions: Sequence[str], longest: int) -> np.ndarray:
+    """int64 (N, longest): of each caption, in small letters, then the end, which fills the rest."""
+    end = tokenizer.encode(END)[0]
+    rows = np.full((len(captions), longest), end, np.int64)
+    for row, caption in zip(rows, captions, strict=True):
+        ids = tokenizer.encode(caption.lower())[: longest - 1]
+        row[: len(ids)] = ids
+    return rows
+
+
+def _variants(captions: Sequence[str], alone: bool) -> list[list[int]]:
+    """The numbers of the pictures of each emoji; `alone`: each picture by itself."""
+    if alone:
+        return [[k] for k in range(len(captions))]
+    found: dict[str, list[int]] = {}
+    for k, caption in enumerate(captions):
+        found.setdefault(base(caption), []).append(k)
+    return list(found.values())
+
+
+def _shuffled(parts: Sequence[CaptionPart], sizes: Sequence[int]) -> list[CaptionPart]:
+    """All pictures of the parts anew: the first two of these sizes, each picture by itself."""
+    pixels = np.concatenate([part.pixels for part in parts])
+    captions = [caption for part in parts for caption in part.captions]
+    groups = [group for part in parts for group in part.groups]
+    indices = np.concatenate([part.indices for part in parts])
+    order = np.argsort(indices)[permutation(len(indices), seed=0, stream=SPLIT)]
+    ends = np.cumsum(sizes).tolist()
+    found = []
+    for chosen in np.split(order, ends):
+        chosen = chosen[np.argsort(indices[chosen])]
+        found.append(
+            CaptionPart(
+                pixels[chosen],
+                tuple(captions[k] for k in chosen.tolist()),
+                tuple(groups[k] for k in chosen.tolist()),
+                indices[chosen],
+            )
+        )
+    return found
+
+
+def nearest_picture(
+    train: np.ndarray, captions: Sequence[str], test: np.ndarray, asked: Sequence[str]
+) -> np.ndarray:
+    """Similarities (N, N) of test pictures to test captions without learning: the share of words that a
+    caption has in common with that of the training picture whose pixels are nearest.
+    """
+    words = [set(base(caption).lower().split()) for caption in captions]
+    there = [set(base(caption).lower().split()) for caption in asked]
+    flat, squares = train.reshape(len(train), -1), (train**2).sum(axis=(1, 2, 3))
+    nearest = (squares - 2 * test.reshape(len(test), -1) @ flat.T).argmin(axis=1).tolist()
+    return np.array([[len(words[k] & w) / len(words[k] | w) for w in there] for k in nearest])
+
+
+def _one_of_each(part: CaptionPart, alone: bool, most: int | None = None) -> CaptionPart:
+    """The first picture of each emoji; `alone`: the first `most` pictures in a random order."""
+    if alone:
+        chosen = np.sort(permutation(len(part), seed=0, stream=SPLIT)[:most]).tolist()
+    else:
+        chosen = [places[0] for places in _variants(part.captions, False)]
+    return CaptionPart(
+        part.pixels[chosen],
+        tuple(part.captions[k] for k in chosen),
+        tuple(part.groups[k] for k in chosen),
+        part.indices[chosen],
+    )
+
+
+def build(config: EmojiConfig) -> Experiment:
+    """Data, towers, optimizer and schedule of a configuration."""
+    if config.split not in ("base", "random"):
+        raise ConfigError(f"split must be base or random, found {config.split!r}")
+    alone = config.split == "random"
+    loaded = load_dataset("emoji_captions", config.data_dir or None)
+    published = [loaded.test, loaded.validation, loaded.train]
+    candidates = [len(_variants(part.captions, False)) for part in published]
+    parts = _shuffled(published, [len(part) for part in published[:2]]) if alone else published
+    held, deciding, seen = parts
+    test = _one_of_each(held, alone, candidates[0])
+    validation = _one_of_each(deciding, alone, candidates[1])
+
+    images = {name: on_white(part.pixels) for name, part in
+              (("train", seen), ("validation", validation), ("test", test))}  # fmt: skip
+    mean = images["train"].mean(axis=(0, 2, 3), keepdims=True, dtype=np.float64)[0]
+    std = images["train"].std(axis=(0, 2, 3), keepdims=True, dtype=np.float64)[0]
+
+    def prepared(pictures: np.ndarray) -> np.ndarray:
+        return ((pictures - mean) / std).astype(np.float32)
+
+    tokenizer = train([caption.lower() for caption in seen.captions], config.merges)
+
+    def ids(captions: Sequence[str]) -> np.ndarray:
+        return token_ids(tokenizer, captions, config.longest)
+
+    white = ((1 - mean) / std).astype(np.float32)
+    change = Compose(
+        [
+            lambda image: image - white,  # what moves or turns in is 0
+            RandomHorizontalFlip(),
+            RandomRotation(config.rotation),
+            RandomShift(config.shift),
+            lambda image: image + white,
+        ],
+        config.seed,
+    )
+    variants = _variants(seen.captions, False)
+    data = OneVariant(prepared(images["train"]), ids(seen.captions), variants, change, config.seed)
+    order = Generator().manual_seed(config.seed)
+    train_loader = DataLoader(
+        data, config.batch_size, shuffle=True, generator=order, drop_last=True
+    )
+
+    def whole(name: str, part: CaptionPart) -> DataLoader:
+        return DataLoader(
+            TensorDataset(prepared(images[name]), ids(part.captions)), batch_size=len(part)
+        )
+
+    model = _towers(config, len(tokenizer), tokenizer.encode(END)[0], images["train"].shape[-1])
+    optimizer = AdamW(decayed(model, config.weight_decay), lr=config.learning_rate)
+    steps = config.epochs * len(train_loader)
+    twins = {without_people(caption) for caption in seen.captions}
+    singles = [k for k, c in enumerate(test.captions) if without_people(c) not in twins]
+    of_group: dict[str, list[str]] = {}
+    for places in variants:
+        of_group.setdefault(seen.groups[places[0]], []).append(seen.captions[places[0]])
+    for group in test.groups:
+        of_group.setdefault(group, [group])
+    everything = [_one_of_each(part, False) for part in (seen, deciding, held)]
+    by_pixels = nearest_picture(images["train"], seen.captions, images["test"], test.captions)
+    return Experiment(
+        model=model,
+        optimizer=optimizer,
+        scheduler=WarmupCosineLR(optimizer, int(config.warmup * steps), steps),
+        train_loader=train_loader,
+        validation_loader=whole("validation", validation),
+        test_loader=whole("test", test),
+        epochs=config.epochs,
+        task=Contrastive(),
+        kind=Pairs(
+            model=model,
+            ids=ids,
+            prepared=prepared,
+            test=images["test"],
+            captions=test.captions,
+            groups=test.groups,
+            of_group=of_group,
+            alone=np.array(singles, np.int64),
+            unlearnt=recalls(by_pixels),
+            relatives="of which no training caption says the same of another person",
+            pictures_known=on_white(np.concatenate([part.pixels for part in everything])),
+            captions_known=tuple(c for part in everything for c in part.captions),
+        ),
+        data=DataFacts(
+            name=loaded.record.title,
+            source=loaded.record.source,
+            licence=loaded.record.licence,
+            sha256=loaded.sha256,
+            sizes={"train": len(seen), "validation": len(validation), "test": len(test)},
+            split="fixed, independent of the seed; "
+            + (
+                "every picture by itself, so that variants of what is asked were seen"
+                if alone
+                else "all variants of an emoji in one part, in the test and for decisions the first of each"
+            ),
+            limits=loaded.record.limits,
+        ),
+        baseline=Baseline(
+            "captions in an order drawn at random",
+            {f"R@{k}": min(1.0, k / len(test)) for k in LOOKED_AT},
+        ),
+        clip_norm=config.clip_norm,
+        goal=Goal("R@10", "max"),
+    )
+
+
+def _towers(config: EmojiConfig, vocabulary: int, end: int, side: int) -> CLIPModel:
+    """CLIP in the sizes of a configuration."""
+    common: dict[str, Any] = {
+        "hidden_size": config.width,
+        "intermediate_size": 4 * config.width,
+        "num_attention_heads": config.heads,
+    }
+    return CLIPModel(
+        CLIPConfig(
+            text_config=CLIPTextConfig(
+                vocab_size=vocabulary,
+                max_position_embeddings=config.longest,
+                eos_token_id=end,
+                num_hidden_layers=config.text_layers,
+                **common,
+            ),
+            vision_config=CLIPVisionConfig(
+                image_size=side,
+                patch_size=config.patch,
+                num_hidden_layers=config.image_layers,
+                **common,
+            ),
+            projection_dim=config.projection,
+        )
+    )
+
+
+CLIP_EMOJI = Recipe(
+    name="clip-emoji",
+    about="CLIP on 3,394 emoji and their captions; no variant of a test emoji is seen",
+    config=EmojiConfig(),
+    build=build,
+)
+CLIP_EMOJI_RANDOM = Recipe(
+    name="clip-emoji-random",
+    about="clip-emoji with a random split, in which variants of most test emoji are seen",
+    config=EmojiConfig(split="random"),
+    build=build,
+)
