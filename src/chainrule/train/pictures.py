@@ -339,7 +339,7 @@ def retrieved_picture(
                 axes.set_yticks([])
                 frame = {"color": BLUE, "linewidth": 2.5} if right else {"color": "#d3d7de"}
                 axes.spines[:].set(visible=True, **frame)
-        return _png(figure)
+        return png(figure)
 
 
 def rates_picture(curve: RateCurve) -> bytes:
