@@ -14,8 +14,8 @@ from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
 from .names import NAMES_RNN
 from .resnet import RESNET_CIFAR10
 from .shakespeare import SHAKESPEARE_CHAR, SHAKESPEARE_LLAMA
-from .temperature import LSTM_TEMPERATURE
 from .sst2 import BERT_SST2, BERT_SST2_SCRATCH
+from .temperature import LSTM_TEMPERATURE
 from .vit import VIT_CIFAR10
 
 __all__ = [
