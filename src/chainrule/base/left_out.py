@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-__all__ = ["LEFT_OUT", "Reason", "missing_from", "why", "words_for"]
+__all__ = ["LEFT_OUT", "Absent", "Reason", "absent_from", "missing_from", "why", "words_for"]
 
 
 class Reason(NamedTuple):
@@ -252,6 +252,32 @@ def missing_from(place: str) -> Callable[[str], NoReturn]:
         raise AttributeError(words, name=name, obj=sys.modules.get(here))
 
     return missing
+
+
+class Absent:
+    """An attribute that a class has not: to read it, of the class or of an object, is an error that says
+    why. (A `__getattr__` would say it too, and slow every attribute that is there.)
+    """
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> NoReturn:
+        raise AttributeError(words_for(self.name), name=self.name.rpartition(".")[2], obj=instance)
+
+
+def absent_from(place: str) -> dict[str, Absent]:
+    """What is left out of a class, by name.
+
+    >>> import chainrule
+    >>> chainrule.ones(3).to_sparse()
+    Traceback (most recent call last):
+        ...
+    AttributeError: there is no torch.Tensor.to_sparse here: sparse tensors are left out (a second layout ...
+      hint: dense tensors, index_add and scatter_add
+    """
+    within = f"{place}."
+    return {n.removeprefix(within): Absent(n) for n in _BY_NAME if n.startswith(within)}
 
 
 def words_for(name: str) -> str:

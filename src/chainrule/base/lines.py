@@ -15,30 +15,29 @@ from types import CodeType
 __all__ = ["Place", "describe", "here"]
 
 Place = tuple[CodeType, int]
-_OWN: dict[CodeType, bool] = {}  # code object -> is it part of chainrule itself?
+_OWN: dict[str, bool] = {}  # module's name -> is it part of chainrule itself?
 _PACKAGE = __name__.split(".")[0]
 
 
-def _is_own(code: CodeType, module: str) -> bool:
-    own = _OWN[code] = module == _PACKAGE or module.startswith(_PACKAGE + ".")
+def _is_own(module: str) -> bool:
+    own = _OWN[module] = module == _PACKAGE or module.startswith(_PACKAGE + ".")
     return own
 
 
-def here(own: int = 2) -> Place | None:
+def here(skip: int = 2) -> Place | None:
     """The innermost place outside chainrule on the call stack (None if there is none).
 
     Args:
-        own: how many of the innermost frames are known to be ours: this function and its caller,
+        skip: how many of the innermost frames are known to be ours: this function and its caller,
             or more where the caller knows who calls it.
     """
-    frame = sys._getframe(own)
+    frame = sys._getframe(skip)
     while frame is not None:
-        code = frame.f_code
-        if code not in _OWN:
-            if not _is_own(code, frame.f_globals.get("__name__", "")):
-                return code, frame.f_lasti
-        elif not _OWN[code]:
-            return code, frame.f_lasti
+        # by the module's name: a string keeps its hash, a code object hashes its constants each time
+        module = frame.f_globals.get("__name__", "")
+        own = _OWN.get(module)
+        if not (_is_own(module) if own is None else own):
+            return frame.f_code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

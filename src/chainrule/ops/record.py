@@ -372,8 +372,10 @@ class Op:
             if kernel is None or self.nests:
                 with np.errstate(all="ignore"):  # operators between the ops of a definition
                     y = self.body(*args, **attrs)
-            else:
+            elif attrs:
                 y = _quiet.run(kernel, *args, **attrs)
+            else:
+                y = _quiet.run(kernel, *args)
         except (ValueError, IndexError, TypeError, LinAlgError) as e:
             self._explain_failure(e, args, attrs)
             raise

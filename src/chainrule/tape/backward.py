@@ -397,6 +397,7 @@ def backward_pass(
     for edge, g in roots:
         arrive(edge, g)
     grad_mode, modes.grad = modes.grad, create
+    anomaly = modes.anomaly
     autocast, modes.autocast = modes.autocast, None  # a derivative has the dtype of what it is of
     try:
         with np.errstate(all="ignore"):
@@ -412,7 +413,7 @@ def backward_pass(
                     if node not in run:
                         continue
                 pulled = node.pull(grads, create, wrap)
-                if modes.anomaly:
+                if anomaly:
                     _refuse_nan(node, grads, pulled)
                 for edge, g in zip(node.edges, pulled):  # type: ignore[assignment]  # noqa: B905 - hot path
                     if g is None or edge is None:

@@ -24,7 +24,7 @@ from .. import ops
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError, DTypeError, GradError, ShapeError, TraceError
-from ..base.left_out import why, words_for
+from ..base.left_out import absent_from
 from ..base.lines import describe, here
 from ..ops.precision import autocast_dtype
 from ..ops.promotion import Spec, common, spec_of
@@ -41,6 +41,7 @@ __all__ = ["Tensor", "grad", "made_of", "wrap"]
 
 ndarray = np.ndarray
 FLOAT32 = dtypes.float32.numpy
+ABSENT = absent_from("Tensor")
 
 
 class Tensor(Methods):
@@ -97,12 +98,8 @@ class Tensor(Methods):
             value = array_from(data[0], given)
         _begin(self, value, requires_grad)
 
-    def __getattr__(self, name: str) -> Any:
-        """Only for what is not there: says so, with the reason if it is left out on purpose."""
-        words = f"{type(self).__name__!r} object has no attribute {name!r}"
-        if why(f"Tensor.{name}") is not None:
-            words = words_for(f"Tensor.{name}")
-        raise AttributeError(words, name=name, obj=self)
+    def __dir__(self) -> list[str]:
+        return [name for name in object.__dir__(self) if name not in ABSENT]
 
     # ------------------------------------------------------------------------------------------ what lies beneath
 
@@ -992,6 +989,10 @@ def _scatter_saved(value_shape: tuple, path: tuple) -> list:
     """What the rules of view_scatter asked to keep, for a node made without evaluating the op."""
     known = {("shape", 1): value_shape, ("attribute", "path"): path}
     return [known[k] for k in ops.view_scatter.keep]
+
+
+for _name, _absent in ABSENT.items():
+    setattr(Tensor, _name, _absent)
 
 
 def _are_sizes(data: tuple) -> bool:
