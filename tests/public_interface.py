@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chainrule.base.left_out import Absent
+
 SNAPSHOT = Path(__file__).with_suffix(".txt")
 ADDRESS = re.compile(r"<((?:built-in )?function \w+) at 0x[0-9a-f]+>")
 
@@ -82,7 +84,7 @@ def class_lines(name: str, cls: type) -> Iterator[str]:
         if base is cls or hidden:
             attributes |= vars(base)
     for attribute, value in sorted(attributes.items()):
-        if attribute.startswith("_") or isinstance(value, (int, float, str, type(None))):
+        if attribute.startswith("_") or isinstance(value, (int, float, str, type(None), Absent)):
             continue
         if isinstance(value, property):
             yield f"{name}.{attribute}: property"

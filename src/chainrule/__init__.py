@@ -12,25 +12,10 @@ Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `te
 """
 
 import importlib
-import sys
-import types
 from math import e, inf, nan, pi
+from typing import TYPE_CHECKING, Any
 
-from . import (
-    amp,
-    autograd,
-    backends,
-    func,
-    linalg,
-    nn,
-    optim,
-    random,
-    signal,
-    special,
-    switches,
-    testing,
-    utils,
-)
+from . import amp, autograd, backends, linalg, nn, random, special, switches
 from .amp import (
     GradScaler,
     autocast,
@@ -53,10 +38,8 @@ from .base.errors import (
     TraceError,
 )  # fmt: skip
 from .base.left_out import missing_from
-from .compiler.compiled import compile, compile_in_place
 from .files import classes as _file_classes
 from .files.saving import load, save
-from .func import vmap
 from .nn.functional import (
     adaptive_avg_pool1d,
     alpha_dropout,
@@ -104,13 +87,6 @@ from .platform import (
     typename,
     version,
 )
-from .signal.windows import (
-    bartlett_window,
-    blackman_window,
-    hamming_window,
-    hann_window,
-    kaiser_window,
-)
 from .switches import *  # noqa: F403 - the curated list stands there
 from .switches import __all__ as _switch_names
 from .tensors import *  # noqa: F403 - the curated list stands there
@@ -125,22 +101,61 @@ from .tensors import int16 as short
 from .tensors import int32 as int
 from .tensors import int64 as long
 
+if TYPE_CHECKING:  # when they are first asked for: see LATER
+    from . import data, func, inspect, models, optim, signal, testing, train, utils  # noqa: F401
+    from .compiler.compiled import compile
+    from .func import vmap
+    from .signal.windows import (
+        bartlett_window,
+        blackman_window,
+        hamming_window,
+        hann_window,
+        kaiser_window,
+    )
+
 __version__ = version
 newaxis = None
 
 cuda.amp = amp.cuda
 Tensor.hardshrink, Tensor.prelu = hardshrink, prelu  # type: ignore[attr-defined]
-nn.Module.compile = compile_in_place  # neither room knows the other
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
-optim.swa_utils = sys.modules[f"{__name__}.optim.swa_utils"] = utils.swa_utils
 _file_classes.PARAMETER = nn.Parameter  # which lies above
 
+_WINDOWS = ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window")
+LATER = {
+    "compile": "compiler.compiled",
+    "vmap": "func",
+    **dict.fromkeys(_WINDOWS, "signal.windows"),
+}
+"""Names that are loaded when they are first asked for, and the modules they are in; so are the rooms of
+`ROOMS`. A script that needs neither optimizers nor the compiler does not wait for them.
+"""
+ROOMS = ("data", "func", "inspect", "models", "optim", "signal", "testing", "train", "utils")
 
-def __getattr__(name: str) -> types.ModuleType:
-    """The rooms above the engine are loaded when they are first asked for."""
-    if name in ("inspect", "models", "train"):
+
+def _compile_in_place(module: nn.Module, **options: Any) -> None:
+    """Compile this module's `forward` where it is; the arguments are those of `compile`. Hooks of the
+    module itself run eagerly around it.
+    """
+    from .compiler.compiled import compile_in_place
+
+    compile_in_place(module, **options)
+
+
+nn.Module.compile = _compile_in_place  # neither room knows the other
+
+
+def __getattr__(name: str) -> Any:
+    if name in ROOMS:
         return importlib.import_module(f".{name}", __name__)
-    missing_from("")(name)
+    if name not in LATER:
+        missing_from("")(name)
+    found = globals()[name] = getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LATER, *ROOMS})
 
 
 __all__ = [

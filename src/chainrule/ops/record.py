@@ -36,6 +36,7 @@ outputs are rounded to them, but for those named `unrounded`, which stay float32
 from __future__ import annotations
 
 import contextvars
+import functools
 import inspect
 import operator
 import threading
@@ -62,9 +63,6 @@ here: they record.
 """
 
 ndarray = np.ndarray
-POSITIONAL = inspect.Parameter.POSITIONAL_ONLY
-LIST = inspect.Parameter.VAR_POSITIONAL
-KEYWORD = inspect.Parameter.KEYWORD_ONLY
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -91,6 +89,12 @@ class Rule(NamedTuple):
     function: Callable
     picks: tuple[int, ...]
     pick: Callable[[list], Sequence]
+
+
+def _parameters(f: Callable) -> tuple[str, ...]:
+    """The names of a function's positional parameters."""
+    code = f.__code__
+    return code.co_varnames[: code.co_argcount]
 
 
 def _picker(picks: tuple[int, ...]) -> Callable[[list], Sequence]:
@@ -139,21 +143,23 @@ class Op:
         onnx: str | None,
         samples: Sequence | None,
     ):
-        signature = inspect.signature(body)
-        parameters = list(signature.parameters.values())
+        code = body.__code__  # read here, because `inspect.signature` of all ops takes 30 ms
         assert body.__doc__, f"{body.__name__} has no docstring"
-        assert {p.kind for p in parameters} <= {POSITIONAL, LIST, KEYWORD}, body.__name__
+        assert code.co_posonlyargcount == code.co_argcount, body.__name__
+        assert not code.co_flags & inspect.CO_VARKEYWORDS, body.__name__
         self.name = self.__name__ = self.__qualname__ = body.__name__
-        self.__module__, self.__doc__, self.__signature__ = body.__module__, body.__doc__, signature
+        self.__module__, self.__doc__ = body.__module__, body.__doc__
         self.body, self.kind, self.composite = body, kind, composite
 
         # operands, attributes, results
-        operands = [p for p in parameters if p.kind is POSITIONAL]
-        self.operands = tuple([p.name for p in operands])
-        self.variadic = next((p.name for p in parameters if p.kind is LIST), None)
-        self.arity = len(operands)
-        self.required = len([p for p in operands if p.default is p.empty])
-        self.defaults = {p.name: p.default for p in parameters if p.kind is KEYWORD}
+        self.operands = _parameters(body)
+        self.arity = len(self.operands)
+        rest = code.co_varnames[self.arity :]
+        keywords, rest = rest[: code.co_kwonlyargcount], rest[code.co_kwonlyargcount :]
+        self.variadic = rest[0] if code.co_flags & inspect.CO_VARARGS else None
+        self.required = self.arity - len(body.__defaults__ or ())
+        given = body.__kwdefaults__ or {}
+        self.defaults = {name: given.get(name, inspect.Parameter.empty) for name in keywords}
         self.outputs, self.hidden = tuple(outputs), tuple(hidden)
         self.constant = frozenset(constant)
         self.unrounded = frozenset(unrounded)
@@ -191,7 +197,7 @@ class Op:
         functions = dict(rules) if joint is None else {"*": joint}
         unknown = set(functions) - {"*", *self.operands, self.variadic}
         assert not unknown, f"{self.name} has no operands {unknown}"
-        parameters = {n: list(inspect.signature(f).parameters) for n, f in functions.items()}
+        parameters = {n: _parameters(f) for n, f in functions.items()}
         places = self._places()
         first = len(self.outputs)
         named = [f"g_{o}" for o in self.outputs] if first > 1 else ["g"]
@@ -273,6 +279,10 @@ class Op:
         assert self.composite
         self.kernel = kernel
         return kernel
+
+    @functools.cached_property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.body)
 
     # ------------------------------------------------------------------------------------------------------ dispatch
 

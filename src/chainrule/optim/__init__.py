@@ -1,13 +1,12 @@
 """Optimizers: one file per method, each of them one pure function and a class that feeds it.
 
-May import tensor and the rooms below; knows nothing of nn. Reading order: `sgd`, `adam`, `adamw`,
+May import tensor and the rooms below; knows nothing of nn, but for `swa_utils`. Reading order: `sgd`, `adam`, `adamw`,
 `optimizer` (what they share), `hyper`, `hooks`; then the others: `nadam`, `radam`, `adamax`,
 `adagrad`, `adadelta`, `rmsprop`, `rprop`, `asgd`, `lion`; those that look at a parameter as a whole:
-`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; and `lr_scheduler`, `averaging`.
-`optim.swa_utils`, which needs modules, is put here from above.
+`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; and `lr_scheduler`, `averaging`, `swa_utils`.
 """
 
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adafactor import Adafactor
 from .adagrad import Adagrad
@@ -30,5 +29,5 @@ from .sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "EMA", "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
-    "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam", "lr_scheduler",
+    "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam", "lr_scheduler", "swa_utils",
 ]  # fmt: skip

@@ -4,7 +4,6 @@ program has no place for these; nothing here has a derivative.
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,13 @@ import numpy as np
 from ..base import dtypes, shapes
 from ..base.errors import DTypeError, ShapeError
 from .core import Tensor, made_of
+from .functions.results import result_type
 
 __all__ = [
     "bincount", "histc", "histogram", "unique", "unique_consecutive",
 ]  # fmt: skip
 
-histogram_result = namedtuple("histogram", ("hist", "bin_edges"))  # type: ignore[name-match]
+histogram_result = result_type("histogram", "hist", "bin_edges")
 
 
 def _numbers(input: Tensor, name: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,6 @@ from ..base import dtypes
 __all__ = ["set_printoptions", "text"]
 
 
-@dataclass
 class Options:
     """How numbers are shown; see `set_printoptions`."""
 

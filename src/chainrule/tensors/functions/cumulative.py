@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 from ... import ops
 from ...base import dtypes, shapes
 from ...base.errors import ShapeError
 from .reduction import in_dtype
+from .results import result_type
 
 __all__ = [
     "cummax", "cummin", "cumprod", "cumsum", "cumulative_trapezoid", "diff", "gradient", "logcumsumexp",
     "trapezoid", "trapz",
 ]  # fmt: skip
 
-cummax_result = namedtuple("cummax", ("values", "indices"))  # type: ignore[name-match]
-cummin_result = namedtuple("cummin", ("values", "indices"))  # type: ignore[name-match]
+cummax_result = result_type("cummax", "values", "indices")
+cummin_result = result_type("cummin", "values", "indices")
 
 
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Any:

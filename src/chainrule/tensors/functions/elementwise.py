@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 from ... import functional, ops
@@ -92,6 +91,7 @@ from ...ops import (
     tanh,
     trunc,
 )  # fmt: skip
+from .results import result_type
 
 __all__ = [
     "abs", "absolute", "acos", "acosh", "add", "addcdiv", "addcmul", "allclose", "angle", "arccos",
@@ -112,7 +112,7 @@ __all__ = [
     "trunc", "where", "xlogy",
 ]  # fmt: skip
 
-frexp_result = namedtuple("frexp", ("mantissa", "exponent"))  # type: ignore[name-match]
+frexp_result = result_type("frexp", "mantissa", "exponent")
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 from ... import ops
@@ -11,6 +10,7 @@ from ...base import dtypes
 from ...base.errors import DTypeError, ShapeError
 from . import linalg
 from .linalg.factor import order_of, permutation, unpacked
+from .results import result_type
 
 __all__ = [
     "cholesky", "cholesky_inverse", "cholesky_solve", "det", "geqrf", "inverse", "logdet", "lu",
@@ -18,10 +18,10 @@ __all__ = [
     "slogdet", "svd", "svd_lowrank", "triangular_solve", "vander",
 ]  # fmt: skip
 
-geqrf_result = namedtuple("geqrf", ("a", "tau"))  # type: ignore[name-match]
-lu_unpack_result = namedtuple("lu_unpack", ("P", "L", "U"))  # type: ignore[name-match]
-svd_result = namedtuple("svd", ("U", "S", "V"))  # type: ignore[name-match]
-triangular_solve_result = namedtuple("triangular_solve", ("solution", "cloned_coefficient"))  # type: ignore[name-match]
+geqrf_result = result_type("geqrf", "a", "tau")
+lu_unpack_result = result_type("lu_unpack", "P", "L", "U")
+svd_result = result_type("svd", "U", "S", "V")
+triangular_solve_result = result_type("triangular_solve", "solution", "cloned_coefficient")
 
 
 def det(input: Any) -> Any:

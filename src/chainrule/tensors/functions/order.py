@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 from ... import ops
 from ...base import dtypes
 from ...base.errors import DTypeError, ShapeError
+from .results import result_type
 
 __all__ = [
     "argsort", "bucketize", "msort", "searchsorted", "sort", "topk",
 ]  # fmt: skip
 
-sort_result = namedtuple("sort", ("values", "indices"))  # type: ignore[name-match]
-topk_result = namedtuple("topk", ("values", "indices"))  # type: ignore[name-match]
+sort_result = result_type("sort", "values", "indices")
+topk_result = result_type("topk", "values", "indices")
 
 
 def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:

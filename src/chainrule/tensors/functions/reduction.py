@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
 from typing import Any
 
 from ... import functional, ops
 from ...base import dtypes, shapes
 from ...base.errors import DTypeError, ShapeError
+from .results import result_type
 from .shape import Dims, flat, flatten
 
 __all__ = [
@@ -15,9 +15,9 @@ __all__ = [
     "max", "mean", "min", "nanmean", "nansum", "norm", "prod", "renorm", "softmax", "sum", "sum_to_size",
 ]  # fmt: skip
 
-aminmax_result = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
-max_result = namedtuple("max", ("values", "indices"))  # type: ignore[name-match]
-min_result = namedtuple("min", ("values", "indices"))  # type: ignore[name-match]
+aminmax_result = result_type("aminmax", "min", "max")
+max_result = result_type("max", "values", "indices")
+min_result = result_type("min", "values", "indices")
 
 
 def in_dtype(input: Any, dtype: Any) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections import namedtuple
 from typing import Any
 
 from ... import functional, ops
 from ...base import dtypes, shapes
 from ...base.errors import DTypeError, ShapeError
 from .reduction import listed
+from .results import result_type
 from .shape import Dims, flatten
 
 __all__ = [
@@ -18,10 +18,10 @@ __all__ = [
     "std_mean", "var", "var_mean",
 ]  # fmt: skip
 
-kthvalue_result = namedtuple("kthvalue", ("values", "indices"))  # type: ignore[name-match]
-median_result = namedtuple("median", ("values", "indices"))  # type: ignore[name-match]
-nanmedian_result = namedtuple("nanmedian", ("values", "indices"))  # type: ignore[name-match]
-mode_result = namedtuple("mode", ("values", "indices"))  # type: ignore[name-match]
+kthvalue_result = result_type("kthvalue", "values", "indices")
+median_result = result_type("median", "values", "indices")
+nanmedian_result = result_type("nanmedian", "values", "indices")
+mode_result = result_type("mode", "values", "indices")
 
 # --------------------------------------------------------------------------------------------------------- spread
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
 from .... import ops
 from ....base import dtypes, shapes
 from ....base.errors import DTypeError, ShapeError
+from ..results import result_type
 from ..shape import transpose, unsqueeze
 from .norms import need_matrix
 from .solve import check_info
@@ -18,13 +18,13 @@ __all__ = [
     "lu_factor", "lu_factor_ex", "lu_solve", "qr", "svd", "svdvals",
 ]  # fmt: skip
 
-cholesky_ex_result = namedtuple("linalg_cholesky_ex", ("L", "info"))  # type: ignore[name-match]
-eigh_result = namedtuple("linalg_eigh", ("eigenvalues", "eigenvectors"))  # type: ignore[name-match]
-lu_factor_result = namedtuple("linalg_lu_factor", ("LU", "pivots"))  # type: ignore[name-match]
-lu_factor_ex_result = namedtuple("linalg_lu_factor_ex", ("LU", "pivots", "info"))  # type: ignore[name-match]
-lu_result = namedtuple("linalg_lu", ("P", "L", "U"))  # type: ignore[name-match]
-qr_result = namedtuple("linalg_qr", ("Q", "R"))  # type: ignore[name-match]
-svd_result = namedtuple("linalg_svd", ("U", "S", "Vh"))  # type: ignore[name-match]
+cholesky_ex_result = result_type("linalg_cholesky_ex", "L", "info")
+eigh_result = result_type("linalg_eigh", "eigenvalues", "eigenvectors")
+lu_factor_result = result_type("linalg_lu_factor", "LU", "pivots")
+lu_factor_ex_result = result_type("linalg_lu_factor_ex", "LU", "pivots", "info")
+lu_result = result_type("linalg_lu", "P", "L", "U")
+qr_result = result_type("linalg_qr", "Q", "R")
+svd_result = result_type("linalg_svd", "U", "S", "Vh")
 
 # ------------------------------------------------------------------------------------------------ triangular factors
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
 from .... import ops
 from ....base import dtypes, shapes
 from ....base.errors import DTypeError, LinAlgError, ShapeError
+from ..results import result_type
 from ..shape import movedim, reshape, squeeze, unsqueeze
 from .norms import bounds, matrix_rank, need_matrix
 
@@ -18,10 +18,10 @@ __all__ = [
     "tensorinv", "tensorsolve",
 ]  # fmt: skip
 
-inv_ex_result = namedtuple("linalg_inv_ex", ("inverse", "info"))  # type: ignore[name-match]
-lstsq_result = namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))  # type: ignore[name-match]
-slogdet_result = namedtuple("linalg_slogdet", ("sign", "logabsdet"))  # type: ignore[name-match]
-solve_ex_result = namedtuple("linalg_solve_ex", ("result", "info"))  # type: ignore[name-match]
+inv_ex_result = result_type("linalg_inv_ex", "inverse", "info")
+lstsq_result = result_type("linalg_lstsq", "solution", "residuals", "rank", "singular_values")
+slogdet_result = result_type("linalg_slogdet", "sign", "logabsdet")
+solve_ex_result = result_type("linalg_solve_ex", "result", "info")
 
 
 def det(A: Any) -> Any:

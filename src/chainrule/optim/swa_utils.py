@@ -1,7 +1,7 @@
 """PyTorch's `torch.optim.swa_utils`: a module whose weights are the average of another's.
 
-The average itself and the schedule stand in `optim`; what knows both modules and optimizers stands
-here, above them. `chainrule.optim.swa_utils` is this file.
+The average itself and the schedule know numbers alone (`averaging`, `lr_scheduler.swa`); this file is
+the only one of `optim` that knows modules.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 from ..base.errors import TraceError
 from ..base.modes import modes
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
-from ..optim.averaging import (
+from ..tape.modes import no_grad
+from ..tensors import Tensor, int64, tensor
+from .averaging import (
     get_ema_avg_fn,
     get_ema_multi_avg_fn,
     get_swa_avg_fn,
     get_swa_multi_avg_fn,
 )
-from ..optim.lr_scheduler.swa import SWALR
-from ..tape.modes import no_grad
-from ..tensors import Tensor, int64, tensor
+from .lr_scheduler.swa import SWALR
 
 __all__ = [
     "SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn",
