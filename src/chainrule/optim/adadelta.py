@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["Adadelta", "adadelta"]
@@ -122,5 +122,4 @@ class Adadelta(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         names = ("lr", "rho", "eps", "weight_decay")
-        numbers = {name: number(lambda name=name: group[name]) for name in names}
-        return {**numbers, "maximize": group["maximize"]}
+        return {**numbers(group, state, *names), "maximize": group["maximize"]}

@@ -11,7 +11,7 @@ import numpy as np
 from ..ops import maximum, mean, rsqrt, sqrt
 from ..platform import finfo
 from ..tensors import Tensor, zeros
-from .hyper import checked, number
+from .hyper import checked, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adafactor", "adafactor_matrix", "adafactor_vector"]
@@ -193,8 +193,7 @@ class Adafactor(Optimizer):
             "forget": number(lambda: t() ** group["beta2_decay"]),
             "lr": number(lambda: group["lr"]),
             "rho": number(lambda: min(group["lr"], t() ** -0.5)),
-            "d": number(lambda: group["d"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+            **numbers(group, state, "d", "weight_decay"),
             "maximize": group["maximize"],
         }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops import sqrt
 from ..tensors import Tensor, full_like
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["Adagrad", "adagrad"]
@@ -132,10 +132,6 @@ class Adagrad(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "t": number(lambda: state["step"]),
-            "lr": number(lambda: group["lr"]),
-            "lr_decay": number(lambda: group["lr_decay"]),
-            "eps": number(lambda: group["eps"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+            **numbers(group, state, "t", "lr", "lr_decay", "eps", "weight_decay"),
             "maximize": group["maximize"],
         }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import maximum, sqrt
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["Adam", "adam"]
@@ -158,12 +158,7 @@ class Adam(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "t": number(lambda: state["step"]),
-            "lr": number(lambda: group["lr"]),
-            "beta1": number(lambda: group["betas"][0]),
-            "beta2": number(lambda: group["betas"][1]),
-            "eps": number(lambda: group["eps"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+            **numbers(group, state, "t", "lr", "beta1", "beta2", "eps", "weight_decay"),
             "decoupled": group["decoupled_weight_decay"],
             "maximize": group["maximize"],
         }

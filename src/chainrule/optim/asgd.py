@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, number, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["ASGD", "asgd"]
@@ -127,8 +127,7 @@ class ASGD(Optimizer):
         return {
             "eta": number(lambda: state["eta"]),
             "mu": number(lambda: state["mu"]),
-            "lambd": number(lambda: group["lambd"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+            **numbers(group, state, "lambd", "weight_decay"),
             "maximize": group["maximize"],
         }
 

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.errors import DTypeError
 from ..tape.modes import cell
 
-__all__ = ["checked", "known_zero", "number", "refuse_differentiable"]
+__all__ = ["checked", "known_zero", "number", "numbers", "refuse_differentiable"]
 
 
 def checked(
@@ -45,6 +45,21 @@ def number(read: Callable[[], float]) -> Any:
     called again at each call.
     """
     return cell(lambda: float(read()))
+
+
+def numbers(group: dict[str, Any], state: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The named options of a group as numbers; "beta1" and "beta2" are those of `betas`, "t" is the
+    number of the step.
+    """
+
+    def reader(name: str) -> Callable[[], float]:
+        if name == "t":
+            return lambda: state["step"]
+        if name in ("beta1", "beta2"):
+            return lambda: group["betas"][name == "beta2"]
+        return lambda: group[name]
+
+    return {name: number(reader(name)) for name in names}
 
 
 def known_zero(number: Any) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt, sum, where
-from .hyper import checked, number
+from .hyper import checked, numbers
 from .optimizer import Optimizer
 
 __all__ = ["LAMB", "lamb"]
@@ -125,11 +125,6 @@ class LAMB(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "t": number(lambda: state["step"]),
-            "lr": number(lambda: group["lr"]),
-            "beta1": number(lambda: group["betas"][0]),
-            "beta2": number(lambda: group["betas"][1]),
-            "eps": number(lambda: group["eps"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+            **numbers(group, state, "t", "lr", "beta1", "beta2", "eps", "weight_decay"),
             "maximize": group["maximize"],
         }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sign
-from .hyper import checked, number
+from .hyper import checked, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Lion", "lion"]
@@ -103,9 +103,6 @@ class Lion(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "lr": number(lambda: group["lr"]),
-            "beta1": number(lambda: group["betas"][0]),
-            "beta2": number(lambda: group["betas"][1]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+            **numbers(group, state, "lr", "beta1", "beta2", "weight_decay"),
             "maximize": group["maximize"],
         }

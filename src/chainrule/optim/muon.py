@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..ops import matmul, maximum, sqrt, sum
-from .hyper import checked, number
+from .hyper import checked, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Muon", "muon", "orthogonalized"]
@@ -177,10 +177,7 @@ class Muon(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
         return {
-            "lr": number(lambda: group["lr"]),
-            "momentum": number(lambda: group["momentum"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
-            "eps": number(lambda: group["eps"]),
+            **numbers(group, state, "lr", "momentum", "weight_decay", "eps"),
             "coefficients": group["ns_coefficients"],
             "steps": group["ns_steps"],
             "nesterov": group["nesterov"],

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, number, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["NAdam", "nadam"]
@@ -152,11 +152,7 @@ class NAdam(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group, and where μ stands."""
         return {
-            "t": number(lambda: state["step"]),
-            "lr": number(lambda: group["lr"]),
-            "beta1": number(lambda: group["betas"][0]),
-            "beta2": number(lambda: group["betas"][1]),
-            "eps": number(lambda: group["eps"]),
+            **numbers(group, state, "t", "lr", "beta1", "beta2", "eps"),
             "mu": number(lambda: _mu(group, state["step"])),
             "mu_next": number(lambda: _mu(group, state["step"] + 1)),
             "mu_product": number(lambda: _product(group, state)),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, number, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["RAdam", "radam"]
@@ -141,11 +141,7 @@ class RAdam(Optimizer):
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group, and how far v is to be trusted."""
         return {
-            "t": number(lambda: state["step"]),
-            "lr": number(lambda: group["lr"]),
-            "beta1": number(lambda: group["betas"][0]),
-            "beta2": number(lambda: group["betas"][1]),
-            "eps": number(lambda: group["eps"]),
+            **numbers(group, state, "t", "lr", "beta1", "beta2", "eps"),
             "r": number(lambda: _rectification(state["step"], group["betas"][1])[0]),
             "trust": number(lambda: _rectification(state["step"], group["betas"][1])[1]),
             "weight_decay": number(lambda: group["weight_decay"]),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["RMSprop", "rmsprop"]
@@ -144,7 +144,7 @@ class RMSprop(Optimizer):
         """The numbers of the group."""
         names = ("lr", "alpha", "eps", "momentum", "weight_decay")
         return {
-            **{name: number(lambda name=name: group[name]) for name in names},
+            **numbers(group, state, *names),
             "has_velocity": group["momentum"] > 0,
             "centered": group["centered"],
             "maximize": group["maximize"],

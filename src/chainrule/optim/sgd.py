@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .hyper import checked, known_zero, number, refuse_differentiable
+from .hyper import checked, known_zero, number, numbers, refuse_differentiable
 from .optimizer import Optimizer
 
 __all__ = ["SGD", "sgd"]
@@ -145,15 +145,14 @@ class SGD(Optimizer):
 
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""
-        numbers = {
-            "lr": number(lambda: group["lr"]),
-            "weight_decay": number(lambda: group["weight_decay"]),
+        always = {
+            **numbers(group, state, "lr", "weight_decay"),
             "maximize": group["maximize"],
         }
         if group["momentum"] == 0:
-            return numbers
+            return always
         return {
-            **numbers,
+            **always,
             "momentum": number(lambda: group["momentum"]),
             "dampening": number(lambda: group["dampening"] if state["step"] > 1 else 0),
             "nesterov": group["nesterov"],

@@ -1,0 +1,77 @@
+"""How much of the engine the quick suite runs: lines and branches, by room.
+
+    pip install ".[test]" coverage
+    python benchmarks/coverage.py
+
+Runs the quick suite under coverage.py (https://coverage.readthedocs.io), in one process and with branches measured, and writes
+evidence/coverage.json. A branch counts as run if each way out of it was taken. What only machine code runs, or another process
+(a loader's worker, a killed run), does not show here.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from record import ROOT, record
+
+ROOMS = (
+    "amp", "autograd", "backends", "base", "compiler", "data", "files", "functional", "graph", "nn", "ops", "optim", "signal",
+    "tape", "tensors", "transforms", "utils",
+)  # fmt: skip
+"""The engine, as tests/test_architecture.py has it."""
+
+
+def measure(folder: Path) -> dict:
+    """The report of coverage.py, after all tests have passed."""
+    data, report = folder / "coverage", folder / "report.json"
+    run = ["-m", "coverage", "run", f"--data-file={data}", "--branch", "--source=chainrule"]
+    suite = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    subprocess.run([sys.executable, *run, *suite], cwd=ROOT, check=True)
+    write = ["-m", "coverage", "json", "-q", f"--data-file={data}", "-o", str(report)]
+    subprocess.run([sys.executable, *write], cwd=ROOT, check=True)
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+def by_room(report: dict) -> dict[str, dict[str, float]]:
+    """Percent of branches, and of lines and branches together, of each room."""
+    counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for name, file in report["files"].items():
+        room = Path(name.rpartition("chainrule/")[2]).parts[0]
+        if room in ROOMS:
+            for key, value in file["summary"].items():
+                if isinstance(value, int):
+                    counts[room][key] += value
+                    counts["engine"][key] += value
+    return {
+        room: {
+            "branches_percent": round(100 * n["covered_branches"] / n["num_branches"], 1),
+            "percent": round(
+                100
+                * (n["covered_lines"] + n["covered_branches"])
+                / (n["num_statements"] + n["num_branches"]),
+                1,
+            ),
+        }
+        for room, n in sorted(counts.items())
+    }
+
+
+def main() -> None:
+    """Measure, and write the evidence."""
+    with tempfile.TemporaryDirectory() as folder:
+        rooms = by_room(measure(Path(folder)))
+    record(
+        "coverage",
+        what="Branches, and lines and branches together, of the engine's rooms that the quick suite runs, in percent",
+        seeds=[],
+        result={"engine": rooms.pop("engine"), "rooms": rooms},
+    )
+
+
+if __name__ == "__main__":
+    main()
