@@ -66,7 +66,7 @@ def wavenet(
     *,
     depth: int = 3,
     embedding: int = 16,
-    hidden: int = 96,
+    hidden: int = 64,
     seed: int = 0,
     dtype: type = np.float64,
 ) -> WindowModel:
