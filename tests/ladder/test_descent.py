@@ -92,7 +92,7 @@ def test_the_picture_is_written(tmp_path):
         (lambda: numerical_gradient(np.sum, np.ones(2), step=0), "step must be positive, and is 0"),
         (lambda: gradient_descent(valley, np.ones(2), 0, 1), "lr must be positive, and is 0"),
         (lambda: gradient_descent(valley, np.ones(2), 1, 1, momentum=1), "from 0 to below 1, and is 1"),
-        (lambda: gradient_descent(valley, np.ones(2), 1, -1), "steps must be 0 or more, and is -1"),
+        (lambda: gradient_descent(valley, np.ones(2), 1, -1), "steps must be 0 or more, a whole number, and is -1"),
         (lambda: gradient_descent(valley, np.ones(2), 1, 1, gradient=np.sum), "must have the shape of x, (2,), and has ()"),
         (lambda: plot_descent(valley, {"a": np.ones(3)}, "x.png"), "path 'a' must have shape (steps + 1, 2), not (3,)"),
     ],

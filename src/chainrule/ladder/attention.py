@@ -35,6 +35,16 @@ def attend(q: np.ndarray, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.
     >>> weights.tolist(), y.tolist()
     ([[1.0, 0.0], [0.5, 0.5]], [[1.0], [2.0]])
     """
+    if (
+        np.ndim(q) < 2
+        or np.shape(k) != np.shape(q)
+        or np.shape(v)[:-1] != np.shape(q)[:-1]
+        or not q.size
+    ):
+        raise ValueError(
+            "attend expects q and k of one shape (…, T, D), v of (…, T, any), T at least 1, and got "
+            f"{np.shape(q)}, {np.shape(k)} and {np.shape(v)}"
+        )
     T, D = q.shape[-2:]
     scores = q @ k.swapaxes(-1, -2) / math.sqrt(D)  # (…, T, T)
     ahead = np.triu(np.ones((T, T), bool), 1)
@@ -96,6 +106,10 @@ class CausalSelfAttention:
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The mixed heads, (B, T, C)."""
         x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise TypeError(
+                f"CausalSelfAttention expects an array of real numbers, and got {x.dtype}"
+            )
         if x.ndim != 3 or x.shape[2] != self.channels:
             raise ValueError(
                 f"CausalSelfAttention expects x of shape (B, T, {self.channels}), and got {x.shape}"
@@ -114,6 +128,10 @@ class CausalSelfAttention:
             raise RuntimeError("CausalSelfAttention: call forward before backward")
         p = self.parameters
         x, q, k, v, weights, joined = self.kept
+        if np.shape(g) != x.shape:
+            raise ValueError(
+                f"CausalSelfAttention: g must have the shape of the result, {x.shape}, and has {np.shape(g)}"
+            )
         rows = g.reshape(-1, self.channels)  # every position of every sequence is an example
         by_joined = g @ p["out_weight"]  # (B, T, C)
         parts = attend_back(self._cut(by_joined), q, k, v, weights)  # 3 × (B, H, T, D)

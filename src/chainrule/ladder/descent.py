@@ -21,6 +21,16 @@ COLORS = ("C0", "C3", "C2", "C1")
 Function = Callable[[np.ndarray], float]
 
 
+def numbers(x: np.ndarray, name: str) -> np.ndarray:
+    """The argument as a float64 array."""
+    try:
+        return np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must hold real numbers, in rows of one length, and is {x!r}"
+        ) from None
+
+
 def numerical_gradient(f: Function, x: np.ndarray, *, step: float = 1e-5) -> np.ndarray:
     """∂f/∂xᵢ ≈ (f(x + h eᵢ) − f(x − h eᵢ)) / 2h for every entry, in the shape of x.
 
@@ -33,7 +43,7 @@ def numerical_gradient(f: Function, x: np.ndarray, *, step: float = 1e-5) -> np.
     """
     if not step > 0:
         raise ValueError(f"numerical_gradient: step must be positive, and is {step}")
-    x = np.array(x, dtype=np.float64)  # a copy: it is moved below
+    x = numbers(x, "x").copy()  # it is moved below
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
         kept = x[index]
@@ -80,12 +90,14 @@ def gradient_descent(
         raise ValueError(f"gradient_descent: lr must be positive, and is {lr}")
     if not 0 <= momentum < 1:
         raise ValueError(f"gradient_descent: momentum must be from 0 to below 1, and is {momentum}")
-    if steps < 0:
-        raise ValueError(f"gradient_descent: steps must be 0 or more, and is {steps}")
-    x = np.array(x0, dtype=np.float64)
+    if steps < 0 or steps != int(steps):
+        raise ValueError(
+            f"gradient_descent: steps must be 0 or more, a whole number, and is {steps}"
+        )
+    x = numbers(x0, "x0").copy()
     v = np.zeros_like(x)
     path = [x.copy()]
-    for _ in range(steps):
+    for _ in range(int(steps)):
         g = numerical_gradient(f, x) if gradient is None else np.asarray(gradient(x))
         if g.shape != x.shape:
             raise ValueError(f"the gradient must have the shape of x, {x.shape}, and has {g.shape}")
@@ -97,7 +109,7 @@ def gradient_descent(
 
 def _number(result: float) -> float:
     """f's value as a float; an array of several is no height to walk down from."""
-    y = np.asarray(result, dtype=np.float64)
+    y = numbers(np.asarray(result), "what f returns")
     if y.size != 1:
         raise ValueError(f"f must return one number, and returned an array of shape {y.shape}")
     return float(y.reshape(()))
@@ -113,6 +125,8 @@ def plot_descent(f: Function, paths: dict[str, np.ndarray], file: str) -> None:
     """
     from matplotlib.figure import Figure
 
+    if not paths:
+        raise ValueError("plot_descent expects at least one path, and got none")
     for name, path in paths.items():
         if np.ndim(path) != 2 or np.shape(path)[1] != 2:
             raise ValueError(f"path {name!r} must have shape (steps + 1, 2), not {np.shape(path)}")

@@ -31,9 +31,19 @@ __all__ = [
 ]
 
 
+def numbers(x: np.ndarray, name: str) -> np.ndarray:
+    """The argument as a float64 array."""
+    try:
+        return np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must hold real numbers, in rows of one length, and is {x!r}"
+        ) from None
+
+
 def vector(x: np.ndarray, name: str) -> np.ndarray:
     """The argument as a float64 array of one axis."""
-    x = np.asarray(x, dtype=np.float64)
+    x = numbers(x, name)
     if x.ndim != 1:
         raise ValueError(f"{name} must be a vector (one axis), and has shape {x.shape}")
     return x
@@ -41,7 +51,7 @@ def vector(x: np.ndarray, name: str) -> np.ndarray:
 
 def matrix(x: np.ndarray, name: str) -> np.ndarray:
     """The argument as a float64 array of two axes, rows first."""
-    x = np.asarray(x, dtype=np.float64)
+    x = numbers(x, name)
     if x.ndim != 2:
         raise ValueError(f"{name} must be a matrix (two axes), and has shape {x.shape}")
     return x

@@ -32,6 +32,8 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     >>> softmax(np.array([[1000.0, 1000.0]])).tolist()
     [[0.5, 0.5]]
     """
+    if np.ndim(scores) != 2:
+        raise ValueError(f"scores must have shape (examples, classes), and have {np.shape(scores)}")
     e = np.exp(scores - scores.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
@@ -68,6 +70,11 @@ def cross_entropy_loss(predictions: np.ndarray, targets: np.ndarray) -> float:
     >>> round(cross_entropy_loss(np.full((2, 10), 0.1), np.array([3, 7])), 4)
     2.3026
     """
+    if np.ndim(predictions) != 2 or not len(predictions):
+        raise ValueError(
+            "cross_entropy_loss: predictions must have shape (examples, classes) with at least one example, and "
+            f"have {np.shape(predictions)}"
+        )
     targets = one_hot(targets, predictions.shape[1])
     if predictions.shape != targets.shape:
         raise ValueError(
@@ -87,6 +94,22 @@ def inputs(x: np.ndarray, features: int) -> np.ndarray:
     if x.dtype.kind not in "fiub":
         raise TypeError(f"X must hold real numbers, and holds {x.dtype}")
     return x
+
+
+def examples(
+    X: np.ndarray, y: np.ndarray, features: int, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """X (N, features) and targets (N, classes) to train with: as many of the one as of the other, and some."""
+    X, targets = inputs(X, features), one_hot(y, classes)
+    if len(X) != len(targets):
+        raise ValueError(
+            f"train: X and y must be equally long, and are {len(X)} and {len(targets)}"
+        )
+    if not len(X):
+        raise ValueError("train: X must have at least one example, and has none")
+    if not np.isfinite(X).all():
+        raise ValueError("train: X must hold finite numbers, and holds NaN or infinity")
+    return X, targets
 
 
 # ------------------------------------------------------------------------------------ two layers, in the open
@@ -135,6 +158,10 @@ class NeuralNetwork:
 
     def backward(self, predictions: np.ndarray, targets: np.ndarray) -> dict[str, np.ndarray]:
         """The gradient of the cross-entropy by each parameter, after `forward`."""
+        if not hasattr(self, "hidden") or len(self.hidden) != len(predictions):
+            raise RuntimeError(
+                "NeuralNetwork: backward follows the forward that gave the predictions"
+            )
         at_scores = (predictions - one_hot(targets, len(self.b2))) / len(predictions)  # (N, K)
         at_sum = at_scores @ self.W2 * self.hidden * (1 - self.hidden)  # (N, H)
         return {
@@ -146,7 +173,9 @@ class NeuralNetwork:
 
     def train(self, X: np.ndarray, y: np.ndarray, epochs: int) -> list[float]:
         """Gradient descent; returns the loss before each step."""
-        targets = one_hot(y, len(self.b2))
+        X, targets = examples(X, y, self.W1.shape[1], len(self.b2))
+        if epochs < 1:
+            raise ValueError(f"train: epochs must be at least 1, and are {epochs}")
         losses = []
         for _ in range(epochs):
             predictions = self.forward(X)
@@ -220,12 +249,18 @@ class Network:
         seed: int = 0,
         dtype: type = np.float64,
     ):
-        if len(sizes) < 2 or any(n != int(n) or n < 1 for n in sizes):
-            raise ValueError(f"sizes must be at least two whole numbers from 1 up: {list(sizes)}")
+        if (
+            np.ndim(sizes) != 1
+            or len(sizes) < 2
+            or any(isinstance(n, str) or n != int(n) or n < 1 for n in sizes)
+        ):
+            raise ValueError(f"sizes must be at least two whole numbers from 1 up: {sizes!r}")
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout must be from 0 to below 1, and is {dropout}")
         self.sizes, self.dropout, self.dtype = list(sizes), dropout, dtype
         self.rng = np.random.default_rng(seed)
+        self.given: list[np.ndarray] = []
+        self.slopes: list[np.ndarray] = []
         self.weights: list[np.ndarray] = []
         self.biases: list[np.ndarray] = []
         for k in range(len(sizes) - 1):
@@ -258,6 +293,8 @@ class Network:
         self, predictions: np.ndarray, targets: np.ndarray
     ) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """The gradients of the cross-entropy by weights and by biases, after the `forward` that gave predictions."""
+        if not self.given or len(self.given[0]) != len(predictions):
+            raise RuntimeError("Network: backward follows the forward that gave the predictions")
         g = (predictions - one_hot(targets, self.sizes[-1])) / len(predictions)  # (N, K)
         g = g.astype(self.dtype)
         by_weights: list[np.ndarray] = []
@@ -303,11 +340,16 @@ class Network:
                 "train: lr must be positive, batch_size at least 1 and noise at least 0, and they are "
                 f"{lr}, {batch_size}, {noise}"
             )
-        X = inputs(X, self.sizes[0])
-        targets = one_hot(y, self.sizes[-1])
-        if len(X) != len(targets):
+        if epochs < 1 or epochs != int(epochs) or batch_size != int(batch_size):
             raise ValueError(
-                f"train: X and y must be equally long, and are {len(X)} and {len(targets)}"
+                "train: epochs and batch_size must be whole numbers, epochs at least 1, and they are "
+                f"{epochs} and {batch_size}"
+            )
+        X, targets = examples(X, y, self.sizes[0], self.sizes[-1])
+        if validation is not None and not len(validation[0]) == len(validation[1]) > 0:
+            raise ValueError(
+                "train: validation must be X and y equally long with at least one example, and they are "
+                f"{len(validation[0])} and {len(validation[1])}"
             )
         adam = Adam()
         history: dict[str, list[float]] = {"loss": []}
@@ -349,7 +391,12 @@ def plot_history(history: dict[str, list[float]], file: str) -> None:
     """Draw the loss of each epoch and, if it was measured, the accuracy beside it."""
     from matplotlib.figure import Figure
 
-    panels = [name for name in ("loss", "validation_accuracy") if name in history]
+    panels = [name for name in ("loss", "validation_accuracy") if history.get(name)]
+    if not panels:
+        raise ValueError(
+            "plot_history expects a history with a loss of at least one epoch, and got "
+            f"{ {name: len(values) for name, values in history.items()} }"
+        )
     figure = Figure(figsize=(5 * len(panels), 3.5), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         axes.plot(range(1, len(history[name]) + 1), history[name], ".-")

@@ -19,9 +19,19 @@ import numpy as np
 __all__ = ["Perceptron", "TwoLayers", "xor_by_hand"]
 
 
+def numbers(x: np.ndarray, name: str) -> np.ndarray:
+    """The argument as a float64 array."""
+    try:
+        return np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must hold real numbers, in rows of one length, and is {x!r}"
+        ) from None
+
+
 def rows(x: np.ndarray, inputs: int) -> np.ndarray:
     """The argument as an array (N, inputs)."""
-    x = np.asarray(x, dtype=np.float64)
+    x = numbers(x, "x")
     if x.ndim != 2 or x.shape[1] != inputs:
         raise ValueError(f"x must have shape (examples, {inputs}), and has {x.shape}")
     return x
@@ -32,9 +42,17 @@ def examples(x: np.ndarray, y: np.ndarray, inputs: int) -> tuple[np.ndarray, np.
     x, y = rows(x, inputs), np.asarray(y)
     if y.shape != (len(x),):
         raise ValueError(f"y must have one entry per example, ({len(x)},), and has shape {y.shape}")
+    if not len(x):
+        raise ValueError("x must have at least one example, and has none")
     if not np.isin(y, (0, 1)).all():
         raise ValueError("y must consist of 0 and 1")
     return x, y.astype(np.float64)
+
+
+def positive(epochs: int, lr: float) -> None:
+    """A sentence, if one of them is not."""
+    if epochs < 1 or not lr > 0:
+        raise ValueError(f"epochs must be at least 1 and lr positive, and are {epochs} and {lr}")
 
 
 class Perceptron:
@@ -49,6 +67,8 @@ class Perceptron:
     """
 
     def __init__(self, inputs: int):
+        if inputs < 1:
+            raise ValueError(f"Perceptron: inputs must be at least 1, and are {inputs}")
         self.w, self.b = np.zeros(inputs), 0.0
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -64,6 +84,7 @@ class Perceptron:
         A right answer changes nothing.
         """
         x, y = examples(x, y, len(self.w))
+        positive(epochs, lr)
         mistakes = []
         for _ in range(epochs):
             wrong = 0
@@ -108,6 +129,10 @@ class TwoLayers:
     """
 
     def __init__(self, inputs: int, hidden: int, *, seed: int = 0):
+        if inputs < 1 or hidden < 1:
+            raise ValueError(
+                f"TwoLayers: inputs and hidden must be at least 1, and are {inputs} and {hidden}"
+            )
         rng = np.random.default_rng(seed)
         # Not zeros: all hidden neurons would get the same gradient, and stay one neuron forever.
         self.w1, self.b1 = rng.normal(size=(hidden, inputs)), np.zeros(hidden)
@@ -141,6 +166,7 @@ class TwoLayers:
 
     def fit(self, x: np.ndarray, y: np.ndarray, *, epochs: int, lr: float) -> list[float]:
         """Gradient descent on all examples at once; returns the loss before each step."""
+        positive(epochs, lr)
         losses = []
         for _ in range(epochs):
             loss, gradients = self.gradients(x, y)

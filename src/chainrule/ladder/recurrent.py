@@ -63,6 +63,10 @@ class Recurrent:
     def forward(self, x: np.ndarray) -> np.ndarray:
         """h at every step, (B, T, H), for x (B, T, I)."""
         x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{type(self).__name__} expects an array of real numbers, and got {x.dtype}"
+            )
         if x.ndim != 3 or x.shape[2] != self.inputs:
             raise ValueError(
                 f"{type(self).__name__} expects x of shape (B, T, {self.inputs}), and got {x.shape}"
@@ -82,6 +86,11 @@ class Recurrent:
             raise ValueError(
                 f"{type(self).__name__}: backward follows a forward of as many steps; g has shape "
                 f"{g.shape}, forward saw {len(self.kept)} steps"
+            )
+        if g.ndim != 3 or g.shape[2] != self.hidden or len(g) != len(self.kept[0][0]):
+            raise ValueError(
+                f"{type(self).__name__}: g must have the shape of the result, "
+                f"{(len(self.kept[0][0]), len(self.kept), self.hidden)}, and has {g.shape}"
             )
         self.gradients = {name: np.zeros_like(p) for name, p in self.parameters.items()}
         by_x = np.empty((*g.shape[:2], self.inputs), self.dtype)

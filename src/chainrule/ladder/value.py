@@ -273,6 +273,8 @@ def squared_error(model: MLP, inputs: Sequence[Sequence[float]], targets: Sequen
     """L = Σ (model(x) − t)², over the examples; the model has one output."""
     if len(inputs) != len(targets):
         raise ValueError(f"{len(inputs)} inputs need as many targets, and got {len(targets)}")
+    if not len(inputs):
+        raise ValueError("squared_error expects at least one example, and got none")
     total = Value(0.0)
     for x, t in zip(inputs, targets, strict=True):
         outputs = model(x)
@@ -301,6 +303,10 @@ def train(
     >>> losses[-1] < 0.01
     True
     """
+    if epochs < 1 or not lr > 0:
+        raise ValueError(
+            f"train: epochs must be at least 1 and lr positive, and are {epochs} and {lr}"
+        )
     losses = []
     for epoch in range(epochs):
         loss = squared_error(model, inputs, targets)
@@ -328,6 +334,8 @@ def draw(result: Value) -> str:
     >>> picture.count('class="box"'), "tanh" in picture
     (4, True)
     """
+    if not isinstance(result, Value):
+        raise TypeError(f"draw expects a Value, and got {result!r}")
     order = result.order()
     column: dict[Value, int] = {}
     last: dict[Value, int] = {}  # the column of the farthest user

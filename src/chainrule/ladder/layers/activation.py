@@ -19,12 +19,14 @@ class ReLU(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """max(x, 0)."""
+        x = self.read(x)
         self.kept = x > 0
         return x * self.kept
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """g where x > 0."""
-        return g * self.saved()
+        slope = self.saved()
+        return self.arrived(g, slope.shape) * slope
 
 
 class LeakyReLU(Layer):
@@ -36,12 +38,14 @@ class LeakyReLU(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x or slope · x."""
+        x = self.read(x)
         self.kept = np.where(x > 0, 1.0, self.slope).astype(x.dtype)
         return x * self.kept
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """g times 1 or slope."""
-        return g * self.saved()
+        slope = self.saved()
+        return self.arrived(g, slope.shape) * slope
 
 
 class Sigmoid(Layer):
@@ -51,13 +55,13 @@ class Sigmoid(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """1 / (1 + e⁻ˣ), as a tanh, which does not overflow."""
-        self.kept = 0.5 * (1 + np.tanh(0.5 * x))
+        self.kept = 0.5 * (1 + np.tanh(0.5 * self.read(x)))
         return self.kept
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """g y (1 − y)."""
         y = self.saved()
-        return g * y * (1 - y)
+        return self.arrived(g, y.shape) * y * (1 - y)
 
 
 class Tanh(Layer):
@@ -65,13 +69,13 @@ class Tanh(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """tanh x."""
-        self.kept = np.tanh(x)
+        self.kept = np.tanh(self.read(x))
         return self.kept
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """g (1 − y²)."""
         y = self.saved()
-        return g * (1 - y * y)
+        return self.arrived(g, y.shape) * (1 - y * y)
 
 
 class Softmax(Layer):
@@ -89,6 +93,7 @@ class Softmax(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Probabilities of each row; the largest is subtracted first, which changes nothing but cannot overflow."""
+        x = self.read(x)
         if x.ndim != 2:
             raise ValueError(f"Softmax expects x of shape (examples, classes), and got {x.shape}")
         e = np.exp(x - x.max(axis=1, keepdims=True))
@@ -102,4 +107,5 @@ class Softmax(Layer):
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """Each row of g times its Jacobian."""
-        return np.einsum("nk,nkj->nj", g, self.jacobian(self.saved()))
+        y = self.saved()
+        return np.einsum("nk,nkj->nj", self.arrived(g, y.shape), self.jacobian(y))

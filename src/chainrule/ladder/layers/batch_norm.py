@@ -36,6 +36,8 @@ class BatchNorm(Layer):
         dtype: type = np.float64,
     ):
         super().__init__()
+        if features < 1:
+            raise ValueError(f"BatchNorm: features must be at least 1, and are {features}")
         self.momentum, self.epsilon = momentum, epsilon
         self.parameters = {"gamma": np.ones(features, dtype), "beta": np.zeros(features, dtype)}
         self.running_mean: np.ndarray = np.zeros(features, dtype)
@@ -43,7 +45,7 @@ class BatchNorm(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x (N, C) or (N, C, H, W), normalized for each C."""
-        features = len(self.running_mean)
+        x, features = self.read(x), len(self.running_mean)
         if x.ndim not in (2, 4) or x.shape[1] != features:
             raise ValueError(
                 f"BatchNorm expects x of shape (N, {features}) or (N, {features}, H, W), and got {x.shape}"
@@ -69,6 +71,7 @@ class BatchNorm(Layer):
     def backward(self, g: np.ndarray) -> np.ndarray:
         """All three ways back to x; one, if the averages were constants."""
         normal, inverse, axes, training = self.saved()
+        g = self.arrived(g, normal.shape)
         self.gradients = {"gamma": (g * normal).sum(axis=axes), "beta": g.sum(axis=axes)}
         g = g * self.parameters["gamma"].reshape(inverse.shape)
         if not training:

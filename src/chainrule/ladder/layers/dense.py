@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,23 @@ class Layer:
     def backward(self, g: np.ndarray) -> np.ndarray:
         """∂L/∂x, given g = ∂L/∂y; the gradients of the parameters are kept in `gradients`."""
         raise NotImplementedError(f"{type(self).__name__} must define backward")
+
+    def read(self, x: np.ndarray) -> np.ndarray:
+        """The argument of `forward` as an array of real numbers."""
+        x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise TypeError(
+                f"{type(self).__name__} expects an array of real numbers, and got {x.dtype}"
+            )
+        return x
+
+    def arrived(self, g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """The argument of `backward`, which must have the shape of what `forward` returned."""
+        if np.shape(g) != shape:
+            raise ValueError(
+                f"{type(self).__name__}: the slope must have the shape of the result, {shape}, and has {np.shape(g)}"
+            )
+        return np.asarray(g)
 
     def saved(self) -> Any:
         """What `forward` kept."""
@@ -75,7 +93,7 @@ class Dense(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """X Wᵀ + b."""
-        weight = self.parameters["weight"]
+        x, weight = self.read(x), self.parameters["weight"]
         if x.ndim != 2 or x.shape[1] != weight.shape[1]:
             raise ValueError(
                 f"Dense expects x of shape (examples, {weight.shape[1]}), and got {x.shape}"
@@ -85,7 +103,9 @@ class Dense(Layer):
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """g W; keeps gᵀ X and Σₙ g."""
-        self.gradients = {"weight": g.T @ self.saved(), "bias": g.sum(axis=0)}
+        x = self.saved()
+        g = self.arrived(g, (len(x), len(self.parameters["bias"])))
+        self.gradients = {"weight": g.T @ x, "bias": g.sum(axis=0)}
         return g @ self.parameters["weight"]
 
 
@@ -94,12 +114,16 @@ class Flatten(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Each example in one row."""
+        x = self.read(x)
+        if x.ndim < 2:
+            raise ValueError(f"Flatten expects x of shape (examples, …), and got {x.shape}")
         self.kept = x.shape
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), math.prod(x.shape[1:]))
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """Each example in its old shape."""
-        return g.reshape(self.saved())
+        shape = self.saved()
+        return self.arrived(g, (shape[0], math.prod(shape[1:]))).reshape(shape)
 
 
 class Dropout(Layer):
@@ -117,15 +141,17 @@ class Dropout(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x · mask / (1 − rate) in training, x itself otherwise."""
+        x = self.read(x)
         if not self.training:
-            self.kept = np.ones((), x.dtype)
+            self.kept = np.ones_like(x)
             return x
         self.kept = ((self.rng.random(x.shape) >= self.rate) / (1 - self.rate)).astype(x.dtype)
         return x * self.kept
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """What was multiplied by the mask has the mask as its slope."""
-        return g * self.saved()
+        mask = self.saved()
+        return self.arrived(g, mask.shape) * mask
 
 
 class Sequential(Layer):
@@ -140,9 +166,7 @@ class Sequential(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Through all layers, from first to last."""
-        x = np.asarray(x)
-        if x.dtype.kind not in "fiub":
-            raise TypeError(f"Sequential expects an array of real numbers, and got {x.dtype}")
+        x = self.read(x)
         for layer in self.layers:
             x = layer.forward(x)
         return x

@@ -45,7 +45,7 @@ class Embedding(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The rows, (…, E), for symbols of any shape."""
-        weight = self.parameters["weight"]
+        x, weight = np.asarray(x), self.parameters["weight"]
         if x.dtype.kind not in "iu":
             raise TypeError(f"Embedding expects whole numbers, and got {x.dtype}")
         if x.size and not 0 <= x.min() <= x.max() < len(weight):
@@ -58,6 +58,7 @@ class Embedding(Layer):
     def backward(self, g: np.ndarray) -> np.ndarray:
         """Adds each g to the row it came from."""
         x, weight = self.saved(), self.parameters["weight"]
+        g = self.arrived(g, (*x.shape, weight.shape[1]))
         by_weight = np.zeros_like(weight)
         np.add.at(by_weight, x, g)  # by_weight[x] += g would keep only the last of equal symbols
         self.gradients = {"weight": by_weight}

@@ -52,6 +52,10 @@ class Conv2D(Layer):
         super().__init__()
         if method not in ("im2col", "loops"):
             raise ValueError(f"Conv2D: method must be 'im2col' or 'loops', and is {method!r}")
+        if in_channels < 1 or out_channels < 1:
+            raise ValueError(
+                f"Conv2D: channels must be at least 1, and are {in_channels} and {out_channels}"
+            )
         if size < 1 or stride < 1 or padding < 0:
             raise ValueError(
                 "Conv2D: size and stride must be at least 1 and padding at least 0, and are "
@@ -67,7 +71,7 @@ class Conv2D(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The convolution of x."""
-        channels = self.parameters["weight"].shape[1]
+        x, channels = self.read(x), self.parameters["weight"].shape[1]
         if x.ndim != 4 or x.shape[1] != channels:
             raise ValueError(f"Conv2D expects x of shape (N, {channels}, H, W), and got {x.shape}")
         p = self.padding
@@ -77,11 +81,14 @@ class Conv2D(Layer):
                 f"Conv2D: the padded image must be at least {self.size} × {self.size}, and is "
                 f"{padded.shape[2]} × {padded.shape[3]}"
             )
-        return (self._forward_loops if self.method == "loops" else self._forward_rows)(padded)
+        y = (self._forward_loops if self.method == "loops" else self._forward_rows)(padded)
+        self.shape = y.shape
+        return y
 
     def backward(self, g: np.ndarray) -> np.ndarray:
         """The slope toward every pixel."""
-        by_loops = self.method == "loops"
+        self.saved()
+        g, by_loops = self.arrived(g, self.shape), self.method == "loops"
         padded = self._backward_loops(g) if by_loops else self._backward_rows(g)
         p = self.padding
         return padded[:, :, p : padded.shape[2] - p, p : padded.shape[3] - p]
@@ -155,6 +162,7 @@ class MaxPool2D(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """The maxima; what is left over at the right and lower edge is not seen."""
+        x = self.read(x)
         if x.ndim != 4 or min(x.shape[2:]) < self.size:
             raise ValueError(
                 f"MaxPool2D expects x of shape (N, C, H, W) with H and W at least {self.size}, and got {x.shape}"
@@ -168,6 +176,7 @@ class MaxPool2D(Layer):
     def backward(self, g: np.ndarray) -> np.ndarray:
         """g where the largest were."""
         (largest, shape), k = self.saved(), self.size
+        g = self.arrived(g, largest.shape)
         rows, columns = g.shape[2:]
         by_x = np.zeros(shape, g.dtype)
         for place in range(k * k):

@@ -34,7 +34,7 @@ class LayerNorm(Layer):
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """x (…, C), normalized over C."""
-        features = len(self.parameters["gamma"])
+        x, features = self.read(x), len(self.parameters["gamma"])
         if x.ndim < 1 or x.shape[-1] != features:
             raise ValueError(f"LayerNorm expects x of shape (…, {features}), and got {x.shape}")
         centred = x - x.mean(axis=-1, keepdims=True)
@@ -46,6 +46,7 @@ class LayerNorm(Layer):
     def backward(self, g: np.ndarray) -> np.ndarray:
         """All three ways back to x."""
         normal, inverse = self.saved()
+        g = self.arrived(g, normal.shape)
         others = tuple(range(g.ndim - 1))
         self.gradients = {"gamma": (g * normal).sum(axis=others), "beta": g.sum(axis=others)}
         g = g * self.parameters["gamma"]

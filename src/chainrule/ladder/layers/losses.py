@@ -21,20 +21,29 @@ class MSE:
             raise ValueError(
                 f"MSE: predictions and targets must have one shape, and have {predictions.shape} and {targets.shape}"
             )
+        if not predictions.size:
+            raise ValueError("MSE expects at least one prediction, and got none")
         self.difference = predictions - targets
         return float(np.mean(self.difference**2))
 
     def backward(self) -> np.ndarray:
         """∂L/∂p."""
+        after_forward(self, "difference")
         return 2 * self.difference / self.difference.size
+
+
+def after_forward(loss: object, kept: str) -> None:
+    """A sentence, if there was no forward yet."""
+    if not hasattr(loss, kept):
+        raise RuntimeError(f"{type(loss).__name__}: call forward before backward")
 
 
 def classes(name: str, predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """The targets as class numbers, checked against predictions (N, K)."""
     targets = np.asarray(targets)
-    if predictions.ndim != 2 or targets.shape != (len(predictions),):
+    if predictions.ndim != 2 or not len(predictions) or targets.shape != (len(predictions),):
         raise ValueError(
-            f"{name} expects predictions of shape (N, K) and N class numbers, and got {predictions.shape} and {targets.shape}"
+            f"{name} expects predictions of shape (N, K) and N class numbers, N at least 1, and got {predictions.shape} and {targets.shape}"
         )
     if targets.dtype.kind not in "iu":
         raise TypeError(f"{name}: class numbers must be integers, and are {targets.dtype}")
@@ -54,6 +63,7 @@ class CrossEntropy:
 
     def forward(self, predictions: np.ndarray, targets: np.ndarray) -> float:
         """The mean surprise. predictions (N, K), each row summing to 1; targets (N,)."""
+        predictions = np.asarray(predictions)
         self.targets = classes("CrossEntropy", predictions, targets)
         if predictions.size and np.abs(predictions.sum(axis=1) - 1).max() > 1e-3:
             raise ValueError(
@@ -65,6 +75,7 @@ class CrossEntropy:
 
     def backward(self) -> np.ndarray:
         """∂L/∂p: −1/(N p) at the right answer."""
+        after_forward(self, "predictions")
         g = np.zeros_like(self.predictions)
         right = np.arange(len(g)), self.targets
         g[right] = -1 / (len(g) * self.predictions[right])
@@ -86,6 +97,7 @@ class SoftmaxCrossEntropy:
 
     def forward(self, scores: np.ndarray, targets: np.ndarray) -> float:
         """The mean surprise. scores (N, K), any numbers; targets (N,)."""
+        scores = np.asarray(scores)
         self.targets = classes("SoftmaxCrossEntropy", scores, targets)
         shifted = scores - scores.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -95,6 +107,7 @@ class SoftmaxCrossEntropy:
 
     def backward(self) -> np.ndarray:
         """∂L/∂x = (p − t) / N."""
+        after_forward(self, "predictions")
         g = self.predictions.copy()
         g[np.arange(len(g)), self.targets] -= 1
         return g / len(g)

@@ -41,6 +41,8 @@ class SGD:
     def step(self) -> None:
         """Move every parameter; the gradients are those of the last backward."""
         for k, layer in enumerate(self.model.leaves()):
+            if layer.parameters and not layer.gradients:
+                raise RuntimeError("SGD: call the model's backward before step")
             for name, w in layer.parameters.items():
                 v = layer.gradients[name]
                 if name == "weight":
@@ -62,6 +64,8 @@ def step_decay(lr: float, step: int, *, every: int, factor: float = 0.1) -> floa
     >>> [round(step_decay(1.0, n, every=2), 3) for n in range(5)]
     [1.0, 1.0, 0.1, 0.1, 0.01]
     """
+    if every < 1:
+        raise ValueError(f"step_decay: every must be at least 1, and is {every}")
     return lr * factor ** (step // every)
 
 
@@ -102,8 +106,12 @@ def fit(
     """
     if len(x) != len(y):
         raise ValueError(f"fit expects as many targets as examples, and got {len(y)} and {len(x)}")
-    if batch_size < 1:
-        raise ValueError(f"fit: batch_size must be at least 1, and is {batch_size}")
+    if not len(x):
+        raise ValueError("fit expects at least one example, and got none")
+    if batch_size < 1 or epochs < 1:
+        raise ValueError(
+            f"fit: epochs and batch_size must be at least 1, and are {epochs} and {batch_size}"
+        )
     rng = np.random.default_rng(seed)
     losses: list[float] = []
     model.train()
@@ -121,6 +129,10 @@ def fit(
 
 def accuracy(model: Sequential, x: np.ndarray, y: np.ndarray, *, batch_size: int = 256) -> float:
     """The share of examples whose largest score is the right class; the model is not training meanwhile."""
+    if not len(x) == len(y) > 0:
+        raise ValueError(
+            f"accuracy expects as many labels as examples, and at least one, and got {len(y)} and {len(x)}"
+        )
     model.train(False)
     right = 0
     for start in range(0, len(x), batch_size):
