@@ -1,6 +1,6 @@
 """Which tests run, and what may be missing.
 
-    pytest            the quick suite: NumPy only, no torch, no outside data, minutes
+    pytest            the quick suite: NumPy only, no torch, no outside data, minutes; -n auto: on all cores
     pytest --full     everything; torch (the reference) and the data folder have to be there
     pytest -m torch   an explicit marker expression is taken as given
 
@@ -18,6 +18,9 @@ from pathlib import Path
 from types import ModuleType
 
 os.environ.setdefault("MPLBACKEND", "Agg")  # before anything imports matplotlib: no display here
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; before anything imports NumPy
+    for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(_variable, "1")
 
 import hypothesis
 import numpy as np

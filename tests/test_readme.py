@@ -24,7 +24,7 @@ FACES = {  # PyTorch's names for what stands in the rooms
 
 COMMANDS = {
     "train": "pip install . && chainrule train digits",
-    "test": 'pip install ".[test]" && pytest',
+    "test": 'pip install ".[test]" && pytest -n auto',
 }
 
 
