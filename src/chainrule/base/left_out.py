@@ -245,10 +245,10 @@ def missing_from(place: str) -> Callable[[str], NoReturn]:
     here = f"chainrule.{place}".rstrip(".")
 
     def missing(name: str) -> NoReturn:
+        if why(path + name) is not None:
+            raise AttributeError(words_for(path + name), name=name)
         # Python ends the traceback with the nearest name of `obj`: "Did you mean: 'Linear'?"
         words = f"module {here!r} has no attribute {name!r}"
-        if why(path + name) is not None:
-            words = words_for(path + name)
         raise AttributeError(words, name=name, obj=sys.modules.get(here))
 
     return missing
@@ -263,7 +263,7 @@ class Absent:
         self.name = name
 
     def __get__(self, instance: Any, owner: type | None = None) -> NoReturn:
-        raise AttributeError(words_for(self.name), name=self.name.rpartition(".")[2], obj=instance)
+        raise AttributeError(words_for(self.name), name=self.name.rpartition(".")[2])
 
 
 def absent_from(place: str) -> dict[str, Absent]:

@@ -84,7 +84,7 @@ def description(op: Op) -> str:
     ]
     lines += ["  " + line for line in inspect.cleandoc(op.__doc__ or "").splitlines()]
     law = inspect.getdoc(op.law) if op.law is not None else None
-    lines.append(f"  law: {law or op.kind.words}")
+    lines.append(f"  law: {' '.join((law or op.kind.words).split())}")
     rules = op.rules if op.joint is None else {"all operands": op.joint}
     for name, rule in rules.items():
         lines.append(f"  derivative by {name}: {_source(rule.function)}")
