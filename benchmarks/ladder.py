@@ -185,7 +185,7 @@ def names() -> None:
         "nothing_known": round(chance, 3),
         "bigram_counts": {
             "mean": round(lm.nats(counts, *test), 4),
-            "samples": lm.made_up(counts, alphabet, 10, seed=1),
+            "samples": ", ".join(lm.made_up(counts, alphabet, 10, seed=1)),
         },
     }
     for name, (make, epochs, lr) in MODELS.items():
@@ -204,7 +204,7 @@ def names() -> None:
             "parameters": model.size(),
             "epochs": epochs,
             "longest_seconds": max(seconds),
-            "samples": made[:10],
+            "samples": ", ".join(made[:10]),
             "new_percent": round(100 * sum(word not in known for word in made) / len(made)),
         }
         print(name, result[name], flush=True)

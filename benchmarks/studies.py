@@ -2,6 +2,7 @@
 
     python benchmarks/studies.py fit                underfit, fit and overfit
     python benchmarks/studies.py regularization     nothing against L2, dropout, batch norm, augmentation
+    python benchmarks/studies.py descent            the path of steps in a valley, without and with momentum
     python benchmarks/studies.py rates              learning rates, and schedules
     python benchmarks/studies.py optimizers         eight methods, each at its best rate
     python benchmarks/studies.py signals            initialisations and activations in a deep network
@@ -26,6 +27,7 @@ from record import record
 STUDIES: dict[str, tuple[Callable[[], tuple[str, dict[str, Any]]], Sequence[int]]] = {
     "fit": (study_fit.fitting, study_fit.SEEDS[:3]),
     "regularization": (study_fit.helping, study_fit.SEEDS),
+    "descent": (study_steps.descent, ()),
     "rates": (study_steps.rates, study_steps.SEEDS),
     "optimizers": (study_steps.optimizers, study_steps.SEEDS),
     "signals": (study_signals.signals, study_signals.SEEDS),

@@ -1,4 +1,4 @@
-"""Two studies of the step: how long it should be, also over time, and which method takes it."""
+"""Three studies of the step: its path in a valley, how long it should be, also over time, and which method takes it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from study_training import (
     BLUE,
     COLOURS,
     MUTED,
+    PICTURES,
     digits,
     measure,
     mlp,
@@ -22,6 +23,7 @@ from study_training import (
 )
 
 import chainrule as cr
+from chainrule.ladder.descent import gradient_descent, plot_descent
 
 SEEDS = (0, 1, 2)
 EPOCHS = 10
@@ -38,6 +40,45 @@ def end(losses: list[float]) -> float:
     """The mean loss of the last epoch; one that is no better than knowing nothing counts as that."""
     last = float(np.mean(losses[-len(losses) // EPOCHS :]))
     return min(last, UNKNOWING) if math.isfinite(last) else UNKNOWING
+
+
+# ------------------------------------------------------------------------------------------------------- paths in a valley
+
+STEEP = 20.0  # curvature across the valley; along it, 1
+WALKS = {  # what is written in the picture: learning rate, momentum
+    "rate 0.02": (0.02, 0.0),
+    "rate 0.09": (0.09, 0.0),
+    "rate 0.02, momentum 0.8": (0.02, 0.8),
+}
+
+
+def descent() -> tuple[str, dict[str, Any]]:
+    """Gradient descent of the ladder in a valley twenty times steeper across than along."""
+
+    def valley(x: np.ndarray) -> float:
+        return float(0.5 * (x[0] ** 2 + STEEP * x[1] ** 2))
+
+    def slope(x: np.ndarray) -> np.ndarray:
+        return np.array([x[0], STEEP * x[1]])
+
+    result: dict[str, Any] = {"largest_rate": 2 / STEEP}
+    paths = {}
+    for name, (rate, momentum) in WALKS.items():
+        path = gradient_descent(
+            valley, np.array([-4.0, 0.8]), rate, 500, momentum=momentum, gradient=slope
+        )
+        near = [valley(x) < 1e-3 for x in path]
+        steps = len(near) - near[::-1].index(False)  # from there on it stays near
+        paths[f"{name}: {steps} steps"] = path[: steps + 1]
+        result[name.replace("rate 0.", "rate_").replace(", momentum 0.8", "_momentum")] = steps
+    beyond = gradient_descent(valley, np.array([-4.0, 0.8]), 2.02 / STEEP, 100, gradient=slope)
+    result["beyond"] = round(valley(beyond[-1]), 1)
+    plot_descent(valley, paths, str(PICTURES / "study-descent.png"))
+    return (
+        "steps of gradient descent from (−4, 0.8) until f = (x² + 20 y²)/2 stays below 0.001; the largest rate that does not diverge; "
+        "f after 100 steps at a rate one per cent larger (it was 14.4 at the start)",
+        result,
+    )
 
 
 # ---------------------------------------------------------------------------------------------------- rates and schedules
