@@ -29,6 +29,8 @@ MODULES = (
     "chainrule.data",
     "chainrule.data.tokenizers",
     "chainrule.data.transforms",
+    "chainrule.distributions",
+    "chainrule.distributions.constraints",
     "chainrule.files",
     "chainrule.func",
     "chainrule.graph",

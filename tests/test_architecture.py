@@ -32,7 +32,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = Path(chainrule.__file__).parent
 ENGINE = (
     "amp", "base", "backends", "ops", "functional", "tape", "tensors", "transforms", "graph", "autograd", "nn", "optim", "data",
-    "signal", "utils",
+    "distributions", "signal", "utils",
     "compiler", "files",
 )  # fmt: skip
 ABOVE = ("inspect", "models", "train", "redirect", "cli")

@@ -86,6 +86,8 @@ PLACES = (
     "optim",
     "optim.lr_scheduler",
     "utils.data",
+    "distributions",
+    "distributions.constraints",
     "autograd",
     "func",
     "linalg",

@@ -15,7 +15,26 @@ import importlib
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
+<<<<<<< HEAD
 from . import amp, autograd, backends, linalg, nn, random, special, switches
+=======
+from . import (
+    amp,
+    autograd,
+    backends,
+    distributions,
+    func,
+    linalg,
+    nn,
+    optim,
+    random,
+    signal,
+    special,
+    switches,
+    testing,
+    utils,
+)
+>>>>>>> a519304 (Probability distributions: torch.distributions whole, with densities, reparameterised samples, divergences and transforms, beside PyTorch's)
 from .amp import (
     GradScaler,
     autocast,
@@ -29,6 +48,7 @@ from .base.dtypes import set_default as set_default_dtype
 from .base.errors import (
     ChainruleError,
     DeviceError,
+    DomainError,
     DTypeError,
     FormatError,
     GradError,
@@ -159,12 +179,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "FormatError", "GradError", "RangeError",
+    "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "DomainError", "FormatError", "GradError", "RangeError",
     "ShapeError", "StateDictError", "TraceError", "adaptive_avg_pool1d", "alpha_dropout", "amp",
     "autocast", "autograd", "avg_pool1d", "backends", "bartlett_window", "bilinear",
     "blackman_window", "bool", "celu", "celu_", "channel_shuffle", "compile", "conv1d",
     "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-    "cosine_similarity", "cuda", "device", "double", "dropout", "dtype", "e",
+    "cosine_similarity", "cuda", "device", "distributions", "double", "dropout", "dtype", "e",
     "feature_alpha_dropout", "finfo", "float", "func", "get_autocast_dtype",
     "get_default_dtype", "get_num_threads", "group_norm", "half", "hamming_window",
     "hann_window", "hardshrink", "iinfo", "inf", "int", "is_autocast_available",

@@ -9,6 +9,7 @@ __all__ = [
     "DTypeError",
     "DataNotFoundError",
     "DeviceError",
+    "DomainError",
     "FetchError",
     "FormatError",
     "GradError",
@@ -36,6 +37,10 @@ class ShapeError(ChainruleError, ValueError):
       a  (m=2, k=3)  float32
       b  (k=5, n=7)  float32      k is 3 in a but 5 in b
     """
+
+
+class DomainError(ChainruleError, ValueError):
+    """A number outside of where something is defined: a parameter of a distribution, or a value asked of it."""
 
 
 class RangeError(ChainruleError, IndexError):

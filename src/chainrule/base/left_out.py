@@ -109,13 +109,7 @@ LEFT_OUT = (
         "Nested, named and subclassed tensors",
         "shapes are tuples of numbers, and an op looks at arrays, tensors and tracers alone",
         "padding with a mask, or packed sequences",
-        "nested masked Tensor.as_subclass Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
-    ),
-    _reason(
-        "Probability distributions",
-        "they are not built",
-        "the formulas: randn, bernoulli and multinomial draw, log_softmax and gaussian_nll_loss give likelihoods",
-        "distributions quasirandom Tensor.reinforce",
+        "nested masked quasirandom Tensor.reinforce Tensor.as_subclass Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
     ),
     _reason(
         "Data pipes",

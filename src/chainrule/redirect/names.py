@@ -28,6 +28,12 @@ STANDS_FOR = {
     "torch.backends.mps": "backends.mps",
     "torch.cuda": "cuda",
     "torch.cuda.amp": "cuda.amp",
+    "torch.distributions": "distributions",
+    "torch.distributions.constraint_registry": "distributions.registry",
+    "torch.distributions.constraints": "distributions.constraints",
+    "torch.distributions.kl": "distributions.kl",
+    "torch.distributions.transforms": "distributions.transforms",
+    "torch.distributions.utils": "distributions.parameters",
     "torch.func": "func",
     "torch.linalg": "linalg",
     "torch.nn": "nn",
@@ -65,6 +71,14 @@ STANDS_FOR = {
 """PyTorch's module → where its names are found in chainrule."""
 
 PARTS = {
+    "torch.distributions": (
+        "bernoulli", "beta", "binomial", "categorical", "cauchy", "chi2", "continuous_bernoulli", "dirichlet", "distribution",
+        "exp_family", "exponential", "fishersnedecor", "gamma", "generalized_pareto", "geometric", "gumbel", "half_cauchy",
+        "half_normal", "independent", "inverse_gamma", "kumaraswamy", "laplace", "lkj_cholesky", "log_normal", "logistic_normal",
+        "lowrank_multivariate_normal", "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal",
+        "one_hot_categorical", "pareto", "poisson", "relaxed_bernoulli", "relaxed_categorical", "studentT",
+        "transformed_distribution", "uniform", "von_mises", "weibull", "wishart",
+    ),
     "torch.nn.modules": (
         "activation", "batchnorm", "container", "conv", "distance", "dropout", "flatten", "fold", "instancenorm", "linear", "loss",
         "normalization", "padding", "pixelshuffle", "pooling", "rnn", "sparse", "transformer", "upsampling",

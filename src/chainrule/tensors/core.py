@@ -504,7 +504,9 @@ class Tensor(Methods):
         return text(self)
 
     def __format__(self, how: str) -> str:
-        return format(self.item(), how) if how and not self.ndim else repr(self)
+        if self.ndim or (modes.trace is not None and not how):
+            return repr(self)
+        return format(self.item(), how)
 
     __hash__ = object.__hash__  # by identity, although == compares elements
 
