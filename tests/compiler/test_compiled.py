@@ -446,3 +446,24 @@ def test_backward_inside_another_trace_is_refused():
         compiled(g)(cr.ones(3))
     y.backward()
     assert w.grad.tolist() == [1, 1, 1] and modes.trace is None
+
+
+def test_measuring_kernels_trains_nothing_and_needs_no_array_of_a_call():
+    model = cr.nn.Linear(7, 5)
+    optimizer = cr.optim.SGD(model.parameters(), lr=0.1)
+
+    @cr.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = (model(x) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    x = cr.ones(3, 7)
+    losses = [step(x).item(), step(x).item()]
+    before = model.weight.detach().clone()
+    text = step.last.executor.explain(measure=True)  # the loss of the last call is gone
+    assert " ms " in text and "of peak" in text
+    assert model.weight.tolist() == before.tolist()
+    assert step(x).item() < losses[1] < losses[0]

@@ -5,6 +5,7 @@ checked; that the views of a convolution are those of a convolution is checked o
 """
 
 import ctypes
+import dataclasses
 import math
 import mmap
 
@@ -106,9 +107,13 @@ class Operand:
 def operands(p, seed=0):
     """Random A and B."""
     fill, dtype = np.random.default_rng(seed).standard_normal, DTYPES[p.type]
-    in_a, in_b = [*p.batch, *p.m, *p.k], [*p.batch, *p.k, *p.n]
+    in_a, in_b = [*p.batch, *p.m, *p.k, *lanes_of_both(p)], [*p.batch, *p.k, *p.n]
     a = Operand(in_a, [x.a for x in in_a], dtype, fill)
     return a, Operand(in_b, [x.b for x in in_b], dtype, fill)
+
+
+def lanes_of_both(p):
+    return p.n if p.beside else ()
 
 
 def reference(p, a, b):
@@ -117,7 +122,7 @@ def reference(p, a, b):
     batch, m, n, k = ("".join([next(letters) for _ in group]) for group in (p.batch, p.m, p.n, p.k))
     wide = np.float64
     return np.einsum(
-        f"{batch}{m}{k},{batch}{k}{n}->{batch}{m}{n}",
+        f"{batch}{m}{k}{n if p.beside else ''},{batch}{k}{n}->{batch}{m}{n}",
         a.view.astype(wide), b.view.astype(wide), optimize=True,
     )  # fmt: skip
 
@@ -324,6 +329,49 @@ def test_the_gradient_of_an_input(sizes, target):
     check(input_gradient(*sizes), target)
 
 
+def beside(p):
+    """The product with its lanes along the batch."""
+    q = p.side_by_side()
+    assert q.beside and q.n[0] in p.batch and not q.batch
+    return q
+
+
+def depthwise(images, height, width, channels, kernel, stride=1):
+    """A convolution of each channel by itself, with no columns at all."""
+    p = convolution(images, height, width, channels, channels, kernel, stride, groups=channels)
+    return dataclasses.replace(p, n=())
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (2, 9, 11, 37, (3, 3)),
+        (1, 7, 7, 131, (5, 3), 2),
+        (3, 5, 6, 3, (2, 3)),
+        (1, 23, 25, 16, (21, 23)),  # more taps than are summed in one block
+    ],
+)
+def test_lanes_along_a_batch(sizes, target):
+    p = depthwise(*sizes)
+    check(beside(p), target)
+    # the gradient of the weight: sums over the positions, which are many
+    m = tuple(Axis(x.size, x.a, 0, x.b * sizes[3]) for x in p.k[:2])
+    k = tuple(Axis(x.size, x.a, x.c, 0) for x in p.m)
+    weight = Product(FLOAT, (Axis(sizes[3], 1, 1, 1),), m, (), k)
+    check(beside(weight), target)
+    check(beside(weight), target, slices=2)
+
+
+def test_lanes_along_a_batch_where_that_is_cheaper():
+    p = depthwise(2, 19, 19, 64, (3, 3))
+    assert oriented(p, HOST) == (beside(p), False)
+    turned = p.swapped()
+    assert oriented(turned, HOST) == (beside(p), True)
+    assert convolution(2, 9, 9, 6, 10, (3, 3), groups=2).side_by_side() is None  # there are columns
+    apart = tuple(x._replace(a=x.a * 361) for x in p.batch)
+    assert dataclasses.replace(p, batch=apart).side_by_side() is None
+
+
 def test_the_views_are_those_of_a_convolution():
     images, height, width, ci, co, stride = 2, 9, 7, 3, 5, 2
     p = convolution(images, height, width, ci, co, (3, 3), stride)
@@ -522,6 +570,18 @@ def test_nothing_is_read_beyond_an_operand(sizes, b_turned, target, at_the_end_o
     p = matrices(*sizes, b_turned=b_turned)
     a, b = operands(p)
     c = np.zeros(sizes[:2], np.float32)
+    places = [at_the_end_of_memory(x.memory) for x in (a, b)]
+    run(p, *places, [c.ctypes.data], target, Store(FLOAT))
+    close(p, c, reference(p, a, b))
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mprotect"), reason="no mprotect here")
+def test_nothing_is_read_beyond_the_lanes_of_a_batch(target, at_the_end_of_memory):
+    p = beside(
+        Product(FLOAT, (Axis(37, 1, 1, 1),), (Axis(5, 37, 0, 37),), (), (Axis(7, 37, 37, 0),))
+    )
+    a, b = operands(p)
+    c = np.zeros((5, 37), np.float32)
     places = [at_the_end_of_memory(x.memory) for x in (a, b)]
     run(p, *places, [c.ctypes.data], target, Store(FLOAT))
     close(p, c, reference(p, a, b))

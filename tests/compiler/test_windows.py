@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from compiler.both import Both
+from compiler.both import RUNNABLE, Both
 
 import chainrule as cr
+from chainrule.compiler.target import Target
 from chainrule.graph.traced import TracedFunction
 from chainrule.nn import functional as F
 
@@ -24,6 +25,61 @@ SPLIT = {
         F.conv_transpose2d(F.conv2d(x, w), w).reshape(2, 3, 2, 3, 8) * COLUMN
     ),
 }
+
+
+DEPTHWISE = {
+    "one filter for a channel": ((2, 37, 7, 5), (37, 1, 3, 3), {"padding": 1}),
+    "two filters for a channel": ((2, 19, 7, 5), (38, 1, 3, 3), {"padding": 1}),
+    "every other place": ((2, 16, 11, 7), (16, 1, 5, 3), {"padding": (2, 1), "stride": 2}),
+    "taps apart": ((3, 23, 11, 7), (23, 1, 3, 3), {"padding": 2, "dilation": 2}),
+    "along one axis": ((3, 29, 31), (29, 1, 4), {"padding": 3}),
+}
+
+
+@pytest.mark.parametrize("level", RUNNABLE)
+@pytest.mark.parametrize("name", DEPTHWISE)
+def test_depthwise_convolutions(name, level):
+    shape, taps, options = DEPTHWISE[name]
+    x = cr.tensor(RNG.standard_normal(shape).astype("float32"))
+    w = cr.tensor(RNG.standard_normal(taps).astype("float32"))
+    convolve = F.conv1d if len(shape) == 3 else F.conv2d
+
+    def step(x, w):
+        x, w = x.detach().requires_grad_(), w.detach().requires_grad_()
+        y = convolve(x * 2, w, groups=shape[1], **options).relu()
+        (y * y).sum().backward()
+        return y.detach(), x.grad, w.grad
+
+    target = Target.level(level)
+    TracedFunction(step, lambda program, donated: Both(program, donated, target))(x, w)
+
+
+ONE_PIXEL = {
+    "an image out of a pixel": ((2, 5, 1, 1), (5, 3, 7, 5), {}),
+    "within a margin": ((2, 5, 1, 1), (5, 3, 7, 5), {"padding": (2, 1)}),
+    "a line out of a line": ((2, 5, 1, 11), (5, 3, 4, 3), {"stride": (2, 2)}),
+    "more than the taps reach": ((2, 5, 1, 1), (5, 3, 3, 3), {"stride": 2, "output_padding": 1}),
+    "taps apart": ((2, 5, 1, 1), (5, 3, 3, 3), {"dilation": 2}),
+    "in groups": ((2, 6, 1, 1), (6, 5, 4, 3), {"groups": 2}),
+    "each channel by itself": ((2, 17, 1, 1), (17, 1, 4, 3), {"groups": 17}),
+}
+
+
+@pytest.mark.parametrize("level", RUNNABLE)
+@pytest.mark.parametrize("name", ONE_PIXEL)
+def test_transposed_convolutions_of_one_position(name, level):
+    shape, taps, options = ONE_PIXEL[name]
+    x = cr.tensor(RNG.standard_normal(shape).astype("float32"))
+    w = cr.tensor(RNG.standard_normal(taps).astype("float32"))
+
+    def step(x, w):
+        x, w = x.detach().requires_grad_(), w.detach().requires_grad_()
+        y = F.conv_transpose2d(x * 2, w, **options).relu()
+        (y * y).sum().backward()
+        return y.detach(), x.grad, w.grad
+
+    target = Target.level(level)
+    TracedFunction(step, lambda program, donated: Both(program, donated, target))(x, w)
 
 
 @pytest.mark.parametrize("name", SPLIT)

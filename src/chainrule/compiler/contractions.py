@@ -144,6 +144,11 @@ def contraction(
     p, swapped = product.oriented(p, target)
     if swapped:
         groups["m"], groups["n"] = groups["n"], groups["m"]
+    if p.beside:
+        groups["n"] = [
+            x for x in groups["batch"] if x.size > 1 and roles.strides[swapped].get(x) == 1
+        ][:1]
+        groups["batch"].remove(groups["n"][0])
     order = (1, 0) if swapped else (0, 1)
     operands = [Reference("memory", roles.operands[k].id, roles.offsets[k]) for k in order]
     if plain:

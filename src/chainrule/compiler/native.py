@@ -514,6 +514,18 @@ class Native:
             outs[k] = self._copied(moved.get(k), v, outs[k])
         return outs
 
+    def lend(self) -> list[np.ndarray]:
+        """Point the kernels at new arrays of zeros, to be held while they run outside of a call: the
+        arrays of the last one may be gone, or be parameters that nobody wants changed."""
+        arrays = []
+        for (kind, k), (places, offsets) in self.moving.items():
+            values = self.program.inputs if kind == "input" else self.program.outputs
+            spec = values[k].spec  # type: ignore[union-attr]
+            arrays.append(np.zeros(spec.shape, spec.dtype.numpy))
+            self.arguments[places] = offsets + arrays[-1].__array_interface__["data"][0]
+            self.bound[kind, k] = lambda: None
+        return arrays
+
     def _bind(self, values: Sequence[Any], outs: Sequence[Any]) -> list[np.ndarray]:
         """Write the pointers into the arrays of this call. Kernels read rows in order; an input that
         lies otherwise is copied, and the copies have to live as long as the run."""

@@ -5,7 +5,9 @@ taps of the kernel. So a convolution is a product whose rows are the positions (
 columns are the output channels, and whose summed axes are (ky, kx, channel), with no copy of the
 windows. Its gradient by the weight sums over positions; its gradient by the input is a convolution
 of the padded gradient with the kernel turned round, one for each remainder of the stride, because
-an input element is touched by those taps only that agree with its position modulo the stride.
+an input element is touched by those taps only that agree with its position modulo the stride. Along
+an axis with one position only, input elements and taps are the same thing: there is nothing to sum
+(a transposed convolution that makes an image out of one pixel).
 
 Images lie channels-last inside of the program: channels are then the vectors of products, and
 (kx, channel) is one run.
@@ -15,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from ..graph.ir import Equation, Var
 from ..ops import TABLE, Spec
@@ -61,8 +64,8 @@ def _run(n: int) -> list[Axis]:
 
 
 def _moves(*parts: tuple[list[Axis], int]) -> dict[Axis, int]:
-    """How a dimension moves: each run of axes with its step."""
-    return {a: step for run, step in parts for a in run}
+    """How a dimension moves: each run of axes with its step; not at all with one whose step is 0."""
+    return {a: step for run, step in parts if step for a in run}
 
 
 def _product(
@@ -159,35 +162,35 @@ def _conv_input(grouping: Grouping, eq: Equation) -> None:
     spatial = a["spatial"]
     grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
     lies = grouping.lies(out)
-    if all([s == 1 for s in a["stride"]]):
-        axes = [
-            [(0, n, list(range(k)), p, 1)]
-            for n, k, (p, _) in zip(spatial, kernel, a["padding"], strict=True)
-        ]
-    else:
-        axes = [
-            _phases(n, k, s, p, d)
-            for n, k, s, (p, _), d in zip(spatial, kernel, a["stride"], a["padding"], a["dilation"], strict=True)
-        ]  # fmt: skip
+    axes = [
+        [Phase(0, n, None, p, 1)]
+        if positions == 1 and d == 1 and p + n <= k
+        else _phases(n, k, s, p, d)
+        for positions, n, k, s, (p, _), d in zip(
+            dy.spec.shape[2:],
+            spatial,
+            kernel,
+            a["stride"],
+            a["padding"],
+            a["dilation"],
+            strict=True,
+        )
+    ]
     combinations = list(itertools.product(*axes))
     if len(combinations) == 1:
         _turned(grouping, eq, dy, w, out, combinations[0], out.spec.shape)
         return
     for combination in combinations:
-        counts = [count for _, count, *_ in combination]
+        counts = [x.count for x in combination]
         if 0 in counts:
             continue
         shape = (*out.spec.shape[:2], *counts)
-        strides = (
-            *lies.strides[:2],
-            *[s * t for s, t in zip(lies.strides[2:], a["stride"], strict=True)],
-        )
-        offset = sum(
-            [first * s for (first, *_), s in zip(combination, lies.strides[2:], strict=True)]
-        )
+        steps = [s * x.stride for s, x in zip(lies.strides[2:], combination, strict=True)]
+        strides = (*lies.strides[:2], *steps)
+        offset = sum([x.first * s for x, s in zip(combination, lies.strides[2:], strict=True)])
         part = Var(Spec(shape, out.spec.dtype))
         grouping.part(part, out, Access(shape, strides, offset))
-        if any([not taps for _, _, taps, _, _ in combination]):
+        if any([x.taps == [] for x in combination]):
             zeros = Var(part.spec)
             attrs = {"shape": shape, "value": 0.0, "dtype": out.spec.dtype}
             grouping.maker[zeros.id] = Equation(TABLE["full"], (), attrs, (zeros,), eq.place)
@@ -197,32 +200,57 @@ def _conv_input(grouping: Grouping, eq: Equation) -> None:
     grouping.assembly(eq)
 
 
-def _phases(n: int, k: int, stride: int, pad: int, dilation: int) -> list[tuple]:
-    """For each remainder of an input index by the stride: the first such index, how many there
-    are, and the taps that reach them."""
+class Phase(NamedTuple):
+    """The input elements first, first + stride, … of an axis, and the taps that reach them; None if
+    each has a tap of its own, element j the tap j + pad."""
+
+    first: int
+    count: int
+    taps: list[int] | None
+    pad: int
+    stride: int
+
+
+def _phases(n: int, k: int, stride: int, pad: int, dilation: int) -> list[Phase]:
+    """The input elements for each remainder of their index by the stride."""
+    if stride == 1:
+        return [Phase(0, n, list(range(k)), pad, 1)]
     out = []
     for first in range(min(stride, n)):
         count = (n - first + stride - 1) // stride
         taps = [t for t in range(k) if (first + pad - t * dilation) % stride == 0]
-        out.append((first, count, taps, pad, stride))
+        out.append(Phase(first, count, taps, pad, stride))
     return out
 
 
 def _turned(
-    grouping: Grouping, eq: Equation, dy: Var, w: Var, out: Var, combination: tuple, shape: tuple
+    grouping: Grouping,
+    eq: Equation,
+    dy: Var,
+    w: Var,
+    out: Var,
+    combination: Sequence[Phase],
+    shape: tuple,
 ) -> None:
     """The gradient by the input elements first, first + stride, …: a correlation of dy with the
     taps that reach them. Element first + stride·j meets tap t at dy's position
     j + (first + pad − t·dilation) / stride.
     """
     a = eq.attrs
-    n, _, *counts = shape
+    n = shape[0]
     o, cg, *_ = w.spec.shape
     groups = a["groups"]
-    pads, starts, tap_runs, moves = [], [], [], []
+    pads, starts, places, tap_runs, moves = [], [], [], [], []
     for (first, count, taps, pad, stride), dilation, p in zip(
         combination, a["dilation"], dy.spec.shape[2:], strict=True
     ):
+        places.append(_run(count))
+        if taps is None:  # the one position meets each element through its own tap
+            pads.append((0, 0))
+            starts.append((0, pad))
+            tap_runs.append([])
+            moves.append((0, 0, 0, 1))
+            continue
         taps = taps[::-1]  # so that positions grow
         at = [(first + pad - t * dilation) // stride for t in taps]
         low, high = at[0], at[-1] + count - 1
@@ -230,21 +258,20 @@ def _turned(
         starts.append((at[0] + max(-low, 0), taps[0]))
         tap_runs.append(_run(len(taps)))
         step = (at[1] - at[0], taps[1] - taps[0]) if len(taps) > 1 else (0, 0)
-        moves.append(step)
+        moves.append((1, step[0], step[1], 0))
     source = _padded(grouping, dy, pads)
     image, group, row, column = _run(n), _run(groups), _run(o // groups), _run(cg)
     if column:
         column[0].fixed = True
-    places = [_run(m) for m in counts]
     dy_reach = [
         _moves((image, 1)),
         _moves((group, o // groups), (row, 1)),
-        *[_moves((p, 1), (t, m[0])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
+        *[_moves((p, m[0]), (t, m[1])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
     ]
     w_reach = [
         _moves((group, o // groups), (row, 1)),
         _moves((column, 1)),
-        *[_moves((t, m[1])) for t, m in zip(tap_runs, moves, strict=True)],
+        *[_moves((t, m[2]), (p, m[3])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
     ]
     first = [(0, 0, *[s[0] for s in starts]), (0, 0, *[s[1] for s in starts])]
     summed = [b for run in [*tap_runs, row] for b in run]

@@ -88,7 +88,8 @@ def _conv(name: str, shapes: Sequence[tuple[int, ...]], outputs: Sequence[Spec])
     """
     y = {"conv": outputs[0].shape, "conv_input": shapes[0], "conv_weight": shapes[-1]}[name]
     w = outputs[0].shape if name == "conv_weight" else shapes[1]
-    return 2.0 * math.prod(y) * math.prod(w[1:])
+    taps = w[1 - len(y) :]  # a gradient computed in slices has one more axis, in front
+    return 2.0 * math.prod(y) * math.prod(taps)
 
 
 def equation_flops(eq: Equation) -> float:

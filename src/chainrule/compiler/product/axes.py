@@ -26,7 +26,10 @@ class Axis(NamedTuple):
 class Product:
     """C[batch, m, n] = Σ_k A[batch, m, k] · B[batch, k, n], each group a list of axes. `steady`
     says of A and B whether they stay as they are while the product is computed again and again: to
-    pack them costs nothing."""
+    pack them costs nothing.
+
+    `beside`: the axis of n is a batch's, which A moves with too. Then each lane of a vector is a
+    product of its own, as each channel of a depthwise convolution is."""
 
     type: Type
     batch: tuple[Axis, ...]
@@ -34,13 +37,14 @@ class Product:
     n: tuple[Axis, ...]
     k: tuple[Axis, ...]
     steady: tuple[bool, bool] = (False, False)
+    beside: bool = False
 
     def __post_init__(self) -> None:
         for group in ("batch", "m", "n", "k"):
             for axis in getattr(self, group):
                 if axis.size < 1:
                     raise ShapeError(f"product: an axis of {group} has size {axis.size}, not ≥ 1")
-        for group, operand in (("m", "b"), ("n", "a"), ("k", "c")):
+        for group, operand in (("m", "b"), ("n", "a"), ("k", "c"))[:: 2 if self.beside else 1]:
             for axis in getattr(self, group):
                 if getattr(axis, operand) != 0:
                     raise ShapeError(
@@ -60,6 +64,15 @@ class Product:
             for group in (self.batch, self.m, self.n, self.k)
         )
         return Product(self.type, batch, n, m, k, self.steady[::-1])
+
+    def side_by_side(self) -> Product | None:
+        """The same with the lanes of vectors along the batch, if there are no columns and A lies
+        side by side there."""
+        along = [x for x in self.batch if x.a == 1 and x.b and x.size > 1]
+        if self.n or not self.m or not along:
+            return None
+        batch = tuple(x for x in self.batch if x is not along[0])
+        return dataclasses.replace(self, batch=batch, n=(along[0],), beside=True)
 
     def merged(self) -> Product:
         """The same with neighbouring axes made one where all strides allow it."""

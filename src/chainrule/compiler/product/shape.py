@@ -109,7 +109,7 @@ def shape_of(p: Product, target: Target) -> Shape:
             cost = functools.partial(_cycles_along_n, p, rows, lanes, packed)
             cycles = extra + _over_tiles(p, rows, lanes, vectors, cost)
             shapes.append(Shape(rows, lanes, vectors, 1, packed, cycles))
-    if p.k[-1].a == p.k[-1].b == 1 and p.k[-1].size >= full:
+    if p.k[-1].a == p.k[-1].b == 1 and p.k[-1].size >= full and not p.beside:
         for columns in range(1, min(MOST_VECTORS[True], last.size) + 1):
             for rows in _row_choices(p.m, columns, target.vector_registers):
                 cost = functools.partial(_cycles_along_k, p, full)
@@ -152,7 +152,9 @@ def _cycles_along_n(p: Product, rows: Rows, lanes: int, packed: bool, r: int, v:
     if r == 0 or v == 0:
         return 0.0
     size, length = p.type.bytes, size_of(p.k)
-    cycles = max(r * v / _rate(lanes * size), v + r / 2, 4.0 if r * v < 4 else 0.0)
+    rate = _rate(lanes * size)
+    loads = (v + r * v) / rate if p.beside else v + r / 2
+    cycles = max(r * v / rate, loads, 4.0 if r * v < 4 else 0.0)
     row_bytes = abs(p.m[rows.axis].a) * size
     if abs(p.k[-1].a) * size < LINE:
         cycles += 0.08 * r + 0.05 * v  # each row is a stream of its own
@@ -193,6 +195,8 @@ def _is_packed(p: Product, width: int) -> bool:
         return False
     if last.b != 1 or p.steady[1]:
         return True
+    if p.beside:  # each vector of B is used for the rows of one tile
+        return False
     nearly_a_panel = 0 < p.k[-1].b <= 2 * width and len(p.k) == 1
     return size_of(p.m) >= 128 and not nearly_a_panel
 
@@ -209,14 +213,19 @@ def _pack_cycles(p: Product) -> float:
 
 
 def oriented(p: Product, target: Target | None = None) -> tuple[Product, bool]:
-    """The product as given or with A and B swapped, whichever is cheaper; and whether swapped.
+    """The product as given or with A and B swapped, or either with its lanes along a batch,
+    whichever is cheapest; and whether swapped.
 
     What counts: how well the tiles fit, whether the vectored operand must be packed, and whether
     C is written along its unit stride.
     """
     target = target or Target.host()
-    costs = [shape_of(whole(q.merged()), target).cycles for q in (p, p.swapped())]
-    return (p.swapped(), True) if costs[1] < costs[0] else (p, False)
+    ways = [(p, False), (p.swapped(), True)]
+    for q, swapped in list(ways):
+        beside = q.side_by_side()
+        if beside is not None:
+            ways.append((beside, swapped))
+    return min(ways, key=lambda way: shape_of(whole(way[0].merged()), target).cycles)
 
 
 def slices(p: Product) -> int:

@@ -2,10 +2,11 @@
 
     for each step of k:  for each row r:  for each vector v:  sum[r][v] += a[r] · b[v]
 
-Two readings of the same loop. Along n: b is vectors of neighbouring columns, a is one number of
+Three readings of the same loop. Along n: b is vectors of neighbouring columns, a is one number of
 the row, in every lane. Along k (`depth` > 1): both are vectors of neighbours in k, v counts columns,
 and a sum's lanes are added up when the block is done; so the products of rows, a vector with a
-matrix whose rows lie in memory, need no packing.
+matrix whose rows lie in memory, need no packing. Along a batch (`beside`): a is a vector for each v,
+lane by lane what b's lane is multiplied by.
 """
 
 from __future__ import annotations
@@ -144,8 +145,9 @@ class Sums:
                 one = values[u % sets]
                 columns = self.columns(c.at(b, u * depth * x.b * size), vectors, mask, tail)
                 for r, offset in enumerate(offsets):
-                    number = self.row(c.at(a, (offset + u * depth * x.a) * size), tail)
-                    for v, column in enumerate(columns):
+                    place = c.at(a, (offset + u * depth * x.a) * size)
+                    numbers = self.row(place, vectors, mask, tail)
+                    for v, (number, column) in enumerate(zip(numbers, columns, strict=True)):
                         one[r * vectors + v] = self.multiply_add(
                             number, column, one[r * vectors + v]
                         )
@@ -194,11 +196,21 @@ class Sums:
                 return count
         return 1
 
-    def row(self, place: Value, tail: Value | None) -> Value:
-        """What a row of A has for a step of k."""
+    def row(
+        self, place: Value, vectors: int, mask: Value | None, tail: Value | None
+    ) -> list[Value]:
+        """What a row of A has for a step of k, by the vectors it meets."""
+        c, lanes = self.c, self.shape.lanes
+        if self.p.beside:
+            masks = [mask if v == vectors - 1 else None for v in range(vectors)]
+            places = [c.at(place, v * lanes * self.size) for v in range(vectors)]
+            return [
+                c.load(self.register, there, inside, self.size)
+                for there, inside in zip(places, masks, strict=True)
+            ]
         if self.shape.depth > 1:
-            return self.c.load(self.register, place, tail, self.size)
-        return self.c.splat(self.c.load(self.p.type, place), self.shape.lanes)
+            return [c.load(self.register, place, tail, self.size)] * vectors
+        return [c.splat(c.load(self.p.type, place), lanes)] * vectors
 
     def columns(
         self, place: Value, vectors: int, mask: Value | None, tail: Value | None

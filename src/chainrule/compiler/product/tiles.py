@@ -95,6 +95,7 @@ class TileKernel:
             outer_column, panel = c.divmod(column, panels)
             strides = [x.a for x in p.batch]
             a_batch = moved(c, a, indices_of(c, batch, p.batch), strides, size)
+            a_batch = c.at(a_batch, panel, shape.width * p.n[-1].a * size)
             b_panel = self.panel_place(b, batch, outer_column, panel)
             start = c.mul(number, chunk)
             stop = c.minimum(c.add(start, chunk), tiles)
@@ -113,7 +114,7 @@ class TileKernel:
         p, rows = self.p, self.shape.rows
         k = [p.k[0]._replace(size=self.blocks.slice_size), *p.k[1:]]
         span = 1 + sum((x.size - 1) * abs(x.a) for x in [*k, *p.m[rows.axis :]])
-        numbers = min(rows.most * size_of(k), span)
+        numbers = min(rows.most * size_of(k), span) * (self.shape.width if p.beside else 1)
         tiles = ROWS_CACHE // max(numbers * p.type.bytes, 1)
         return min(max(tiles, FEWEST_ROWS // rows.most, 1), max(MOST_ROWS // rows.most, 1))
 
