@@ -15,26 +15,7 @@ import importlib
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from . import amp, autograd, backends, linalg, nn, random, special, switches
-=======
-from . import (
-    amp,
-    autograd,
-    backends,
-    distributions,
-    func,
-    linalg,
-    nn,
-    optim,
-    random,
-    signal,
-    special,
-    switches,
-    testing,
-    utils,
-)
->>>>>>> a519304 (Probability distributions: torch.distributions whole, with densities, reparameterised samples, divergences and transforms, beside PyTorch's)
 from .amp import (
     GradScaler,
     autocast,
@@ -150,7 +131,18 @@ LATER = {
 """Names that are loaded when they are first asked for, and the modules they are in; so are the rooms of
 `ROOMS`. A script that needs neither optimizers nor the compiler does not wait for them.
 """
-ROOMS = ("data", "func", "inspect", "models", "optim", "signal", "testing", "train", "utils")
+ROOMS = (
+    "data",
+    "distributions",
+    "func",
+    "inspect",
+    "models",
+    "optim",
+    "signal",
+    "testing",
+    "train",
+    "utils",
+)
 
 
 def _compile_in_place(module: nn.Module, **options: Any) -> None:
