@@ -31,6 +31,18 @@ MODELS = {
         ),
         {"input_ids": IDS, "labels": LABELS},
     ),
+    "lstm": (
+        lambda: models.RecurrentLMHeadModel(
+            models.RecurrentConfig(vocab_size=11, embedding_size=3, hidden_size=5, num_layers=2)
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
+    "gru": (
+        lambda: models.RecurrentLMHeadModel(
+            models.RecurrentConfig(vocab_size=11, embedding_size=3, hidden_size=5, cell="gru")
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
     "bert": (
         lambda: models.BertForMaskedLM(models.BertConfig(vocab_size=11, max_position_embeddings=4, **TEXT)),
         {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": MASK, "labels": LABELS},

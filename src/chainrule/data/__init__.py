@@ -10,7 +10,7 @@ of layers or training.
     loader = DataLoader(data.train, batch_size=64, shuffle=True)
 
 What a sample is: of `digits`, `mnist`, `fashion_mnist` and `cifar10` (image, label); of `names` a
-string (`data.train.lines` has all of them); of `sst2` (sentence, label); of `emoji_captions`
+string (`data.train.lines` has all of them), of `squad` a paragraph; of `sst2` (sentence, label); of `emoji_captions`
 (picture, caption); of `tinyshakespeare` the parts are stretches of text (`data.train.text`), of
 `timeseries` series by name (`data.train["co2"].values`). The split is fixed, whatever the seed of a
 run. `ImageFolder`, `CSVDataset` and `TextFile` read what is your own.

@@ -35,6 +35,7 @@ from .llama import (
     Qwen2Model,
 )
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
+from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
 from .searching import Library
 from .sentences import SentenceEncoder, minilm
@@ -71,6 +72,8 @@ __all__ = [
     "Qwen2Config",
     "Qwen2ForCausalLM",
     "Qwen2Model",
+    "RecurrentConfig",
+    "RecurrentLMHeadModel",
     "ResNetConfig",
     "ResNetForImageClassification",
     "ResNetModel",

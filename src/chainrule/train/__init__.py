@@ -40,7 +40,7 @@ from .metrics import (
 )
 from .rate_finder import RateCurve, find_learning_rate
 from .recipes import RECIPES, ConfigError
-from .tasks import Classification, LanguageModel, Regression, Task
+from .tasks import Classification, LanguageModel, MaskedLanguageModel, Regression, Task
 from .tensorboard import TensorBoard
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Evaluation",
     "Goal",
     "LanguageModel",
+    "MaskedLanguageModel",
     "MeanAbsoluteError",
     "Metric",
     "MetricsLog",

@@ -29,7 +29,7 @@ from .metrics import (
     TopKAccuracy,
 )
 
-__all__ = ["Classification", "LanguageModel", "Regression", "Task"]
+__all__ = ["Classification", "LanguageModel", "MaskedLanguageModel", "Regression", "Task"]
 
 _ERRORS = {"mse": F.mse_loss, "l1": F.l1_loss, "huber": F.huber_loss}
 
@@ -237,3 +237,47 @@ class LanguageModel(Task):
             metrics["bits_per_byte"].update(
                 loss, self.token_bytes[targets[targets != self.ignore_index]].sum()
             )
+
+
+class MaskedLanguageModel(Task):
+    """To tell tokens that were hidden: `model(inputs)` of tokens (B, T) gives logits (B, T, V);
+    targets (B, T) are the hidden tokens, and `ignore_index` everywhere else. The loss is in nats
+    per hidden token, the accuracy the share that the likeliest answer gets right.
+
+    Args:
+        ignore_index: the target of what was not hidden.
+    """
+
+    headline = "accuracy"
+    unit = "hidden tokens"
+
+    def __init__(self, *, ignore_index: int = -100):
+        self.ignore_index = ignore_index
+
+    def loss(self, model: Callable, batch: Any) -> tuple[Tensor, Tensor]:
+        """Σ −ln p(hidden token), and the likeliest tokens (B, T)."""
+        inputs, targets = batch
+        logits = logits_of(model(inputs))
+        loss = F.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]),  # (B·T, V)
+            targets.reshape(-1),
+            ignore_index=self.ignore_index,
+            reduction="sum",
+        )
+        return loss, logits.detach().argmax(dim=-1)
+
+    def count(self, batch: Any) -> float:
+        """The hidden tokens."""
+        return float((batch[1].numpy() != self.ignore_index).sum())
+
+    def metrics(self) -> dict[str, Metric]:
+        """`accuracy`."""
+        return {"accuracy": Accuracy()}
+
+    def update(
+        self, metrics: Mapping[str, Metric], answers: Any, batch: Any, loss: float, count: float
+    ) -> None:
+        """Count the answers where something was hidden."""
+        targets = batch[1].numpy()
+        hidden = targets != self.ignore_index
+        metrics["accuracy"].update(answers[hidden], targets[hidden])

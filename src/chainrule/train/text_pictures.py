@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..base.errors import ShapeError
 from .pictures import BLUE, INK, MUTED, ORANGE, STYLE, png
+
+if TYPE_CHECKING:
+    from matplotlib.ft2font import FT2Font
 
 __all__ = ["attention_picture", "predictions_picture", "visible"]
 
@@ -15,12 +20,20 @@ RANKS = 5
 
 
 def visible(token: str) -> str:
-    """A token as a picture shows it: white space by signs for it.
+    """A token as a picture shows it: white space by signs for it, and � for what the pictures' font does not have.
 
-    >>> visible(" the"), visible("a\\n")
-    ('␣the', 'a⏎')
+    >>> visible(" the"), visible("a\\n"), visible("\\x08")
+    ('␣the', 'a⏎', '�')
     """
-    return token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+    signs = token.replace(" ", "␣").replace("\n", "⏎").replace("\t", "⇥")
+    return "".join([c if _font().get_char_index(ord(c)) else "�" for c in signs])
+
+
+@functools.cache
+def _font() -> FT2Font:
+    from matplotlib.font_manager import findfont, get_font
+
+    return get_font(findfont(STYLE["font.family"]))
 
 
 def predictions_picture(

@@ -9,13 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import FormatError
 from ..data.tokenizers import Tokenizer
 from ..models import Writer
 from ..models.generation import Generates
 from ..nn import Module
 from ..nn import functional as F
-from ..tensors import Generator, Tensor, cat, no_grad, tensor
+from ..tensors import Generator, no_grad, tensor
 from .evaluation import Evaluation, evaluate
 from .metrics import shown
 from .samples import SAMPLES, fenced
@@ -23,7 +22,7 @@ from .tables import table
 from .tasks import LanguageModel
 from .text_pictures import attention_picture, predictions_picture, visible
 
-__all__ = ["Texts", "write"]
+__all__ = ["Texts"]
 
 FIRST = "\n"  # what a text begins with if nothing is given: a new line
 LOOKED_AT = 28  # tokens whose attention is drawn
@@ -33,8 +32,8 @@ LOOKED_AT = 28  # tokens whose attention is drawn
 class Texts:
     """One long text, foretold token by token.
 
-    What it takes to write with a run's model stands here: `tokenizer`, for text to tokens and back; `context`, how many
-    tokens the model was trained to look at; and `write`, or the model's own `generate`.
+    `writer` is what it takes to write with a run's model: the model, `tokenizer`, and `context`, how many tokens it was
+    trained to look at.
 
     Attributes:
         model: what is trained: `model(tokens (B, T)).logits` (B, T, V), and it generates.
@@ -57,44 +56,32 @@ class Texts:
     attends: bool = True
     length: int = 300
 
-    def encode(self, beginning: str) -> Tensor:
-        """The tokens of a beginning, int64 (1, T); of an empty one, a new line's.
-
-        Raises:
-            FormatError: a character that the vocabulary does not have.
-        """
-        ids = self.tokenizer.ids(beginning or FIRST)
-        if self.tokenizer.decode(ids) != (beginning or FIRST):
-            lacking = [c for c in dict.fromkeys(beginning) if not self.tokenizer.ids(c)]
-            raise FormatError(
-                f"the text that was learnt from does not have {', '.join(map(repr, lacking))}"
-            )
-        return tensor([ids])
-
     def writer(self, model: Module) -> Writer:
         """The model with its tokenizer, for `chainrule generate`."""
         return Writer(model, self.tokenizer, context=self.context, first=FIRST)
 
     def sample(self) -> str:
         """A text of the model as it is now, always from the same random numbers."""
-        return self._written(self.model, "", 1, 1.0, Generator().manual_seed(0))[0]
+        return self._written(self.model, "", 1.0, Generator().manual_seed(0))
 
     def _written(
-        self, model: Generates, beginning: str, count: int, temperature: float, generator: Generator
-    ) -> list[str]:
-        prompts = cat([self.encode(beginning)] * count)
-        ids = write(
-            model, prompts, self.length, self.context, temperature=temperature, generator=generator
+        self, model: Module, beginning: str, temperature: float, generator: Generator
+    ) -> str:
+        return beginning + self.writer(model).write(
+            beginning,
+            max_new_tokens=self.length,
+            do_sample=True,
+            temperature=temperature,
+            generator=generator,
         )
-        return [self.tokenizer.decode(row) for row in ids]
 
     def predict(self, model: Module, inputs: Sequence[str], asked: Any) -> list[dict[str, Any]]:
         """`asked.count` texts for each beginning, drawn at `asked.temperature` from `asked.seed`."""
-        assert isinstance(model, Generates)
         generator = Generator().manual_seed(asked.seed)
         answers = []
         for beginning in inputs:
-            for text in self._written(model, beginning, asked.count, asked.temperature, generator):
+            for _ in range(asked.count):
+                text = self._written(model, beginning, asked.temperature, generator)
                 answers.append({"input": beginning, "answer": text})
         return answers
 
@@ -163,41 +150,3 @@ class Texts:
         return (
             told.size if self.task.token_bytes is None else int(self.task.token_bytes[told].sum())
         )
-
-
-def write(
-    model: Generates,
-    ids: Tensor,
-    new: int,
-    context: int | None = None,
-    *,
-    temperature: float = 1.0,
-    top_k: int | None = None,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Beginnings and what a model adds to them, drawn, as long as one likes.
-
-    A model that looks back on `context` tokens only reads the later half of what it wrote again whenever they are full.
-
-    Args:
-        model: which generates.
-        ids: beginnings, int64 (B, T).
-        new: how many tokens to add.
-        context: see above; None: all that is written.
-        temperature, top_k, generator: as of `Generates.generate`.
-
-    Returns:
-        int64 (B, T + new).
-    """
-    end = ids.shape[1] + new
-    while ids.shape[1] < end:
-        read, room = ids, end - ids.shape[1]
-        if context is not None:
-            if read.shape[1] >= context:
-                read = read[:, -max(context // 2, 1) :]
-            room = min(room, max(context - read.shape[1], 1))
-        more = model.generate(
-            read, max_new_tokens=room, do_sample=True, temperature=temperature, top_k=top_k, generator=generator
-        )  # fmt: skip
-        ids = cat([ids, more[:, read.shape[1] :]], dim=1)
-    return ids

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import struct
 import tarfile
 
@@ -209,3 +210,58 @@ def test_shakespeare_is_cut_in_three_stretches(tmp_path):
     parts = (data.train, data.validation, data.test)
     assert "".join(p.text for p in parts) == text and [len(p) for p in parts] == [900, 50, 50]
     assert [p.start for p in parts] == [0, 900, 950]
+
+
+def write_squad(folder, content):
+    (folder / "dev-v1.1.json").write_text(
+        content if isinstance(content, str) else json.dumps(content)
+    )
+
+
+def test_squad_keeps_an_article_in_one_part(tmp_path):
+    articles = [
+        {
+            "title": f"t{a}",
+            "paragraphs": [{"context": f"paragraph {a} {k}"} for k in range(1 + a % 3)],
+        }
+        for a in range(20)
+    ]
+    write_squad(tmp_path, {"data": articles})
+    data = load_dataset("squad", tmp_path, verify_files=False)
+    parts = (data.train, data.validation, data.test)
+    assert [len(set(p.titles)) for p in parts] == [16, 2, 2]
+    everything = {title: [] for title in (f"t{a}" for a in range(20))}
+    for part in parts:
+        for k, (text, title) in enumerate(zip(part.paragraphs, part.titles, strict=True)):
+            assert text == part[k]
+            assert text.split()[1] == title[1:]
+            everything[title].append(part)
+    assert all(len(set(map(id, where))) == 1 for where in everything.values())
+    places = np.concatenate([p.indices for p in parts])
+    assert sorted(places.tolist()) == list(range(len(places)))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "expected JSON: Expecting property name"),
+        ([], "key 'data': expected a list of articles, found \\[\\]"),
+        ({"data": [{"paragraphs": []}]}, "article 0: expected an object with a title"),
+        (
+            {"data": [{"title": "t", "paragraphs": 3}]},
+            "article 0: expected a list of paragraphs, found 3",
+        ),
+        (
+            {"data": [{"title": "t", "paragraphs": [{"context": "a"}, {"context": " "}]}]},
+            "article 0, paragraph 1: expected a text as context, found ' '",
+        ),
+        (
+            {"data": [{"title": "t", "paragraphs": [{"context": "a"}]}]},
+            "expected articles of at least 3 titles, found \\['t'\\]",
+        ),
+    ],
+)
+def test_squad_that_is_damaged_is_refused_by_its_place(tmp_path, content, message):
+    write_squad(tmp_path, content)
+    with pytest.raises(FormatError, match=rf"dev-v1.1.json: .*{message}|dev-v1.1.json: {message}"):
+        load_dataset("squad", tmp_path, verify_files=False)

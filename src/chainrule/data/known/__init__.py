@@ -7,7 +7,16 @@ come there), `parts` (what a loaded part is), `images`, `texts`, `series`, `load
 
 from .fetch import fetch
 from .loading import load_dataset
-from .parts import CaptionPart, ImagePart, LinePart, LoadedData, SentencePart, Series, TextPart
+from .parts import (
+    CaptionPart,
+    ImagePart,
+    LinePart,
+    LoadedData,
+    ParagraphPart,
+    SentencePart,
+    Series,
+    TextPart,
+)
 from .records import RECORDS, File, Record, record
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "ImagePart",
     "LinePart",
     "LoadedData",
+    "ParagraphPart",
     "Record",
     "SentencePart",
     "Series",

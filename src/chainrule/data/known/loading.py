@@ -11,7 +11,7 @@ from .parts import LoadedData
 from .places import Found, digest, find, verify
 from .records import record
 from .series import load_series
-from .texts import load_names, load_shakespeare, load_sst2
+from .texts import load_names, load_shakespeare, load_squad, load_sst2
 
 __all__ = ["load_dataset"]
 
@@ -23,6 +23,7 @@ LOADERS: dict[str, Callable[[Found], tuple[Any, Any, Any]]] = {
     "names": load_names,
     "cifar10": load_cifar10,
     "sst2": load_sst2,
+    "squad": load_squad,
     "emoji_captions": load_emoji,
     "timeseries": load_series,
 }

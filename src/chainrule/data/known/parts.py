@@ -21,6 +21,7 @@ __all__ = [
     "ImagePart",
     "LinePart",
     "LoadedData",
+    "ParagraphPart",
     "SentencePart",
     "Series",
     "TextPart",
@@ -105,6 +106,27 @@ class LinePart(Dataset):
 
     def __getitem__(self, index: int) -> str:
         return self.lines[index]
+
+
+@dataclass(frozen=True, eq=False)
+class ParagraphPart(Dataset):
+    """Paragraphs of articles: sample i is a string.
+
+    Attributes:
+        paragraphs: N strings.
+        titles: N strings, of the articles they stand in.
+        indices: int64 (N,), where each stands in the file.
+    """
+
+    paragraphs: tuple[str, ...]
+    titles: tuple[str, ...]
+    indices: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.paragraphs)
+
+    def __getitem__(self, index: int) -> str:
+        return self.paragraphs[index]
 
 
 @dataclass(frozen=True, eq=False)

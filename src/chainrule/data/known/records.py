@@ -528,6 +528,48 @@ TIMESERIES = Record(
     fetched="csv",
 )
 
+SQUAD = Record(
+    name="squad",
+    title="2,067 paragraphs of 48 Wikipedia articles, without their questions",
+    layouts=(
+        Layout(
+            "published",
+            ("squad-dev-v1.1", "squad"),
+            (
+                File(
+                    "paragraphs",
+                    "dev-v1.1.json",
+                    "95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
+                    4_854_279,
+                    ("https://rajpurkar.github.io/SQuAD-explorer/dataset/dev-v1.1.json",),
+                ),
+            ),
+        ),
+        Layout(  # the same texts, put together from the pages that show them
+            "derived",
+            ("squad-dev-v1.1", "squad"),
+            (
+                File(
+                    "paragraphs",
+                    "dev-v1.1-derived.json.gz",
+                    "c39827ba28e1635188d692e0dd5f437d92a36b2103c6f33bab599b4d0f07ad2e",
+                    1_025_074,
+                ),
+            ),
+        ),
+    ),
+    sizes={"train": 1_680, "validation": 207, "test": 180},
+    source="P. Rajpurkar, J. Zhang, K. Lopyrev and P. Liang 2016, SQuAD 1.1, development set",
+    licence="CC BY-SA 4.0 (text of Wikipedia)",
+    teaches="language models of ordinary prose; which paragraph belongs to a question",
+    limits=(
+        "48 articles: whole parts of the world are not in it, and no article is in two parts.",
+        "A quarter of a million words are little: a model knows their commonest forms, not what "
+        "they say.",
+    ),
+    fetched="published",
+)
+
 RECORDS = {
     each.name: each
     for each in (
@@ -538,6 +580,7 @@ RECORDS = {
         TINYSHAKESPEARE,
         NAMES,
         SST2,
+        SQUAD,
         EMOJI_CAPTIONS,
         TIMESERIES,
     )

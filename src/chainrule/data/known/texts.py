@@ -1,18 +1,20 @@
-"""Data sets of text: tinyshakespeare, names and sst2."""
+"""Data sets of text: tinyshakespeare, names, sst2 and squad."""
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import numpy as np
 
 from ...base.errors import FormatError
 from ..readers import read_lines, read_table, read_text
 from ..splits import grouped_split
-from .parts import LinePart, SentencePart, TextPart
+from .parts import LinePart, ParagraphPart, SentencePart, TextPart
 from .places import Found
 
-__all__ = ["load_names", "load_shakespeare", "load_sst2"]
+__all__ = ["load_names", "load_shakespeare", "load_squad", "load_sst2"]
 
 
 def load_shakespeare(found: Found) -> tuple[TextPart, TextPart, TextPart]:
@@ -56,3 +58,54 @@ def load_sst2(found: Found) -> tuple[SentencePart, SentencePart, SentencePart]:
         return SentencePart(tuple(table.column("sentence")), labels, np.arange(len(labels)))
 
     return part("train"), part("dev"), part("test")
+
+
+def load_squad(found: Found) -> tuple[ParagraphPart, ParagraphPart, ParagraphPart]:
+    """Train, validation and test of the paragraphs; an article is in one part, a tenth of them in each of the last two."""
+    path = found.paths["paragraphs"]
+
+    def must(holds: bool, where: str, expected: str, value: Any) -> None:
+        if not holds:
+            raise FormatError(f"{path}: {where}: expected {expected}, found {value!r:.60}")
+
+    try:
+        content = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as e:
+        raise FormatError(f"{path}: expected JSON: {e}") from None
+    must(
+        isinstance(content, dict) and isinstance(content.get("data"), list),
+        "key 'data'",
+        "a list of articles",
+        content,
+    )
+    texts, titles = [], []
+    for a, article in enumerate(content["data"]):
+        where = f"article {a}"
+        must(
+            isinstance(article, dict) and isinstance(article.get("title"), str),
+            where,
+            "an object with a title",
+            article,
+        )
+        paragraphs = article.get("paragraphs")
+        must(isinstance(paragraphs, list), where, "a list of paragraphs", paragraphs)
+        for k, paragraph in enumerate(paragraphs):
+            text = paragraph.get("context") if isinstance(paragraph, dict) else None
+            must(
+                isinstance(text, str) and bool(text.strip()),
+                f"{where}, paragraph {k}",
+                "a text as context",
+                text,
+            )
+            texts.append(text)
+            titles.append(article["title"])
+    must(len(set(titles)) >= 3, "key 'data'", "articles of at least 3 titles", sorted(set(titles)))
+    test, validation, train = grouped_split(titles, [0.1, 0.1])
+
+    def part(indices: np.ndarray) -> ParagraphPart:
+        chosen = indices.tolist()
+        return ParagraphPart(
+            tuple(texts[k] for k in chosen), tuple(titles[k] for k in chosen), indices
+        )
+
+    return part(train), part(validation), part(test)

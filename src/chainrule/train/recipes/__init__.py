@@ -2,7 +2,7 @@
 is one file and one line here.
 
 Reading order: `config`, `experiment`, `digits`, `vision`, `mlp`, `cnn`, `names`, `resnet`, `vit`, `sst2`, `emoji`;
-`ngrams`, `windows`, `shakespeare`; `temperature`.
+`ngrams`, `windows`, `shakespeare`; `masked`; `temperature`.
 """
 
 from .cnn import FASHION_CNN, MNIST_CNN
@@ -10,10 +10,11 @@ from .config import ConfigError, nearest, options, override, spell
 from .digits import DIGITS
 from .emoji import CLIP_EMOJI, CLIP_EMOJI_RANDOM
 from .experiment import DataFacts, Experiment, Recipe
+from .masked import BERT_MLM
 from .mlp import MNIST_0TO4, MNIST_1000, MNIST_MLP
 from .names import NAMES_RNN
 from .resnet import RESNET_CIFAR10
-from .shakespeare import SHAKESPEARE_CHAR, SHAKESPEARE_LLAMA
+from .shakespeare import SHAKESPEARE_BPE, SHAKESPEARE_CHAR, SHAKESPEARE_LLAMA, SHAKESPEARE_LSTM
 from .sst2 import BERT_SST2, BERT_SST2_SCRATCH
 from .temperature import LSTM_TEMPERATURE
 from .vit import VIT_CIFAR10
@@ -43,6 +44,9 @@ RECIPES = {
         RESNET_CIFAR10,
         SHAKESPEARE_CHAR,
         SHAKESPEARE_LLAMA,
+        SHAKESPEARE_LSTM,
+        SHAKESPEARE_BPE,
+        BERT_MLM,
         LSTM_TEMPERATURE,
         VIT_CIFAR10,
         BERT_SST2,

@@ -21,7 +21,7 @@ from ...base.errors import FormatError
 from ...data import DataLoader, TensorDataset, load_dataset
 from ...optim import EMA, AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
-from ...tensors import Generator, Tensor, cat, tensor
+from ...tensors import Generator, Tensor, tensor
 from ..forecasts import Forecasts
 from ..goal import Goal
 from ..tasks import Regression
@@ -44,8 +44,8 @@ class TemperatureConfig(RunConfig):
     batch_size: int = option(64, "forecasts per step", 1)
     history: int = option(28, "days that are looked back on", LAST)
     horizon: int = option(7, "days ahead that are foretold", 1)
-    hidden: int = option(32, "of the recurrent layer", 1)
-    dropout: float = option(0.2, "of what the recurrent layer gives, in training", 0.0, 0.95)
+    hidden: int = option(16, "of the recurrent layer", 1)
+    dropout: float = option(0.0, "of what the recurrent layer gives, in training", 0.0, 0.95)
     learning_rate: float = option(2e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
     warmup: float = option(0.05, "the share of the steps in which the rate rises", 0.0, 0.9)
     weight_decay: float = option(0.1, "of AdamW, on weights but not on biases", 0.0)
@@ -71,7 +71,7 @@ class TemperatureNet(nn.Module):
         super().__init__()
         self.register_buffer("curves", tensor(curves.astype(np.float32)))
         self.register_buffer("std", tensor(std))
-        self.recurrent = nn.LSTM(5, hidden, batch_first=True)
+        self.recurrent = nn.LSTM(1, hidden, batch_first=True)
         self.drop = nn.Dropout(dropout)
         self.out = nn.Linear(hidden, curves.shape[1] - 1)
 
@@ -80,7 +80,7 @@ class TemperatureNet(nn.Module):
         waves = days[:, :, 1:]  # (B, T, 4)
         season = self.curves[0] + waves @ self.curves[1:]  # (B, T, 1 + H)
         beside = (days[:, :, :1] - season[:, :, :1]) / self.std  # (B, T, 1)
-        states, _ = self.recurrent(cat([beside, waves], dim=2))  # (B, T, D)
+        states, _ = self.recurrent(beside)  # (B, T, D)
         return season[:, -1, 1:] + self.std * self.out(self.drop(states[:, -1]))
 
 
