@@ -103,7 +103,7 @@ from .tensors import int32 as int
 from .tensors import int64 as long
 
 if TYPE_CHECKING:  # when they are first asked for: see LATER
-    from . import data, func, inspect, models, optim, signal, testing, train, utils  # noqa: F401
+    from . import data, distributions, func, inspect, models, optim, signal, testing, train, utils  # noqa: F401
     from .compiler.compiled import compile
     from .func import vmap
     from .signal.windows import (

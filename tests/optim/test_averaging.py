@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 import pytest
-from chainrule.optim.swa_utils import SWALR, AveragedModel, update_bn
 
 import chainrule as cr
 from chainrule import StateDictError, TraceError, nn, optim
 from chainrule.graph import trace
+from chainrule.optim.swa_utils import SWALR, AveragedModel, update_bn
 
 
 def net(T=cr):
