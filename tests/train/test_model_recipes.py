@@ -20,7 +20,13 @@ from chainrule.models import BertConfig, BertModel, SentenceEncoder
 from chainrule.train import StepFinished, Trainer, load_checkpoint, loop, newest_checkpoint
 from chainrule.train.images import read_images
 from chainrule.train.recipes import ConfigError, emoji, find, override, sst2, vision
-from chainrule.train.recipes.emoji import base, nearest_picture, token_ids, without_people
+from chainrule.train.recipes.emoji import (
+    base,
+    nearest_picture,
+    token_ids,
+    without_people,
+    word_vectors,
+)
 from chainrule.train.recipes.sst2 import EqualWidths, counted_words
 from chainrule.train.recipes.vit import rollout
 from chainrule.train.retrieval import recalls
@@ -34,7 +40,7 @@ SMALL = {
     "vit-cifar10": ["width=12", "heads=3", "blocks=2", "wide=16", "patch=8", "batch_size=29"],
     "bert-sst2": ["batch_size=7", "longest=32"],
     "clip-emoji": [
-        "width=12", "heads=3", "image_layers=1", "text_layers=1", "projection=7", "patch=16", "merges=50", "batch_size=7",
+        "width=12", "heads=3", "image_layers=1", "text_layers=1", "projection=7", "patch=16", "batch_size=7",
     ],
 }  # fmt: skip
 
@@ -82,7 +88,8 @@ def write_emoji(folder):
 
 
 def small_encoder():
-    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    said = " ".join([*WORDS, *THINGS, *COLOURS, *TONES, "man woman walking dancing waving :"])
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *dict.fromkeys(said.split())]
     cr.manual_seed(11)
     config = BertConfig(
         vocab_size=len(names),
@@ -115,7 +122,8 @@ def data(written, monkeypatch):
     for module in (vision, sst2, emoji):
         monkeypatch.setattr(module, "load_dataset", load)
     encoder = small_encoder()
-    monkeypatch.setattr(sst2, "minilm", lambda: encoder)
+    for module in (sst2, emoji):
+        monkeypatch.setattr(module, "minilm", lambda: encoder)
     return encoder
 
 
@@ -285,7 +293,7 @@ def all_captions():
 
 
 def test_each_emoji_is_seen_once_an_epoch_in_one_of_its_variants(data):
-    samples = built("clip-emoji").train_loader.dataset
+    samples = built("clip-emoji", "left_out=0").train_loader.dataset
     several = [k for k, places in enumerate(samples.variants) if len(places) == 3]
     assert several
     found = set()
@@ -296,15 +304,45 @@ def test_each_emoji_is_seen_once_an_epoch_in_one_of_its_variants(data):
 
 
 def test_captions_end_and_relatives_are_known():
-    from chainrule.data.tokenizers import train
-
-    tokenizer = train("a red apple", 0)
-    end = tokenizer.encode("<|endoftext|>")[0]
-    ids = token_ids(tokenizer, ["A", "red apple"], 5)
-    assert ids[0].tolist() == [*tokenizer.encode("a"), *[end] * 4]
-    assert ids[1, -1] == end
+    tokenizer = small_encoder().tokenizer
+    red, apple, end = (tokenizer.model.vocabulary[w] for w in ("red", "apple", "[SEP]"))
+    ids = token_ids(tokenizer, ["Apple", "red apple red"], 4)
+    assert ids.tolist() == [[apple, end, end, end], [red, apple, red, end]]
+    assert token_ids(tokenizer, ["red apple red"], 3).tolist() == [[red, apple, end]]
     assert without_people("man walking") == without_people("woman walking: dark skin tone")
     assert without_people("man walking") != without_people("man waving")
+
+
+def test_word_vectors_keep_what_differs_most():
+    rng = np.random.default_rng(3)
+    table = (
+        rng.normal(size=(53, 2)) @ rng.normal(size=(2, 7)) + 5
+    )  # two dimensions, somewhere in seven
+    found = word_vectors(table, 2)
+    assert found.std() == pytest.approx(emoji.SPREAD, rel=1e-3)
+    apart, expected = (
+        np.linalg.norm(x[:, None] - x[None], axis=-1) for x in (found.astype(float), table)
+    )
+    assert apart / apart.max() == pytest.approx(expected / expected.max(), abs=1e-5)
+
+
+def test_words_are_not_learnt_and_some_are_left_out(data):
+    made = built("clip-emoji", "left_out=0.5")
+    words = made.model.text_model.embeddings.token_embedding.weight
+    assert not words.requires_grad
+    assert all(words is not p for group in made.optimizer.param_groups for p in group["params"])
+    samples, end = made.train_loader.dataset, made.train_loader.dataset.end
+    lengths = set()
+    for epoch in range(13):
+        samples.set_epoch(epoch)
+        for k, places in enumerate(samples.variants):
+            ids = samples[k][1]
+            kept = ids[ids != end].tolist()
+            whole = [samples.ids[j].tolist() for j in places]
+            assert any(set(kept) <= set(row) for row in whole)
+            assert kept
+            lengths.add(len(kept))
+    assert lengths >= {1, 2}
 
 
 def test_without_learning_the_nearest_picture_speaks():

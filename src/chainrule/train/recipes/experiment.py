@@ -133,9 +133,12 @@ def commonest_class(train: np.ndarray, test: np.ndarray) -> Baseline:
 
 
 def decayed(model: Module, weight_decay: float) -> list[dict]:
-    """Two parameter groups: weights, which decay, and biases and scales, which do not."""
-    weights = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
+    """Two parameter groups: weights, which decay, and biases and scales, which do not; without what is
+    not to be learnt.
+    """
+    learnt = [p for p in model.parameters() if p.requires_grad]
+    weights = [p for p in learnt if p.ndim >= 2]
+    others = [p for p in learnt if p.ndim < 2]
     return [
         {"params": weights, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
