@@ -181,7 +181,7 @@ def _conv_input(grouping: Grouping, eq: Equation) -> None:
         _turned(grouping, eq, dy, w, out, combinations[0], out.spec.shape)
         return
     for combination in combinations:
-        counts = [x.count for x in combination]
+        counts = [x.size for x in combination]
         if 0 in counts:
             continue
         shape = (*out.spec.shape[:2], *counts)
@@ -205,7 +205,7 @@ class Phase(NamedTuple):
     each has a tap of its own, element j the tap j + pad."""
 
     first: int
-    count: int
+    size: int
     taps: list[int] | None
     pad: int
     stride: int
@@ -240,7 +240,9 @@ def _turned(
     n = shape[0]
     o, cg, *_ = w.spec.shape
     groups = a["groups"]
-    pads, starts, places, tap_runs, moves = [], [], [], [], []
+    pads, starts, moves = [], [], []
+    places: list[list[Axis]] = []
+    tap_runs: list[list[Axis]] = []
     for (first, count, taps, pad, stride), dilation, p in zip(
         combination, a["dilation"], dy.spec.shape[2:], strict=True
     ):
@@ -273,10 +275,10 @@ def _turned(
         _moves((column, 1)),
         *[_moves((t, m[2]), (p, m[3])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
     ]
-    first = [(0, 0, *[s[0] for s in starts]), (0, 0, *[s[1] for s in starts])]
+    begin = [(0, 0, *[s[0] for s in starts]), (0, 0, *[s[1] for s in starts])]
     summed = [b for run in [*tap_runs, row] for b in run]
     dims = [image, group + column, *places]
-    _product(grouping, eq, (source, w), out, dims, [dy_reach, w_reach], summed, first)
+    _product(grouping, eq, (source, w), out, dims, [dy_reach, w_reach], summed, begin)
 
 
 def _pool(grouping: Grouping, eq: Equation) -> None:
