@@ -12,6 +12,7 @@ import pytest
 from chainrule.cli import main
 from chainrule.data import digits
 from chainrule.train import StepFinished, loop
+from chainrule.train.framing import framed
 
 TINY = ["--set", "epochs=3", "--set", "channels=2,3", "--set", "hidden=7"]
 
@@ -181,6 +182,32 @@ def test_images_of_another_size_are_named(finished, tmp_path, capsys):
     np.save(tmp_path / "x.npy", np.zeros((2, 28, 28)))
     message = "expected images of 8×8 pixels, found shape (2, 28, 28)"
     fails(capsys, 1, message, "predict", finished, tmp_path / "x.npy")
+
+
+def test_a_picture_of_any_size_is_fitted(finished, images, capsys):
+    """A digit somewhere on a large sheet of paper is the digit, cut out and scaled."""
+    from matplotlib.image import imsave
+
+    digit = digits.load().test.images[0, 0]  # it fills its image from top to bottom
+    page = np.zeros((1, 150, 210))
+    page[0, 20:100, 90:170] = np.kron(digit, np.ones((10, 10)))
+    imsave(images / "page.png", 1 - page[0], cmap="gray", vmin=0, vmax=1)
+    np.save(images / "cut.npy", framed("", page, (8, 8), 8)[0])
+    [answer] = predicted(capsys, finished, images / "page.png", "--fit", "--invert")
+    [expected] = predicted(capsys, finished, images / "cut.npy")
+    assert answer["probability"] == pytest.approx(expected["probability"], abs=0.02)
+    assert "note" not in answer
+
+
+def test_ink_on_paper_is_noticed(finished, images, capsys):
+    [answer] = predicted(capsys, finished, images / "0-ink.png")
+    assert "is --invert missing?" in answer["note"]
+    assert main(["predict", str(finished), str(images / "0-ink.png")]) == 0
+    assert capsys.readouterr().err.startswith(f"chainrule: {images / '0-ink.png'}: light ground")
+    message = "found nothing, and the ground is light: is --invert missing?"
+    (images / "paper.npy").unlink(missing_ok=True)
+    np.save(images / "paper.npy", np.ones((20, 20)))
+    fails(capsys, 1, message, "predict", finished, images / "paper.npy", "--fit")
 
 
 @pytest.mark.parametrize(

@@ -407,7 +407,7 @@ def test_a_user_is_answered(data, tmp_path, monkeypatch, name, inputs, known):
     monkeypatch.chdir(tmp_path)
     made = built(name)
     imsave("x.png", np.random.default_rng(1).random((32, 32, 3)))
-    asked = type("Asked", (), {"invert": False})
+    asked = type("Asked", (), {"invert": False, "fit": False})
     answers = made.kind.predict(made.model, inputs, asked)
     assert [answer["input"] for answer in answers] == inputs
     for answer in answers:

@@ -27,7 +27,8 @@ FIRST = """\
 to begin with:
   chainrule train digits                           seconds, and nothing to download
   chainrule runs                                   what was trained, and how it went
-  chainrule predict runs/digits-001 seven.png      asks it about a picture of yours
+  chainrule predict runs/digits-001 seven.png --fit --invert
+                                                   asks it about a picture of yours, dark on light
   chainrule train --help                           what else there is to train
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--invert", action="store_true", help="images are dark on light, as ink on paper is"
+    )
+    parser.add_argument(
+        "--fit",
+        action="store_true",
+        help="pictures of any size: what is drawn is cut out, scaled, and put in the middle",
     )
     parser.add_argument(
         "--count", type=int, default=5, metavar="N", help="texts for each beginning (default: 5)"
@@ -58,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for answer in answers:
         print(_line(answer))
+        if "note" in answer:
+            print(f"chainrule: {answer['input']}: {answer['note']}", file=sys.stderr)
     return 0
 
 

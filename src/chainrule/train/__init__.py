@@ -3,7 +3,7 @@ and is imported by `cli` alone.
 
 Reading order: `events`, `metrics`, `tasks`, `evaluation`, `loop`; what listens to it: `goal`,
 `files`, `log`, `tensorboard`, `checkpoint`, `keeper`; beside it: `rate_finder`, `memory`,
-`interrupt`; a whole run: `recipes`, `images`, `pictures`, `card`, `run`, `runs`. safetensors and
+`interrupt`; a whole run: `recipes`, `images`, `framing`, `pictures`, `card`, `run`, `runs`. safetensors and
 matplotlib are imported when the first checkpoint is saved and the first picture drawn.
 """
 

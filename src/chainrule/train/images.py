@@ -19,6 +19,7 @@ from ..nn import Module
 from ..nn import functional as F
 from ..tensors import from_numpy, no_grad
 from .evaluation import Evaluation
+from .framing import framed, light_ground
 from .metrics import class_accuracy, confusion_matrix
 from .pictures import confusion_picture, mistakes_picture, samples_picture
 from .tables import per_cent, table
@@ -40,6 +41,7 @@ class Images:
         test: the test images, floats (N, C, H, W) from 0 to 1.
         train: the training samples, (image (C, H, W), label) each, as the model sees them.
         mean, std: of each channel, (C, 1, 1).
+        inner: of grey images the longer side of what is drawn in them, pixels; None: they are full.
     """
 
     classes: tuple[str, ...]
@@ -48,6 +50,7 @@ class Images:
     train: Dataset
     mean: np.ndarray = field(default_factory=lambda: np.zeros((1, 1, 1), np.float32))
     std: np.ndarray = field(default_factory=lambda: np.ones((1, 1, 1), np.float32))
+    inner: int | None = None
 
     def _confusion(self, test: Evaluation) -> np.ndarray:
         return confusion_matrix(test.predictions, test.targets, len(self.classes))
@@ -101,21 +104,31 @@ class Images:
         """The class of each image of the files `inputs`, its probability, and the three likeliest.
 
         `asked.invert`: dark ink on a light ground becomes light ink on a dark one, as the data are.
+        `asked.fit`: an image of another size is cut out and scaled, see `framing`. An answer has a
+        note if it is likely that the first was meant and not said.
         """
-        names, parts = [], []
+        names, parts, notes = [], [], {}
+        channels = self.test.shape[1]
         for name in inputs:
-            images = read_images(Path(name), self.size, self.test.shape[1])
+            free = asked.fit and Path(name).suffix != ".csv"  # whose rows have the size of the data
+            images = read_images(Path(name), None if free else self.size, channels)
+            if asked.invert:
+                images = 1 - images
+            elif channels == 1 and not light_ground(self.test[0]) and light_ground(images[0]):
+                notes[name] = "light ground, where the data are light on dark: is --invert missing?"
+            if free:
+                images = np.stack([framed(name, one, self.size, self.inner) for one in images])
             parts.append(images)
             several = len(images) > 1 or Path(name).suffix in (".csv", ".npy")
-            names += [f"{name}:{k + 1}" if several else name for k in range(len(images))]
+            names += [(name, f"{name}:{k + 1}" if several else name) for k in range(len(images))]
         images = np.concatenate(parts)
-        images = 1 - images if asked.invert else images
         model.eval()
         with no_grad():
             logits = logits_of(model(from_numpy(self.prepared(images))))
             probabilities = F.softmax(logits, dim=-1).numpy()  # (N, classes)
         answers = []
-        for name, row in zip(names, probabilities, strict=True):
+        for (file, name), row in zip(names, probabilities, strict=True):
+            note = {"note": notes[file]} if file in notes else {}
             likeliest = np.argsort(-row, kind="stable")[:3]
             answers.append(
                 {
@@ -123,6 +136,7 @@ class Images:
                     "answer": self.classes[likeliest[0]],
                     "probability": float(row[likeliest[0]]),
                     "likeliest": {self.classes[c]: float(row[c]) for c in likeliest},
+                    **note,
                 }
             )
         return answers
@@ -133,7 +147,7 @@ def drawn(images: np.ndarray) -> np.ndarray:
     return images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1)
 
 
-def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndarray:
+def read_images(path: Path, size: tuple[int, int] | None, channels: int = 1) -> np.ndarray:
     """The images of a file, floats (N, C, H, W) from 0 to 1.
 
     A `.csv` has an image a row, its C · H · W elements from 0 to 255, one colour after the other; a
@@ -143,7 +157,7 @@ def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndar
 
     Args:
         path: of the file.
-        size: H and W.
+        size: H and W; None: as they are (not of a `.csv`).
         channels: C, 1 or 3.
 
     Raises:
@@ -152,6 +166,7 @@ def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndar
         FileNotFoundError: no such file.
     """
     if path.suffix == ".csv":
+        assert size is not None, "rows of numbers do not say how wide an image is"
         return _rows(path, size, channels)
     axes = 2 if channels == 1 else 3
     if path.suffix == ".npy":
@@ -159,11 +174,18 @@ def read_images(path: Path, size: tuple[int, int], channels: int = 1) -> np.ndar
     else:
         images = _picture(path, channels)
     images = images[None] if images.ndim == axes else images
+    if size is None and images.ndim == axes + 1 and (channels == 1 or images.shape[1] == channels):
+        size = images.shape[-2:]
+    if size is None:
+        raise ShapeError(
+            f"{path}: expected one or several images {'(H, W)' if channels == 1 else '(3, H, W)'}, "
+            f"found shape {images.shape}"
+        )
     if images.shape[1:] != (channels, *size)[-axes:]:
         colours = "" if channels == 1 else f" and {channels} colours before them"
         raise ShapeError(
             f"{path}: expected images of {size[0]}×{size[1]} pixels{colours}, found shape "
-            f"{images.shape}: cut out and scale what is to be read first"
+            f"{images.shape}: cut out and scale what is to be read first, or let --fit do it"
         )
     return _from_0_to_1(path, images.reshape(-1, channels, *size))
 

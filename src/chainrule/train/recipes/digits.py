@@ -85,6 +85,7 @@ def build(config: DigitsConfig) -> Experiment:
             size=(digits.SIDE, digits.SIDE),
             test=data.test.images,
             train=train,
+            inner=digits.SIDE,  # a digit fills its image from top to bottom
         ),
         data=_facts(data, config),
         baseline=commonest_class(data.train.labels, data.test.labels),

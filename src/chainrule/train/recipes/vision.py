@@ -112,6 +112,7 @@ def vision_experiment(
             train=seen,
             mean=mean,
             std=std,
+            inner={"mnist": 20, "fashion_mnist": SIDE}.get(dataset),
         ),
         data=DataFacts(
             name=loaded.record.title,

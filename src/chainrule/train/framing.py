@@ -1,0 +1,75 @@
+"""Pictures of a user's brought to the form that a network was trained on.
+
+The makers of such data cut out what is to be read, scaled it, and put it in the middle; a network
+that has seen nothing else reads nothing else. So the same is done to a picture of any size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..base.errors import FormatError
+
+__all__ = ["framed", "light_ground"]
+
+INK = 0.25  # of the darkest ink: less is paper
+
+
+def light_ground(image: np.ndarray) -> bool:
+    """Whether the edge of an image (C, H, W), numbers from 0 to 1, is light, as paper is.
+
+    >>> light_ground(np.ones((1, 5, 7))), light_ground(np.zeros((1, 5, 7)))
+    (True, False)
+    """
+    edge = np.concatenate([image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1]], axis=1)
+    return bool(np.median(edge) > 0.5)
+
+
+def framed(name: str, image: np.ndarray, size: tuple[int, int], inner: int | None) -> np.ndarray:
+    """An image (C, H, W) of numbers from 0 to 1 as one of `size`.
+
+    Args:
+        name: of the picture, for the error.
+        image: grey, light ink on a dark ground; or in colour.
+        size: h and w.
+        inner: of grey images the longer side of what is drawn, which is cut out, scaled to this and
+            put in the middle; None: the largest square in the middle of the image is taken.
+
+    Raises:
+        FormatError: there is nothing drawn.
+
+    >>> page = np.zeros((1, 90, 50))
+    >>> page[0, 20:60, 10:20] = 0.5
+    >>> np.round(framed("page.png", page, (8, 8), 8)[0, 3], 2).tolist()
+    [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+    """
+    if inner is None:
+        side = min(image.shape[1:])
+        top, left = ((n - side) // 2 for n in image.shape[1:])
+        return _scaled(image[:, top : top + side, left : left + side], size)
+    ground = np.median(image)
+    ink = np.clip(image[0] - ground, 0, None)
+    if ink.max() <= 0.05:
+        hint = ", and the ground is light: is --invert missing?" if light_ground(image) else ""
+        raise FormatError(f"{name}: expected something light on a dark ground, found nothing{hint}")
+    ink = ink / ink.max()
+    rows, columns = (np.flatnonzero((ink > INK).any(axis=axis)) for axis in (1, 0))
+    drawn = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    factor = inner / max(drawn.shape)
+    h, w = (max(1, round(n * factor)) for n in drawn.shape)
+    out = np.zeros((1, *size), image.dtype)
+    top, left = (size[0] - h) // 2, (size[1] - w) // 2
+    out[:, top : top + h, left : left + w] = _scaled(drawn[None], (h, w))
+    return out
+
+
+def _scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """An image (C, H, W) of another size, each pixel the mean of those that it covers."""
+    from PIL import Image
+
+    h, w = size
+    planes = [
+        np.asarray(Image.fromarray(plane.astype(np.float32)).resize((w, h), Image.Resampling.BOX))
+        for plane in image
+    ]
+    return np.clip(np.stack(planes), 0, 1).astype(image.dtype)
