@@ -162,6 +162,22 @@ def test_a_state_of_an_optimizer_that_is_none_is_refused(change, message):
     assert repr(optimizer) == before
 
 
+def test_a_state_of_a_schedule_that_is_none_is_refused():
+    optimizer = cr.optim.SGD(cr.nn.Linear(2, 3).parameters(), lr=0.1)
+    schedule = cr.optim.lr_scheduler.StepLR(optimizer, 3)
+    state = schedule.state_dict()
+    schedule.load_state_dict({**state, "last_epoch": 5, "verbose": False})
+    for name, value in (
+        ("last_epoch", "5"),
+        ("gamma", None),
+        ("base_lrs", [0.1, 0.2]),
+        ("step_size", float("nan")),
+    ):
+        with pytest.raises(StateDictError, match=f"has '{name}': .*, where StepLR has"):
+            schedule.load_state_dict({**state, name: value})
+    assert schedule.last_epoch == 5
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "the magic number of a .npy"), (b"PK\3\4" + bytes(40), "the magic number"), (b"\x93NUMPY\1\0\xff\xff{", "a header of")],

@@ -186,6 +186,115 @@ def one_hot_targets():
     return x, F.one_hot(y, CLASSES).float()
 
 
+class Block(nn.Module):
+    """Attention by hand, with faults to be switched on."""
+
+    def __init__(self, width, heads=2, causal=True, dim=3, scramble=False, scale=1.0):
+        super().__init__()
+        self.qkv, self.out, self.heads = nn.Linear(width, 3 * width), nn.Linear(width, width), heads
+        self.causal, self.dim, self.scramble, self.scale = causal, dim, scramble, scale
+
+    def forward(self, x):
+        B, T, C = x.shape
+        parts = self.qkv(x).chunk(3, -1)
+        if self.scramble:
+            q, k, v = [p.reshape(B, self.heads, T, C // self.heads) for p in parts]
+        else:
+            q, k, v = [p.view(B, T, self.heads, -1).transpose(1, 2) for p in parts]
+        scores = q @ k.mT * self.scale
+        if self.causal:
+            scores = scores.masked_fill(cr.triu(cr.ones(T, T), 1).bool(), -1e9)
+        y = F.softmax(scores, dim=self.dim) @ v
+        return self.out(y.transpose(1, 2).reshape(B, T, C))
+
+
+class Language(nn.Module):
+    def __init__(self, positions=True, tie=True, **options):
+        super().__init__()
+        self.embedding, self.block = nn.Embedding(17, 16), Block(16, **options)
+        self.positions = nn.Embedding(11, 16) if positions else None
+        self.norm, self.head = nn.LayerNorm(16), nn.Linear(16, 17, bias=False)
+        if tie:
+            self.head.weight = self.embedding.weight
+        nn.init.normal_(self.embedding.weight, std=0.2)
+
+    def forward(self, tokens):
+        x = self.embedding(tokens)
+        x = x if self.positions is None else x + self.positions(cr.arange(tokens.shape[1]))
+        return self.head(self.norm(x + self.block(x)))
+
+
+def language(**options):
+    cr.manual_seed(0)
+    return plain(Language(**options), tokens(), language_loss)
+
+
+def copied_head():
+    model = Language(tie=False)
+    model.head.weight = nn.Parameter(model.embedding.weight.detach().clone())
+    return plain(model, tokens(), language_loss)
+
+
+class Between(nn.Module):
+    """A network with something done between its layers."""
+
+    def __init__(self, f, net=None):
+        super().__init__()
+        self.net, self.f = net or mlp(), f
+
+    def forward(self, *inputs):
+        return self.f(self.net, *inputs)
+
+
+def hidden_off(net, x):
+    with cr.no_grad():
+        h = net[1](net[0](x))
+    return net[2](h)
+
+
+class Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.parts = {"w": [cr.randn(FEATURES, 8, requires_grad=True)]}
+        self.out = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        return self.out(F.relu(x @ self.parts["w"][0]))
+
+
+def hooked():
+    model = mlp()
+    model[0].weight.register_hook(lambda g: g * 0)
+    return plain(model)
+
+
+def asleep():
+    model = image_net()
+    model[1].eval()
+    return plain(model, images())
+
+
+def numbers(scale=1.0, shift=0.0):
+    x, _ = data()
+    return x, cr.sin(x[:, :1]) * scale + shift
+
+
+def regressor(*last):
+    cr.manual_seed(0)
+    return nn.Sequential(nn.Linear(FEATURES, 32), nn.ReLU(), nn.Linear(32, 1), *last)
+
+
+def with_padding():
+    model = nn.Sequential(nn.Embedding(17, 8, padding_idx=3), nn.Flatten(), nn.Linear(88, 2))
+    x = tokens()[0].clone()
+    x[:, -4:] = 0
+    return plain(model, (x, cr.arange(5) % 2))
+
+
+def picked(log_probabilities, y):
+    return -log_probabilities.gather(-1, y.unsqueeze(-1)).mean()
+
+
 def with_nan():
     x, y = data()
     x[3, 5] = math.nan
@@ -216,7 +325,7 @@ FAULTS = {
         lambda: plain(scaled(scaled(mlp(), 0, 2000.0), 2, 2000.0)), "clip_grad_norm_ as a guard",
     ),
     "symmetry": (constant, "nn.init.kaiming_uniform_"),
-    "no gradient": (lambda: plain(Cut()), "detach(), .item(), .numpy(), no_grad()"),
+    "no gradient": (lambda: plain(Cut()), "detach(), .data, .item(), .numpy(), no_grad()"),
     "no path": (forgotten, "use them in forward"),
     "output constant": (lambda: plain(Averaged()), "a reduction over the batch"),
     "not in optimizer": (
@@ -241,6 +350,43 @@ FAULTS = {
     "contradictory targets": (contradictory, "shuffled apart"),
     "leakage": (
         lambda: plain(mlp(), validation=(cr.cat([data(5)[0], data()[0][:4]]), data(5)[1])), "split before",
+    ),
+    "loss not finite": (
+        lambda: plain(Between(lambda net, x: net(x) / (x[:, :1] * 0))), "inspect.first_nonfinite",
+    ),
+    "kl without log": (
+        lambda: plain(mlp(last=nn.Softmax(dim=-1)), one_hot_targets(), F.kl_div), "log_softmax in place of softmax",
+    ),
+    "wrong answers pay": (lambda: plain(mlp(), loss=lambda out, y: -F.cross_entropy(out, y)), "the sign of the loss"),
+    "loss broadcasts": (
+        lambda: plain(regressor(), numbers(), lambda out, y: ((out - y.reshape(-1)) ** 2).mean()), "target.unsqueeze(-1)",
+    ),
+    "out of reach": (lambda: plain(regressor(nn.Tanh()), numbers(9.0), F.mse_loss), "remove the tanh"),
+    "norm never trained": (asleep, "put to sleep after it has learned"),
+    "dropout": (lambda: plain(nn.Sequential(nn.Dropout(0.97), *mlp())), "the share that is dropped"),
+    "softmax over another axis": (lambda: language(dim=2), "softmax(dim=-1) of the scores"),
+    "softmax saturated": (lambda: language(scale=1e5), "square root of the size of a head"),
+    "padding": (with_padding, "padding_idx=0"),
+    "zero gradient": (hooked, "what the hooks return"),
+    "not registered": (lambda: plain(Listed()), "nn.ParameterList"),
+    "tied apart": (copied_head, "head.weight = embedding.weight"),
+    "examples mix": (
+        lambda: plain(Between(lambda net, x: net(x.T.reshape(N, FEATURES)))), "a transpose or permute",
+    ),
+    "sees the future": (lambda: language(scramble=True), "a causal mask"),
+    "places alike": (lambda: language(positions=False), "an embedding of positions"),
+    "linear": (lambda: plain(nn.Sequential(nn.Linear(FEATURES, 32), nn.Linear(32, CLASSES))), "nn.ReLU"),
+    "target is input": (
+        lambda: plain(Language(), (tokens()[0], tokens()[0].clone()), language_loss), "tokens[:, 1:]",
+    ),
+    "targets shuffled": (
+        lambda: plain(nn.Linear(FEATURES, FEATURES), (data()[0], data()[0].flip(0)), F.mse_loss), "one permutation for both",
+    ),
+    "step uphill": (
+        lambda: frozen_head(lambda m: optim.SGD(m.parameters(), lr=0.1, maximize=True)), "maximize=False",
+    ),
+    "weight decay": (
+        lambda: frozen_head(lambda m: optim.AdamW(m.parameters(), weight_decay=10.0)), "0.0001 to 0.1",
     ),
     "cannot overfit": (
         lambda: plain(mlp(), loss=lambda out, y: F.cross_entropy(out * 1e-6, y)), "findings above",
@@ -270,6 +416,93 @@ def test_a_finding_names_the_line():
 
     [finding] = [f for f in plain(Wrong()).findings if f.name == "softmax before loss"]
     assert "test_doctor.py" in finding.where and "F.softmax(self.net(x), dim=-1)" in finding.where
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "evidence", "where"),
+    [
+        (lambda: plain(Between(lambda net, x: net[2](net[1](net[0](x)).detach()))), "no path",
+         "the last op with a gradient is relu", "net[2](net[1](net[0](x)).detach())"),
+        (lambda: plain(Between(hidden_off)), "no path", "gradients are off (no_grad) where they are used",
+         "h = net[1](net[0](x))"),
+        (lambda: plain(mlp(), loss=lambda out, y: F.mse_loss(out.argmax(1).float(), y.float())), "no gradient",
+         "argmax has no derivative", "out.argmax(1)"),
+        (forgotten, "no path", "2 of 6: extra.weight, extra.bias; no op uses them", ""),
+        (lambda: plain(mlp().requires_grad_(False)), "no gradient", "all 4 are frozen", ""),
+        (lambda: plain(Between(lambda net, x: net(cr.sqrt(x * 0 + net[0].weight[0] * 0)))), "gradient not finite",
+         "the backward pass of sqrt(x) made", "cr.sqrt("),
+        (lambda: plain(regressor(nn.BatchNorm1d(1, affine=False)), numbers(9.0, 40.0), F.mse_loss),
+         "out of reach", "the targets have mean 4", "batch_norm"),
+        (lambda: plain(mlp(), loss=lambda out, y: picked(F.log_softmax(out.unsqueeze(1), 1), y.unsqueeze(1))),
+         "softmax over another axis", "log_softmax over axis 1 of (32, 1, 7), gather along axis 2", "picked("),
+        (lambda: frozen_head(lambda m: optim.SGD(m.parameters(), lr=0.1, momentum=0.999)), "step too long",
+         "each gradient acts for 1000 steps", ""),
+        (lambda: plain(mlp(), (data()[0] * 1e-5, data()[1])), "input scale", "root mean square 1", ""),
+        (lambda: plain(mlp(), validation=(data()[0] + 1e-6, data()[1])), "leakage", "32 of 32", ""),
+        (lambda: plain(Between(lambda net, x: (lambda e: e / e.sum(-1, keepdim=True))(net(x).exp()))),
+         "softmax before loss", "each row of (32, 7) is positive, and its sum is 1", "e / e.sum"),
+    ],
+)  # fmt: skip
+def test_the_evidence_says_how_and_where(make, name, evidence, where):
+    cr.manual_seed(0)
+    report = make()
+    [finding] = [f for f in report.findings if f.name == name]
+    assert evidence in finding.evidence and where in finding.where + finding.what, str(report)
+
+
+def test_a_sum_is_named_where_a_step_is_too_long():
+    model = mlp()
+    report = plain(model, loss=lambda out, y: F.cross_entropy(out, y, reduction="sum"),
+                   optimizer=optim.SGD(model.parameters(), lr=0.3))  # fmt: skip
+    [finding] = [f for f in report.findings if f.name == "step too long"]
+    assert "the loss is a sum over the 32 examples" in finding.evidence
+
+
+def in_order():
+    x, y = data()
+    return x, cr.sort(y)[0]
+
+
+NOTES = {
+    "2 of 4 parameters are frozen": lambda: plain(frozen()),
+    "the labels of the batch are in order": lambda: plain(mlp(), in_order()),
+    "94% of the labels are class 0": lambda: plain(mlp(), (data()[0], cr.tensor([0] * 30 + [1, 2]))),
+    "only 4 of the 32 examples are different": lambda: plain(mlp(), (data()[0][:4].repeat(8, 1), data()[1][:4].repeat(8))),
+    "2 of 32 examples have an equal input": lambda: plain(
+        mlp(), (cr.cat([data()[0][:1], data()[0][:1], data()[0][2:]]), cr.cat([cr.tensor([1, 2]), data()[1][2:]]))
+    ),
+    "log_softmax before cross_entropy": lambda: plain(Between(lambda net, x: F.log_softmax(net(x), -1))),
+    "the most similar example of the batch has the same label in": lambda: plain(mlp(), data(n=200)),
+}  # fmt: skip
+
+
+def frozen():
+    model = mlp()
+    model[0].requires_grad_(False)
+    return model
+
+
+@pytest.mark.parametrize("words", NOTES)
+def test_what_may_be_meant_is_a_note(words):
+    cr.manual_seed(0)
+    report = NOTES[words]()
+    assert report and words in str(report), str(report)
+
+
+def test_labels_that_belong_to_their_inputs_are_not_noted():
+    x, _ = data(n=200)
+    assert plain(mlp(), (x, (x[:, 0] > 0).long() + 2 * (x[:, 1] > 0).long())).notes == []
+
+
+def test_a_factor_that_begins_at_zero_and_moves_is_no_fault():
+    cr.manual_seed(0)
+    branch = nn.Sequential(
+        nn.Linear(FEATURES, 8), nn.ReLU(), nn.Linear(8, FEATURES), nn.LayerNorm(FEATURES)
+    )
+    nn.init.zeros_(branch[3].weight)
+    model = Between(lambda net, x: x + net(x), branch)
+    report = doctor(model, F.mse_loss, (data()[0], cr.sin(data()[0])))
+    assert report, str(report)
 
 
 def test_nothing_is_changed():

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ..base.errors import ChainruleError, StateDictError
+from ..base.errors import ChainruleError, FormatError, StateDictError
 from ..platform import version
 
 __all__ = ["main"]
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has left, as in `chainrule check | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except StateDictError as e:  # a list of keys, of which the first few tell what is wrong
+    except (FormatError, StateDictError) as e:  # of a list of keys the first few tell what is wrong
         lines = [line.strip() for line in str(e).splitlines()]
         more = f" … and {len(lines) - 4} more" if len(lines) > 4 else ""
         return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")

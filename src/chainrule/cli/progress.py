@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from ..train.events import (
     EpochFinished,
     Event,
+    LearningStalled,
     ProgramReady,
     StepFinished,
     Subscriber,
@@ -59,6 +60,8 @@ class _Lines:
                 f"{event.seconds:.2f} s{clipped}",
                 flush=True,
             )
+        if isinstance(event, LearningStalled):
+            print(_warning(event), flush=True)
         if isinstance(event, TrainingFinished) and event.early:
             print(f"ended after epoch {event.epochs}: {event.early}", flush=True)
 
@@ -69,6 +72,13 @@ class _Lines:
 def _said(event: ProgramReady) -> str:
     how = "from cache in" if event.from_cache else "compiled in"
     return f"training step {how} {event.seconds:.1f} s"
+
+
+def _warning(event: LearningStalled) -> str:
+    return (
+        f"the training loss has not fallen in {event.epoch} epochs: from {event.first:.4f} to {event.best:.4f}. "
+        f"inspect.doctor says of a batch:\n{event.findings}"
+    )
 
 
 @contextlib.contextmanager
@@ -104,6 +114,8 @@ def _bar() -> Iterator[Subscriber]:
                 )
             case EpochFinished():
                 progress.update(task, validation=shown(headline, event.validation[headline]))
+            case LearningStalled():
+                progress.console.print(_warning(event), markup=False)
             case TrainingFinished(early=str(reason)):
                 progress.console.print(f"ended after epoch {event.epochs}: {reason}")
 

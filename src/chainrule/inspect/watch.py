@@ -20,7 +20,7 @@ from ..ops.record import READERS, Op
 from ..tape.backward import Node
 from ..tensors import Tensor, core, get_rng_state, set_rng_state
 
-__all__ = ["Watch", "names_of", "unchanged"]
+__all__ = ["Watch", "names_of", "unchanged", "with_their_own"]
 
 
 class Watch:
@@ -69,9 +69,9 @@ class Watch:
         self._replace(core, "_record", self._reading)  # which operators call without asking READERS
         self._replace(Tensor, "_assign", self._assigning)
         self._replace(Module, "__call__", self._calling)
-        for cls in _with_their_own(TracedFunction, "__call__"):
+        for cls in with_their_own(TracedFunction, "__call__"):
             self._replace(cls, "__call__", self._eagerly)
-        for cls in _with_their_own(Node, "pull"):
+        for cls in with_their_own(Node, "pull"):
             self._replace(cls, "pull", self._pulling)
         return self
 
@@ -152,12 +152,12 @@ class Watch:
         return " › ".join(type(m).__name__ for m in self.running)
 
 
-def _with_their_own(cls: type, name: str) -> Iterator[type]:
+def with_their_own(cls: type, name: str) -> Iterator[type]:
     """A class and all below it that define a method themselves."""
     if name in cls.__dict__:
         yield cls
     for below in cls.__subclasses__():
-        yield from _with_their_own(below, name)
+        yield from with_their_own(below, name)
 
 
 def names_of(model: Module) -> dict[Module, str]:

@@ -8,8 +8,11 @@ from typing import Any
 
 from ..base.errors import DTypeError
 from ..tape.modes import cell
+from ..tensors import Tensor
 
-__all__ = ["checked", "known_zero", "number", "numbers", "refuse_differentiable"]
+__all__ = [
+    "checked", "is_like", "is_number", "known_zero", "number", "numbers", "refuse_differentiable",
+]  # fmt: skip
 
 
 def checked(
@@ -67,3 +70,24 @@ def known_zero(number: Any) -> bool:
     a trace never is.
     """
     return isinstance(number, (int, float)) and number == 0
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of a file is a number, or a tensor of one; NaN is none."""
+    if isinstance(value, Tensor) or hasattr(value, "shape"):
+        value = value.item() if math.prod(value.shape) == 1 else None
+    return type(value) in (int, float) and not math.isnan(value)
+
+
+def is_like(value: Any, own: Any) -> bool:
+    """Whether a saved option can stand where the optimizer has `own`; None says nothing of its type."""
+    if own is None or value is None or isinstance(own, Tensor):
+        return own is None or value is own or isinstance(own, Tensor)
+    if isinstance(own, bool):
+        return isinstance(value, bool)
+    if isinstance(own, (int, float)):
+        return not isinstance(value, bool) and is_number(value)
+    if isinstance(own, (tuple, list)):
+        same = isinstance(value, (tuple, list)) and len(value) == len(own)
+        return same and all(is_like(v, o) for v, o in zip(value, own, strict=True))
+    return isinstance(value, type(own))

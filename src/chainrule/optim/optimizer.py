@@ -22,7 +22,6 @@ later call of the program,
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -36,6 +35,7 @@ from ..ops import cast
 from ..tape.modes import effect, enable_grad, modes, no_grad, outside
 from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros, zeros_like
 from .hooks import Hooked, with_hooks
+from .hyper import is_like, is_number
 
 __all__ = ["Optimizer", "required"]
 
@@ -390,7 +390,7 @@ class Optimizer(Hooked):
             for number, p in zip(new["params"], group["params"], strict=True):
                 params[number] = (group, p)
             for name, value in new.items():
-                if name != "params" and not _is_like(value, group.get(name)):
+                if name != "params" and not is_like(value, group.get(name)):
                     raise StateDictError(
                         f"loaded state dict has {name!r}: {value!r:.80} in group {k}, where the optimizer "
                         f"has {group[name]!r:.80}"
@@ -418,7 +418,7 @@ class Optimizer(Hooked):
                 continue
             group, p = params[number]
             for name in ("step", *self.scalars):
-                if name in values and not _is_number(values[name]):
+                if name in values and not is_number(values[name]):
                     faults.append(
                         f"{name} of parameter {number}: expected a number, found {values[name]!r:.80}"
                     )
@@ -479,27 +479,6 @@ def _check_form(state_dict: Any) -> None:
 
 def _is_list_of_keys(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(k, (int, str)) for k in value)
-
-
-def _is_number(value: Any) -> bool:
-    """Whether it is a finite number, a count or a tensor of one."""
-    if isinstance(value, Tensor) or hasattr(value, "shape"):
-        value = value.item() if math.prod(value.shape) == 1 else None
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def _is_like(value: Any, own: Any) -> bool:
-    """Whether a saved option can stand where the optimizer has `own`; None says nothing of its type."""
-    if own is None or value is None or isinstance(own, Tensor):
-        return own is None or value is own or isinstance(own, Tensor)
-    if isinstance(own, bool):
-        return isinstance(value, bool)
-    if isinstance(own, (int, float)):
-        return not isinstance(value, bool) and (_is_number(value) or value == own)
-    if isinstance(own, (tuple, list)):
-        same = isinstance(value, (tuple, list)) and len(value) == len(own)
-        return same and all(_is_like(v, o) for v, o in zip(value, own, strict=True))
-    return isinstance(value, type(own))
 
 
 def _advance(states: list[dict[str, Any]]) -> None:

@@ -1,7 +1,7 @@
 """Training: the loop, what it tells, what it saves, and the recipes. May import everything below,
 and is imported by `cli` alone.
 
-Reading order: `events`, `metrics`, `tasks`, `evaluation`, `loop`; what listens to it: `goal`,
+Reading order: `events`, `metrics`, `tasks`, `evaluation`, `stall`, `loop`; what listens to it: `goal`,
 `files`, `log`, `tensorboard`, `checkpoint`, `keeper`; beside it: `rate_finder`, `memory`,
 `interrupt`; a whole run: `recipes`, `images`, `framing`, `pictures`, `card`, `run`, `runs`. safetensors and
 matplotlib are imported when the first checkpoint is saved and the first picture drawn.
@@ -11,6 +11,7 @@ from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluation import Evaluation, evaluate
 from .events import (
     EpochFinished,
+    LearningStalled,
     ProgramReady,
     StepFinished,
     TrainingFinished,
@@ -57,6 +58,7 @@ __all__ = [
     "Evaluation",
     "Goal",
     "LanguageModel",
+    "LearningStalled",
     "MaskedLanguageModel",
     "MeanAbsoluteError",
     "Metric",

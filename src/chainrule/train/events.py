@@ -20,6 +20,7 @@ from typing import Any
 __all__ = [
     "EpochFinished",
     "Event",
+    "LearningStalled",
     "ProgramReady",
     "StepFinished",
     "Subscriber",
@@ -90,6 +91,18 @@ class EpochFinished:
 
 
 @dataclass(frozen=True)
+class LearningStalled:
+    """The training loss has not fallen in the first epochs: from `first` to `best`. `findings` is what
+    `inspect.doctor` says of one of the batches. Training goes on.
+    """
+
+    epoch: int
+    first: float
+    best: float
+    findings: str
+
+
+@dataclass(frozen=True)
 class TrainingInterrupted:
     """`Trainer.stop` was called: the step in progress was finished, the rest was not begun."""
 
@@ -111,6 +124,7 @@ Event = (
     | ProgramReady
     | StepFinished
     | EpochFinished
+    | LearningStalled
     | TrainingInterrupted
     | TrainingFinished
 )

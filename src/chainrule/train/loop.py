@@ -43,6 +43,7 @@ from .events import (
     remembering,
 )
 from .memory import peak_memory_mb
+from .stall import examined, stalled
 from .tasks import Classification, Task
 
 __all__ = ["NonFiniteLossError", "Trainer"]
@@ -140,6 +141,7 @@ class Trainer:
         self.history: list[EpochFinished] = []
         self._sums, self._metrics = _EpochSums(), self.task.metrics()
         self._stop = self._told = False
+        self._latest: Any = None  # a batch, for the doctor
 
     # ---- the loop --------------------------------------------------------------------------------
 
@@ -226,6 +228,7 @@ class Trainer:
         rate = float(self.optimizer.param_groups[0]["lr"])
         counts, total = self._counts(group, what)
         results = self._backward(group, total)
+        self._latest = group[0]
         values = [loss.item() for loss, _ in results]
         loss = sum(values)
         self._check_finite(f"the loss of {what}", loss, rate)
@@ -361,13 +364,16 @@ class Trainer:
         self._step_epochs_schedule(validation)
         self.history.append(report)
         self.tell(report)
+        if stalled(self.history):
+            self.tell(examined(self, self._latest))
 
     def _check_finite(self, what: str, value: float, rate: float) -> None:
         if not math.isfinite(value):
             raise NonFiniteLossError(
                 f"{what} (epoch {self.epoch + 1} of {self.epochs}) is {value}; expected a finite "
                 f"number. The learning rate is {rate:.3g}: a smaller one, a longer warm-up or "
-                "clipped gradients may help"
+                "clipped gradients may help. inspect.first_nonfinite(model) around a step, not compiled, "
+                "names the op that makes it"
             )
 
     # ---- state -----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Why does it not learn? Checks of the data, the model and the optimizer, with evidence and what to
 change; silent on a healthy run.
 
-Reading order: `finding`, `look` (one forward pass, watched), `data`, `model`, `learning`.
+Reading order: `finding`, `look` (one forward pass, watched), `data`, `model`, `paths`, `structure` (the
+model asked as a function), `learning`.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from ..watch import unchanged
 from .data import check_batch, check_leakage
 from .finding import Finding, Report
 from .learning import check_optimizer, check_overfit, check_update
-from .look import Look
+from .look import Look, array
 from .model import check_gradients, check_loss, check_mode, check_signals
+from .paths import check_hidden, check_paths
+from .structure import check_structure
 
 __all__ = ["Finding", "Report", "doctor"]
 
@@ -41,9 +44,10 @@ def doctor(
     |---|---|
     | the batch | finite, scaled and different inputs and targets, one class, contradictions, examples of ``validation`` |
     | the loss | an activation before it that it has itself, its first value against ln C, softmax over the batch |
-    | signals | dead and saturated units, an output that does not depend on the input, evaluation mode |
-    | gradients | parameters without a path, sizes layer by layer, units that are all the same |
-    | the optimizer | which parameters it holds, how far one step goes |
+    | signals | dead and saturated units, an output that does not depend on the input, evaluation mode, dropout |
+    | gradients | parameters without a path and where it ends, sizes layer by layer, units that are all the same |
+    | structure | examples that meet, the future that is seen, places that are alike, layers that are one linear map |
+    | the optimizer | which parameters it holds, how far and which way one step goes, weight decay |
     | learning | whether a copy can learn this batch by heart |
 
     Args:
@@ -76,19 +80,29 @@ def doctor(
             "doctor: the batch is a tuple of the model's inputs and the target, the last"
         )
     batch = tuple(batch)
-    findings: list[Finding] = []
+    found: list[Finding | str] = []
     with unchanged(model), enable_grad(), np.errstate(all="ignore"):
-        findings += check_batch(batch)
+        found += check_batch(batch)
         if validation is not None:
-            findings += check_leakage(batch, tuple(validation))
-        findings += check_mode(model)
+            found += check_leakage(batch, tuple(validation))
+        found += check_mode(model)
         look = Look(model, loss_fn, batch)
-        for check in (check_loss, check_signals, check_gradients):
-            findings += check(look)
+        for check in (
+            check_loss,
+            check_paths,
+            check_hidden,
+            check_signals,
+            check_gradients,
+            check_structure,
+        ):
+            found += check(look)
         if optimizer is not None:
-            findings += check_optimizer(model, optimizer)
-        if look.has_path:
-            if optimizer is not None and "other model" not in [f.name for f in findings]:
-                findings += check_update(model, optimizer, loss_fn, batch)
-            findings += check_overfit(model, loss_fn, batch, steps)
-    return Report(findings)
+            found += check_optimizer(model, optimizer)
+        finite = np.isfinite(array(look.loss)).all()
+        if finite and any(g is not None for g in look.gradients.values()):
+            if optimizer is not None and not any(
+                f.name == "other model" for f in found if isinstance(f, Finding)
+            ):
+                found += check_update(model, optimizer, loss_fn, batch)
+            found += check_overfit(model, loss_fn, batch, steps)
+    return Report.of(found)

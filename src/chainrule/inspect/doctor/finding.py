@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Finding", "Report"]
 
@@ -36,9 +37,11 @@ class Report:
 
     Attributes:
         findings: the findings, the likeliest cause first.
+        notes: what was seen and may well be meant so: frozen parameters, labels in order.
     """
 
     findings: list[Finding]
+    notes: list[str] = field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -49,8 +52,23 @@ class Report:
         return not self.findings
 
     def __str__(self) -> str:
-        if not self.findings:
-            return "nothing found"
-        return "\n".join([f"{k}. {f}" for k, f in enumerate(self.findings, 1)])
+        lines = [f"{k}. {f}" for k, f in enumerate(self.findings, 1)] or ["nothing found"]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
     __repr__ = __str__
+
+    @classmethod
+    def of(cls, found: Iterable[Finding | str]) -> Report:
+        """Of what checks yield: findings, those of one check as one, and notes."""
+        by_name: dict[str, list[Finding]] = {}
+        notes = []
+        for each in found:
+            if isinstance(each, str):
+                notes.append(each)
+            else:
+                by_name.setdefault(each.name, []).append(each)
+        findings = []
+        for first, *others in by_name.values():
+            more = f"; and in {len(others)} more places" if others else ""
+            findings.append(replace(first, evidence=first.evidence + more))
+        return cls(findings, notes)

@@ -10,6 +10,8 @@ import numpy as np
 
 from ...nn import Module
 from ...optim import LBFGS, Adam, Optimizer
+from ...tape.modes import no_grad
+from ...tensors import Tensor
 from .finding import Finding
 from .look import array
 
@@ -17,6 +19,12 @@ __all__ = ["check_optimizer", "check_overfit", "check_update"]
 
 TOO_FAR, TOO_SHORT = 0.5, 1e-6
 """Lengths of a step beside the length of the weight."""
+
+LONG_MEMORY = 50
+"""Steps for which momentum may keep a gradient."""
+
+HEAVY, SHRINKS = 0.01, 0.0035
+"""The weight decay that is looked at; the share of the weights it may take in a step: half in 200."""
 
 LEARNED, RATES = 0.9, (1e-2, 1e-3)
 """What must be left, at most, of the first loss; the rates that are tried."""
@@ -45,42 +53,124 @@ def check_optimizer(model: Module, optimizer: Optimizer) -> Iterator[Finding]:
 def check_update(
     model: Module, optimizer: Optimizer, loss_fn: Callable, batch: tuple
 ) -> Iterator[Finding]:
-    """How far does one step move each weight, beside its length? On a copy."""
+    """How far, and which way, does one step move each weight? On copies."""
     if isinstance(optimizer, LBFGS):
         return
-    model, optimizer = copy.deepcopy((model, optimizer))
-    rates = []
-    for group in optimizer.param_groups:  # a schedule may begin low
-        group["lr"] = max(group["lr"], group.get("initial_lr", 0.0))
-        rates.append(group["lr"])
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    before = {
+    weights = {
         n: array(p).copy() for n, p in model.named_parameters() if id(p) in held and p.ndim > 1
     }
-    optimizer.zero_grad()
-    loss_fn(model(*batch[:-1]), batch[-1]).backward()
-    optimizer.step()
-    after, ratios, leaves_zero = dict(model.named_parameters()), {}, False
-    for n, w in before.items():
-        length, way = float(np.linalg.norm(w)), float(np.linalg.norm(array(after[n]) - w))
-        leaves_zero |= length == 0 and way > 0
-        if length > 0 and after[n].grad is not None:
-            ratios[n] = way / length
+    rates = [max(g["lr"], g.get("initial_lr", 0.0)) for g in optimizer.param_groups]
+    moves, slopes = _step(model, optimizer, loss_fn, batch)
+    ratios = {}
+    for n, w in weights.items():
+        length = float(np.linalg.norm(w))
+        if length > 0 and n in slopes:
+            ratios[n] = float(np.linalg.norm(moves[n])) / length
     ratios = {n: r for n, r in ratios.items() if math.isfinite(r)}
+    yield from _check_direction(optimizer, moves, slopes)
+    yield from _check_decay(model, optimizer, loss_fn, batch, weights, moves)
     if not ratios:
         return
     far = max(ratios, key=lambda n: ratios[n])
     said = f"a step of {ratios[far]:.2g} times the length of {far}, with lr {', '.join(f'{r:.3g}' for r in rates)}"
+    lasts = max(
+        [1 / (1 - g["momentum"]) for g in optimizer.param_groups if 0 < g.get("momentum", 0) < 1],
+        default=1.0,
+    )
+    leaves_zero = any(not w.any() and moves[n].any() for n, w in weights.items() if n in moves)
     if ratios[far] > TOO_FAR:
         yield Finding(
-            "step too long", "one step moves a weight about as far as it is long", said,
+            "step too long", "one step moves a weight about as far as it is long", said + _of_a_sum(model, loss_fn, batch),
             f"a smaller learning rate; a thousandth of the length is usual: lr ≈ {_rate(rates, ratios[far]):.1g}",
+        )  # fmt: skip
+    elif lasts > LONG_MEMORY and ratios[far] * lasts > TOO_FAR:
+        yield Finding(
+            "step too long", "momentum makes the steps add up to more than a weight is long",
+            f"{said}; with this momentum each gradient acts for {lasts:.0f} steps, together {ratios[far] * lasts:.2g} "
+            "times the length", "a momentum of 0.9, or a learning rate smaller by as much",
         )  # fmt: skip
     elif ratios[far] < TOO_SHORT and not leaves_zero:
         yield Finding(
             "step too short", "one step moves no weight noticeably", said,
             "a larger learning rate" if max(rates) > 0 else "a learning rate above 0",
         )  # fmt: skip
+
+
+def _step(
+    model: Module, optimizer: Optimizer, loss_fn: Callable, batch: tuple, **options: float
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """How one step moves each weight, and the gradients, by name; with other options of the optimizer."""
+    model, optimizer = copy.deepcopy((model, optimizer))
+    for group in optimizer.param_groups:  # a schedule may begin low
+        group["lr"] = max(group["lr"], group.get("initial_lr", 0.0))
+        group.update(options)
+    before = {n: array(p).copy() for n, p in model.named_parameters() if p.ndim > 1}
+    optimizer.zero_grad()
+    loss_fn(model(*batch[:-1]), batch[-1]).sum().backward()
+    slopes = {
+        n: array(p.grad).copy()
+        for n, p in model.named_parameters()
+        if p.grad is not None and p.ndim > 1
+    }
+    optimizer.step()
+    return {n: array(p) - before[n] for n, p in model.named_parameters() if p.ndim > 1}, slopes
+
+
+def _check_direction(optimizer: Optimizer, moves: dict, slopes: dict) -> Iterator[Finding]:
+    """A step goes down the slope, or should."""
+    if any(group.get("weight_decay") for group in optimizer.param_groups):
+        return  # which goes its own way
+    along = sum([float((moves[n] * g).sum()) for n, g in slopes.items()])
+    if along > 0:
+        yield Finding(
+            "step uphill", "a step goes up the gradient: it makes the loss larger",
+            f"the step times the gradient is {along:.3g}, where it should be negative",
+            "maximize=False, and a learning rate that is positive",
+        )  # fmt: skip
+
+
+def _check_decay(
+    model: Module, optimizer: Optimizer, loss_fn: Callable, batch: tuple, weights: dict, moves: dict
+) -> Iterator[Finding]:
+    """Does weight decay outweigh what is learned?"""
+    decays = [g.get("weight_decay", 0) for g in optimizer.param_groups]
+    if not max(decays, default=0) >= HEAVY:
+        return
+    free, _ = _step(model, optimizer, loss_fn, batch, weight_decay=0)
+    names = [n for n in weights if n in moves and n in free]
+    pulled = sum([float(((moves[n] - free[n]) * weights[n]).sum()) for n in names])
+    squares = sum([float((weights[n] ** 2).sum()) for n in names])
+    both = [np.concatenate([m[n].reshape(-1) for n in names]) for m in (moves, free)]
+    lengths = [float(np.linalg.norm(m)) for m in both]
+    shrinks = -pulled / squares if squares else 0.0
+    turned = float(both[0] @ both[1]) / (lengths[0] * lengths[1]) if all(lengths) else 1.0
+    if shrinks > SHRINKS:
+        steps = math.log(2) / shrinks if shrinks > 0 else math.inf
+        yield Finding(
+            "weight decay", "weight decay takes away faster than can be learned",
+            f"with weight_decay {max(decays):.3g} the weights lose half of their size in {steps:.0f} steps; the step without it "
+            f"has the direction of the one with it to {turned:.0%}",
+            "a weight_decay of 0.0001 to 0.1",
+        )  # fmt: skip
+
+
+def _of_a_sum(model: Module, loss_fn: Callable, batch: tuple) -> str:
+    """Says so if the loss of half the batch is about half as large."""
+    n = len(batch[-1]) if isinstance(batch[-1], Tensor) and batch[-1].ndim else 0
+    if n < 4 or not all(isinstance(x, Tensor) and x.ndim and len(x) == n for x in batch):
+        return ""
+    with no_grad():
+        whole, half = [
+            float(loss_fn(model(*[x[:k] for x in batch[:-1]]), batch[-1][:k]).sum())
+            for k in (n, n // 2)
+        ]
+    is_sum = half != 0 and abs(whole / half * (n // 2) / n - 1) < 0.2
+    return (
+        f"; the loss is a sum over the {n} examples, and so is its gradient (reduction='mean' divides)"
+        if is_sum
+        else ""
+    )
 
 
 def _rate(rates: list[float], ratio: float) -> float:
@@ -98,7 +188,7 @@ def check_overfit(model: Module, loss_fn: Callable, batch: tuple, steps: int) ->
         optimizer = Adam(parameters, lr=lr)
         for step in range(steps):
             optimizer.zero_grad()
-            loss = loss_fn(learner(*batch[:-1]), batch[-1])
+            loss = loss_fn(learner(*batch[:-1]), batch[-1]).sum()
             value = float(loss)
             if step == 0:
                 first = value

@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
+from ...base.errors import StateDictError
 from ...tape.modes import effect
+from ..hyper import is_like
 from ..optimizer import Optimizer
 
 __all__ = ["DEPRECATED_EPOCH", "LRScheduler", "per_group"]
@@ -134,8 +136,18 @@ class LRScheduler:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over what ``state_dict`` returned. The rates themselves are in the optimizer's
         state.
+
+        Raises:
+            StateDictError: a value of another type than the schedule's own. Nothing is changed.
         """
-        vars(self).update(state_dict)
+        own = vars(self)
+        for name, value in state_dict.items():
+            if isinstance(own.get(name), (int, float, list)) and not is_like(value, own[name]):
+                raise StateDictError(
+                    f"loaded state dict has {name!r}: {value!r:.80}, where {type(self).__name__} has "
+                    f"{own[name]!r:.80}"
+                )
+        own.update(state_dict)
 
     @staticmethod
     def _state_of(function: Callable) -> dict[str, Any] | None:

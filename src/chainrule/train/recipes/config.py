@@ -84,7 +84,7 @@ def override(config: C, settings: Iterable[str]) -> C:
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals:
-            raise ConfigError(f"expected key=value, found {setting!r}")
+            raise ConfigError(f"expected key=value, found {setting!r:.80}")
         if key in changes:
             raise ConfigError(f"{key} is set twice")
         if key not in fields:
@@ -120,22 +120,23 @@ def _parse(key: str, text: str, default: Any) -> Any:
         parts = text.split(",")
         if len(parts) != len(default):
             raise ConfigError(
-                f"{key} must be {len(default)} values separated by commas, found {text!r}"
+                f"{key} must be {len(default)} values separated by commas, found {text!r:.80}"
             )
         return tuple(_parse(key, part, d) for part, d in zip(parts, default, strict=True))
     if isinstance(default, str):
         return text
     if isinstance(default, bool):
         if text not in ("true", "false"):
-            raise ConfigError(f"{key} must be true or false, found {text!r}")
+            raise ConfigError(f"{key} must be true or false, found {text!r:.80}")
         return text == "true"
     kind, name = (int, "an integer") if isinstance(default, int) else (float, "a number")
     try:
         value = kind(text)
-    except ValueError:
-        raise ConfigError(f"{key} must be {name}, found {text!r}") from None
+        float(value)
+    except (ValueError, OverflowError):
+        raise ConfigError(f"{key} must be {name}, found {text!r:.80}") from None
     if not math.isfinite(value):
-        raise ConfigError(f"{key} must be finite, found {text!r}")
+        raise ConfigError(f"{key} must be finite, found {text!r:.80}")
     return value
 
 

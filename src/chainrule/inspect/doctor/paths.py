@@ -1,0 +1,120 @@
+"""Is there a way for the gradient from the loss to every parameter, and do all that learn belong to the model?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...tensors import Tensor
+from ..summary import tensors_in
+from .finding import Finding
+from .look import Applied, Look, array, listed
+
+__all__ = ["check_hidden", "check_paths"]
+
+
+def check_paths(look: Look) -> Iterator[Finding | str]:
+    """Parameters that no gradient reaches, and where the way to them ends; those that are frozen."""
+    everything = dict(look.model.named_parameters())
+    frozen = [n for n, p in everything.items() if not p.requires_grad]
+    if everything and len(frozen) == len(everything):
+        yield Finding(
+            "no gradient", "no parameter requires a gradient",
+            f"all {len(frozen)} are frozen (requires_grad=False)",
+            "model.requires_grad_(True), or for those that are to learn",
+        )  # fmt: skip
+        return
+    if frozen:
+        yield f"{len(frozen)} of {len(everything)} parameters are frozen (requires_grad=False): {listed(frozen)}"
+    yield from _check_twins(look)
+    without = [n for n in look.parameters if look.gradients.get(n) is None]
+    unused = [n for n in without if not _using(look, n)]
+    lost = [n for n in without if n not in unused]
+    if without and len(without) == len(look.parameters):
+        evidence, where = _end(look, lost) if lost else ("no op uses any of them", "")
+        yield Finding(
+            "no gradient", "no gradient leads from the loss to any parameter",
+            f"the loss {float(look.loss.sum()):.4g} has no history that leads to them: {evidence}",
+            "look behind that line for detach(), .data, .item(), .numpy(), no_grad() or argmax; make new "
+            "tensors of old ones with ops, not with tensor()", where,
+        )  # fmt: skip
+        return
+    if unused:
+        yield Finding(
+            "no path", "parameters that the loss does not depend on",
+            f"{len(unused)} of {len(look.parameters)}: {listed(unused)}; no op uses them",
+            "use them in forward, or remove them (a constant is a buffer: register_buffer)",
+        )  # fmt: skip
+    if lost:
+        evidence, where = _end(look, lost)
+        yield Finding(
+            "no path", "parameters that are used, but to which no gradient leads",
+            f"{len(lost)} of {len(look.parameters)}: {listed(lost)}; {evidence}",
+            "look behind that line for detach(), .data, .item(), .numpy() or no_grad()", where,
+        )  # fmt: skip
+
+
+def _check_twins(look: Look) -> Iterator[Finding]:
+    """Parameters of unlike modules that hold the same numbers in memories of their own: tied, but cut apart."""
+    by_value: dict[tuple, tuple[str, type, Tensor]] = {}
+    for path, module in look.model.named_modules():
+        for name, p in module.named_parameters(recurse=False):
+            full, value = f"{path}.{name}" if path else name, array(p)
+            if p.ndim < 2 or value.size < 4 or (value == value.flat[0]).all():
+                continue
+            key = (value.shape, value.tobytes())
+            before, kind, other = by_value.setdefault(key, (full, type(module), p))
+            if other is not p and kind is not type(module):
+                yield Finding(
+                    "tied apart", "two weights are copies of each other, and go apart with the first step",
+                    f"{before} and {full}, of shape {tuple(p.shape)}, have the same values in memories of their own",
+                    f"to share one: {full} = {before} (the parameter itself, not a copy of it)",
+                )  # fmt: skip
+
+
+def _using(look: Look, name: str) -> list[Applied]:
+    p = look.parameters[name]
+    return [a for a in look.applied if any(x is p for x in tensors_in(a.args))]
+
+
+def _end(look: Look, names: list[str]) -> tuple[str, str]:
+    """How the way from some parameters ends, and the line."""
+    sources = [look.parameters[n] for n in names]
+    users = [a for n in names for a in _using(look, n)]
+    if not any(x.requires_grad for a in users for x in tensors_in(a.result)):
+        return "gradients are off (no_grad) where they are used", users[0].place
+    known = {id(x) for x in sources}
+    last, stop = users[0], None
+    for a in look.applied:
+        if any(id(x) in known for x in tensors_in(a.args)):
+            reached = [x for x in tensors_in(a.result) if x.requires_grad]
+            if reached:
+                last = a
+                known |= {id(x) for x in reached}
+            elif stop is None:
+                stop = a
+    if stop is not None and stop.op in ("argmax", "argmin", "sign", "round", "floor", "ceil"):
+        return f"{stop.op} has no derivative", stop.place
+    return f"the last op with a gradient is {last.op}", last.place
+
+
+def check_hidden(look: Look) -> Iterator[Finding]:
+    """Tensors that the loss would train, if the model knew of them."""
+    if not look.has_path:
+        return
+    own = {id(p) for p in look.model.parameters()} | {id(p) for p in look.parameters.values()}
+    own |= {id(x) for x in tensors_in(look.batch)}
+    found: dict[int, tuple[Tensor, Applied]] = {}
+    for a in look.applied:
+        for x in tensors_in(a.args) if a.inside else ():
+            if x.is_leaf and x.requires_grad and id(x) not in own:
+                found.setdefault(id(x), (x, a))
+    if found:
+        shapes = [f"{tuple(x.shape)}" for x, _ in found.values()]
+        _, first = next(iter(found.values()))
+        yield Finding(
+            "not registered", "tensors require a gradient and are no parameters of the model",
+            f"{len(found)} of them, of shape {listed(shapes)}: no optimizer of model.parameters() trains them, "
+            "no state_dict saves them",
+            "nn.ModuleList and nn.ParameterList in place of lists and dicts; nn.Parameter set as an attribute; "
+            "layers made in __init__, not in forward", first.place,
+        )  # fmt: skip

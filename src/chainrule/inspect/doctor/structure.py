@@ -1,0 +1,255 @@
+"""Does the model keep apart what must not meet? Questions put to it as a function: what changes in the answers when
+something in the question is changed.
+
+The model is asked in evaluation mode, without gradients, with the same random numbers each time. One that
+answers the same question differently is not asked further.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ChainruleError
+from ...tape.modes import no_grad
+from ...tensors import Tensor, get_rng_state, set_rng_state, tensor
+from .finding import Finding
+from .look import Look, array
+
+__all__ = ["check_structure"]
+
+TOLERANCE = 1e-4
+"""Of the largest answer: below it a change is rounding."""
+
+
+class _Asked:
+    """A model as a function of its first input."""
+
+    def __init__(self, look: Look):
+        self.model, self.others = look.model, look.batch[1:-1]
+        self.x = array(look.batch[0])
+        self.dtype = look.batch[0].dtype
+        self.state = get_rng_state()
+        self.answer = self(self.x)
+        again = self(self.x)
+        self.steady = self.answer is not None and not self.differs(self.answer, again).any()
+
+    def __call__(self, x: np.ndarray) -> np.ndarray | None:
+        set_rng_state(self.state)
+        with no_grad():
+            found: Any = self.model(tensor(x, dtype=self.dtype), *self.others)
+        if isinstance(found, (tuple, list)) and found:
+            found = found[0]
+        usable = isinstance(found, Tensor) and found.is_floating_point() and found.ndim >= 1
+        answer = array(found) if usable else None
+        return answer if answer is not None and np.isfinite(answer).all() else None
+
+    def differs(self, a: np.ndarray | None, b: np.ndarray | None) -> np.ndarray:
+        """Where two answers differ by more than rounding."""
+        if a is None or b is None or a.shape != b.shape:
+            return np.ones(1, bool)
+        scale = max(float(np.abs(a).max()), float(np.abs(b).max()), 1e-30) if a.size else 1.0
+        return np.abs(a - b) > TOLERANCE * scale
+
+
+def check_structure(look: Look) -> Iterator[Finding]:
+    """Examples that meet, the future that is seen, places that are all alike, a model that is linear."""
+    x = look.batch[0]
+    if not isinstance(x, Tensor) or x.ndim < 1 or len(x) < 2 or not look.has_path:
+        return
+    modes = [(m, m.training) for m in look.model.modules()]
+    look.model.eval()
+    try:
+        asked = _Asked(look)
+        if asked.steady:
+            time = _time_axis(look)
+            yield from _check_examples(look, asked, time)
+            if time is not None:
+                yield from _check_future(asked, time)
+            yield from _check_places(look, asked, time)
+            yield from _check_linear(look, asked)
+    except (ChainruleError, ValueError, TypeError, IndexError):
+        return  # a model that takes nothing but its own batch
+    finally:
+        for m, training in modes:
+            m.training = training
+
+
+def _time_axis(look: Look) -> int | None:
+    """The axis along which the target is the input, one place later; None if there is none."""
+    x, y = look.batch[0], look.batch[-1]
+    if not isinstance(y, Tensor) or x.shape != y.shape or x.ndim != 2 or x.is_floating_point():
+        return None
+    a, b = array(x), array(y)
+    for axis in (1, 0):
+        late, early = np.swapaxes(a, 0, axis)[1:], np.swapaxes(b, 0, axis)[:-1]
+        if len(late) > 1 and len(np.unique(a)) > 2 and (late == early)[early >= 0].mean() > 0.9:
+            return axis
+    return None
+
+
+def _check_examples(look: Look, asked: _Asked, time: int | None) -> Iterator[Finding]:
+    """The answer to one example must not change with another example."""
+    x, y, out = asked.x, look.batch[-1], asked.answer
+    assert out is not None
+    sizes = {len(i) for i in look.batch[:-1] if isinstance(i, Tensor) and i.ndim}
+    if len(sizes) > 1 or _knows_all_pairs(look, len(x)):
+        return  # a graph, whose nodes do know of each other
+    axes = [0] if x.ndim < 3 or _is_of(y, x, 0) else [0, 1]
+    if x.ndim == 2 and not look.batch[0].is_floating_point():
+        axes = [1 - time] if time is not None else [0] if _is_of(y, x, 0) else [0, 1]
+    mixed = []
+    for axis in axes:
+        n = x.shape[axis]
+        rows = np.moveaxis(x, axis, 0)
+        places = [k for k in range(out.ndim) if out.shape[k] == n]
+        if not places or out.shape == (n, n):
+            return
+        count = 0
+        for which in (0, n - 1):  # of a recurrence along the examples the last changes no other
+            other = next((k for k in range(n) if (rows[k] != rows[which]).any()), None)
+            if other is None:
+                return
+            changed = x.copy()
+            np.moveaxis(changed, axis, 0)[which] = rows[other]
+            touched = asked.differs(out, asked(changed))
+            if touched.shape != out.shape:
+                return
+            count = max(count, min(_others(touched, k, n, which) for k in places))
+        if count == 0:
+            return
+        mixed.append((axis, n, count))
+    axis, n, count = mixed[0]
+    yield Finding(
+        "examples mix", "the answer to an example depends on the other examples of the batch",
+        f"in evaluation mode: one of {n} examples (axis {axis} of the input) was changed, and the answers to {count} "
+        "others changed",
+        "look for a view or reshape that should be a transpose or permute, for mean, softmax or a norm over the "
+        "batch's axis, and for batch_first of recurrent layers and attention",
+    )  # fmt: skip
+
+
+def _others(touched: np.ndarray, axis: int, n: int, which: int) -> int:
+    """How many examples but the one that was changed have an answer that changed."""
+    by_example = np.moveaxis(touched, axis, 0).reshape(n, -1).any(axis=1)
+    return int(np.delete(by_example, which).sum())
+
+
+def _is_of(y: Any, x: np.ndarray, axis: int) -> bool:
+    """Whether the target has an entry for each entry of this axis of the input, and of no other."""
+    if not isinstance(y, Tensor) or not y.ndim:
+        return False
+    return y.shape[0] == x.shape[axis] and (x.ndim < 2 or y.shape[0] != x.shape[1 - axis])
+
+
+def _knows_all_pairs(look: Look, n: int) -> bool:
+    """Whether an (n, n) that is neither weight nor made of the input is used: who knows whom."""
+    weights = {id(p) for p in look.model.parameters()} | {id(x) for x in look.batch}
+    for a in look.applied:
+        for x in a.args if a.inside else ():
+            if isinstance(x, Tensor) and tuple(x.shape[-2:]) == (n, n) and x.ndim >= 2:
+                if id(x) not in weights and id(x) not in look.made:
+                    return True
+    return False
+
+
+def _check_future(asked: _Asked, time: int) -> Iterator[Finding]:
+    """Tokens that come later must not change what is said of earlier ones."""
+    x, out = asked.x, asked.answer
+    assert out is not None
+    B, T = x.shape[1 - time], x.shape[time]
+    half = T // 2
+    changed = x.copy()
+    late = np.moveaxis(changed, time, 0)
+    late[half:] = np.roll(late[half:], 1, axis=1) if B > 1 else late[half:][::-1]
+    if (changed == x).all():
+        return
+    other = asked(changed)
+    if other is None or other.shape != out.shape:
+        return
+    if out.shape[:2] != x.shape:
+        if out.shape[0] == x.size:  # (B·T, V)
+            out, other = out.reshape(*x.shape, -1), other.reshape(*x.shape, -1)
+        elif out.ndim == 3 and (out.shape[0], out.shape[2]) == x.shape:  # (B, V, T)
+            out, other = out.swapaxes(1, 2), other.swapaxes(1, 2)
+        else:
+            return
+    moved = np.moveaxis(asked.differs(out, other), time, 0)[:half]
+    if moved.any():
+        share = moved.any(axis=-1).mean()
+        yield Finding(
+            "sees the future", "the model sees the future: what it says of a token depends on the tokens after it",
+            f"the tokens from place {half} on were changed, and {share:.0%} of the answers before it changed",
+            "a causal mask (is_causal=True, or −∞ above the diagonal before the softmax); look whether it is the right way "
+            "round, and for a view or reshape that should be a transpose",
+        )  # fmt: skip
+
+
+def _check_places(look: Look, asked: _Asked, time: int | None) -> Iterator[Finding]:
+    """With attention: does it matter where a token stands?"""
+    x, out = asked.x, asked.answer
+    assert out is not None
+    attends = any(a.op == "scaled_dot_product_attention" for a in look.applied) or any(
+        a.op == "matmul"
+        and (m := look.maker(a.args[0])) is not None
+        and m.op in ("softmax", "dropout")
+        for a in look.applied
+    )
+    if not attends or x.ndim != 2 or x.dtype.kind not in "iu" or x.shape[1] < 3:
+        return
+    if out.shape[:2] == x.shape and out.ndim == 3:
+        axis = 1 if time is None else time
+        token = np.bincount(x.reshape(-1)[x.reshape(-1) >= 0]).argmax()
+        said = asked(np.full_like(x, token))
+        if said is None:
+            return
+        said = np.moveaxis(said, axis, 0)
+        alike = not asked.differs(np.broadcast_to(said[:1], said.shape), said).any()
+        evidence = f"a text of nothing but token {token} gets the same answer at each of its {len(said)} places"
+    elif len(out) == len(x):
+        shuffled = asked(np.roll(x, 1, axis=1))
+        alike = shuffled is not None and not asked.differs(out, shuffled).any()
+        evidence = (
+            "the tokens were moved by one place, the last to the front, and no answer changed"
+        )
+    else:
+        return
+    if alike:
+        yield Finding(
+            "places alike", "attention does not know where a token stands", evidence,
+            "add an embedding of positions to that of the tokens, or rotary or relative positions",
+        )  # fmt: skip
+
+
+def _check_linear(look: Look, asked: _Asked) -> Iterator[Finding]:
+    """Several layers that together are one linear map."""
+    x, out = asked.x, asked.answer
+    weights = [n for n, p in look.model.named_parameters() if p.ndim > 1]
+    if x.dtype.kind != "f" or len(look.batch) > 2 or len(weights) < 2 or out is None:
+        return
+    n = len(x)
+    if len(out) != n:
+        return
+    a, b = x, x[::-1]
+    both, zero, second = asked(a + b), asked(np.zeros_like(x)), asked(b)
+    if both is None or zero is None or second is None:
+        return
+    if asked.differs(both + zero, out + second).any() or not asked.differs(out, zero).any():
+        return
+    widths = [
+        r.size // n
+        for a_ in look.applied
+        if a_.inside
+        and isinstance(a_.result, Tensor)
+        and a_.result.ndim > 1
+        and len(a_.result) == n
+        if (r := array(a_.result)).size
+    ]
+    if widths and min(widths[:-1] or widths) >= min(x[0].size, out[0].size):  # no bottleneck
+        yield Finding(
+            "linear", "the model is linear, however many layers it has",
+            f"f(a + b) + f(0) = f(a) + f(b) for the batch, with {len(weights)} layers of weights",
+            "an activation (nn.ReLU, nn.GELU) between the layers",
+        )  # fmt: skip

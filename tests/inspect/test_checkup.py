@@ -1,0 +1,247 @@
+"""A training loop that is watched: each fault of loops is found by name, and healthy loops give no findings."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import inspect, nn, optim
+from chainrule.nn import functional as F
+from chainrule.train import Trainer
+
+STEPS = 9
+
+
+def batch(k=0, n=17):
+    rng = np.random.default_rng(k)
+    x = rng.standard_normal((n, 5)).astype("f")
+    return cr.tensor(x), cr.tensor((x[:, 0] > 0).astype(int))
+
+
+class Loop:
+    """A training loop whose parts can be left out or put in the wrong place."""
+
+    def __init__(self, lr=0.01, kind=optim.Adam, **options):
+        cr.manual_seed(0)
+        self.model = nn.Sequential(
+            nn.Linear(5, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 2)
+        )
+        self.optimizer = kind(self.model.parameters(), lr=lr, **options)
+        self.loss, self.batch, self.losses = F.cross_entropy, batch, []
+        self.between = self.after = lambda: None
+        self.zero = self.backward = self.step = True
+
+    def run(self):
+        with inspect.checkup(self.model, self.optimizer) as seen:
+            for k in range(STEPS):
+                x, y = self.batch(k)
+                if self.zero:
+                    self.optimizer.zero_grad()
+                loss = self.loss(self.model(x), y)
+                self.losses.append(self.keep(loss))
+                if self.backward:
+                    loss.backward()
+                self.between()
+                if self.step:
+                    self.optimizer.step()
+                self.after()
+        return seen.report()
+
+    @staticmethod
+    def keep(loss):
+        return loss.item()
+
+
+def changed(loop=None, **parts):
+    loop = loop or Loop()
+    for name, part in parts.items():
+        setattr(loop, name, part)
+    return loop.run()
+
+
+def clipped(norm):
+    loop = Loop(kind=optim.SGD)
+    loop.between = lambda: nn.utils.clip_grad_norm_(loop.model.parameters(), norm)
+    return loop.run()
+
+
+def scheduled(make):
+    loop = Loop()
+    loop.after = make(loop.optimizer).step
+    return loop.run()
+
+
+def zeroed_too_late():
+    loop = Loop()
+    loop.between = loop.optimizer.zero_grad
+    return changed(loop, zero=False)
+
+
+def evaluated(quietly):
+    loop = Loop()
+
+    def evaluate():
+        loop.model.train(not quietly)
+        with cr.no_grad():
+            loop.model(batch(99)[0])
+        loop.model.train()
+
+    loop.after = evaluate
+    return loop.run()
+
+
+def asleep():
+    loop = Loop()
+    loop.model.eval()
+    return loop.run()
+
+
+def of_others():
+    loop = Loop()
+    loop.optimizer = optim.Adam(Loop().model.parameters())
+    return loop.run()
+
+
+def accumulated():
+    """Two backward passes for each step: no fault."""
+    loop = Loop()
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            loop.optimizer.zero_grad()
+            for part in (2 * k, 2 * k + 1):
+                x, y = batch(part)
+                (F.cross_entropy(loop.model(x), y) / 2).backward()
+            loop.optimizer.step()
+    return seen.report()
+
+
+def carried(detach):
+    cr.manual_seed(0)
+    model = nn.GRU(3, 5, batch_first=True)
+    optimizer = optim.SGD(model.parameters(), lr=0.01)
+    state = None
+    with inspect.checkup(model, optimizer) as seen:
+        for k in range(STEPS):
+            x = cr.tensor(np.random.default_rng(k).standard_normal((2, 3, 3)).astype("f"))
+            y, state = model(x, state)
+            optimizer.zero_grad()
+            y.square().mean().backward(retain_graph=not detach)
+            if detach:
+                optimizer.step()
+                state = state.detach()
+    return seen.report()
+
+
+HEALTHY = {
+    "adam": lambda: changed(),
+    "sgd": lambda: changed(Loop(0.1, optim.SGD, momentum=0.9)),
+    "clipped at 1": lambda: clipped(1.0),
+    "one cycle": lambda: scheduled(lambda o: optim.lr_scheduler.OneCycleLR(o, 0.01, total_steps=3 * STEPS)),
+    "evaluated": lambda: evaluated(True),
+    "accumulated": accumulated,
+    "carried": lambda: carried(True),
+}  # fmt: skip
+
+FAULTS = {
+    "gradients add up": (lambda: changed(zero=False), "optimizer.zero_grad() before each backward()"),
+    "step without gradient": (zeroed_too_late, "not between it and step()"),
+    "no backward": (lambda: changed(backward=False), "loss.backward() before"),
+    "no step": (lambda: changed(step=False), "optimizer.step() after"),
+    "nothing moves": (of_others, "after the model is made"),
+    "clipped away": (lambda: clipped(1e-6), "a norm of about 1"),
+    "rate vanishes": (
+        lambda: scheduled(lambda o: optim.lr_scheduler.StepLR(o, 1, gamma=0.1)), "once an epoch",
+    ),
+    "eval mode": (asleep, "model.train() before"),
+    "training mode": (lambda: evaluated(False), "model.eval() before"),
+    "loss rises": (lambda: changed(Loop(100.0, optim.SGD)), "a smaller learning rate"),
+    "loss without bound": (
+        lambda: changed(Loop(0.1), loss=lambda out, y: -F.cross_entropy(out, y)), "the sign of the loss",
+    ),
+    "loss not finite": (
+        lambda: changed(loss=lambda out, y: F.cross_entropy(out, y) / 0), "inspect.first_nonfinite(model)",
+    ),
+    "graph grows": (lambda: carried(False), "hidden.detach()"),
+    "graphs are kept": (lambda: changed(keep=lambda loss: loss), "add up loss.item()"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_loops_give_no_findings(name):
+    report = HEALTHY[name]()
+    assert report and str(report) == "nothing found", str(report)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_of_loops_are_found(name):
+    run, change = FAULTS[name]
+    report = run()
+    found = [f for f in report.findings if f.name == name]
+    assert len(found) == 1, str(report)
+    assert change in found[0].change and found[0].evidence
+
+
+def test_the_same_batch_again_is_a_note():
+    report = changed(batch=lambda k: batch())
+    assert report and report.notes == [
+        f"the same batch was used in all {STEPS} steps: right for learning it by heart, otherwise take the next"
+    ]
+
+
+def test_afterwards_everything_is_as_it_was():
+    before = cr.Tensor.backward, optim.Optimizer.zero_grad, optim.Adam.step, nn.Module.__call__
+    changed()
+    assert before == (
+        cr.Tensor.backward,
+        optim.Optimizer.zero_grad,
+        optim.Adam.step,
+        nn.Module.__call__,
+    )
+
+
+# ---- the Trainer's own word
+
+
+def trained(model, subscribers=(), optimizer=None, compile=False):
+    x, y = batch(n=68)
+    data = cr.utils.data.TensorDataset(x, y)
+    loader = cr.utils.data.DataLoader(data, 17, shuffle=True)
+    optimizer = optimizer or optim.SGD(model.parameters(), lr=0.01)
+    trainer = Trainer(
+        model, optimizer, loader, loader, epochs=5, compile=compile, subscribers=subscribers
+    )
+    trainer.fit()
+    return trainer
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_a_run_that_does_not_learn_is_told_so(compile, monkeypatch):
+    from chainrule.train import LearningStalled, loop
+
+    def model():
+        cr.manual_seed(0)
+        return nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+
+    def slow(m):
+        return optim.SGD(m.parameters(), lr=1e-9)
+
+    events = []
+    first = model()
+    trained(first, [events.append], slow(first), compile)
+    [told] = [e for e in events if isinstance(e, LearningStalled)]
+    assert told.epoch == 3 and told.best == pytest.approx(told.first, rel=0.1)
+    assert "one step moves no weight noticeably" in told.findings
+    second = model()
+    monkeypatch.setattr(loop, "stalled", lambda history: False)
+    trained(second, (), slow(second), compile)
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert (a == b).all()  # that somebody looked has changed nothing
+
+
+def test_a_run_that_learns_is_left_alone():
+    from chainrule.train import LearningStalled
+
+    cr.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 2))
+    events = []
+    trained(model, [events.append], optim.Adam(model.parameters(), lr=0.01))
+    assert not [e for e in events if isinstance(e, LearningStalled)]
