@@ -124,11 +124,11 @@ def fitting() -> tuple[str, dict[str, Any]]:
 
 METHODS: dict[str, dict[str, Any]] = {
     "nothing": {},
-    "L2": {"decay": 0.01},
-    "dropout": {"after": lambda size: [nn.Dropout(0.5)]},
+    "L2": {"decay": 0.003},
+    "dropout": {"after": lambda size: [nn.Dropout(0.3)]},
     "batch norm": {"after": lambda size: [nn.BatchNorm1d(size)]},
     "augmentation": {"augment": shifted},
-    "all four": {"decay": 0.01, "after": lambda size: [nn.BatchNorm1d(size), nn.Dropout(0.5)], "augment": shifted},
+    "all four": {"decay": 0.003, "after": lambda size: [nn.BatchNorm1d(size), nn.Dropout(0.3)], "augment": shifted},
 }  # fmt: skip
 LEARNED, ROUNDS, EVERY = 200, 100, 2
 
