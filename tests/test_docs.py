@@ -21,7 +21,7 @@ PAGES = {  # page -> how many examples it has at least: a page whose examples ar
     "numpy-warm-up.md": 50,
     "experiment.md": 20,
     "model-card.md": 10,
-    "data-risks.md": 3,
+    "data-risks.md": 2,
     "reading.md": 20,
     "derivations/softmax.md": 10,
     "derivations/convolution.md": 15,

@@ -63,6 +63,20 @@ def test_the_example_prints_what_the_readme_shows(tmp_path):
     assert done.stdout == shown
 
 
+def test_the_op_that_is_shown_is_the_one_there_is():
+    [shown] = re.findall(r"^```py\n(@primitive.*?)^```$", README, re.M | re.S)
+    assert shown in (PACKAGE / "ops" / "trigonometric.py").read_text(encoding="utf-8")
+
+
+def test_the_error_that_is_shown_is_what_is_said():
+    [(call, shown)] = re.findall(
+        r"^<!-- the error of: (.+) -->\n```text\n(.*?)^```$", README, re.M | re.S
+    )
+    with pytest.raises(chainrule.ChainruleError) as told:
+        eval(call, {"cr": chainrule})
+    assert f"{type(told.value).__name__}: {told.value}\n" == shown
+
+
 def arrows() -> list[list[str]]:
     """The layers that import-linter holds the package to, the lowest first, without the faces."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
