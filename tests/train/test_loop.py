@@ -7,12 +7,14 @@ import math
 import os
 import signal
 import threading
+import warnings
 
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule.base.errors import FormatError, ShapeError, StateDictError
+from chainrule.cli import progress
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.train import (
     Classification,
@@ -92,6 +94,39 @@ def test_events_come_in_order(trainer):
     assert [e.learning_rate for e in events if isinstance(e, StepFinished)] == [
         0.05 * (1 / (1 + k)) for k in range(16)
     ]
+
+
+def test_it_is_told_when_steps_do_not_run_as_machine_code(trainer, monkeypatch):
+    from chainrule.compiler import compiled
+
+    monkeypatch.setattr(compiled, "_native", lambda: None)  # as without llvmlite
+    events = []
+    t = trainer(epochs=1, subscribers=[events.append])
+    t.fit()
+    (told,) = [e for e in events if isinstance(e, ProgramReady)]
+    assert told == ProgramReady(0.0, from_cache=False, native=False)
+    assert "runs eagerly: llvmlite is not installed" in progress._said(told)
+
+
+def test_it_is_told_which_ops_numpy_runs(trainer):
+    class Sorting(cr.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = cr.nn.Linear(25, 3)
+
+        def forward(self, x):
+            return self.out(x.reshape(-1, 25)).sort(dim=1).values
+
+    events = []
+    t = trainer(epochs=1, model=Sorting, subscribers=[events.append])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the compiler says so as well, once
+        t.fit()
+    (told,) = [e for e in events if isinstance(e, ProgramReady)]
+    assert "sort" in told.left_to_numpy
+    assert progress._said(told).endswith(f", but for {', '.join(told.left_to_numpy)}: NumPy")
+    assert progress._said(ProgramReady(1.94, True)) == "training step from cache in 1.9 s"
+    assert progress._said(ProgramReady(1.94, False)) == "training step compiled in 1.9 s"
 
 
 def test_without_a_schedule_the_rate_stays(trainer):

@@ -70,8 +70,11 @@ class _Lines:
 
 
 def _said(event: ProgramReady) -> str:
+    if not event.native:
+        return "training step runs eagerly: llvmlite is not installed (pip install llvmlite)"
     how = "from cache in" if event.from_cache else "compiled in"
-    return f"training step {how} {event.seconds:.1f} s"
+    left = ", ".join(event.left_to_numpy)
+    return f"training step {how} {event.seconds:.1f} s" + f", but for {left}: NumPy" * bool(left)
 
 
 def _warning(event: LearningStalled) -> str:

@@ -194,6 +194,13 @@ class Compiled(TracedFunction):
         executors = [c.executor for c in self._all()]
         return bool(executors) and all([getattr(e, "from_cache", False) for e in executors])
 
+    @property
+    def left_to_numpy(self) -> list[str]:
+        """The ops that NumPy runs between the machine code of the programs, by name, each once."""
+        executors = [c.executor for c in self._all()]
+        names = [eq.op.name for e in executors for eq in getattr(e, "left_to_numpy", ())]
+        return list(dict.fromkeys(names))
+
     def _all(self) -> Iterator[Capture]:
         for group in self.captures.values():
             yield from group

@@ -46,10 +46,14 @@ class TrainingStarted:
 
 @dataclass(frozen=True)
 class ProgramReady:
-    """The training step runs as machine code: made in `seconds`, or found in the cache."""
+    """How the training step runs: as machine code, made in `seconds` or found in the cache, but for
+    the ops `left_to_numpy`; or, if not `native`, eagerly, because llvmlite is not installed.
+    """
 
     seconds: float
     from_cache: bool
+    left_to_numpy: tuple[str, ...] = ()
+    native: bool = True
 
 
 @dataclass(frozen=True)

@@ -331,15 +331,19 @@ class Trainer:
     # ---- reports ---------------------------------------------------------------------------------
 
     def _tell_of_programs(self) -> None:
-        """Say what was compiled in this `fit`, once its first step is done."""
+        """Say how steps run in this `fit`, once the first is done."""
         if self._told or not isinstance(self._gradients_of, Compiled):
             return
         self._told = True
         used = (self._gradients_of, self._more_gradients_of, self._norm_of, self._update)
+        if self._gradients_of.runs_eagerly:
+            self.tell(ProgramReady(0.0, from_cache=False, native=False))
+            return
         parts = [p for p in used if p.programs]
         if parts:
-            seconds = sum([p.seconds for p in parts])
-            self.tell(ProgramReady(seconds, all([p.from_cache for p in parts])))
+            seconds, cached = sum([p.seconds for p in parts]), all([p.from_cache for p in parts])
+            left = dict.fromkeys([name for p in parts for name in p.left_to_numpy])
+            self.tell(ProgramReady(seconds, cached, tuple(left)))
 
     def _finish_epoch(self, clock: float) -> None:
         """Evaluate on the validation set, and report the epoch."""
