@@ -62,7 +62,7 @@ def test_recipes_are_found_or_the_nearest_is_named():
     assert find("digits").name == "digits"
     with pytest.raises(ConfigError, match="unknown recipe 'digit', the nearest is 'digits'"):
         find("digit")
-    with pytest.raises(ConfigError, match="unknown recipe 'gpt2', known are digits"):
+    with pytest.raises(ConfigError, match="unknown recipe 'gpt2', known are bert-mlm, "):
         find("gpt2")
 
 
