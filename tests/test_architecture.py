@@ -289,6 +289,29 @@ def test_every_module_says_what_it_is(path):
     assert ast.get_docstring(tree(path))
 
 
+NAMES_ONLY = {
+    "autograd",
+    "nn/modules",
+    "signal",
+    "utils",
+    "utils/data",
+}  # PyTorch's, for what stands elsewhere
+
+
+@pytest.mark.parametrize(
+    "room",
+    [p.parent for p in files() if p.name == "__init__.py" and p.parent != PACKAGE],
+    ids=lambda room: str(room.relative_to(PACKAGE)),
+)
+def test_a_room_names_its_files_in_the_order_to_read_them(room):
+    """Somebody who reads a room from its first lines on leaves nothing out."""
+    if str(room.relative_to(PACKAGE)) in NAMES_ONLY:
+        return
+    named = set(re.findall(r"`(\w+)`", ast.get_docstring(tree(room / "__init__.py"))))
+    modules = {p.stem for p in room.glob("*.py")} - {"__init__"}
+    assert modules | {p.parent.name for p in room.glob("*/__init__.py")} <= named
+
+
 def undocumented(module: types.ModuleType) -> Iterator[str]:
     """Public functions and classes of a module without a docstring, and methods that inherit none either."""
     for name, value in vars(module).items():

@@ -7,8 +7,9 @@ written on NumPy.
 >>> w.grad
 tensor([2., 4.])
 
-Reading order of the rooms: `base`, `backends`, `ops`, `functional`, `tape`, `tensors`,
-`files`, `transforms`, `graph`, `nn`, `optim`, `data`, `compiler`, `train`, `cli`.
+Reading order of the rooms: `ladder`, which stands alone; `base`, `backends`, `ops`, `functional`, `tape`,
+`tensors`, `distributions`, `amp`, `transforms`, `graph`, `files`, `nn`, `optim`, `data`, `compiler`, `models`,
+`inspect`, `train`, `redirect`, `cli`.
 """
 
 import importlib

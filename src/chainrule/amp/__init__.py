@@ -6,7 +6,7 @@
 
 Weights stay float32, and so do their gradients. Which op computes in what is said in one place,
 `ops.precision`. Read: `mode` (autocast), `grad_scaler` (for float16, whose small gradients vanish),
-`custom` (for functions with a derivative of their own).
+`custom` (for functions with a derivative of their own), `cuda` (PyTorch's older names).
 """
 
 from . import cuda

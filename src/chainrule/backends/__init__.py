@@ -1,4 +1,6 @@
-"""Array backends: the functions an op's body may call. NumPy is the reference."""
+"""Array backends: the functions an op's body may call. NumPy is the reference.
+
+Imports NumPy and base only. Reading order: `protocol` (which functions), `numpy`, `special`, `linalg`."""
 
 from .numpy import xp
 

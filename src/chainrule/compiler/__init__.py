@@ -9,11 +9,12 @@ Imports graph, ops and base; llvmlite is imported where code is made, and nowher
 Reading order:
 
 - from outside: `compiled` (what `compile` does), `native` (one program: schedule, memory, running);
-- which equations become one kernel: `space` (axes and strides), `fuse`, `windows` and `reach`
-  (convolutions, pooling);
+- which equations become one kernel: `space` (axes and strides), `roles`, `fuse`, `pieces` (values put
+  together of others), `windows` and `reach` (convolutions, pooling);
 - what a kernel is: `code` (LLVM IR as it is written), `kernel`, `elements` and `elementary`
   (instructions and functions of numbers), `random`, `emit` (the values of a group), `reductions`,
-  `loops`, `product` (the tile generator), `contractions`;
-- running: `target`, `library` (machine code and its cache), `runtime` (threads);
+  `loops`, `product` (the tile generator), `contractions`, `tiles` and `attention`, `scatters`, `scanning`;
+- running: `target`, `halves`, `library` (machine code and its cache: `toolchain`, `assembler`, `objects`,
+  `kept`), `runtime` (threads);
 - looking at it: `report`.
 """

@@ -16,7 +16,8 @@ Imports tensors and what lies below. Samples are drawn from the default generato
 PyTorch's numbers. Parameters and values are checked where a trace does not hide them (`validate_args=False` leaves that out).
 
 Reading order: `constraints` (sets of values), `distribution` (what all have in common), `parameters`, `scales` (location and scale),
-`waiting` (gamma and its kin), `unit` (on an interval), `counts` and `categorical` (discrete), `vectors`, `matrices`, `transforms` and
+`waiting` (gamma and its kin), `unit` (on an interval), `circle`,
+`counts` and `categorical` (discrete), `vectors`, `matrices`, `transforms` and
 `transformed` (distributions made of others), `derived`, `relaxed`, `mixture`, `registry`, `kl`.
 """
 

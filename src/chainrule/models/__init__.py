@@ -7,7 +7,8 @@ A model's file has its configuration, its blocks, and the model; it imports `nn`
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `generation`,
-`activations`, `pretrained`; and what stands before a model and behind it: `images`,
+`activations`, `pretrained`; then the others: `llama` with `rotary`, `recurrent`, `bert`, `t5`, `vit`, `resnet`, `clip`;
+and what stands before a model and behind it: `images`,
 `sentences`, `writing`, `classifying`, `searching` (text is the affair of `chainrule.data.tokenizers`).
 """
 

@@ -5,7 +5,8 @@ May import transforms, tensor and the rooms below; knows nothing of optim and da
 (the torch-shaped face of the functions),
 `init`, then the layers, a family each: `linear`, `conv`, `pooling`, `uneven_pooling`, `padding`,
 `upsampling`, `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`,
-`attention`, `transformer`, `activation`, `flatten`, `loss`.
+`attention`, `transformer`, `activation`, `flatten`, `loss`; what is done to a module from outside: `utils`,
+`stateless`; `parallel` and `modules` are PyTorch's names.
 """
 
 from ..base.left_out import missing_from

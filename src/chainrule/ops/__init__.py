@@ -4,7 +4,8 @@ Imports backends and base only. Reading order: `record` (what an op is), `promot
 computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
 and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
 `reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
-`linalg`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`, `samples`.
+`linalg`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`; `samples` (what checks draw), `precision`
+(what autocast does to each op).
 
 >>> import numpy as np
 >>> from chainrule.ops import tanh

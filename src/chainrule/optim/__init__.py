@@ -3,7 +3,8 @@
 May import tensor and the rooms below; knows nothing of nn, but for `swa_utils`. Reading order: `sgd`, `adam`, `adamw`,
 `optimizer` (what they share), `hyper`, `hooks`; then the others: `nadam`, `radam`, `adamax`,
 `adagrad`, `adadelta`, `rmsprop`, `rprop`, `asgd`, `lion`; those that look at a parameter as a whole:
-`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; and `lr_scheduler`, `averaging`, `swa_utils`.
+`lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; `sparse_adam`, which is not here, says what to take;
+and `lr_scheduler`, `averaging`, `swa_utils`.
 """
 
 from . import lr_scheduler, swa_utils

@@ -1,8 +1,8 @@
 """Storage, Tensor, and the torch-shaped functions.
 
 Reading order: `storage`, `core` (the Tensor: the heart), `indexing`, `functions` (PyTorch's overloads),
-`methods`, `counting`, `creation`, `sequences`,
-`generator`, `drawing`, `scan`, `inplace`, `printing`.
+`methods`, `counting`, `creation`, `device`, `sequences`, `generator`, `twister` (the stream of initial
+weights), `drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names).
 """
 
 from ..base.dtypes import (

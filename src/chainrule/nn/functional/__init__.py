@@ -5,7 +5,7 @@ not, in place or not. The formulas and their derivatives stand in the functional
 under the same names.
 
 Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `embedding`, `dropout`,
-`activation`, `loss`, `attention`, `padding`, `vision`.
+`activation`, `loss`, `attention`, `padding`, `vision`; `sizes` (one number, or one for each axis).
 """
 
 from ...base.left_out import missing_from

@@ -1,6 +1,6 @@
 """Schedules: the learning rate as a function of the number of steps (or epochs) made.
 
-Reading order: `base`, `steps`, `curves`, `warmup`, `cycles`, `plateau`, `combined`.
+Reading order: `base`, `steps`, `curves`, `warmup`, `cycles`, `plateau`, `combined`, `swa`.
 """
 
 from .base import LRScheduler

@@ -6,7 +6,7 @@ well. Nothing here has a formula or a derivative: those stand in `ops` and `func
 
 Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
 (gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names),
-`questions` (what a tensor is).
+`questions` (what a tensor is); `results` (tuples with names), `mixed` (under autocast).
 """
 
 from . import (
