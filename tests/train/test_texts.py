@@ -257,6 +257,10 @@ def test_a_run_has_everything_and_answers(small, name, capsys):
     assert (folder / "samples.md").read_text().count("## Epoch ") == 2
     card = (folder / "MODEL_CARD.md").read_text()
     assert "| 4 characters before |" in card
+    assert "| 1 character before |" in card
+    assert (
+        "characters and more know this text better than this model does." in card
+    )  # after 14 steps
     headline = "bits_per_byte" if name == "shakespeare-bpe" else "loss"
     assert f"{result[f'baseline_{headline}']:.4f}" in card
     assert main(["eval", "run", "--json"]) == 0

@@ -120,16 +120,20 @@ class Texts:
         """What the figures are to be compared with, a text, and the pictures."""
         headline = self.task.headline
         rows = [
-            (f"{n - 1} characters before", shown(headline, value))
+            (f"{n - 1} character{'s' * (n != 2)} before", shown(headline, value))
             for n, value in self.tables.items()
         ]
         rows.append(("**this model**", f"**{shown(headline, test.metrics[headline])}**"))
+        better = [n for n, value in self.tables.items() if value < test.metrics[headline]]
+        beaten = ""
+        if better:  # said, not hidden
+            beaten = f"\n\nTables of {min(better)} characters and more know this text better than this model does."
         looks = "\n\n![what it looks at](attention.png)" if self.attends else ""
         return (
             f"## How good tables of characters are\n\n"
             f"Counted in the training text and smoothed (interpolated Kneser-Ney); `{headline}` on the test set.\n\n"
             + table(("told from", headline), rows)
-            + f"\n\n## A text\n\n{fenced(self.sample())}\n\nOne after each epoch is in [{SAMPLES}]({SAMPLES})."
+            + f"{beaten}\n\n## A text\n\n{fenced(self.sample())}\n\nOne after each epoch is in [{SAMPLES}]({SAMPLES})."
             + "\n\n## What it expects"
             + f"\n\nSpaces are drawn {visible(' ')}, ends of lines {visible(FIRST)}; the right answer is framed.\n\n"
             + f"![the likeliest tokens](predictions.png){looks}"
