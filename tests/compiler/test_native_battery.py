@@ -357,6 +357,43 @@ def assigned(shapes, build, seed=0):
 
 SQUARE = (67, 67)
 
+PUTS = {
+    "rows": lambda b, x: b.emit(
+        ops.index_put, x, b.floats((3, 67)), b.integers((3,), 0, 67), dims=(0,), accumulate=False
+    ),
+    "added rows": lambda b, x: b.emit(
+        ops.index_put, x, b.floats((9, 67)), b.integers((9,), 0, 67), dims=(0,), accumulate=True
+    ),
+    "columns": lambda b, x: b.emit(
+        ops.scatter, x, b.integers((67, 2), 0, 67), b.floats((67, 2)), dim=1
+    ),
+}
+
+
+@pytest.mark.parametrize("put", PUTS)
+def test_what_is_put_onto_an_input_is_written_where_it_lies(put):
+    """As a cache of keys and values, which would otherwise be copied at every step."""
+    native = assigned([SQUARE], lambda b, xs: {xs[0]: PUTS[put](b, xs[0])})
+    assert native.copied == [] and native.arena_bytes < 67 * 67 * 4
+
+
+@pytest.mark.parametrize("put", PUTS)
+def test_an_input_that_is_read_elsewhere_is_put_onto_in_time(put):
+    def later(b, xs):  # the old value is needed behind the scatter
+        new = PUTS[put](b, xs[0])
+        return {xs[0]: new, xs[1]: b.emit(ops.add, xs[0], new)}
+
+    def turned(b, xs):
+        return {xs[0]: PUTS[put](b, b.emit(ops.permute, xs[0], dims=(1, 0)))}
+
+    def of_itself(b, xs):
+        at = b.integers((67,), 0, 67)
+        return {xs[0]: b.emit(ops.index_put, xs[0], xs[0], at, dims=(0,), accumulate=True)}
+
+    assigned([SQUARE, SQUARE], later)
+    assigned([SQUARE], turned)
+    assigned([SQUARE], of_itself)
+
 
 def late(b, xs):
     """x is read after its new value is known."""

@@ -6,6 +6,7 @@ checked; that the views of a convolution are those of a convolution is checked o
 
 import ctypes
 import dataclasses
+import itertools
 import math
 import mmap
 
@@ -18,6 +19,7 @@ import pytest
 from chainrule.base.errors import ShapeError
 from chainrule.compiler.code import DOUBLE, FLOAT, HALF, PTR, module
 from chainrule.compiler.product import Axis, Finish, Product, Store, oriented, product, slices
+from chainrule.compiler.product.stream import streams
 from chainrule.compiler.target import Target
 
 llvm.initialize_native_target()
@@ -250,6 +252,38 @@ def test_b_that_does_not_move_with_k(target):
         Product(FLOAT, (), (Axis(131, 23, 0, 37),), (Axis(37, 0, 2, 1),), (Axis(23, 1, 0, 0),)),
         target,
     )
+
+
+@pytest.mark.parametrize("type", [FLOAT, DOUBLE])
+@pytest.mark.parametrize(("rows", "parts"), [(1, 1), (1, 3), (2, 1), (3, 2), (4, 1)])
+def test_few_rows_and_a_large_matrix(rows, parts, type, target):
+    p = matrices(rows, 1031, 263, type=type)
+    assert streams(p)
+    check(p, target, parts)
+    check(matrices(rows, 1024, 264, type=type), target, parts)  # nothing is left over
+
+
+def test_few_rows_in_the_order_of_a_column(target):
+    check(matrices(3, 1031, 263, a_turned=True, c_turned=True), target)
+
+
+def test_a_finish_is_given_whole_lines(target):
+    p = matrices(2, 1031, 263)
+    a, b = operands(p)
+    bias = np.random.default_rng(1).standard_normal(1031).astype(np.float32)
+    parts = np.full((3, 2, 1031), np.nan, np.float32)
+    finish = BiasAndRelu(FLOAT, [2 * 1031, 1031, 1], [1])
+    run(p, a.address, b.address, [parts.ctypes.data, bias.ctypes.data], target, finish, slices=3)
+    cut = [0, 88, 176, 263]
+    wanted = [a.view[:, i:j] @ b.view[i:j] for i, j in itertools.pairwise(cut)]
+    close(p, parts, np.maximum(np.stack(wanted) + bias, 0))
+
+
+def test_what_is_read_line_by_line():
+    assert not streams(matrices(5, 1031, 263))  # enough to compute
+    assert not streams(matrices(1, 1031, 67))  # stays in a cache
+    assert not streams(matrices(1, 1031, 263, b_turned=True))  # vectors along k do as well
+    assert not streams(dataclasses.replace(matrices(1, 1031, 263), steady=(False, True)))
 
 
 # ----------------------------------------------------------------------------------- convolutions
@@ -565,7 +599,9 @@ def at_the_end_of_memory():
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mprotect"), reason="no mprotect here")
 @pytest.mark.parametrize("b_turned", [False, True])
-@pytest.mark.parametrize("sizes", [(5, 37, 19), (131, 37, 19), (131, 37, 16), (3, 5, 7)])
+@pytest.mark.parametrize(
+    "sizes", [(5, 37, 19), (131, 37, 19), (131, 37, 16), (3, 5, 7), (1, 1031, 263)]
+)
 def test_nothing_is_read_beyond_an_operand(sizes, b_turned, target, at_the_end_of_memory):
     p = matrices(*sizes, b_turned=b_turned)
     a, b = operands(p)

@@ -335,6 +335,8 @@ class Native:
     def _in_place(self, n: int, input_id: int, value: int) -> bool:
         """Whether a step reads an input only at the place where it writes a value."""
         g = self.steps[n].group
+        if g.role == "scatter":
+            return self._scatters_onto(g.equations[0], input_id, value)
         if g.role not in ("loops", "anchor"):
             return False
         if g.role == "anchor":
@@ -366,6 +368,19 @@ class Native:
                 }:
                     return False
         return True
+
+    def _scatters_onto(self, eq: Equation, input_id: int, value: int) -> bool:
+        """Whether a scatter begins with an input as it lies, and reads nothing else of it: then it
+        only writes what it puts.
+        """
+        x, *others = eq.inputs
+        if eq.op.name == "cumsum" or not isinstance(x, Var) or x.spec != eq.outputs[0].spec:
+            return False
+        if any([isinstance(v, Var) and self.grouping.chain(v)[0].id == input_id for v in others]):
+            return False
+        access = self.grouping.access(x, self.memory.layout[input_id])
+        layout = self.memory.layout[value]
+        return access is not None and access == layout
 
     # --------------------------------------------------------------------------------- arena
 

@@ -166,7 +166,8 @@ class ScatterKernel:
         start = c.mul(block, each)
         with c.loop(start, c.minimum(c.add(start, each), lines)) as line:
             at = c.add(c.mul(line, n * row), c.mul(low, row))
-            self._fill(at, c.mul(c.sub(high, low), row))
+            with self._unless_in_place():
+                self._fill(at, c.mul(c.sub(high, low), row))
             self._put(line)
         return Kernel(c.finish(), blocks * ranges)
 
@@ -185,6 +186,14 @@ class ScatterKernel:
         t = in_register(dtype)
         x = elements.rounded(c, c.const(held if t.floating else int(held), t), dtype)
         return convert(c, x, dtype, self.dtype)
+
+    def _unless_in_place(self) -> contextlib.AbstractContextManager:
+        """What is filled with what lies there already, as when a cache gets one more row, is left alone."""
+        c, x = self.c, self.eq.inputs[0]
+        if not isinstance(x, Var) or self._constant(x) is not None or x.spec != self.out.spec:
+            return contextlib.nullcontext()
+        before, after = self._pointer(x, self._access(x)), self._pointer(self.out, self.lies)
+        return c.when(c.icmp("ne", before, after))
 
     def _fill(self, start: Value, count: Value) -> None:
         """The result as it is before anything is put."""

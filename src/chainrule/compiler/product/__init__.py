@@ -24,13 +24,14 @@ How it is computed, from the inside to the outside:
 - `Finish` takes each vector of sums: it writes C, or first adds a bias, applies a function, ….
 - Where k lies side by side in both operands and C is small (a vector times a matrix), the lanes of a
   vector are neighbours in k instead, and nothing needs packing.
+- Where rows are few and B is large, B is read line by line instead (`stream`): then memory decides.
 
 The order of every sum depends on the sizes and the processor, never on the number of threads.
 
 Legend: R rows of a tile; V vectors of a tile; L lanes of a vector; W = V·L columns of a panel.
 
 Read `axes`, `finish`, then `shape` (how a product is cut), `sums` (the inside of a tile), `tiles` (the
-main kernel), `panels` (the kernel that packs).
+main kernel), `panels` (the kernel that packs), `stream` (few rows).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from .axes import Axis, Product, merged, whole
 from .finish import Finish, Store
 from .panels import PackKernel
 from .shape import oriented, shape_of, slices
+from .stream import StreamKernel, streams
 from .tiles import TileKernel
 
 __all__ = ["Axis", "Finish", "Product", "Store", "Tiles", "oriented", "product", "slices"]
@@ -84,6 +86,9 @@ def product(
     else:
         # A finish follows the axes it was told of, so lanes may not run on into another axis.
         inner = whole(dataclasses.replace(inner, n=merged(p.n[:-1]) + p.n[-1:]))
+    if streams(inner):
+        streaming = StreamKernel(name, given, inner, target, finish.over(given), slices)
+        return Tiles(None, 0, streaming.kernel())
     shape = shape_of(inner, target)
     main = TileKernel(name, given, inner, target, finish.over(given), shape, slices)
     if not shape.packed:
