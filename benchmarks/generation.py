@@ -85,14 +85,17 @@ def side(library: str, folder: str, threads: int) -> None:
     first_token = peak() - before
     print(json.dumps({"logits": found, "peak_bytes": first_token}), flush=True)
     for line in sys.stdin:
-        times: list[float] = []
-        if line.strip() == "decode":
-            write(prompt[:, :PROMPT], TOKENS, lambda: times.append(time.perf_counter()))
-            print((times[-1] - times[0]) / (len(times) - 1), flush=True)
-        else:
-            start = time.perf_counter()
-            write(prompt, 1, lambda: times.append(time.perf_counter()))
-            print(times[0] - start, flush=True)
+        print(timed(line.strip(), write, prompt), flush=True)
+
+
+def timed(what: str, write: Callable, prompt: np.ndarray) -> float:
+    """Seconds of a "decode" (a token) or a "prefill"."""
+    times = [time.perf_counter()]
+    ids, count = (prompt[:, :PROMPT], TOKENS) if what == "decode" else (prompt, 1)
+    write(ids, count, lambda: times.append(time.perf_counter()))
+    if what == "decode":
+        return (times[-1] - times[1]) / (len(times) - 2)
+    return times[1] - times[0]
 
 
 def of_chainrule(folder: str, threads: int) -> tuple[Callable, Callable]:

@@ -39,6 +39,25 @@ def test_a_cache_changes_nothing(model):
     assert int(cache.position) == 4
 
 
+@pytest.mark.parametrize("name", ["GPT2LMHeadModel", "LlamaForCausalLM", "RecurrentLMHeadModel"])
+def test_the_last_logits_alone(name):
+    cr.manual_seed(0)
+    cls = models.ARCHITECTURES[name]
+    sizes = {"vocab_size": 23}
+    if name == "LlamaForCausalLM":
+        sizes |= {
+            "hidden_size": 12,
+            "intermediate_size": 7,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 3,
+        }
+    if name == "GPT2LMHeadModel":
+        sizes |= {"n_positions": 40, "n_embd": 12, "n_layer": 1, "n_head": 3}
+    model = cls(cls.config_class(**sizes)).eval()
+    whole = model(PROMPT).logits
+    assert cr.allclose(model(PROMPT, logits_to_keep=2).logits, whole[:, -2:], atol=1e-6)
+
+
 def test_a_compiled_model_writes_the_same(model):
     expected = model.generate(PROMPT, max_new_tokens=20)
     compiled = cr.compile(model)

@@ -52,8 +52,8 @@ def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 class Generates(Module):
-    """A language model that writes. Besides `forward` it has `cache(batch, longest)`, and `most_positions` (None if
-    there is no limit).
+    """A language model that writes. Besides `forward`, which takes `logits_to_keep` (of how many of the last positions the
+    logits are told; 0: all), it has `cache(batch, longest)`, and `most_positions` (None if there is no limit).
     """
 
     config: Any
@@ -176,13 +176,20 @@ class Generates(Module):
         """The logits (B, V) after `ids`; with a cache only what is new of them is read."""
         positions = (mask.cumsum(1) - 1).clamp(min=0)
         if cache is None:
-            return self(ids, attention_mask=mask, position_ids=positions).logits[:, -1]
+            out = self(ids, attention_mask=mask, position_ids=positions, logits_to_keep=1)
+            return out.logits[:, -1]
         new = ids.shape[1] if int(cache.position) == 0 else 1
         room = zeros(mask.shape[0], cache.longest - mask.shape[1], dtype=int64)
         # in one piece: a compiled model would see new strides each time
         latest, places = ids[:, -new:].contiguous(), positions[:, -new:].contiguous()
         whole = cat([mask, room], dim=1)
-        out = self(latest, past_key_values=cache, attention_mask=whole, position_ids=places)
+        out = self(
+            latest,
+            past_key_values=cache,
+            attention_mask=whole,
+            position_ids=places,
+            logits_to_keep=1,
+        )
         return out.logits[:, -1]
 
     def _one_by_one(

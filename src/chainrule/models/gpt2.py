@@ -257,6 +257,7 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
         labels: Tensor | None = None,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
+        logits_to_keep: int = 0,
     ) -> CausalLMOutput:
         """Logits, and with `labels` the loss.
 
@@ -269,12 +270,13 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
             inputs_embeds: (B, T, C) instead of `input_ids`.
             labels: (B, T) int64, those of `input_ids`: the label of each position is the next one's. −100 is passed over.
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
+            logits_to_keep: the logits of so many of the last positions alone are computed; 0: all.
         """
         out = self.transformer(
             input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds,
             output_attentions, output_hidden_states,
         )  # fmt: skip
-        logits = self.lm_head(out.last_hidden_state)  # (B, T, V)
+        logits = self.lm_head(out.last_hidden_state[:, -logits_to_keep:])  # (B, T, V)
         return CausalLMOutput(
             loss=None if labels is None else next_token_loss(logits, labels),
             logits=logits,

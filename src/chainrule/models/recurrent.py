@@ -106,6 +106,7 @@ class RecurrentLMHeadModel(Generates, PreTrained):
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         labels: Tensor | None = None,
+        logits_to_keep: int = 0,
     ) -> CausalLMOutput:
         """Logits, and with `labels` the loss.
 
@@ -115,6 +116,7 @@ class RecurrentLMHeadModel(Generates, PreTrained):
             attention_mask: (B, at least T); ones: a state would remember padding, so prompts of a batch are equally long.
             position_ids: without effect: what was read is its own order.
             labels: (B, T) int64, those of `input_ids`: the label of each position is the next one's. −100 is passed over.
+            logits_to_keep: the logits of so many of the last positions alone are computed; 0: all.
 
         Raises:
             ShapeError: padding in a prompt.
@@ -135,7 +137,7 @@ class RecurrentLMHeadModel(Generates, PreTrained):
             ):
                 state.copy_(new.detach())
             before.position.add_(T)
-        logits = self.lm_head(self.drop(x))  # (B, T, V)
+        logits = self.lm_head(self.drop(x[:, -logits_to_keep:]))  # (B, T, V)
         loss = None if labels is None else next_token_loss(logits, labels)
         return CausalLMOutput(loss=loss, logits=logits, past_key_values=before)
 
