@@ -68,7 +68,9 @@ def train(
     augment: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None,
     after_epoch: Callable[[int], None] | None = None,
 ) -> list[float]:
-    """The losses of all steps; where one is not finite, training ends, and the rest are infinite.
+    """The losses of all steps, each compiled; where one is not finite, training ends, and the rest are infinite.
+
+    What is left over of an epoch when batches are full waits for the next, in another order.
 
     Args:
         rate: the learning rate as a multiple of the optimizer's own, given the share of the steps done.
@@ -77,25 +79,31 @@ def train(
     """
     images, labels = data
     rng = np.random.default_rng(seed)
-    steps = epochs * -(-len(labels) // batch_size)
+    batches = len(labels) // batch_size
+    steps = epochs * batches
     base = optimizer.param_groups[0]["lr"]
     losses: list[float] = []
+
+    @cr.compile
+    def step(x: cr.Tensor, y: cr.Tensor) -> cr.Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
     model.train()
     for epoch in range(1, epochs + 1):
         order = rng.permutation(len(labels))
-        for start in range(0, len(labels), batch_size):
+        for start in range(0, batches * batch_size, batch_size):
             batch = order[start : start + batch_size]
             x = images[batch] if augment is None else augment(images[batch], rng)
             if rate is not None:
                 optimizer.param_groups[0]["lr"] = base * rate(len(losses) / steps)
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(cr.from_numpy(x)), cr.from_numpy(labels[batch]))
-            value = loss.item()
+            value = step(cr.from_numpy(x), cr.from_numpy(labels[batch])).item()
             if not math.isfinite(value):
                 return losses + [math.inf] * (steps - len(losses))
             losses.append(value)
-            loss.backward()
-            optimizer.step()
         if after_epoch is not None:
             after_epoch(epoch)
     return losses

@@ -1,4 +1,6 @@
-"""docs/math.md: every equation that stands there with an example holds. docs/transformer-map.md: what it names exists."""
+"""docs/math.md: every equation that stands there with an example holds; so do the examples of docs/language-models.md.
+docs/transformer-map.md: what it names exists.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +16,14 @@ import chainrule
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def test_the_equations_hold():
-    lines = (DOCS / "math.md").read_text(encoding="utf-8").splitlines()
+@pytest.mark.parametrize(("page", "least"), [("math.md", 20), ("language-models.md", 8)])
+def test_the_equations_and_examples_hold(page, least):
+    lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
     text = "\n".join(line for line in lines if not line.startswith("```"))
-    test = doctest.DocTestParser().get_doctest(text, {}, "math.md", str(DOCS / "math.md"), 0)
+    test = doctest.DocTestParser().get_doctest(text, {}, page, str(DOCS / page), 0)
     report = []
     doctest.DocTestRunner().run(test, out=report.append)
-    assert len(test.examples) > 20 and not report, "".join(report)
+    assert len(test.examples) > least and not report, "".join(report)
 
 
 MAP = (DOCS / "transformer-map.md").read_text(encoding="utf-8")
