@@ -28,6 +28,7 @@ from .base.dtypes import DType as dtype
 from .base.dtypes import default as get_default_dtype
 from .base.dtypes import set_default as set_default_dtype
 from .base.errors import (
+    ArgumentError,
     ChainruleError,
     DeviceError,
     DomainError,
@@ -172,7 +173,8 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "DomainError", "FormatError", "GradError", "RangeError",
+    "ArgumentError", "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "DomainError", "FormatError", "GradError",
+    "RangeError",
     "ShapeError", "StateDictError", "TraceError", "adaptive_avg_pool1d", "alpha_dropout", "amp",
     "autocast", "autograd", "avg_pool1d", "backends", "bartlett_window", "bilinear",
     "blackman_window", "bool", "celu", "celu_", "channel_shuffle", "compile", "conv1d",

@@ -9,7 +9,12 @@ from chainrule.base import errors
 @pytest.mark.parametrize(
     ("name", "builtin"),
     [
+        ("ArgumentError", ValueError),
+        ("ArgumentError", RuntimeError),
         ("ShapeError", ValueError),
+        ("ShapeError", RuntimeError),
+        ("DTypeError", RuntimeError),
+        ("RangeError", RuntimeError),
         ("RangeError", IndexError),
         ("DTypeError", TypeError),
         ("DeviceError", RuntimeError),

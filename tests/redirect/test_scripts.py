@@ -82,3 +82,59 @@ def test_an_autoencoder_learns_digits_and_leaves_pictures(outside_data, tmp_path
         assert image.size == (8 * 30 + 2, 8 * 30 + 2)
     with Image.open(tmp_path / "reconstruction_1.png") as image:
         assert image.size == (8 * 30 + 2, 2 * 30 + 2)
+
+
+ODD = """
+import torch
+from torch import nn
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(3, 5)
+    def forward(self, x):
+        y = self.inner(x)
+        return 2 * y if y.sum() > 0 else -y
+
+class Even(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(3, 5)
+        self.calls = []
+    def forward(self, x):
+        print("forward in Python")
+        return self.inner(x).tanh()
+
+torch.manual_seed(0)
+models = Odd(), Even()
+optimizer = torch.optim.SGD([p for m in models for p in m.parameters()], lr=0.1)
+for step in range(4):
+    optimizer.zero_grad()
+    loss = sum(m(torch.ones(2, 3)).pow(2).mean() for m in models)
+    loss.backward()
+    optimizer.step()
+    print(f"{loss.item():.5f}")
+try:
+    models[1](torch.ones(2, 7))
+except RuntimeError as error:
+    print("refused")
+"""
+
+
+def test_modules_of_a_script_are_compiled_and_what_cannot_be_runs_eagerly(tmp_path):
+    script = tmp_path / "odd.py"
+    script.write_text(ODD)
+    command = [sys.executable, "-m", "chainrule", "run"]
+    eager = printed([*command, str(script)]).splitlines()
+    done = subprocess.run(
+        [*command, "--compile", str(script)], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Odd runs eagerly: a branch" in done.stderr
+    assert "Even runs eagerly" not in done.stderr
+    compiled = done.stdout.splitlines()
+    said = "forward in Python"
+    assert eager.count(said) == 5  # four steps, and the call that is refused
+    assert compiled.count(said) < 5
+    assert numbers(" ".join(compiled)) == pytest.approx(numbers(" ".join(eager)), rel=1e-4)
+    assert compiled[-1] == eager[-1] == "refused"

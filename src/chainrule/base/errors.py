@@ -1,10 +1,12 @@
-"""Every error a user can be given, each a subclass of the builtin a person would expect.
+"""Every error a user can be given, each a subclass of the builtin a person would expect. What an op
+refuses is a RuntimeError besides, which is what PyTorch raises for almost everything.
 
 A message says, in this order: the call, the law in words, each operand with shape and dtype, the
 offending number, a hint.
 """
 
 __all__ = [
+    "ArgumentError",
     "ChainruleError",
     "DTypeError",
     "DataNotFoundError",
@@ -26,7 +28,7 @@ class ChainruleError(Exception):
     """Base of all errors that chainrule raises on purpose."""
 
 
-class ShapeError(ChainruleError, ValueError):
+class ShapeError(ChainruleError, RuntimeError, ValueError):
     """Shapes, dimensions or sizes that an op's law refuses.
 
     >>> import chainrule as cr
@@ -43,11 +45,15 @@ class DomainError(ChainruleError, ValueError):
     """A number outside of where something is defined: a parameter of a distribution, or a value asked of it."""
 
 
-class RangeError(ChainruleError, IndexError):
+class ArgumentError(ChainruleError, RuntimeError, ValueError):
+    """An argument with a value that it cannot have: what it may be, and what was found."""
+
+
+class RangeError(ChainruleError, RuntimeError, IndexError):
     """An index or a dimension outside of what there is."""
 
 
-class DTypeError(ChainruleError, TypeError):
+class DTypeError(ChainruleError, RuntimeError, TypeError):
     """A dtype, or a type of argument, that an op does not take."""
 
 

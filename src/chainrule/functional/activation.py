@@ -6,7 +6,7 @@ import math
 
 from ..backends import xp
 from ..base import dtypes
-from ..base.errors import DTypeError
+from ..base.errors import ArgumentError, DTypeError
 from ..ops import abs as abs_
 from ..ops import (
     cast,
@@ -177,7 +177,9 @@ gelu.vjp(x=lambda g, x, approximate: _gelu_rule(g, x, approximate))
 
 def _check_gelu(args, attrs):
     if attrs["approximate"] not in ("none", "tanh"):
-        raise ValueError(f"gelu: approximate is 'none' or 'tanh', found {attrs['approximate']!r}")
+        raise ArgumentError(
+            f"gelu: approximate is 'none' or 'tanh', found {attrs['approximate']!r}"
+        )
     return attrs
 
 

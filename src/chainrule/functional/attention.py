@@ -20,6 +20,7 @@ from collections.abc import Iterator
 
 from ..backends import xp
 from ..base import dtypes, shapes
+from ..base.errors import ArgumentError
 from ..ops import amax, exp, expand, full, log, matmul, sum, tril, view, where
 from ..ops.explain import refuse
 from ..ops.kinds import contract
@@ -37,7 +38,7 @@ def _check(args, attrs):
         raise refuse("q is (…, T, D), k (…, S, D), v (…, S, E)")
     if mask is not None:
         if attrs["causal"]:
-            raise ValueError("attention: give a mask or causal=True, not both")
+            raise ArgumentError("attention: give a mask or causal=True, not both")
         scores = (q.shape[-2], k.shape[-2])
         if any(n not in (1, m) for n, m in zip(mask.shape[::-1], scores[::-1], strict=False)):
             raise refuse("mask broadcasts to the scores, (…, T, S)")

@@ -4,7 +4,7 @@ in order, so their derivative goes to the elements picked.
 
 from __future__ import annotations
 
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..ops import (
     cast,
     eq,
@@ -128,7 +128,7 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 def _quantile_law(args, attrs):
     attrs = along(args, attrs)
     if attrs["interpolation"] not in INTERPOLATIONS:
-        raise ValueError(
+        raise ArgumentError(
             f"interpolation is one of {', '.join(INTERPOLATIONS)}, found {attrs['interpolation']!r}"
         )
     if args[0].ndim and args[0].shape[attrs["dim"]] == 0:

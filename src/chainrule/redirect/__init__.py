@@ -6,10 +6,12 @@
 What a program asks for and chainrule does not have is found by reading it, before anything runs.
 
 May import everything but the commands. Reading order: `names` (which module stands for which),
-`missing` (what a script asks for in vain), `torchvision` (the part of it that training scripts use).
+`missing` (what a script asks for in vain), `compiling` (its modules as machine code), `torchvision` (the part of it
+that training scripts use).
 """
 
+from .compiling import compile_modules
 from .missing import Missing, missing
 from .names import install, uninstall
 
-__all__ = ["Missing", "install", "missing", "uninstall"]
+__all__ = ["Missing", "compile_modules", "install", "missing", "uninstall"]

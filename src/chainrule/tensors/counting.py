@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..base import dtypes, shapes
-from ..base.errors import DTypeError, ShapeError
+from ..base.errors import ArgumentError, DTypeError, ShapeError
 from .core import Tensor, made_of
 from .functions.results import result_type
 
@@ -169,7 +169,7 @@ def histogram(
         raise DTypeError(f"histogram: input is {input.dtype.name}, but weight {weight.dtype.name}")
     if isinstance(bins, Tensor):
         if range is not None:
-            raise ValueError("histogram: the edges are given, so there is no range to be given")
+            raise ArgumentError("histogram: the edges are given, so there is no range to be given")
         if bins.dtype is not input.dtype:
             raise DTypeError(f"histogram: input is {input.dtype.name}, but bins {bins.dtype.name}")
         edges = _numbers(bins.detach(), "histogram()").reshape(-1)

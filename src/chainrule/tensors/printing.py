@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..base import dtypes
+from ..base.errors import ArgumentError
 
 __all__ = ["set_printoptions", "text"]
 
@@ -45,11 +46,11 @@ def set_printoptions(
         sci_mode: whether numbers are written with powers of ten; None: where they would else be hidden.
 
     Raises:
-        ValueError: an unknown profile.
+        ArgumentError: an unknown profile.
     """
     if profile is not None:
         if profile not in PROFILES:
-            raise ValueError(f"profile is one of {', '.join(PROFILES)}, found {profile!r}")
+            raise ArgumentError(f"profile is one of {', '.join(PROFILES)}, found {profile!r}")
         options.precision, options.threshold, options.edgeitems = PROFILES[profile]
     if precision is not None:
         options.precision = precision

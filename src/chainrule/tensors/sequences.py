@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import ops
 from ..base import dtypes
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from . import functions
 from .core import Tensor, made_of
 from .creation import made, only_steering
@@ -163,7 +163,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
     axes.
     """
     if indexing not in ("ij", "xy"):
-        raise ValueError(f"indexing is 'ij' or 'xy', found {indexing!r}")
+        raise ArgumentError(f"indexing is 'ij' or 'xy', found {indexing!r}")
     xs = list(flat(tensors))
     swap = indexing == "xy" and len(xs) > 1
     if swap:

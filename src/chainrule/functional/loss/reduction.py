@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 
+from ...base.errors import ArgumentError
 from ...ops import sum
 from ...ops.explain import refuse
 
@@ -13,7 +14,7 @@ from ...ops.explain import refuse
 def check_reduction(args, attrs):
     """Normal form of a loss's attributes."""
     if attrs["reduction"] not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction is 'mean', 'sum' or 'none', found {attrs['reduction']!r}")
+        raise ArgumentError(f"reduction is 'mean', 'sum' or 'none', found {attrs['reduction']!r}")
     return attrs
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import ops
 from ...base import dtypes, shapes
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from .reduction import in_dtype
 from .results import result_type
 
@@ -115,7 +115,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     Source: Fornberg 1988.
     """
     if edge_order not in (1, 2):
-        raise ValueError(f"gradient: edge_order is 1 or 2, found {edge_order}")
+        raise ArgumentError(f"gradient: edge_order is 1 or 2, found {edge_order}")
     dims = shapes.axes(tuple(dim) if isinstance(dim, list) else dim, input.ndim)
     if isinstance(dim, (list, tuple)):
         dims = tuple([shapes.axis(d, input.ndim) for d in dim])  # in the order that was asked for

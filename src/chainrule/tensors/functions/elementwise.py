@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import functional, ops
 from ...base import dtypes
-from ...base.errors import DTypeError, RangeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from ...functional import (
     angle,
     deg2rad,
@@ -138,7 +138,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
             if dtypes.FLOATING in found
             else ops.trunc_divide(input, other)
         )
-    raise ValueError(f"rounding_mode is None, 'trunc' or 'floor', found {rounding_mode!r}")
+    raise ArgumentError(f"rounding_mode is None, 'trunc' or 'floor', found {rounding_mode!r}")
 
 
 def lerp(input: Any, end: Any, weight: Any) -> Any:
@@ -159,7 +159,7 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """input limited to [min, max]; at least one bound is given."""
     if min is None and max is None:
-        raise ValueError("clamp needs min or max")
+        raise ArgumentError("clamp needs min or max")
     return ops.clamp(input, min, max)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import ops
 from ...base import dtypes
-from ...base.errors import DTypeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, ShapeError
 from .results import result_type
 
 __all__ = [
@@ -52,7 +52,7 @@ def searchsorted(
     equal to it, or behind them if `right` or side='right'. `sorter` is the order of a sequence that is not.
     """
     if side not in (None, "left", "right") or (right and side == "left"):
-        raise ValueError(f"side is 'left' or 'right', found {side!r} and right={right}")
+        raise ArgumentError(f"side is 'left' or 'right', found {side!r} and right={right}")
     if sorter is not None:
         if tuple(sorter.shape) != tuple(sorted_sequence.shape):
             raise ShapeError(

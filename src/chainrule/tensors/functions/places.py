@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import ops
 from ...base import dtypes, shapes
-from ...base.errors import DTypeError, RangeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from ..indexing import plan
 from .shape import broadcast_tensors, ravel, reshape
 
@@ -103,7 +103,7 @@ def scatter(
     if reduce is None:
         return ops.scatter(input, index, src, dim=dim)
     if reduce not in ("add", "multiply"):
-        raise ValueError(f"scatter knows reduce = 'add' and 'multiply', found {reduce!r}")
+        raise ArgumentError(f"scatter knows reduce = 'add' and 'multiply', found {reduce!r}")
     return (ops.scatter_add if reduce == "add" else ops.scatter_mul)(input, index, src, dim=dim)
 
 
@@ -222,7 +222,7 @@ def index_reduce(
     position of an axis, and of its own (include_self).
     """
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise ValueError(
+        raise ArgumentError(
             f"index_reduce knows reduce = 'prod', 'mean', 'amax' and 'amin', found {reduce!r}"
         )
     _need_dtype("index_reduce", input, source)

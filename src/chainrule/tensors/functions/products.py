@@ -11,7 +11,7 @@ from typing import Any
 
 from ... import ops
 from ...base import dtypes, shapes
-from ...base.errors import DTypeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, ShapeError
 from .arranging import roll
 from .mixed import beside, in_float32
 from .shape import reshape, squeeze, unsqueeze
@@ -313,7 +313,7 @@ def cdist(
     tensor([[5., 0.]])
     """
     if compute_mode is not None and compute_mode not in MODES:
-        raise ValueError(
+        raise ArgumentError(
             f"cdist: compute_mode is one of {', '.join(MODES)}, found {compute_mode!r}"
         )
     if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
@@ -327,7 +327,7 @@ def cdist(
 
 def _need_distances(name: str, p: float, *xs: Any) -> None:
     if p < 0:
-        raise ValueError(f"{name}: p cannot be negative, found {p}")
+        raise ArgumentError(f"{name}: p cannot be negative, found {p}")
     for x in xs:
         if not x.dtype.is_floating_point:
             raise DTypeError(f"{name} takes floating tensors, found {x.dtype.name}")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import functional, ops
 from ...base import dtypes, shapes
-from ...base.errors import DTypeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, ShapeError
 from .results import result_type
 from .shape import Dims, flat, flatten
 
@@ -153,7 +153,7 @@ def norm(
     the count of nonzeros.
     """
     if isinstance(p, str) and p != "fro":
-        raise ValueError(f"norm knows p = 'fro' and numbers, found {p!r}")
+        raise ArgumentError(f"norm knows p = 'fro' and numbers, found {p!r}")
     x = in_dtype(input, dtype)
     return ops.vector_norm(x, p=2.0 if p == "fro" else float(p), dim=listed(dim), keepdim=keepdim)
 

@@ -246,7 +246,7 @@ def select(input: Any, dim: int, index: int) -> Any:
 def unbind(input: Any, dim: int = 0) -> tuple:
     """Views of all slices of an axis."""
     if not input.ndim:
-        raise ShapeError("unbind: a 0-d tensor has no slices")
+        raise RangeError("unbind: a 0-d tensor has no slices")
     return tuple([
         ops.select(input, dim=dim, index=k)
         for k in range(input.shape[shapes.axis(dim, input.ndim)])

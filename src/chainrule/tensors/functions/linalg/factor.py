@@ -7,7 +7,7 @@ from typing import Any
 
 from .... import ops
 from ....base import dtypes, shapes
-from ....base.errors import DTypeError, ShapeError
+from ....base.errors import ArgumentError, DTypeError, ShapeError
 from ..results import result_type
 from ..shape import transpose, unsqueeze
 from .norms import need_matrix
@@ -143,7 +143,7 @@ def qr(A: Any, mode: str = "reduced") -> Any:
     """(Q, R) with  A = Q R:  'reduced' to min(m, n) columns of Q, 'complete', or 'r' (Q is empty)."""
     need_matrix("qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise ValueError(f"linalg.qr knows mode = 'reduced', 'complete' and 'r', found {mode!r}")
+        raise ArgumentError(f"linalg.qr knows mode = 'reduced', 'complete' and 'r', found {mode!r}")
     q, r = ops.qr(A, full=mode == "complete")
     return qr_result(A.new_zeros(0) if mode == "r" else q, r)
 
@@ -187,7 +187,7 @@ def eigvalsh(A: Any, UPLO: str = "L") -> Any:
 
 def _lower(uplo: str) -> bool:
     if not isinstance(uplo, str) or uplo.upper() not in ("L", "U"):
-        raise ValueError(f"UPLO must be 'L' or 'U', found {uplo!r}")
+        raise ArgumentError(f"UPLO must be 'L' or 'U', found {uplo!r}")
     return uplo.upper() == "L"
 
 
@@ -229,6 +229,6 @@ def svdvals(A: Any, *, driver: str | None = None) -> Any:
 
 def _no_driver(driver: str | None) -> None:
     if driver is not None:
-        raise ValueError(
+        raise ArgumentError(
             f"driver={driver!r} chooses among CUDA's algorithms; tensors live on the CPU"
         )

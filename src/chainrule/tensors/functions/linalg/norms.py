@@ -7,7 +7,7 @@ from typing import Any
 
 from .... import ops
 from ....base import dtypes, shapes
-from ....base.errors import DTypeError, ShapeError
+from ....base.errors import ArgumentError, DTypeError, ShapeError
 from ..shape import Dims, movedim
 
 __all__ = ["cond", "matrix_norm", "matrix_rank", "norm", "vector_norm"]
@@ -46,7 +46,7 @@ def vector_norm(
     """
     y = converted("linalg.vector_norm", x, dtype)
     if isinstance(ord, str):
-        raise ValueError(f"vector_norm: ord is a number, found {ord!r}")
+        raise ArgumentError(f"vector_norm: ord is a number, found {ord!r}")
     dim = tuple(dim) if isinstance(dim, list) else dim
     return ops.vector_norm(y, p=float(ord), dim=dim, keepdim=bool(keepdim))
 
@@ -77,7 +77,7 @@ def matrix_norm(
         y = _extreme(ops.vector_norm(x, p=1.0, dim=(over,), keepdim=True), rest, ord, keepdim=True)
         y = ops.view(y, shape=tuple([n for k, n in enumerate(x.shape) if k not in (rows, columns)]))
     else:
-        raise ValueError(f"matrix_norm knows ord = 'fro', 'nuc', ±1, ±2 and ±inf, found {ord!r}")
+        raise ArgumentError(f"matrix_norm knows ord = 'fro', 'nuc', ±1, ±2 and ±inf, found {ord!r}")
     if not keepdim:
         return y
     return ops.view(

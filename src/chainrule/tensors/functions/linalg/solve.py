@@ -8,7 +8,7 @@ from typing import Any
 
 from .... import ops
 from ....base import dtypes, shapes
-from ....base.errors import DTypeError, LinAlgError, ShapeError
+from ....base.errors import ArgumentError, DTypeError, LinAlgError, ShapeError
 from ..results import result_type
 from ..shape import movedim, reshape, squeeze, unsqueeze
 from .norms import bounds, matrix_rank, need_matrix
@@ -138,7 +138,7 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     need_matrix("lstsq", A)
     driver = "gelsy" if driver is None else driver
     if driver not in DRIVERS:
-        raise ValueError(f"lstsq knows driver = {', '.join(DRIVERS)}, found {driver!r}")
+        raise ArgumentError(f"lstsq knows driver = {', '.join(DRIVERS)}, found {driver!r}")
     if A.dtype is not B.dtype:
         raise DTypeError(
             f"lstsq: A and B must have one dtype, found {A.dtype.name} and {B.dtype.name}"
