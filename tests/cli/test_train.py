@@ -297,6 +297,16 @@ def test_no_data(capsys):
     assert err == "chainrule: FileNotFoundError: none.npz: No such file or directory\n"
 
 
+def test_a_place_where_nothing_can_be_written(capsys, monkeypatch):
+    def refuse(path, **options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert main(["train", "digits", *TINY]) == 1
+    err = capsys.readouterr().err
+    assert err == f"chainrule: SaveError: {Path('runs/digits-001')}: Permission denied\n"
+
+
 def test_a_full_disk(capsys, monkeypatch):
     write = files.write_whole
 

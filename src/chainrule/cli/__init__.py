@@ -66,12 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = [line.strip() for line in str(e).splitlines()]
         more = f" … and {len(lines) - 4} more" if len(lines) > 4 else ""
         return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")
-    except ChainruleError as e:
-        return _fail(1, f"{type(e).__name__}: {e}")
-    except OSError as e:
-        return _fail(1, f"{type(e).__name__}: {_said(e)}")
-    except MemoryError as e:
-        return _fail(1, f"{type(e).__name__}: {e}")
+    except (ChainruleError, OSError, MemoryError) as e:
+        return _fail(1, f"{type(e).__name__}: {_said(e) if isinstance(e, OSError) else e}")
     except KeyboardInterrupt:
         return _fail(130, "stopped")
 
