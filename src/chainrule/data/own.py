@@ -77,6 +77,9 @@ class ImageFolder(Dataset):
         """The label of each picture."""
         return [label for _, label in self.samples]
 
+    def __repr__(self) -> str:
+        return f"<{len(self):,} pictures of {len(self.classes)} classes in {self.root}>"
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -116,6 +119,8 @@ class CSVDataset(Dataset):
     >>> file = pathlib.Path(tempfile.mkdtemp()) / "t.csv"
     >>> _ = file.write_text("size,colour,kind\n1.5,red,cat\n2,blue,dog\n")
     >>> data = CSVDataset(file, "kind", dtypes={"colour": "class"})
+    >>> data
+    <2 rows: size, colour=blue, colour=red → kind>
     >>> data.feature_names, data.classes
     (('size', 'colour=blue', 'colour=red'), ('cat', 'dog'))
     >>> data[1]
@@ -155,6 +160,7 @@ class CSVDataset(Dataset):
         if not parts:
             raise FormatError(f"{path}: expected at least one column to learn from, found none")
         self.features, self.feature_names = np.stack(parts, axis=1), tuple(names)  # (N, F)
+        self.target = target
         self.targets: np.ndarray | None = None
         self.classes: tuple[str, ...] = ()
         if target is not None:
@@ -163,6 +169,10 @@ class CSVDataset(Dataset):
                 self.classes, self.targets = _classes(table, target)
             else:
                 self.targets = table.numbers(target, kind)
+
+    def __repr__(self) -> str:
+        learned = "" if self.target is None else f" → {self.target}"
+        return f"<{len(self):,} rows: {', '.join(self.feature_names)}{learned}>"
 
     def __len__(self) -> int:
         return len(self.features)

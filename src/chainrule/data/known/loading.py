@@ -50,6 +50,12 @@ def load_dataset(
         FormatError: a file that is damaged, is not the published one, or holds what it may not.
 
     >>> data = load_dataset("digits")
+    >>> data
+    <digits: handwritten digits, 8×8 grey, 10 classes; comes with the package
+      train <1,257 images (1, 8, 8) with labels>
+      validation <180 images (1, 8, 8) with labels>
+      test <360 images (1, 8, 8) with labels>
+      licence: CC BY 4.0>
     >>> len(data.train), len(data.validation), len(data.test), data.train.shape
     (1257, 180, 360, (1, 8, 8))
     >>> image, label = data.train[0]

@@ -53,6 +53,15 @@ class LoadedData:
     layout: str
     files: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        parts = [f"{name} {getattr(self, name)!r}" for name in ("train", "validation", "test")]
+        return (
+            "\n  ".join(
+                [f"<{self.name}: {self.record.title}", *parts, f"licence: {self.record.licence}"]
+            )
+            + ">"
+        )
+
     @property
     def name(self) -> str:
         """The name that `load_dataset` takes."""
@@ -76,6 +85,9 @@ class ImagePart(Dataset):
     labels: np.ndarray
     indices: np.ndarray
     top: int = 255
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} images {self.shape} with labels>"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -101,6 +113,9 @@ class LinePart(Dataset):
     lines: tuple[str, ...]
     indices: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"<{len(self):,} lines>"
+
     def __len__(self) -> int:
         return len(self.lines)
 
@@ -122,6 +137,9 @@ class ParagraphPart(Dataset):
     titles: tuple[str, ...]
     indices: np.ndarray
 
+    def __repr__(self) -> str:
+        return f"<{len(self):,} paragraphs>"
+
     def __len__(self) -> int:
         return len(self.paragraphs)
 
@@ -136,6 +154,9 @@ class TextPart:
     text: str
     start: int
 
+    def __repr__(self) -> str:
+        return f"<{len(self):,} characters>"
+
     def __len__(self) -> int:
         return len(self.text)
 
@@ -147,6 +168,9 @@ class SentencePart(Dataset):
     sentences: tuple[str, ...]
     labels: np.ndarray
     indices: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} sentences with labels>"
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -172,6 +196,9 @@ class CaptionPart(Dataset):
     captions: tuple[str, ...]
     groups: tuple[str, ...]
     indices: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} pictures {self.pixels.shape[1:]} with captions>"
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -202,6 +229,11 @@ class Series:
     values: np.ndarray
     unit: str
     period: int
+
+    def __repr__(self) -> str:
+        return (
+            f"<{self.name}: {len(self):,} values, {self.unit}, {self.dates[0]} to {self.dates[-1]}>"
+        )
 
     def __len__(self) -> int:
         return len(self.values)
