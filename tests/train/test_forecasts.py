@@ -163,6 +163,7 @@ def test_a_file_that_cannot_be_foretold(small, rows, message):
         experiment.kind.predict(experiment.model, [str(own)], None)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(small, capsys, monkeypatch):
     from chainrule.train import StepFinished, loop
 

@@ -162,6 +162,7 @@ def test_a_run_has_everything_and_answers(small, capsys):
     assert "a text may have 16 tokens, found 17" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_bits(small, capsys, monkeypatch):
     from chainrule.train import StepFinished, loop
 

@@ -232,13 +232,7 @@ def settings(name, small, *more):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            n, marks=[pytest.mark.slow] if n in ("shakespeare-llama", "shakespeare-lstm") else []
-        )
-        for n in NAMES
-    ],
+    "name", [NAMES[0], *[pytest.param(n, marks=pytest.mark.slow) for n in NAMES[1:]]]
 )
 def test_a_run_has_everything_and_answers(small, name, capsys):
     assert main(["train", name, *settings(name, small), "--out", "run", "--json"]) == 0
