@@ -224,6 +224,8 @@ def _embedded(
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The vectors of each file's passages; those of several small files are computed together."""
     count, done = sum(map(len, missing.values())), 0
+    if progress is not None and count:
+        progress(0, count)
     waiting: list[str] = []
     for k, digest in enumerate(missing, 1):
         waiting.append(digest)
