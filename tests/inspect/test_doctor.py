@@ -505,6 +505,63 @@ def test_a_factor_that_begins_at_zero_and_moves_is_no_fault():
     assert report, str(report)
 
 
+class Graph(nn.Module):
+    """Nodes that know of each other: by an argument, or by a buffer."""
+
+    def __init__(self, kept):
+        super().__init__()
+        self.out = nn.Linear(FEATURES, CLASSES)
+        self.register_buffer("known", cr.eye(N) * 0.9 + 0.1 / N if kept else None)
+
+    def forward(self, x, known=None):
+        return (self.known if known is None else known) @ self.out(x)
+
+
+ADVANTAGES = np.random.default_rng(4).standard_normal(N).astype("f") - 0.2
+
+
+def reinforced(out, y):
+    chosen = F.log_softmax(out, -1).gather(1, y.unsqueeze(1))[:, 0]
+    return -(chosen * cr.tensor(ADVANTAGES)).mean()
+
+
+UNUSUAL = {
+    "a graph that is given": lambda: plain(Graph(False), (data()[0], cr.eye(N) * 0.9 + 0.1 / N, data()[1])),
+    "a graph that is kept": lambda: plain(Graph(True)),
+    "advantages of either sign": lambda: plain(mlp(), loss=reinforced),
+    "the logarithm of the rate": lambda: plain(
+        regressor(), (data()[0], cr.tensor(np.random.default_rng(5).poisson(3, (N, 1)).astype("f"))), F.poisson_nll_loss
+    ),
+    "four points": lambda: plain(
+        nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)),
+        (cr.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]]), cr.tensor([[0.0], [1], [1], [0]])),
+        F.binary_cross_entropy_with_logits,
+    ),
+    "a linear bottleneck": lambda: plain(
+        nn.Sequential(nn.Linear(FEATURES, 5), nn.Linear(5, FEATURES)), (data()[0], data()[0]), F.mse_loss
+    ),
+    "time first": lambda: plain(
+        Between(lambda net, x: net[2](net[1](net[0](x))[0]),
+                nn.ModuleList([nn.Embedding(17, 8), nn.LSTM(8, 16), nn.Linear(16, 17)])),
+        tuple(t.T.contiguous() for t in tokens()), language_loss,
+    ),
+    "a bag of words": lambda: plain(
+        nn.Sequential(nn.EmbeddingBag(17, 8), nn.Linear(8, 2)), (tokens()[0], cr.tensor([0, 1, 1, 0, 1])),
+    ),
+    "a dictionary of answers": lambda: plain(
+        Between(lambda net, x: {"logits": net(x)}), loss=lambda out, y: F.cross_entropy(out["logits"], y)
+    ),
+    "noise in the model": lambda: plain(Between(lambda net, x: net(x + cr.randn_like(x) * 0.1))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_unusual_models_that_are_healthy_give_no_findings(name):
+    cr.manual_seed(0)
+    report = UNUSUAL[name]()
+    assert report, str(report)
+
+
 def test_nothing_is_changed():
     model = image_net()
     optimizer = optim.AdamW(model.parameters())

@@ -169,7 +169,8 @@ class JoinedNode(Node):
             raise GradError(
                 f"the graph behind {self.label} ({describe(self.place)}) was freed by an earlier "
                 "backward pass\n"
-                "  hint: pass retain_graph=True to the earlier one"
+                "  hint: pass retain_graph=True to the earlier one; a state that is carried from step to step "
+                "is detached between them: state = state.detach()"
             )
         for storage, version in self.stamps:
             if storage.version != version:

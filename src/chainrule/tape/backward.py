@@ -180,7 +180,8 @@ class OpNode(Node):
     def _refuse_freed(self) -> None:
         raise GradError(
             f"the graph behind {self.op.name} ({describe(self.place)}) was freed by an earlier backward pass\n"
-            "  hint: pass retain_graph=True to the earlier one"
+            "  hint: pass retain_graph=True to the earlier one; a state that is carried from step to step "
+            "is detached between them: state = state.detach()"
         )
 
     def _refuse_overwritten(self, storage: Any) -> None:

@@ -54,7 +54,8 @@ class Context:
         if self._node is not None and self._node.freed:
             raise GradError(
                 "the graph behind this Function was freed by an earlier backward pass\n  hint: "
-                "pass retain_graph=True to the earlier one"
+                "pass retain_graph=True to the earlier one; a state that is carried from step to step "
+                "is detached between them: state = state.detach()"
             )
         return tuple([self._restored(t) for t, _ in self._saved])
 

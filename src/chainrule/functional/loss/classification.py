@@ -41,9 +41,15 @@ def _class_law(args, attrs):
         raise refuse("there are no classes")
     expected = (*x.shape[:1], *x.shape[2:]) if x.ndim > 1 else ()
     if x.ndim == 0 or tuple(target.shape) != tuple(expected):
-        raise refuse(
-            f"for input (N, C, …) the target must be (N, …): {tuple(expected)}, found {tuple(target.shape)}"
-        )
+        said = f"for input (N, C, …) the target must be (N, …): {tuple(expected)}, found {tuple(target.shape)}"
+        if tuple(target.shape) == tuple(x.shape):
+            raise refuse(
+                said,
+                hint="one-hot targets are floats, target.float(), or classes: target.argmax(1)",
+            )
+        if x.ndim == 2 and tuple(target.shape) == (x.shape[0], 1):
+            raise refuse(said, hint="target.squeeze(1)")
+        raise refuse(said)
     if weight is not None and tuple(weight.shape) != (x.shape[1 if x.ndim > 1 else 0],):
         raise refuse("weight must have one element for each class")
     return check_reduction(args, attrs)

@@ -183,39 +183,45 @@ def _check_pairs(look: Look) -> Iterator[Finding]:
 
 
 def _check_perfect_answers(look: Look) -> Iterator[Finding]:
-    """An answer that is right must cost less than the model's, for every example."""
+    """To change an answer to the right one must make the loss smaller, and to move it away from that larger."""
     out, y = look.output, look.batch[-1]
-    if (
-        not isinstance(out, Tensor)
-        or not isinstance(y, Tensor)
-        or not out.is_floating_point()
-        or not out.numel()
+    if not (
+        isinstance(out, Tensor)
+        and isinstance(y, Tensor)
+        and out.is_floating_point()
+        and out.numel()
     ):
         return
-    right = _right_answers(out, y)
-    if not right:
+    if not out.ndim or not y.ndim or len(out) != len(y):
         return
-    n = min(len(out), len(y), 8) if out.ndim and y.ndim and len(out) == len(y) else 0
-    worse = []
-    for rows in [slice(None), *[slice(k, k + 1) for k in range(n)]]:
-        try:
-            own = float(look.loss_fn(out[rows].detach(), y[rows]).sum())
-            best = min(
-                float(look.loss_fn(tensor(r[rows], dtype=out.dtype), y[rows]).sum()) for r in right
-            )
-        except (ChainruleError, ValueError, TypeError, IndexError):
-            if rows != slice(None):
-                break  # of one example alone it cannot be asked
-            return
-        if not best > own + 1e-6 * abs(own) + 1e-9:
-            return
-        worse.append((own, best))
-    if worse:
-        yield Finding(
-            "wrong answers pay", "an answer that is right costs more than what the model says now: the loss leads away from it",
-            f"the loss of the output is {worse[0][0]:.4g}, that of right answers {worse[0][1]:.4g}",
-            "look at the sign of the loss (a minus too many, or one that lacks), and which axis holds the classes",
-        )  # fmt: skip
+    right, own = _right_answers(out, y), array(out)
+    try:
+        costs = float(look.loss_fn(out.detach(), y).sum())
+        paid = []
+        for rows in [
+            slice(None),
+            *range(min(len(own), 16)),
+        ]:  # one example at a time too: a loss may weigh them
+            best = [_cost(look, own, rows, r[rows]) for r in right]
+            away = [_cost(look, own, rows, 2 * own[rows] - r[rows]) for r in right]
+            if not best or not min(best) > costs + abs(costs) * 1e-6 or not min(away) < costs:
+                return
+            paid.append(min(best))
+    except (ChainruleError, ValueError, TypeError, IndexError):
+        return  # a loss that takes nothing but what this model says
+    yield Finding(
+        "wrong answers pay", "an answer that is right costs more than what the model says now: the loss leads away from it",
+        f"the loss of the output is {costs:.4g}, that of right answers {paid[0]:.4g}",
+        "look at the sign of the loss (a minus too many, or one that lacks), and which axis holds the classes",
+    )  # fmt: skip
+
+
+def _cost(look: Look, own: np.ndarray, rows: Any, answers: np.ndarray) -> float:
+    """The loss if some answers were others; NaN counts as much."""
+    said = own.copy()
+    said[rows] = answers
+    cost = float(look.loss_fn(tensor(said, dtype=look.output.dtype), look.batch[-1]).sum())
+    return cost if not math.isnan(cost) else math.inf
 
 
 def _right_answers(out: Tensor, y: Tensor) -> list[np.ndarray]:

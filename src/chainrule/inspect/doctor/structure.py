@@ -108,7 +108,11 @@ def _check_examples(look: Look, asked: _Asked, time: int | None) -> Iterator[Fin
         if not places or out.shape == (n, n):
             return
         count = 0
-        for which in (0, n - 1):  # of a recurrence along the examples the last changes no other
+        for which in {
+            0,
+            n // 2,
+            n - 1,
+        }:  # of a recurrence along the examples the last changes no other
             other = next((k for k in range(n) if (rows[k] != rows[which]).any()), None)
             if other is None:
                 return
@@ -146,8 +150,8 @@ def _is_of(y: Any, x: np.ndarray, axis: int) -> bool:
 
 def _knows_all_pairs(look: Look, n: int) -> bool:
     """Whether an (n, n) that is neither weight nor made of the input is used: who knows whom."""
-    weights = {id(p) for p in look.model.parameters()} | {id(x) for x in look.batch}
-    for a in look.applied:
+    weights = {id(p) for p in look.model.parameters()} | {id(look.batch[0])}
+    for a in look.named("matmul"):
         for x in a.args if a.inside else ():
             if isinstance(x, Tensor) and tuple(x.shape[-2:]) == (n, n) and x.ndim >= 2:
                 if id(x) not in weights and id(x) not in look.made:

@@ -72,7 +72,8 @@ def batch_norm(
     if count == 1:
         raise ShapeError(
             "batch_norm: Expected more than 1 value per channel when training, "
-            f"got input size {tuple(input.shape)}"
+            f"got input size {tuple(input.shape)}\n"
+            "  hint: DataLoader(drop_last=True) leaves out a last batch of one; model.eval() to predict"
         )
     y, mean, var = fn.batch_norm(input, weight, bias, eps=eps)
     if not count:  # an empty batch says nothing of the statistics
