@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from study_training import PICTURES
+from study_training import PICTURES, small
 
 import chainrule as cr
 from chainrule.data import load_dataset
@@ -60,6 +60,8 @@ def errors() -> tuple[str, dict[str, Any]]:
             p[wrong, said[wrong]].tolist(), len(y), most=24,
         )
     )  # fmt: skip
+    for name in ("confusion", "worst"):
+        small(PICTURES / f"study-errors-{name}.png")
     both = confusion + confusion.T
     np.fill_diagonal(both, 0)
     order = np.argsort(-np.triu(both).ravel(), kind="stable")

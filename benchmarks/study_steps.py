@@ -18,6 +18,7 @@ from study_training import (
     mlp,
     picture,
     plain,
+    small,
     smoothed,
     train,
 )
@@ -73,7 +74,9 @@ def descent() -> tuple[str, dict[str, Any]]:
         result[name.replace("rate 0.", "rate_").replace(", momentum 0.8", "_momentum")] = steps
     beyond = gradient_descent(valley, np.array([-4.0, 0.8]), 2.02 / STEEP, 100, gradient=slope)
     result["beyond"] = round(valley(beyond[-1]), 1)
-    plot_descent(valley, paths, str(PICTURES / "study-descent.png"))
+    file = PICTURES / "study-descent.png"
+    plot_descent(valley, paths, str(file))
+    small(file)
     return (
         "steps of gradient descent from (−4, 0.8) until f = (x² + 20 y²)/2 stays below 0.001; the largest rate that does not diverge; "
         "f after 100 steps at a rate one per cent larger (it was 14.4 at the start)",
