@@ -137,6 +137,7 @@ ROOMS = (
     "data",
     "distributions",
     "func",
+    "graph",
     "inspect",
     "models",
     "optim",
