@@ -13,8 +13,15 @@ from .train import add_data_dir
 __all__ = ["add_arguments", "run"]
 
 
+EXAMPLES = """examples:
+  chainrule predict runs/digits-001 photo.jpg --fit --invert      a digit on paper, anywhere in a picture of any size
+  chainrule predict runs/mnist-cnn-001 a.png b.png                pictures of the size that was learned from
+  chainrule predict runs/names-rnn-001 jo --count 10              ten names that begin so"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule predict`."""
+    parser.epilog = EXAMPLES
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="the run's folder")
     parser.add_argument(
         "inputs",
