@@ -40,6 +40,18 @@ def gpt2(folder: Path) -> Path:
     return folder
 
 
+def t5(folder: Path) -> Path:
+    """A T5 of characters."""
+    cr.manual_seed(0)
+    tokenizer = character(LETTERS)
+    config = models.T5Config(
+        vocab_size=len(tokenizer), d_model=12, d_kv=4, d_ff=17, num_layers=1, num_heads=3, eos_token_id=None,
+    )  # fmt: skip
+    models.T5ForConditionalGeneration(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
 def sentences(folder: Path) -> Path:
     """A BERT of sentences."""
     cr.manual_seed(0)

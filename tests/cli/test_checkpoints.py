@@ -20,7 +20,14 @@ from chainrule.train.recipes import names
 def place(tmp_path_factory):
     """A folder with one of each."""
     here = tmp_path_factory.mktemp("checkpoints")
-    for make in (folders.gpt2, folders.sentences, folders.opinions, folders.vit, folders.pairs):
+    for make in (
+        folders.gpt2,
+        folders.t5,
+        folders.sentences,
+        folders.opinions,
+        folders.vit,
+        folders.pairs,
+    ):
         make(here / make.__name__)
     folders.picture(here / "dark.png", 20)
     folders.picture(here / "light.jpg", 180)
@@ -86,6 +93,15 @@ def test_settings_reach_the_model(place, capsys):
     assert text("--temperature", "0.7", "--seed", "5") == drawn
 
 
+def test_t5_answers(place, capsys):
+    ask = ["generate", place / "t5", "Hello", "--max-new-tokens", "9"]
+    answer = says(capsys, *ask)
+    assert re.fullmatch(r"Hello\n.{9}\n", answer, re.S)
+    assert says(capsys, *ask, "--seed", "2") != answer
+    one, same = [says(capsys, *ask, "--temperature", "0", *more) for more in ([], ["--top-k", "3"])]
+    assert one == same
+
+
 def test_compiled_it_writes_the_same(place, capsys):
     ask = ["generate", place / "gpt2", "Hello", "--max-new-tokens", "12"]
     assert says(capsys, *ask, "--compile") == says(capsys, *ask)
@@ -130,6 +146,7 @@ def test_an_interrupt_ends_the_line(place, monkeypatch, capsys):
         (2, "--seed: expected an integer, found 'one'", ["gpt2", "x", "--seed", "one"]),
         (2, "--top-p: expected a number above 0 and at most 1, found '2'", ["gpt2", "x", "--top-p", "2"]),
         (2, "--temperature: expected a number at least 0, found 'nan'", ["gpt2", "x", "--temperature", "nan"]),
+        (2, "--beams searches and draws nothing: no --temp", ["gpt2", "x", "--beams", "2", "--top-k", "3"]),
         (2, "the following arguments are required: PROMPT", ["gpt2"]),
     ],
 )  # fmt: skip

@@ -127,6 +127,60 @@ def test_beams_find_what_is_likelier(model):
     assert (likelihood(beams) >= likelihood(greedy) - 1e-4).all()
 
 
+@pytest.fixture(scope="module")
+def t5():
+    cr.manual_seed(0)
+    config = models.T5Config(
+        vocab_size=23, d_model=12, d_kv=4, d_ff=17, num_layers=2, num_heads=3, initializer_factor=1.0, eos_token_id=None,
+        tie_word_embeddings=False,
+    )  # fmt: skip
+    return models.T5ForConditionalGeneration(config)
+
+
+def test_t5_answers_what_it_read(t5):
+    mask = cr.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    found = t5.generate(PROMPT, attention_mask=mask, max_new_tokens=9)
+    assert found.shape == (2, 10) and t5.training
+    alone = t5.generate(PROMPT[1:, :2], max_new_tokens=9)
+    assert cr.equal(found[1:], alone)  # padding is not read
+    written = cr.zeros(1, 1, dtype=cr.int64)
+    t5.eval()
+    for _ in range(9):  # all read again each time
+        logits = t5(PROMPT[:1], decoder_input_ids=written).logits[:, -1]
+        written = cr.cat([written, logits.argmax(-1, keepdim=True)], dim=1)
+    t5.train()
+    assert cr.equal(found[:1], written)
+    assert len(set(written[0].tolist())) > 2
+    heard = []
+    t5.generate(PROMPT, max_new_tokens=3, streamer=lambda token: heard.append(token.tolist()))
+    assert len(heard) == 3
+    compiled = cr.compile(t5).generate(PROMPT, attention_mask=mask, max_new_tokens=9)
+    assert cr.equal(compiled, found)
+
+
+def test_t5_searches_and_draws_like_the_others(t5):
+    def likelihood(ids):
+        logits = t5.eval()(PROMPT, decoder_input_ids=ids).logits.log_softmax(-1)[:, :-1]
+        return logits.gather(2, ids[:, 1:].unsqueeze(-1)).sum((1, 2))
+
+    greedy = t5.generate(PROMPT, max_new_tokens=5)
+    beams = t5.generate(PROMPT, max_new_tokens=5, num_beams=6)
+    assert (likelihood(beams) >= likelihood(greedy) - 1e-4).all()
+    drawn = [
+        t5.generate(
+            PROMPT,
+            max_new_tokens=5,
+            do_sample=True,
+            temperature=3.0,
+            generator=cr.Generator().manual_seed(seed),
+        )
+        for seed in (1, 1, 2)
+    ]
+    assert cr.equal(drawn[0], drawn[1]) and not cr.equal(drawn[0], drawn[2])
+    with pytest.raises(RangeError, match="top_k is out of range"):
+        t5.generate(PROMPT, top_k=0)
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..tensors import Generator
+from ..train.recipes import ConfigError
 from .options import number, whole
 from .train import add_data_dir
 
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how many tokens are added at most (default: 100)",
     )  # fmt: skip
     parser.add_argument(
-        "--temperature", type=number(0), default=1.0, metavar="T",
+        "--temperature", type=number(0), metavar="T",
         help="below 1 likelier, above 1 stranger; 0: always the likeliest token (default: 1)",
     )  # fmt: skip
     parser.add_argument(
@@ -71,6 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run `chainrule generate`: text appears as it is written."""
+    settings = _settings(arguments)
     writer, threads = opened(arguments.model, arguments.data_dir)
     for prompt in arguments.prompts:
         writer.ids(prompt)  # all can be read before one is gone on with
@@ -78,7 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
         from ..compiler.compiled import compile
 
         writer.model = compile(writer.model)
-    settings = _settings(arguments)
     answers = []
     with threads:
         for number, prompt in enumerate(arguments.prompts):
@@ -87,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
                 text = writer.write(prompt, **settings, generator=generator)
                 answers.append({"prompt": prompt, "text": text})
                 continue
-            print("\n" * bool(number) + prompt, end="", flush=True)
+            end = "\n" if writer.answers else ""
+            print("\n" * bool(number) + prompt, end=end, flush=True)
             try:
                 writer.write(prompt, **settings, generator=generator, on_text=_show)
             finally:
@@ -116,15 +118,15 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
         "max_new_tokens": arguments.max_new_tokens,
         "repetition_penalty": arguments.repetition_penalty,
     }
+    draws = {name: getattr(arguments, name) for name in ("temperature", "top_k", "top_p")}
     if arguments.beams > 1:
+        if any([value is not None for value in draws.values()]):
+            raise ConfigError(
+                "--beams searches and draws nothing: no --temperature, --top-k or --top-p with it"
+            )
         settings["num_beams"] = arguments.beams
-    elif arguments.temperature > 0:
-        settings |= {
-            "do_sample": True,
-            "temperature": arguments.temperature,
-            "top_k": arguments.top_k,
-            "top_p": arguments.top_p,
-        }
+    elif arguments.temperature != 0:
+        settings |= {"do_sample": True, **draws, "temperature": arguments.temperature or 1.0}
     return settings
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, Linear, Module, ModuleList, RMSNorm, init
@@ -25,7 +25,8 @@ from .activations import activation
 from .attention import attend
 from .cache import Cache
 from .config import Config
-from .output import BaseOutput, Seq2SeqOutput
+from .generation import Generates
+from .output import BaseOutput, CausalLMOutput, Seq2SeqOutput
 from .pretrained import PreTrained, architecture
 
 __all__ = ["T5Config", "T5ForConditionalGeneration"]
@@ -437,39 +438,67 @@ class T5ForConditionalGeneration(PreTrained):
         return cat([first, before[:, :-1]], dim=1)
 
     def generate(
-        self, input_ids: Tensor, *, attention_mask: Tensor | None = None, max_new_tokens: int = 20
+        self,
+        input_ids: Tensor,
+        *,
+        attention_mask: Tensor | None = None,
+        max_new_tokens: int = 20,
+        **settings: Any,
     ) -> Tensor:
-        """The most likely text, a token after another: (B, 1 + new), the start token included.
+        """What the model writes when it has read something: (B, 1 + new), the start token included.
 
         Args:
             input_ids: what is read, (B, S) int64.
             attention_mask: (B, S), 0 where there is padding.
             max_new_tokens: how many tokens to write at most.
+            settings: those of `Generates.generate`: do_sample, temperature, top_k, top_p, num_beams, streamer, ….
         """
-        c, B = self.config, input_ids.shape[0]
-        was_training = self.training
-        self.eval()
+        start = full((input_ids.shape[0], 1), self.config.decoder_start_token_id or 0, dtype=int64)
+        with no_grad():
+            answer = T5Answer(self, input_ids, attention_mask)
+        return answer.generate(start, max_new_tokens=max_new_tokens, **settings)
+
+
+class T5Answer(Generates):
+    """A T5 that has read something, as a model of what it writes. The input is read once."""
+
+    most_positions = None
+
+    def __init__(self, model: T5ForConditionalGeneration, read: Tensor, mask: Tensor | None):
+        super().__init__()
+        self.model, self.config, self.mask = model, model.config, mask
+        self.training = model.training
+        model.eval()
         try:
-            with no_grad():
-                encoded = self.encode(input_ids, attention_mask)
-                layers = len(self.decoder.block)
-                cache = Cache.empty(
-                    layers, B, c.num_heads, max_new_tokens + 1, c.d_kv, self.shared.weight.dtype
-                )
-                ids = full((B, 1), c.decoder_start_token_id or 0, dtype=int64)
-                ended = zeros(B, dtype=int64) != 0
-                for _ in range(max_new_tokens):
-                    out = self(
-                        attention_mask=attention_mask, decoder_input_ids=ids[:, -1:].contiguous(),
-                        encoder_outputs=encoded, past_key_values=cache,
-                    )  # fmt: skip
-                    token = where(ended, c.pad_token_id or 0, out.logits[:, -1].argmax(-1))
-                    ids = cat([ids, token.unsqueeze(1)], dim=1)
-                    ended = (
-                        ended | (token == c.eos_token_id) if c.eos_token_id is not None else ended
-                    )
-                    if bool(ended.all()):
-                        break
-                return ids
+            self.states = model.encode(read, mask).last_hidden_state  # (B, S, C)
         finally:
-            self.train(was_training)
+            model.train(self.training)
+
+    def forward(
+        self,
+        ids: Tensor,
+        past_key_values: Cache | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        logits_to_keep: int = 0,
+    ) -> CausalLMOutput:
+        """What was written, (B · beams, T) → the logits of what comes next. Positions are counted, as T5 looks at distances."""
+        beams = ids.shape[0] // self.states.shape[0]
+        states, mask = [
+            x if x is None or beams == 1 else x.repeat_interleave(beams, 0)
+            for x in (self.states, self.mask)
+        ]
+        out = self.model(
+            attention_mask=mask,
+            decoder_input_ids=ids,
+            decoder_attention_mask=attention_mask,
+            encoder_outputs=(states,),
+            past_key_values=past_key_values,
+        )
+        return CausalLMOutput(logits=out.logits[:, -logits_to_keep:])
+
+    def cache(self, batch: int, longest: int) -> Cache:
+        """An empty cache for what is written."""
+        c, model = self.config, self.model
+        layers = len(model.decoder.block)
+        return Cache.empty(layers, batch, c.num_heads, longest, c.d_kv, model.shared.weight.dtype)

@@ -80,6 +80,11 @@ class Writer:
         except FormatError as e:
             raise e if str(e).startswith(str(folder)) else FormatError(f"{folder}: {e}") from None
 
+    @property
+    def answers(self) -> bool:
+        """Whether the model answers a text, as T5 does, instead of going on with it."""
+        return isinstance(self.model, T5ForConditionalGeneration)
+
     def ids(self, prompt: str) -> list[int]:
         """The tokens of a prompt; of an empty one that with which texts begin.
 
@@ -117,7 +122,7 @@ class Writer:
         Args:
             prompt: the beginning.
             max_new_tokens: how many tokens are added at most.
-            on_text: called with each new piece of text as it comes; with beams and T5 once, at the end.
+            on_text: called with each new piece of text as it comes; with beams at the end.
             settings: `generate`'s: do_sample, temperature, top_k, top_p, repetition_penalty, num_beams, generator, ….
 
         Raises:
@@ -125,13 +130,7 @@ class Writer:
             RangeError: a setting out of range.
         """
         given = self.ids(prompt)
-        if isinstance(self.model, T5ForConditionalGeneration):
-            answer = self.model.generate(tensor([given]), max_new_tokens=max_new_tokens, **settings)
-            text = self.tokenizer.decode(answer[0], skip_special_tokens=True)
-            if on_text is not None:
-                on_text(text)
-            return text
-        pieces = _Pieces(self.tokenizer, given, on_text)
+        pieces = _Pieces(self.tokenizer, [] if self.answers else given, on_text)
         streams = on_text is not None and settings.get("num_beams", 1) == 1
         if streams:
             settings["streamer"] = lambda token: pieces.add([int(token[0])])
@@ -139,6 +138,10 @@ class Writer:
         ids, room, left = tensor([given], dtype=int64), self._room(), max_new_tokens
         if room is not None and room < 2:
             raise ShapeError("Writer: a model of one position has no room for a token to come")
+        if self.answers:
+            ids = self.model.generate(ids, max_new_tokens=left, **settings)
+            pieces.add([] if streams else ids[0, 1:].tolist())
+            return pieces.finish()
         while left:
             if room is not None and ids.shape[1] >= room:
                 ids = ids[:, -(room // 2) :].contiguous()
