@@ -52,3 +52,13 @@ def test_the_rungs_are_those_the_ladder_lists():
     )
     there = {p.stem for p in package.iterdir() if not p.name.startswith("__")}
     assert {*listed} == there and chainrule.ladder.__all__ == []
+
+
+def test_every_picture_that_a_page_shows_is_there_and_every_picture_is_shown():
+    shown = set()
+    for page in DOCS.rglob("*.md"):
+        for target in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
+            picture = (page.parent / target).resolve()
+            assert picture.is_file(), f"{page.name}: {target}"
+            shown.add(picture)
+    assert {*(DOCS / "pictures").iterdir()} <= shown
