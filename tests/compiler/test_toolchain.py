@@ -179,7 +179,7 @@ def test_ctrl_c_while_llvm_works(monkeypatch):
 
 def test_a_child_of_the_program_has_processes_of_its_own():
     source = (
-        "import ctypes, os\n"
+        "import ctypes, os, threading\n"
         "from chainrule.compiler import toolchain\n"
         "from chainrule.compiler.library import Library\n"
         "def asked(n):\n"
@@ -188,9 +188,13 @@ def test_a_child_of_the_program_has_processes_of_its_own():
         "    print(n, answer, not made.from_cache, flush=True)\n"
         "asked(1)\n"
         "mine = toolchain._assemblers[0].process.pid\n"
-        "toolchain._lock.acquire()\n"  # another thread compiles at this moment
+        "held, leave = threading.Event(), threading.Event()\n"
+        "def compiling():\n"  # another thread, at this moment
+        "    with toolchain._lock:\n"
+        "        held.set(); leave.wait()\n"
+        "other = threading.Thread(target=compiling); other.start(); held.wait()\n"
         "child = os.fork()\n"
-        "if child: toolchain._lock.release()\n"
+        "if child: leave.set(); other.join()\n"
         "asked(2 if child else 3)\n"
         "if child:\n"
         "    assert os.waitpid(child, 0)[1] == 0\n"

@@ -33,6 +33,7 @@ import numpy as np
 
 from ..base.configuration import threads
 from ..base.errors import DeviceError
+from ..base.locks import Lock
 from .library import Library
 from .target import Target
 
@@ -567,7 +568,7 @@ class Runtime:
         if threads is not None and threads < 1:
             raise DeviceError(f"a program needs at least 1 thread, found {threads}")
         self._asked, self._spin = threads, spin
-        self._lock = threading.RLock()  # a stop may call another compiled program
+        self._lock = Lock()  # a stop may call another compiled program
         self._team: _Team | None = None
         _runtimes.add(self)
 
@@ -601,8 +602,7 @@ class Runtime:
         return self._team
 
     def _forked(self) -> None:
-        """In a child process: nobody holds the lock, and workers have to be started anew."""
-        self._lock = threading.RLock()
+        """In a child process: workers have to be started anew."""
         if self._team is not None:
             self._team.abandon()
             self._team = None

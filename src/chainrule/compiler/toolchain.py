@@ -17,12 +17,12 @@ import importlib.util
 import os
 import re
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..base.configuration import processors
 from ..base.errors import ChainruleError
+from ..base.locks import Lock
 from . import assembler
 from .assembler import Refused, receive, send
 
@@ -220,7 +220,7 @@ class _Assembler:
 
 
 _assemblers: list[_Assembler] = []
-_lock = threading.Lock()
+_lock = Lock()
 _alone = False  # whether it was found that no process can be started
 
 
@@ -270,8 +270,6 @@ def _end() -> None:
 
 
 def _forked() -> None:
-    global _lock
-    _lock = threading.Lock()
     while _assemblers:
         _assemblers.pop().abandon()
 

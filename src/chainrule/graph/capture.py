@@ -7,7 +7,6 @@ for the outputs; execute; say what was written, attach gradients, hand out resul
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from ..base.errors import TraceError
 from ..base.lines import here
+from ..base.locks import Lock
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage
 from .arguments import (
@@ -61,7 +61,7 @@ class Capture:
         make: Callable,
         is_open: bool,
         gradients: Gradients,
-        lock: threading.RLock,
+        lock: Lock,
     ):
         start = time.perf_counter()
         given: list[Tensor] = []

@@ -25,11 +25,13 @@ Beyond `trace`, an executor may have `explain()` (text), and `from_cache` (a boo
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from ..base.locks import Lock
 from ..base.modes import modes
 from ..tensors.core import Tensor
 from .arguments import need_hashable, situation
@@ -41,7 +43,16 @@ from .memory import Gradients
 __all__ = ["TracedFunction", "trace"]
 
 _tracing = threading.RLock()
-"""One trace at a time: while one is written, the tensors it uses hold Tracers."""
+"""One trace at a time: while one is written, the tensors it uses hold Tracers. A fork waits for its end, so
+that no child begins with half of one.
+"""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_tracing.acquire,
+        after_in_parent=_tracing.release,
+        after_in_child=_tracing.release,
+    )
 
 
 class TracedFunction:
@@ -58,7 +69,7 @@ class TracedFunction:
         self.captures: dict[Any, list[Capture]] = {}
         self.last: Capture | None = None  # the program of the last call: most often this one's
         self.gradients = Gradients()
-        self.lock = threading.RLock()
+        self.lock = Lock()
 
     @property
     def programs(self) -> list[Program]:

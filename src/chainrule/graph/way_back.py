@@ -7,7 +7,6 @@ forward and backward is an error that names both lines.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from ..base.errors import GradError, TraceError
 from ..base.lines import describe, here
+from ..base.locks import Lock
 from ..base.modes import modes
 from ..tape.backward import Edge, Node, Wrap
 from ..tensors.core import Tensor
@@ -53,7 +53,7 @@ class WayBack:
         kept: list[int],
         reads: list[int],
         make: Callable,
-        lock: threading.RLock,
+        lock: Lock,
     ):
         self.label, self.backward, self.make, self.lock = label, backward, make, lock
         self.kept, self.reads = kept, reads
