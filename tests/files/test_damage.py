@@ -7,6 +7,7 @@ import re
 
 import damage
 import hypothesis
+import malformed
 import numpy as np
 import pytest
 
@@ -18,6 +19,7 @@ from chainrule.files import read_npz, read_safetensors, read_torch, write_safete
 from chainrule.files.npz import read_npy
 from chainrule.models.images import ImageProcessor
 from chainrule.train import load_checkpoint, save_checkpoint
+from chainrule.train.images import read_images
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (3, 13, 9), np.uint8)
 STATE = {
@@ -115,6 +117,35 @@ def test_a_damaged_run_is_one_line_and_no_traceback(name, command, tmp_path):
         else:
             assert code in (1, 2) and re.fullmatch(r"chainrule: .*\n", said) and len(said) < 1500
             assert str(tmp_path) in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.png",
+            malformed.claimed(65_000, 65_000),
+            r"expected a picture \(PNG, JPEG, …\): Image size",
+        ),
+        (
+            "a.png",
+            malformed.claimed(10_000, 10_000),
+            "expected at most 67108864 pixels, found 10000×10000",
+        ),
+        ("a.jpg", malformed.JPEG[:200], r"expected a picture \(PNG, JPEG, …\)"),
+        ("a.csv", b"1,2\xff\n", "expected UTF-8 text, found the byte ff at offset 3"),
+        (
+            "a.npy",
+            malformed.npy(data=bytes(11), shape="(8, 8)"),
+            "expected the magic number|expected 256 bytes",
+        ),
+    ],
+)
+def test_images_to_be_recognised_that_are_none(name, content, message, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(FormatError, match=f"^{re.escape(str(path))}: {message}"):
+        read_images(path, (8, 8))
 
 
 def test_metrics_that_are_no_numbers_are_not_shown(tmp_path, capsys):

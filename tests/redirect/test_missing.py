@@ -78,6 +78,9 @@ def test_what_is_no_python_is_an_error_with_its_line(tmp_path):
     path.write_text("import torch\nx = (\n")
     with pytest.raises(FormatError, match="line 2: not Python"):
         missing(path)
+    path.write_text("import torch\nx = " + "-" * 200_000 + "1\n")
+    with pytest.raises(FormatError, match="line 1: not Python: too"):
+        missing(path)
     with pytest.raises(ChainruleError, match="there is no such file"):
         from chainrule.cli.run import run as command
 

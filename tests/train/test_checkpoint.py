@@ -298,6 +298,14 @@ def delete(*path):
             set_in("tensor_file", "name", value="../c.json"),
             "must be the name of a file beside it, found '../c.json'",
         ),
+        (
+            set_in("tensor_file", "name", value="a" * 300),
+            "must be the name of a file beside it, found 'aaa",
+        ),
+        (
+            set_in("tensor_file", "name", value="a\0b"),
+            "must be the name of a file beside it, found 'a",
+        ),
         (set_in("tensor_file", "name", value=3), "must be the name of a file beside it, found 3"),
         (delete("tensor_file", "bytes"), "expected None bytes, found"),
         (delete("tensors", "model/w"), "unexpected tensors: model/w"),

@@ -81,9 +81,15 @@ class _Reader:
         self.path, self.folder = path, folder
         try:
             self.tree = ast.parse(path.read_bytes(), str(path))
-        except (SyntaxError, ValueError) as error:
+        except (
+            SyntaxError,
+            ValueError,
+            MemoryError,
+            RecursionError,
+        ) as error:  # the last two: too deep
             line = getattr(error, "lineno", None) or 1
-            raise FormatError(f"{path}, line {line}: not Python: {error}") from None
+            said = str(error) or "too deeply nested"
+            raise FormatError(f"{path}, line {line}: not Python: {said}") from None
         self.beside: list[Path] = []
         self.bound: dict[str, str] = {}  # a name → the dotted name in torch that it was imported as
         self.guarded = {id(node) for node in self._guarded()}

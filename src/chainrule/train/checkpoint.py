@@ -309,7 +309,12 @@ def _read_tensors(path: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[st
 
     about = manifest["tensor_file"]
     name = about.get("name")
-    if not isinstance(name, str) or name != Path(name).name or not name.isprintable():
+    if (
+        not isinstance(name, str)
+        or name != Path(name).name
+        or not name.isprintable()
+        or len(name) > 200
+    ):
         raise FormatError(
             f"{path}: tensor_file.name must be the name of a file beside it, found {name!r:.120}"
         )

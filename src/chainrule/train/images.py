@@ -4,6 +4,7 @@ answers about a user's own images.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from ..base.errors import FormatError, ShapeError
 from ..data import Dataset
 from ..data.readers import read_lines
+from ..data.readers.images import DAMAGE, MOST_PIXELS
 from ..files.npz import read_npy
 from ..nn import Module
 from ..nn import functional as F
@@ -193,12 +195,19 @@ def read_images(path: Path, size: tuple[int, int] | None, channels: int = 1) -> 
 def _picture(path: Path, channels: int) -> np.ndarray:
     """Of a picture (H, W) in grey, or (3, H, W) in colour."""
     from matplotlib.image import imread
+    from PIL import Image
 
     try:
-        pixels = np.asarray(imread(path))
-    except FileNotFoundError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is told as an error, or harmless
+            with Image.open(path) as picture:  # before it is decoded
+                W, H = picture.size
+            if W * H > MOST_PIXELS:
+                raise FormatError(f"{path}: expected at most {MOST_PIXELS} pixels, found {W}×{H}")
+            pixels = np.asarray(imread(path))
+    except (FileNotFoundError, FormatError):
         raise
-    except (OSError, ValueError, SyntaxError) as e:  # Pillow calls a damaged PNG a syntax error
+    except (Image.DecompressionBombError, *DAMAGE) as e:
         raise FormatError(f"{path}: expected a picture (PNG, JPEG, …): {e}") from e
     pixels = _from_0_to_1(path, pixels)
     if channels == 1:

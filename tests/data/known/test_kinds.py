@@ -245,6 +245,8 @@ def test_squad_keeps_an_article_in_one_part(tmp_path):
     ("content", "message"),
     [
         ("{", "expected JSON: Expecting property name"),
+        ("9" * 5000, "expected JSON: Exceeds the limit"),
+        ("[" * 100_000, "expected JSON: maximum recursion depth"),
         ([], "key 'data': expected a list of articles, found \\[\\]"),
         ({"data": [{"paragraphs": []}]}, "article 0: expected an object with a title"),
         (

@@ -68,9 +68,10 @@ def load_squad(found: Found) -> tuple[ParagraphPart, ParagraphPart, ParagraphPar
         if not holds:
             raise FormatError(f"{path}: {where}: expected {expected}, found {value!r:.60}")
 
+    text = read_text(path)
     try:
-        content = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as e:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as e:  # ValueError alone: a number of thousands of digits
         raise FormatError(f"{path}: expected JSON: {e}") from None
     must(
         isinstance(content, dict) and isinstance(content.get("data"), list),

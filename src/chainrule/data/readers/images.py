@@ -24,6 +24,21 @@ SIGNATURES = {
     b"P": "PPM",
 }  # fmt: skip
 
+DAMAGE = (
+    OSError,
+    SyntaxError,  # Pillow's word for a broken PNG
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    NotImplementedError,
+    struct.error,
+)
+"""What Pillow raises on pictures that are none."""
+
 
 def read_image(
     path: str | os.PathLike[str], mode: str = "RGB", most_pixels: int = MOST_PIXELS
@@ -80,20 +95,7 @@ def read_image(
                     pixels = np.asarray(image.convert(mode))
         except FormatError:
             raise
-        except (
-            Image.DecompressionBombError,
-            OSError,
-            SyntaxError,  # Pillow's word for a broken PNG
-            ValueError,
-            TypeError,
-            IndexError,
-            KeyError,
-            EOFError,
-            OverflowError,
-            MemoryError,
-            NotImplementedError,
-            struct.error,
-        ) as e:
+        except (Image.DecompressionBombError, *DAMAGE) as e:
             raise FormatError(f"{path}: expected a {kind} picture, found a damaged one: {e}") from e
     planes = pixels[:, :, None] if pixels.ndim == 2 else pixels  # (H, W, C)
     return np.ascontiguousarray(planes.transpose(2, 0, 1))  # (C, H, W)
