@@ -105,6 +105,7 @@ def test_a_run_leaves_its_folder_and_says_the_accuracy_last(capsys):
         "Conv2d",
         "| `epochs` | `3` |",
         "## Limits",
+        "read once, after training; of 360 samples: ",
     ):
         assert fact in card
     assert (

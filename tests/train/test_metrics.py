@@ -22,6 +22,7 @@ from chainrule.train.metrics import (
     accuracy,
     class_accuracy,
     confusion_matrix,
+    share_interval,
 )
 
 
@@ -35,6 +36,29 @@ def test_accuracy_is_exact():
 def test_accuracy_broadcasts_nothing(a, b):
     with pytest.raises(ShapeError, match=r"same shape \(N,\) with N at least 1"):
         accuracy(np.zeros(a, int), np.zeros(b, int))
+
+
+def test_an_interval_holds_what_it_promises():
+    """Of many samples of 200, drawn where the true share is known, about 95 % have it in their interval."""
+    rng = np.random.default_rng(0)
+    for true in (0.5, 0.9, 0.98):
+        shares = rng.binomial(200, true, 2000) / 200
+        bounds = np.array([share_interval(share, 200) for share in shares])
+        held = ((bounds[:, 0] <= true) & (true <= bounds[:, 1])).mean()
+        assert 0.92 < held < 0.98, true
+
+
+def test_an_interval_has_a_width_at_its_ends():
+    low, high = share_interval(1.0, 53)
+    assert 0.9 < low < 0.95 and high == 1.0
+    low, high = share_interval(0.0, 53)
+    assert low == 0.0 and 0.05 < high < 0.1
+
+
+@pytest.mark.parametrize(("share", "count"), [(0.5, 0), (1.5, 7), (-0.1, 7)])
+def test_an_interval_of_nothing(share, count):
+    with pytest.raises(ValueError, match="expected a share from 0 to 1 of at least one sample"):
+        share_interval(share, count)
 
 
 def test_confusion_matrix_counts_label_by_prediction():

@@ -40,6 +40,7 @@ from .metrics import (
     accuracy,
     class_accuracy,
     confusion_matrix,
+    share_interval,
 )
 from .rate_finder import RateCurve, find_learning_rate
 from .recipes import RECIPES, ConfigError
@@ -90,4 +91,5 @@ __all__ = [
     "load_checkpoint",
     "newest_checkpoint",
     "save_checkpoint",
+    "share_interval",
 ]

@@ -16,6 +16,7 @@ from .classification import (
     accuracy,
     class_accuracy,
     confusion_matrix,
+    share_interval,
 )
 from .language import BitsPerByte, Perplexity
 from .metric import SHARES, Metric, shown
@@ -38,5 +39,6 @@ __all__ = [
     "accuracy",
     "class_accuracy",
     "confusion_matrix",
+    "share_interval",
     "shown",
 ]

@@ -7,6 +7,7 @@ P = right answers c / answers c        R = right answers c / labels c        F =
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "accuracy",
     "class_accuracy",
     "confusion_matrix",
+    "share_interval",
 ]
 
 AVERAGES = ("macro", "micro", "weighted", None)
@@ -223,6 +225,35 @@ def accuracy(predictions: np.ndarray, labels: np.ndarray) -> float:
             f"  predictions  {predictions.shape}\n  labels       {labels.shape}"
         )
     return int((predictions == labels).sum()) / len(labels)
+
+
+def share_interval(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
+    """Between which shares the true one may well lie, if `share` of `count` independent samples were
+    right: Wilson's interval, which stays within 0 and 1 and has a width at 0 and 1 too.
+
+        (p + z²/2N ± z √(p (1 − p)/N + z²/4N²)) / (1 + z²/N)
+
+    Args:
+        share: p, from 0 to 1.
+        count: N.
+        z: how sure; 1.96 for 95 %.
+
+    Raises:
+        ValueError: no samples, or a share outside of 0 to 1.
+
+    Source: Wilson 1927.
+
+    >>> [round(100 * bound, 1) for bound in share_interval(358 / 360, 360)]
+    [98.0, 99.8]
+    """
+    if count < 1 or not 0 <= share <= 1:
+        raise ValueError(
+            f"share_interval: expected a share from 0 to 1 of at least one sample, found {share} of {count}"
+        )
+    square = z * z / count
+    middle = (share + square / 2) / (1 + square)
+    half = z * math.sqrt(share * (1 - share) / count + square / (4 * count)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def confusion_matrix(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
