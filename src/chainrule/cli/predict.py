@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="INPUT",
         help="of an image recipe a file: a picture, a .csv with an image a row (elements 0 to 255), "
-        "a .npy;\nof a text recipe the beginning of a text, which may be empty, or the text that is judged;\n"
+        "a .npy;\nof a text recipe the beginning of a text, which may be empty, or the text that is judged,\n"
+        "or one with [MASK] where words are to be told; of a series a .csv of dates and values;\n"
         "of pictures with captions a picture or words",
     )
     parser.add_argument(
