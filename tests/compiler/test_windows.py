@@ -5,6 +5,7 @@ import pytest
 from compiler.both import RUNNABLE, Both
 
 import chainrule as cr
+from chainrule.compiler import contractions
 from chainrule.compiler.target import Target
 from chainrule.graph.traced import TracedFunction
 from chainrule.nn import functional as F
@@ -91,3 +92,31 @@ def test_axes_of_windows_may_be_divided(name):
         return y.detach(), x.grad, w.grad
 
     TracedFunction(step, Both)(X, W)
+
+
+def test_images_put_together_of_images_stay_channels_last(monkeypatch):
+    """And products whose end computes something know how their results lie."""
+    seen, make = [], contractions.product.product
+
+    def spy(name, p, *more, **options):
+        seen.append(p)
+        return make(name, p, *more, **options)
+
+    monkeypatch.setattr(contractions.product, "product", spy)
+    w1, w2 = [
+        cr.tensor(RNG.standard_normal(s).astype("float32")) for s in ((16, 8, 1, 1), (16, 24, 3, 3))
+    ]
+
+    def dense(x, w1, w2):
+        y = F.conv2d(x, cr.ones(8, 3, 1, 1))
+        y = cr.cat([y, F.conv2d(y, w1).relu()], 1)
+        return F.conv2d(F.relu(y * 2), w2, padding=1).mean(dim=(2, 3))
+
+    f = TracedFunction(dense, Both)
+    f(cr.tensor(RNG.standard_normal((2, 3, 8, 8)).astype("float32")), w1, w2)
+    native = f.last.executor.native
+    [whole] = [
+        whole for whole, _ in native.grouping.parts.values() if whole.spec.shape[1:] == (24, 8, 8)
+    ][:1]
+    assert native.memory.layout[whole.id].strides == (1536, 1, 192, 24)
+    assert [p.n[-1].c for p in seen] == [1, 1, 1]

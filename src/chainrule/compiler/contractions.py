@@ -119,6 +119,13 @@ def contraction(
             for axis in reversed(whole(run)):
                 c_strides[axis] = step
                 step *= axis.size
+        # What is written instead tells along which axis lanes are neighbours.
+        for v in stores:
+            lies = memory.layout[v.id]
+            written = along(g.dims[v.id], lies.shape, lies.strides)
+            if c_strides.keys() == written.keys() and all(written.values()):
+                c_strides = written
+                break
     a, b = roles.strides
     groups: dict[str, list[Axis]] = {"batch": [], "m": [], "n": []}
     for axis in [x for run in dims for x in whole(run)]:

@@ -152,8 +152,10 @@ class Grouping:
         from ..ops import TABLE
 
         out = eq.outputs[0]
+        pieces = assembled(eq) or ()
+        self._lay_as_pieces(out, pieces)
         lies = self.lies(out)
-        for piece in assembled(eq) or ():
+        for piece in pieces:
             source = piece.source
             if isinstance(source, tuple):
                 source, start = source
@@ -180,6 +182,28 @@ class Grouping:
             cast = Equation(TABLE["cast"], (source,), {"dtype": out.spec.dtype}, (part,), eq.place)
             self.place(cast)
         self.assembly(eq)
+
+    def _lay_as_pieces(self, out: Var, pieces: Sequence[Piece]) -> None:
+        """What is put together lies in the order of axes in which most of its elements lay before:
+        images stay channels-last, and what is computed from them reads both alike."""
+        if out.id in self.layout or self.steps:
+            return
+        votes: dict[tuple[int, ...], int] = {}
+        for piece in pieces:
+            v = piece.source
+            if not isinstance(v, Var) or v.spec.shape != piece.shape or self.made_by_create(v):
+                continue
+            access = self.access(v)
+            if access is None:
+                continue
+            strides = access.strides
+            if any([n > 1 and not s for n, s in zip(piece.shape, strides, strict=True)]):
+                continue
+            order = tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
+            votes[order] = votes.get(order, 0) + math.prod(piece.shape)
+        most = max(votes, key=lambda order: votes[order], default=())
+        if most != tuple(range(len(most))):
+            self.lay(out, dense(out.spec.shape, most))
 
     def _fills(self, source: Var, whole: Var, box: Access, eq: Equation) -> bool:
         """Whether a piece, seen through views, is a result of attention that nothing else reads: its
