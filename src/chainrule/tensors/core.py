@@ -379,7 +379,10 @@ class Tensor(Methods):
         target = functions.shape.flat(shape)
         if target and isinstance(target[0], DType):
             return self._bits_as(target[0])
-        new = shapes.resolve(target, self.numel())
+        try:
+            new = shapes.resolve(target, self.numel())
+        except ShapeError as e:
+            raise ops.view.explained(e, (self,), {"shape": tuple(target)}) from None
         if self._restrides(new) is None:
             raise ShapeError(
                 f"view: the memory of a tensor with shape {tuple(self.shape)} and strides {self.stride()} cannot be seen as {tuple(new)}\n"
