@@ -4,6 +4,7 @@ import functools
 import gzip
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -144,7 +145,9 @@ def test_a_run_has_everything_and_answers(small, capsys):
         "MODEL_CARD.md",
     } <= files
     assert "⟨" in (folder / "samples.md").read_text()
-    assert "| the token before |" in (folder / "MODEL_CARD.md").read_text()
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "| the token before |" in card
+    assert re.search(r"; of \d+ hidden tokens: [\d.]+ to [\d.]+ % \(95 % interval\)", card)
     assert main(["eval", "run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["accuracy"] == result["test_accuracy"]
     assert main(["predict", "run", "the [MASK] was built [MASK]", "--json"]) == 0

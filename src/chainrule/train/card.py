@@ -16,6 +16,7 @@ from .loop import Trainer
 from .metrics import share_interval, shown
 from .recipes import Experiment, Recipe, options, spell
 from .tables import table
+from .tasks import Task
 
 __all__ = ["model_card"]
 
@@ -66,7 +67,6 @@ def model_card(
 
 def _results(experiment: Experiment, trainer: Trainer, test: Evaluation) -> str:
     """A row for each split, a column for each metric."""
-    headline = experiment.task.headline
     last = trainer.history[-1]
     done = f"after {last.epoch} epochs, {last.step} steps"
     rows: list[tuple[str, dict[str, float], str]] = [
@@ -76,7 +76,9 @@ def _results(experiment: Experiment, trainer: Trainer, test: Evaluation) -> str:
     if experiment.goal is not None:
         best = _best(experiment.goal, trainer.history)
         rows.append((f"validation, epoch {best.epoch}", best.validation, "the best, which is kept"))
-    rows.append(("**test**", test.metrics, f"read once, after training{_between(headline, test)}"))
+    rows.append(
+        ("**test**", test.metrics, f"read once, after training{_between(experiment.task, test)}")
+    )
     baseline = experiment.baseline
     rows.append((f"test, {baseline.about}", baseline.metrics, "what has to be beaten"))
     names = list(test.metrics)
@@ -87,14 +89,13 @@ def _results(experiment: Experiment, trainer: Trainer, test: Evaluation) -> str:
     return table(("on", *names, ""), cells)
 
 
-def _between(headline: str, test: Evaluation) -> str:
+def _between(task: Task, test: Evaluation) -> str:
     """How far from it the accuracy on all samples of the kind may lie: a test set is a sample."""
-    if headline != "accuracy" or test.targets is None:
+    if task.headline != "accuracy" or test.targets is None:
         return ""
-    low, high = share_interval(test.metrics["accuracy"], len(test.targets))
-    return (
-        f"; of {len(test.targets):,} samples: {100 * low:.1f} to {100 * high:.1f} % (95 % interval)"
-    )
+    asked = int((test.targets != getattr(task, "ignore_index", None)).sum())
+    low, high = share_interval(test.metrics["accuracy"], asked)
+    return f"; of {asked:,} {task.unit}: {100 * low:.1f} to {100 * high:.1f} % (95 % interval)"
 
 
 def _best(goal: Goal, history: Sequence[EpochFinished]) -> EpochFinished:
