@@ -122,6 +122,7 @@ newaxis = None
 cuda.amp = amp.cuda
 Tensor.hardshrink, Tensor.prelu = hardshrink, prelu  # type: ignore[attr-defined]
 backends.cudnn, backends.mkldnn, backends.mps = switches.cudnn, switches.mkldnn, switches.mps
+backends.cuda, backends.mkl, backends.openmp = switches.cuda, switches.mkl, switches.openmp
 _file_classes.PARAMETER = nn.Parameter  # which lies above
 
 _WINDOWS = ("bartlett_window", "blackman_window", "hamming_window", "hann_window", "kaiser_window")

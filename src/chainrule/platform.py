@@ -68,6 +68,58 @@ class cuda:
         """Refused: there is no device to count."""
         raise DeviceError("there is no CUDA backend; tensors live on 'cpu'")
 
+    _initialized = False
+    get_device_properties = get_device_capability = set_device = get_device_name
+    current_stream = default_stream = mem_get_info = utilization = get_device_name
+
+    @staticmethod
+    def memory_allocated(device: Any = None) -> int:
+        """0: no memory of a CUDA device is in use, nor was."""
+        return 0
+
+    max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+
+    @staticmethod
+    def reset_peak_memory_stats(device: Any = None) -> None:
+        """Begins to count the memory of a device anew, of which none is in use."""
+
+    reset_max_memory_allocated = reset_peak_memory_stats
+    init = ipc_collect = empty_cache
+
+    @staticmethod
+    def is_bf16_supported(including_emulation: bool = True) -> bool:
+        """False: there is no CUDA device, which could."""
+        return False
+
+    @staticmethod
+    def is_current_stream_capturing() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def get_rng_state_all() -> list:
+        """The states of the generators of all CUDA devices: none."""
+        return []
+
+    @staticmethod
+    def set_rng_state_all(new_states: Any) -> None:
+        """Puts the generators of all CUDA devices, of which there are none, into their states."""
+
+    class _Refused:
+        """Something of a CUDA device, of which there is none."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            raise DeviceError("there is no CUDA backend; tensors live on 'cpu'")
+
+    class Event(_Refused):
+        """A mark in the work of a CUDA device, of which there is none: refused."""
+
+    class Stream(_Refused):
+        """A queue of work of a CUDA device, of which there is none: refused."""
+
+    class OutOfMemoryError(RuntimeError):
+        """What is raised where a CUDA device has no memory left: never."""
+
 
 def typename(obj: Any) -> str:
     """The name of a thing's type, with its module; of a tensor `chainrule.FloatTensor` and its like."""

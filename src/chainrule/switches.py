@@ -6,7 +6,8 @@ that asks for this has nothing to do, and one that asks for anything else is ref
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .base.errors import DeviceError
@@ -178,6 +179,58 @@ class cudnn:
         """None."""
 
 
+class cuda:
+    """PyTorch's kernels for CUDA devices, of which there are none: settings are kept and change nothing."""
+
+    class matmul:
+        """Products on such a device."""
+
+        allow_tf32 = allow_fp16_reduced_precision_reduction = False
+        allow_bf16_reduced_precision_reduction = allow_fp16_accumulation = False
+        fp32_precision = "ieee"
+
+    @staticmethod
+    def is_built() -> bool:
+        """False."""
+        return False
+
+    @staticmethod
+    def flash_sdp_enabled() -> bool:
+        """False."""
+        return False
+
+    mem_efficient_sdp_enabled = cudnn_sdp_enabled = flash_sdp_enabled
+
+    @staticmethod
+    def math_sdp_enabled() -> bool:
+        """True: attention is computed as its formula says."""
+        return True
+
+    @staticmethod
+    def enable_flash_sdp(enabled: bool) -> None:
+        """Without effect: there is one way to compute attention."""
+
+    enable_mem_efficient_sdp = enable_math_sdp = enable_cudnn_sdp = enable_flash_sdp
+
+    @staticmethod
+    @contextlib.contextmanager
+    def sdp_kernel(*args: bool, **kernels: bool) -> Iterator[None]:
+        """Without effect: there is one way to compute attention."""
+        yield
+
+
+class mkl:
+    """Intel's library of products, which is not used."""
+
+    @staticmethod
+    def is_available() -> bool:
+        """False."""
+        return False
+
+
+openmp = mkl
+
+
 class mkldnn:
     """The library of PyTorch's CPU kernels, which is not used."""
 
@@ -231,7 +284,19 @@ class jit:
         """The function itself; also as a decorator with arguments."""
         return drop if callable(drop) else lambda f: f
 
-    export = unused = interface = script_method = staticmethod(lambda f: f)
+    export = unused = interface = script_method = _script_if_tracing = staticmethod(lambda f: f)
+    script_if_tracing = optimize_for_inference = freeze = _script_if_tracing
+
+    @staticmethod
+    def annotate(the_type: Any, the_value: Any) -> Any:
+        """The value itself."""
+        return the_value
+
+    class ScriptModule:
+        """A compiled module of PyTorch's, in annotations and `isinstance`: no module is one."""
+
+    ScriptFunction = RecursiveScriptModule = TracedModule = ScriptModule
+    Attribute = staticmethod(lambda value, type: value)
 
     class Final:
         """`x: Final[int]`, an annotation."""

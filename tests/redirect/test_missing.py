@@ -63,7 +63,48 @@ def test_nothing_runs_when_something_is_missing(script, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "script.py:6: torch.nn.Lineer   (instead: torch.nn.Linear)" in err
-    assert "asks for 10 names that chainrule does not have" in err and "--anyway" in err
+    assert "asks for 4 names that chainrule does not have" in err and "--anyway" in err
+    assert "script.py:14: torch.fft   (instead: two real tensors" in err
+    assert "spectrum outside of the graph)   (if it is reached)" in err
+    assert main(["run", "--check", str(script)]) == 1
+    assert "asks for 10 names" in capsys.readouterr().err
+
+
+def test_what_may_never_be_reached_does_not_stop_a_script(tmp_path, capsys):
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import torch\nimport torch.onnx, torch.fx\n"
+        "def export(model):\n    torch.onnx.export(model)\n    return torch.fft.rfft(model)\n"
+        "if torch.cuda.is_available():\n    torch.xpu.go()\n"
+        "class Tracer(torch.fx.Tracer):\n    tag = torch.float32\n"
+        "print('ran', torch.ones(2).sum())\n"
+    )
+    found = {(m.line, m.name): m.sure for m in missing(path)}
+    assert found == {
+        (2, "torch.fx"): False,
+        (2, "torch.onnx"): False,
+        (4, "torch.onnx"): False,
+        (5, "torch.fft"): False,
+        (7, "torch.xpu"): False,
+        (8, "torch.fx"): False,
+    }
+
+
+def test_what_is_surely_reached(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(
+        "import torch\n"
+        "def f(x=torch.no_default): return torch.no_body\n"
+        "@torch.no_mark\nclass C(torch.no_base):\n    size = torch.no_attribute\n    g = lambda x: torch.no_lambda\n"
+        "with torch.no_block():\n    torch.no_inside\n"
+        "for _ in []:\n    torch.no_loop\n"
+        "if __name__ == '__main__':\n    torch.no_main\nelse:\n    torch.no_other\n"
+    )
+    sure = {m.name.removeprefix("torch.no_") for m in missing(path) if m.sure}
+    assert sure == {"default", "mark", "base", "attribute", "block", "inside", "main"}
+    assert {"body", "lambda", "loop", "other"} == {
+        m.name.removeprefix("torch.no_") for m in missing(path) if not m.sure
+    }
 
 
 def test_check_runs_nothing(tmp_path, capsys):
@@ -108,8 +149,8 @@ def test_imports_find_chainrule(without_torch):
     assert StepLR is chainrule.optim.lr_scheduler.StepLR
     assert _pair(3) == (3, 3)
     assert torch.__version__.startswith("2.")
-    with pytest.raises(ModuleNotFoundError, match="no torch.fx here: torchScript"):
-        import torch.fx
+    with pytest.raises(ModuleNotFoundError, match="there is no torch.xpu here"):
+        import torch.xpu
     with pytest.raises(AttributeError, match="no torch.fft here: complex numbers are left out"):
         torch.fft  # noqa: B018
     uninstall()

@@ -88,7 +88,7 @@ LEFT_OUT = (
         "one process computes; its threads share the work",
         "set_num_threads; DataLoader(num_workers=…) for reading",
         "futures multiprocessing distributed.init_process_group fork wait is_distributed Tensor.is_distributed "
-        "utils.data.DistributedSampler nn.parallel.DistributedDataParallel",
+        "utils.data.DistributedSampler ",
     ),
     _reason(
         "TorchScript, and graphs as Python objects",

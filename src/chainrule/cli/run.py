@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anyway",
         action="store_true",
-        help="run although names are missing: the script may never reach them",
+        help="run although names are missing that the script surely comes to; one in a function never stops it",
     )
     parser.add_argument(
         "--compile",
@@ -45,11 +45,12 @@ def run(arguments: argparse.Namespace) -> int:
     if not script.is_file():
         raise ChainruleError(f"{script}: there is no such file")
     lacking = missing(script)
+    counts = lacking if arguments.check else [one for one in lacking if one.sure]
     for one in lacking:
-        print(one, file=sys.stderr)
-    if lacking and not arguments.anyway:
+        print(f"{one}{'' if one.sure else '   (if it is reached)'}", file=sys.stderr)
+    if counts and not arguments.anyway:
         raise ChainruleError(
-            f"{script} asks for {len(lacking)} name{'s' * (len(lacking) > 1)} that chainrule does not have, see above\n"
+            f"{script} asks for {len(counts)} name{'s' * (len(counts) > 1)} that chainrule does not have, see above\n"
             "  hint: --anyway runs it until it reaches one of them"
         )
     if arguments.check:

@@ -319,6 +319,12 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[modes.index(mode.lower())]
 
 
+_calculate_fan_in_and_fan_out, _calculate_correct_fan = (
+    _fans,
+    _fan,
+)  # PyTorch's names, which people use
+
+
 @_fills
 def xavier_uniform_(
     tensor: Tensor, gain: float = 1.0, generator: Generator | None = None

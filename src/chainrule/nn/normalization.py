@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.errors import ShapeError
+from ..base.errors import DeviceError, ShapeError
 from ..tensors import Tensor, empty, int64, ones, zeros
 from . import functional as F
 from . import init
@@ -187,6 +187,17 @@ class SyncBatchNorm(_BatchNorm):
             "SyncBatchNorm is not built: there is one process; use BatchNorm1d, BatchNorm2d or "
             "BatchNorm3d, whose state dicts have the same names"
         )
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module itself: in one process batch norm sees the whole batch.
+
+        Raises:
+            DeviceError: a group of processes is given.
+        """
+        if process_group is not None:
+            raise DeviceError("convert_sync_batchnorm: there is one process, and no group of them")
+        return module
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from ..base.errors import DeviceError
 from .module import Module
 
-__all__ = ["DataParallel"]
+__all__ = ["DataParallel", "DistributedDataParallel"]
 
 
 class DataParallel(Module):
@@ -43,3 +43,18 @@ class DataParallel(Module):
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """What the module gives."""
         return self.module(*inputs, **kwargs)
+
+
+class DistributedDataParallel(Module):
+    """One copy of a module in each of several processes: not built, and refused. Programs ask first whether there are
+    several.
+
+    Raises:
+        NotImplementedError: always.
+    """
+
+    def __init__(self, module: Module, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(
+            "DistributedDataParallel is not built: there is one process, whose threads share the work; "
+            "use the module itself"
+        )

@@ -19,6 +19,7 @@ from ..base.errors import FormatError
 from ..base.left_out import why
 from ..tensors import Tensor
 from .names import STANDS_FOR, is_theirs, resolve
+from .surroundings.absent import spec_of
 
 __all__ = ["Missing", "missing"]
 
@@ -35,12 +36,15 @@ OTHERS = frozenset(dir(dict) + dir(list) + dir(str) + dir(slice) + dir(np.ndarra
 
 
 class Missing(NamedTuple):
-    """Something a script needs that is not there: where it asks, for what, and what to use instead, if anything."""
+    """Something a script needs that is not there: where it asks, for what, what to use instead, if anything, and whether it
+    surely comes there: not if it stands in a function, or behind a condition, or can be imported but not called.
+    """
 
     path: Path
     line: int
     name: str
     instead: str
+    sure: bool = True
 
     def __str__(self) -> str:
         hint = f"   (instead: {self.instead})" if self.instead else ""
@@ -93,6 +97,7 @@ class _Reader:
         self.beside: list[Path] = []
         self.bound: dict[str, str] = {}  # a name → the dotted name in torch that it was imported as
         self.guarded = {id(node) for node in self._guarded()}
+        self.open = set(_surely(self.tree.body))
         self.rebound = {
             node.id
             for node in ast.walk(self.tree)
@@ -144,7 +149,8 @@ class _Reader:
         if local:
             self.beside.append(local[0])
         elif importlib.util.find_spec(first) is None:
-            yield Missing(self.path, node.lineno, f"module {first}, which is not installed", "")
+            words = f"module {first}, which is not installed"
+            yield Missing(self.path, node.lineno, words, "", id(node) in self.open)
 
     def _import_from(self, node: ast.ImportFrom) -> Iterator[Missing]:
         module = node.module or ""
@@ -187,13 +193,48 @@ class _Reader:
 
     def _report(self, node: ast.AST, name: str) -> Missing:
         reason = why(name.removeprefix("torch."))
+        sure = id(node) in self.open and spec_of(name) is None
         if reason is not None:
-            return Missing(self.path, getattr(node, "lineno", 1), name, reason.instead)
+            return Missing(self.path, getattr(node, "lineno", 1), name, reason.instead, sure)
         parent, _, last = name.rpartition(".")
         there = Tensor if parent == "torch.Tensor" else resolve(parent)
         near = get_close_matches(last, [n for n in dir(there) if not n.startswith("_")], 1, 0.75)
         nearest = f"{parent}.{near[0]}" if near else ""
-        return Missing(self.path, getattr(node, "lineno", 1), name, nearest)
+        return Missing(self.path, getattr(node, "lineno", 1), name, nearest, sure)
+
+
+def _surely(statements: list[ast.stmt]) -> Iterator[int]:
+    """Every node, by its id, that is evaluated when these statements are run: not what stands in functions, which may never be
+    called, nor behind conditions, but for that of being the main program.
+    """
+    for statement in statements:
+        if isinstance(statement, ast.ClassDef):
+            parts: list[ast.AST] = [*statement.bases, *statement.decorator_list]
+            yield from _surely(statement.body)
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+            parts = [*statement.decorator_list, *given]
+        elif isinstance(statement, ast.If):
+            parts = [statement.test]
+            names = {n.id for n in ast.walk(statement.test) if isinstance(n, ast.Name)}
+            yield from _surely(statement.body if "__name__" in names else [])
+        elif isinstance(statement, ast.With):
+            parts = list(statement.items)
+            yield from _surely(statement.body)
+        elif isinstance(statement, ast.For | ast.While | ast.Try):
+            parts = []
+        else:
+            parts = [statement]
+        for part in parts:
+            yield from _evaluated(part)
+
+
+def _evaluated(node: ast.AST) -> Iterator[int]:
+    """The nodes of an expression that are evaluated with it: not the bodies of its lambdas."""
+    yield id(node)
+    if not isinstance(node, ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _evaluated(child)
 
 
 def _catches_imports(handler: ast.ExceptHandler) -> bool:

@@ -14,6 +14,8 @@ import chainrule
 
 from ..base.errors import ChainruleError
 from ..base.left_out import words_for
+from .surroundings import private
+from .surroundings.absent import ABSENT, Absent, AbsentModule, module, spec_of
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -24,10 +26,13 @@ STANDS_FOR = {
     "torch.autograd.functional": "autograd.functional",
     "torch.autograd.variable": "autograd",
     "torch.backends": "backends",
+    "torch.backends.cuda": "backends.cuda",
     "torch.backends.cudnn": "backends.cudnn",
     "torch.backends.mps": "backends.mps",
+    "torch.compiler": "redirect.surroundings.compiler",
     "torch.cuda": "cuda",
     "torch.cuda.amp": "cuda.amp",
+    "torch.distributed": "redirect.surroundings.distributed",
     "torch.distributions": "distributions",
     "torch.distributions.constraint_registry": "distributions.registry",
     "torch.distributions.constraints": "distributions.constraints",
@@ -35,15 +40,21 @@ STANDS_FOR = {
     "torch.distributions.transforms": "distributions.transforms",
     "torch.distributions.utils": "distributions.parameters",
     "torch.func": "func",
+    "torch.functional": "tensors.functions",
+    "torch.hub": "redirect.surroundings.hub",
+    "torch.jit": "jit",
     "torch.linalg": "linalg",
+    "torch.multiprocessing": "redirect.surroundings.multiprocessing",
     "torch.nn": "nn",
     "torch.nn.attention": "nn.attention",
     "torch.nn.functional": "nn.functional",
     "torch.nn.init": "nn.init",
-    "torch.nn.modules": "nn",
+    "torch.nn.modules": "nn.modules",
     "torch.nn.modules.module": "nn.module",
     "torch.nn.modules.utils": "nn.modules.utils",
+    "torch.nn.common_types": "redirect.surroundings.types",
     "torch.nn.parallel": "nn.parallel",
+    "torch.nn.parallel.distributed": "nn.parallel",
     "torch.nn.parameter": "nn.parameter",
     "torch.nn.utils": "nn.utils",
     "torch.nn.utils.parametrizations": "nn.utils.parametrizations",
@@ -56,13 +67,21 @@ STANDS_FOR = {
     "torch.optim.swa_utils": "optim.swa_utils",
     "torch.random": "random",
     "torch.special": "special",
+    "torch.serialization": "redirect.surroundings.serialization",
+    "torch.types": "redirect.surroundings.types",
     "torch.utils": "utils",
+    "torch.utils._pytree": "redirect.surroundings.pytree",
     "torch.utils.checkpoint": "utils.checkpoint",
     "torch.utils.data": "utils.data",
     "torch.utils.data.dataloader": "utils.data",
     "torch.utils.data.dataset": "utils.data",
+    "torch.utils.data.distributed": "utils.data",
     "torch.utils.data.sampler": "utils.data",
-    "torch.utils.tensorboard": "utils.tensorboard",
+    "torch.utils.hooks": "base.handles",
+    "torch.utils.model_zoo": "redirect.surroundings.hub",
+    "torch.utils.tensorboard": "redirect.surroundings.tensorboard",
+    "torch.utils.tensorboard.writer": "redirect.surroundings.tensorboard",
+    "torch.version": "redirect.surroundings.version",
     "torchvision": "redirect.torchvision",
     "torchvision.datasets": "redirect.torchvision.datasets",
     "torchvision.transforms": "redirect.torchvision.transforms",
@@ -79,6 +98,7 @@ PARTS = {
         "one_hot_categorical", "pareto", "poisson", "relaxed_bernoulli", "relaxed_categorical", "studentT",
         "transformed_distribution", "uniform", "von_mises", "weibull", "wishart",
     ),
+    "torch.nn.utils": ("clip_grad", "convert_parameters", "fusion", "init", "spectral_norm", "weight_norm"),
     "torch.nn.modules": (
         "activation", "batchnorm", "container", "conv", "distance", "dropout", "flatten", "fold", "instancenorm", "linear", "loss",
         "normalization", "padding", "pixelshuffle", "pooling", "rnn", "sparse", "transformer", "upsampling",
@@ -100,8 +120,13 @@ class _Torch(types.ModuleType):
     __path__: Sequence[str] = ()  # a package, whose modules are found by `_Finder` alone
 
     def __getattr__(self, name: str) -> Any:
+        whole = f"torch.{name}"
+        if whole in STANDS_FOR or whole in ABSENT:
+            return module(whole) if whole in ABSENT else _at(STANDS_FOR[whole])
+        if name.startswith("_foreach_"):
+            return private.foreach(name)
         try:
-            return getattr(chainrule, name)
+            return getattr(private if name in vars(private) else chainrule, name)
         except AttributeError:
             raise AttributeError(words_for(name), name=name) from None
 
@@ -112,13 +137,17 @@ class _Torch(types.ModuleType):
 class _Finder(importlib.abc.MetaPathFinder):
     """Asked first for every import: says of a module of PyTorch's which has no counterpart that it is not there."""
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        """A module that `install` did not provide is missing; others are somebody else's to find."""
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """A module that `install` did not provide is missing, or can only be imported; others are somebody else's to find."""
+        if is_theirs(name) and spec_of(name) is not None:
+            return spec_of(name)
         if is_theirs(name):
             raise ModuleNotFoundError(words_for(name.removeprefix("torch.")), name=name)
 
 
 _finder = _Finder()
+_added: list[tuple[Any, str]] = []
+"""Where `install` has hung a module on its package."""
 _torch = _Torch("torch", "PyTorch's interface, on chainrule.")
 
 
@@ -146,6 +175,13 @@ def install() -> None:
         found = resolve(name)
         if found is not None:
             sys.modules[name] = found
+            parent, _, last = name.rpartition(".")
+            package = sys.modules.get(parent)
+            if package is not None and not hasattr(
+                package, last
+            ):  # for `import torch.utils.hooks as h`
+                setattr(package, last, found)
+                _added.append((package, last))
     sys.meta_path.insert(0, _finder)
 
 
@@ -153,6 +189,9 @@ def uninstall() -> None:
     """Undo `install`; what was imported stays what it is."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+        for package, last in _added:
+            delattr(package, last)
+        _added.clear()
         for name in [n for n in sys.modules if is_theirs(n)]:
             del sys.modules[name]
 
@@ -171,9 +210,10 @@ def resolve(name: str) -> Any:
         found = _torch if parts[:end] == ["torch"] else None if place is None else _at(place)
         if found is not None:
             try:
-                return reduce(getattr, parts[end:], found)
-            except AttributeError:
+                last = reduce(getattr, parts[end:], found)
+            except (AttributeError, ModuleNotFoundError):
                 return None
+            return None if isinstance(last, Absent | AbsentModule) else last
     return None
 
 

@@ -1,15 +1,46 @@
-"""PyTorch's `torch.nn.modules`, as names for the layers of the room `nn`."""
+"""PyTorch's `torch.nn.modules`, as names for the layers of the room `nn`: its public ones, and the base classes that people
+ask about, as in `isinstance(m, nn.modules.batchnorm._BatchNorm)`.
+"""
 
+import importlib
+import sys
 from typing import Any
 
 from . import utils
 
 __all__ = ["utils"]
 
+FILES = (
+    "activation", "adaptive", "batchnorm", "container", "conv", "distance", "dropout", "flatten", "fold", "instancenorm", "lazy",
+    "linear", "loss", "module", "normalization", "padding", "pixelshuffle", "pooling", "rnn", "sparse", "transformer", "upsampling",
+)  # fmt: skip
+"""PyTorch's files, each of which stands for all layers."""
+
+BASES = {
+    "_AdaptiveAvgPoolNd": "uneven_pooling._AdaptiveAvgPool",
+    "_AdaptiveMaxPoolNd": "uneven_pooling._AdaptiveMaxPool",
+    "_AvgPoolNd": "pooling._AvgPool",
+    "_BatchNorm": "normalization._BatchNorm",
+    "_ConvNd": "conv._ConvNd",
+    "_ConvTransposeNd": "conv._ConvTransposeNd",
+    "_DropoutNd": "dropout._Dropout",
+    "_InstanceNorm": "instance_norm._InstanceNorm",
+    "_Loss": "loss.reduction.Loss",
+    "_MaxPoolNd": "pooling._MaxPool",
+    "_NormBase": "normalization._ChannelNorm",
+    "_WeightedLoss": "loss.reduction.Loss",
+}
+"""PyTorch's base classes, and where ours are in the room `nn`."""
+
 
 def __getattr__(name: str) -> Any:
+    if name in BASES:
+        place, _, last = BASES[name].rpartition(".")
+        return getattr(importlib.import_module(f"..{place}", __name__), last)
     from .. import __dict__ as layers
 
-    if name.startswith("__") or name not in layers:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return layers[name]
+    if name in layers and not name.startswith("__"):
+        return layers[name]
+    if name in FILES:
+        return sys.modules[__name__]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

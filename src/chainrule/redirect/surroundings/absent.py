@@ -1,0 +1,109 @@
+"""Names that can be imported, written in annotations, asked about with `isinstance` and derived from, but not called."""
+
+from __future__ import annotations
+
+import importlib.abc
+import importlib.machinery
+import types
+from functools import cache
+from typing import Any, NoReturn
+
+from ...base.errors import ChainruleError
+from ...base.left_out import words_for
+
+__all__ = ["ABSENT", "Absent", "AbsentModule"]
+
+ABSENT = {
+    "torch._C": (),
+    "torch._dynamo": ("allow_in_graph", "disable", "disallow_in_graph", "forbid_in_graph", "graph_break", "reset"),
+    "torch._inductor": (),
+    "torch._subclasses": (),
+    "torch.ao": (),
+    "torch.export": (),
+    "torch.futures": (),
+    "torch.fx": ("wrap",),
+    "torch.library": (),
+    "torch.masked": (),
+    "torch.nested": (),
+    "torch.nn.quantized": (),
+    "torch.onnx": (),
+    "torch.overrides": (),
+    "torch.package": (),
+    "torch.profiler": (),
+    "torch.quantization": (),
+    "torch.sparse": (),
+    "torch.utils.benchmark": (),
+    "torch.utils.cpp_extension": (),
+    "torch.utils.flop_counter": (),
+    "torch.utils.mobile_optimizer": (),
+}  # fmt: skip
+"""Modules of PyTorch's that stand for nothing here, and which of their names mark functions, which then stay as they are."""
+
+
+class Absent(type):
+    """The type of absent names: each is a class without instances, so `isinstance(x, torch.fx.GraphModule)` is False."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ChainruleError(
+            words_for(cls.__dict__.get("_name", cls.__mro__[1].__dict__.get("_name", cls.__name__)))
+        )
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return absent(f"{cls._name}.{name}")
+
+    def __repr__(cls) -> str:
+        return f"<torch.{cls._name}, which is not there>"
+
+
+def absent(name: str) -> Any:
+    """The absent name that PyTorch calls so, behind `torch.`."""
+    return Absent(name.rpartition(".")[2], (), {"_name": name, "__doc__": words_for(name)})
+
+
+class AbsentModule(types.ModuleType):
+    """A module all of whose names are absent, but for those that mark functions."""
+
+    def __init__(self, name: str):
+        super().__init__(name, words_for(name.removeprefix("torch.")))
+        self.__path__: list[str] = []
+        self.__spec__ = importlib.machinery.ModuleSpec(name, Loader(), is_package=True)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in ABSENT.get(self.__name__, ()):
+            return marked
+        found = absent(f"{self.__name__.removeprefix('torch.')}.{name}")
+        self.__dict__[name] = found
+        return found
+
+
+def marked(function: Any = None, *args: Any, **kwargs: Any) -> Any:
+    """A mark for a compiler that is not there: the function itself; also as a decorator with arguments."""
+    return function if callable(function) else lambda f: f
+
+
+class Loader(importlib.abc.Loader):
+    """Makes absent modules for `import`."""
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        """The module of a name."""
+        return module(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """There is nothing to run."""
+
+
+@cache
+def module(name: str) -> AbsentModule:
+    """The absent module of a name, always the same."""
+    return AbsentModule(name)
+
+
+def spec_of(name: str) -> importlib.machinery.ModuleSpec | None:
+    """How to import an absent module, or one within it; None if the name is no such module."""
+    if any(name == known or name.startswith(f"{known}.") for known in ABSENT):
+        return importlib.machinery.ModuleSpec(name, Loader(), is_package=True)
+    return None

@@ -1,0 +1,100 @@
+"""Imports what model files import at their top, in a process of its own whose `torch` is chainrule."""
+
+import chainrule.torch_imports  # noqa: F401  # isort: skip
+import torch
+import torch._dynamo
+import torch.distributed as dist
+import torch.fx
+import torch.multiprocessing as mp
+import torch.onnx
+import torch.utils.model_zoo as model_zoo
+from torch import Tensor, nn
+from torch.distributions.kl import kl_divergence
+from torch.distributions.normal import Normal
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.hub import load_state_dict_from_url
+from torch.nn.common_types import _size_2_t
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.modules.loss import _Loss
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils._pytree import tree_flatten, tree_map, tree_map_only, tree_unflatten
+from torch.utils.tensorboard import SummaryWriter
+
+assert not dist.is_available() and not dist.is_initialized()
+assert torch.version.cuda is None and not hasattr(torch, "xpu")
+assert isinstance(nn.BatchNorm2d(3), (_BatchNorm, nn.modules.batchnorm._BatchNorm))
+assert (
+    isinstance(nn.Conv2d(3, 5, 1), nn.modules.conv._ConvNd) and _ConvNd is nn.modules.conv._ConvNd
+)
+assert isinstance(nn.MSELoss(), _Loss) and not isinstance(nn.ReLU(), _Loss)
+assert not isinstance(nn.ReLU(), torch.fx.GraphModule) and not isinstance(
+    nn.ReLU(), torch.jit.ScriptModule
+)
+assert nn.SyncBatchNorm.convert_sync_batchnorm(nn.ReLU()).__class__ is nn.ReLU
+assert nn.init._calculate_fan_in_and_fan_out(torch.ones(3, 5, 7)) == (35, 21)
+assert kl_divergence(Normal(0.0, 1.0), Normal(0.0, 1.0)) == 0
+assert mp.get_sharing_strategy() == "file_system" and mp.cpu_count() > 0
+assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated() == 0
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.benchmark = True
+torch._dynamo.config.cache_size_limit = 64
+
+
+class Traced(torch.fx.Interpreter):
+    """Derived from what is not there: only making one is refused."""
+
+
+@torch.fx.wrap
+@torch.jit.script_if_tracing
+@torch.compiler.disable()
+def doubled(x: Tensor, size: _size_2_t = 3, graph: "torch.fx.Graph | None" = None) -> Tensor:
+    return x * 2
+
+
+def refusal(call):
+    """The first line of the error of a call."""
+    try:
+        call()
+    except Exception as error:
+        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    return "nothing"
+
+
+assert doubled(torch.ones(1)) == 2
+xs = [torch.ones(2), torch.ones(3)]
+torch._foreach_add_(xs, [torch.ones(2), torch.ones(3)], alpha=3)
+assert [x.sum().item() for x in xs] == [8, 12]
+assert torch._foreach_mul(xs, 2)[0].sum() == 16
+torch._assert(True, "never")
+flat, spec = tree_flatten({"a": [1, (2, 3)]})
+assert (
+    flat == [1, 2, 3]
+    and tree_unflatten([4, 5, 6], spec) == {"a": [4, (5, 6)]}
+    and spec.num_leaves == 3
+)
+assert tree_map(lambda x, y: x + y, [1, 2], [10, 20]) == [11, 22]
+assert tree_map_only(str, len, [1, "abc"]) == [1, 3]
+for name, call in {
+    "export": lambda: torch.onnx.export(nn.ReLU(), torch.ones(1), "x.onnx"),
+    "fx": lambda: Traced(nn.ReLU()),
+    "make_fx": lambda: make_fx(doubled)(1),
+    "url": lambda: load_state_dict_from_url(
+        "https://example.org/weights/net-1a2b.pth", model_dir="nowhere"
+    ),
+    "zoo": lambda: model_zoo.load_url(
+        "https://example.org/weights/net-1a2b.pth", model_dir="nowhere"
+    ),
+    "hub": lambda: torch.hub.load("somebody/repository", "net"),
+    "rank": dist.get_rank,
+    "reduce": lambda: dist.all_reduce(torch.ones(1)),
+    "parallel": lambda: DistributedDataParallel(nn.ReLU()),
+    "assert": lambda: torch._assert(False, "sizes differ"),
+    "check": lambda: torch._check(False, lambda: "sizes differ"),
+    "event": lambda: torch.cuda.Event(),
+    "xpu": lambda: torch.xpu,
+    "image": lambda: SummaryWriter("logs").add_image("a", torch.ones(1)),
+}.items():
+    print(name, refusal(call), sep=": ")
+with SummaryWriter("logs") as writer:
+    writer.add_scalar("loss", torch.tensor(0.5), 3)
+    writer.add_scalars("accuracy", {"train": 0.25, "test": 0.75}, 4)

@@ -1,0 +1,97 @@
+"""What stands around PyTorch's layers can be imported, does what one process can, and says what it cannot."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule as cr
+
+SAID = """\
+export: ChainruleError: there is no torch.onnx.export here: files from elsewhere, and exporters are left out (nothing is \
+downloaded from a hub; ONNX is to come)
+fx: ChainruleError: there is no torch.fx.Interpreter here: torchScript, and graphs as Python objects are left out (`graph.trace` \
+writes a function down as a program to be read, and `compile` makes machine code of it)
+make_fx: ChainruleError: there is no torch.fx.experimental.proxy_tensor.make_fx here: torchScript, and graphs as Python objects are \
+left out (`graph.trace` writes a function down as a program to be read, and `compile` makes machine code of it)
+url: DataNotFoundError: nowhere/net-1a2b.pth: there is no such file, and nothing is downloaded
+zoo: DataNotFoundError: nowhere/net-1a2b.pth: there is no such file, and nothing is downloaded
+hub: DataNotFoundError: torch.hub.load: the repository 'somebody/repository' would be downloaded and its code be run, which is not \
+done here
+rank: ChainruleError: torch.distributed.get_rank: there is one process, whose threads share the work, and no group of them
+reduce: ChainruleError: there is no torch.distributed.all_reduce here
+parallel: NotImplementedError: DistributedDataParallel is not built: there is one process, whose threads share the work; use the \
+module itself
+assert: AssertionError: sizes differ
+check: RuntimeError: sizes differ
+event: DeviceError: there is no CUDA backend; tensors live on 'cpu'
+xpu: AttributeError: there is no torch.xpu here: other devices, and memory under PyTorch's control are left out (tensors live on \
+the CPU, in NumPy's memory)
+image: ChainruleError: SummaryWriter.add_image: only scalars are written here
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where the program of `surroundings.py` has run, and what it printed."""
+    folder = tmp_path_factory.mktemp("surroundings")
+    script = Path(__file__).with_name("surroundings.py")
+    done = subprocess.run([sys.executable, script], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (folder / "said.txt").write_text(done.stdout)
+    return folder
+
+
+def test_each_refusal_says_what_is_not_there(folder):
+    assert (folder / "said.txt").read_text() == SAID
+
+
+def test_scalars_are_written_with_their_tags(folder):
+    [path] = (folder / "logs").glob("events*")
+    content = path.read_bytes()
+    for tag, value in (("loss", 0.5), ("accuracy/train", 0.25), ("accuracy/test", 0.75)):
+        at = content.index(tag.encode()) + len(tag)
+        assert struct.unpack("<f", content[at + 1 : at + 5])[0] == value
+
+
+def test_a_checkpoint_that_lies_where_pytorch_keeps_it_is_read(tmp_path, monkeypatch):
+    from chainrule.redirect.surroundings import hub
+
+    monkeypatch.setattr(hub, "_folder", [])
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert hub.get_dir() == str(tmp_path / "hub")
+    hub.set_dir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    cr.save({"weight": cr.ones(3)}, tmp_path / "checkpoints" / "net.pt")
+    state = hub.load_state_dict_from_url("https://example.org/net.pt?download=1")
+    assert (state["weight"] == 1).all()
+    with pytest.raises(FileNotFoundError, match="nothing is downloaded"):
+        hub.download_url_to_file("https://example.org/net.pt", "there")
+
+
+def test_segments_are_checkpointed():
+    from chainrule.utils.checkpoint import checkpoint_sequential
+
+    net = cr.nn.Sequential(cr.nn.Linear(3, 5), cr.nn.Tanh(), cr.nn.Linear(5, 2))
+    x = cr.randn(7, 3)
+    for segments in (1, 2, 3):
+        net.zero_grad()
+        y = checkpoint_sequential(net, segments, x)
+        y.sum().backward()
+        got = net[0].weight.grad.clone()
+        net.zero_grad()
+        net(x).sum().backward()
+        assert (got == net[0].weight.grad).all()
+    with pytest.raises(ValueError, match="found 4"):
+        checkpoint_sequential(net, 4, x)
+
+
+def test_spawned_processes_that_fail_are_told(tmp_path):
+    from chainrule.redirect.surroundings.multiprocessing import spawn
+
+    with pytest.raises(cr.ChainruleError, match="process 0 of 1 ended with the code 1"):
+        spawn(int, ("no base",), nprocs=1, start_method="fork")
