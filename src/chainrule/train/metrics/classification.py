@@ -243,8 +243,8 @@ def share_interval(share: float, count: int, z: float = 1.96) -> tuple[float, fl
 
     Source: Wilson 1927.
 
-    >>> [round(100 * bound, 1) for bound in share_interval(358 / 360, 360)]
-    [98.0, 99.8]
+    >>> [f"{bound:.3f}" for bound in share_interval(358 / 360, 360)]
+    ['0.980', '0.998']
     """
     if count < 1 or not 0 <= share <= 1:
         raise ValueError(
