@@ -357,6 +357,12 @@ FAULTS = {
     "kl without log": (
         lambda: plain(mlp(last=nn.Softmax(dim=-1)), one_hot_targets(), F.kl_div), "log_softmax in place of softmax",
     ),
+    "no probabilities": (
+        lambda: plain(
+            mlp(), (data()[0], one_hot_targets()[1] * 2 - 1), F.binary_cross_entropy_with_logits
+        ),
+        "(target + 1) / 2",
+    ),
     "wrong answers pay": (lambda: plain(mlp(), loss=lambda out, y: -F.cross_entropy(out, y)), "the sign of the loss"),
     "loss broadcasts": (
         lambda: plain(regressor(), numbers(), lambda out, y: ((out - y.reshape(-1)) ** 2).mean()), "target.unsqueeze(-1)",
@@ -448,6 +454,21 @@ def test_the_evidence_says_how_and_where(make, name, evidence, where):
     report = make()
     [finding] = [f for f in report.findings if f.name == name]
     assert evidence in finding.evidence and where in finding.where + finding.what, str(report)
+
+
+def test_findings_of_one_name_that_say_something_else_stay_apart():
+    def step(net, x):
+        return net[2]((net[0](x) > 0).float())
+
+    model = Between(step)
+    model.extra = nn.Linear(3, 5)
+    [unused, cut] = [f for f in plain(model).findings if f.name == "no path"]
+    assert "extra.weight, extra.bias; no op uses them" in unused.evidence
+    assert "net.0.weight, net.0.bias; the last op with a gradient is linear" in cut.evidence
+    assert "(net[0](x) > 0).float()" in cut.where
+    deep = plain(Between(lambda net, x: net(x), mlp(nn.Tanh, 4)), (data()[0] * 500, data()[1]))
+    [saturated] = [f for f in deep.findings if f.name == "saturated units"]
+    assert "%" in saturated.evidence
 
 
 def test_a_sum_is_named_where_a_step_is_too_long():

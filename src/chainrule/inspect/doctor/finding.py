@@ -59,16 +59,16 @@ class Report:
 
     @classmethod
     def of(cls, found: Iterable[Finding | str]) -> Report:
-        """Of what checks yield: findings, those of one check as one, and notes."""
-        by_name: dict[str, list[Finding]] = {}
+        """Of what checks yield: findings, those that say the same as one, and notes."""
+        by_name: dict[tuple[str, str], list[Finding]] = {}
         notes = []
         for each in found:
             if isinstance(each, str):
                 notes.append(each)
             else:
-                by_name.setdefault(each.name, []).append(each)
+                by_name.setdefault((each.name, each.what), []).append(each)
         findings = []
         for first, *others in by_name.values():
-            more = f"; and in {len(others)} more places" if others else ""
+            more = f"; and in {len(others)} more place" + "s" * (len(others) > 1) if others else ""
             findings.append(replace(first, evidence=first.evidence + more))
         return cls(findings, notes)

@@ -94,8 +94,10 @@ def check_update(
             "times the length", "a momentum of 0.9, or a learning rate smaller by as much",
         )  # fmt: skip
     elif ratios[far] < TOO_SHORT and not leaves_zero:
+        steepness = math.sqrt(sum([float((g * g).sum()) for g in slopes.values()]))
         yield Finding(
-            "step too short", "one step moves no weight noticeably", said,
+            "step too short", "one step moves no weight noticeably",
+            f"{said}; the norm of the gradients is {steepness:.2g}",
             "a larger learning rate" if max(rates) > 0 else "a learning rate above 0",
         )  # fmt: skip
 

@@ -93,6 +93,14 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
                 f"they are as large as {x.max():.3g}; a logarithm of a probability is at most 0",
                 "cross_entropy takes logits; or log_softmax first", a.where,
             )  # fmt: skip
+    for a in look.named("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        y = array(a.args[1])
+        if y.size and not (y.min() >= 0 and y.max() <= 1):
+            yield Finding(
+                "no probabilities", f"the targets of {a.op} are no probabilities",
+                f"they go from {y.min():.3g} to {y.max():.3g}, where 0 is no and 1 is yes",
+                "(target + 1) / 2 for targets of -1 and 1; mse_loss for numbers", a.where,
+            )  # fmt: skip
     for a in look.named("kl_div"):
         x = array(a.args[0])
         if x.size and x.min() >= 0 and not a.attrs.get("log_input"):
