@@ -132,3 +132,12 @@ def test_parameter_dict():
         ps()
     ps.clear()
     assert len(ps) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"), [([nn.ReLU()], "*layers hands"), (cr.relu, "nn.ReLU()")]
+)
+def test_what_is_no_layer_is_told_what_to_do(wrong, hint):
+    with pytest.raises(TypeError) as told:
+        nn.Sequential(wrong)
+    assert "is not a Module subclass\n  hint: " in str(told.value) and hint in str(told.value)

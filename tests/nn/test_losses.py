@@ -73,6 +73,7 @@ SCORES = cr.zeros(5, 3)
         (lambda: F.cross_entropy(SCORES, cr.tensor([0, 1, 2, -1, 0])), RangeError, r"target -1 is out of range"),
         (lambda: F.nll_loss(SCORES, cr.tensor([0, 1, 2, 7, 0])), RangeError, r"nll_loss: target 7"),
         (lambda: F.cross_entropy(SCORES, cr.tensor([0, 1])), ShapeError, r"the target must be \(N, …\): \(5,\), found \(2,\)"),
+        (lambda: F.cross_entropy(SCORES, [0, 1]), DTypeError, r"the target is a tensor of classes or of their probabilities, found list"),
         (lambda: F.cross_entropy(SCORES, cr.zeros(5)), ShapeError, r"class probabilities must have the shape of the input(?s:.*)hint"),
         (lambda: F.cross_entropy(SCORES, SCORES, ignore_index=1), ValueError, r"ignore_index=1 has no meaning where the target holds prob"),
         (lambda: F.cross_entropy(SCORES, CLASSES, cr.ones(2)), ShapeError, r"one element for each class"),

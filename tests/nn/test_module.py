@@ -139,7 +139,7 @@ def test_assigning_before_init_is_named():
             self.layer = nn.Linear(2, 2)
 
     with pytest.raises(
-        AttributeError, match=r"cannot assign module before Module.__init__\(\) call"
+        AttributeError, match=r"before Module.__init__\(\) call\n  hint: super\(\).__init__\(\)"
     ):
         Forgot()
 

@@ -230,3 +230,18 @@ def test_what_is_no_operand_at_all(wrong, text):
     with pytest.raises(DTypeError) as told:
         z(5, 3) + wrong
     assert str(told.value) == text
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: functional.linear(z(2, 3), [[1.0]], None), "linear(x, weight): expected a tensor or an array, found list\n  x       (2, 3)   float32\n"),
+        (lambda: functional.mse_loss(z(3), 1.0, reduction="mean"), "mse_loss(x, target): expected a tensor or an array, found float\n"),
+        (lambda: functional.linear(z(2, 3), None, None), "linear(x): expected a tensor or an array, found None\n"),
+    ],
+)  # fmt: skip
+def test_what_has_no_shape(call, text):
+    """Guards the words where a law asks for a shape: Python's own say that a list has no attribute."""
+    with pytest.raises(DTypeError) as told:
+        call()
+    assert str(told.value).startswith(text)

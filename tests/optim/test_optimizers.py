@@ -193,7 +193,12 @@ def test_low_precision_is_computed_in_float32(dtype):
         (
             lambda p: optim.SGD(nn.Linear(2, 3), lr=0.1),
             TypeError,
-            "found the module Linear\n  hint: model.parameters()",
+            "found a Linear\n  hint: model.parameters()",
+        ),
+        (
+            lambda p: optim.SGD(nn.Linear(2, 3).parameters),
+            TypeError,
+            "found a method\n  hint: model",
         ),
         (lambda p: optim.SGD([p, 3], lr=0.1), TypeError, "one of the params is int"),
         (lambda p: optim.SGD([p * 2], lr=0.1), ValueError, "can't optimize a non-leaf Tensor"),

@@ -127,7 +127,10 @@ class Module(Converting, Saving):
         if "_parameters" not in self.__dict__:
             if isinstance(value, (Parameter, Module, Buffer)):
                 kind = "module" if isinstance(value, Module) else "parameters"
-                raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+                raise AttributeError(
+                    f"cannot assign {kind} before Module.__init__() call\n"
+                    "  hint: super().__init__() comes first in __init__"
+                )
             object.__setattr__(self, name, value)
             return
         if isinstance(value, Tensor) and modes.trace is not None:
@@ -252,7 +255,12 @@ class Module(Converting, Saving):
         """
         self._check_name("module", name, self._modules)
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(module).__name__} is not a Module subclass")
+            hint = ""
+            if isinstance(module, list | tuple):
+                hint = "\n  hint: *layers hands its elements over, one by one"
+            elif callable(module):
+                hint = "\n  hint: a layer is a module, as nn.ReLU() is for relu"
+            raise TypeError(f"{type(module).__name__} is not a Module subclass{hint}")
         self._modules[name] = module
 
     def register_module(self, name: str, module: Module | None) -> None:

@@ -339,7 +339,20 @@ class Op:
                 attrs = self.normalize(args, attrs)
             except ChainruleError as e:
                 raise self.explained(e, args, attrs) from None
+            except AttributeError:
+                self._refuse_strangers(args, attrs)
+                raise
         return attrs
+
+    def _refuse_strangers(self, args: tuple, attrs: dict) -> None:
+        """Raise the error for an operand that is neither a tensor nor an array, if there is one: a
+        list, or a number where the law asks for a shape.
+        """
+        for k, a in enumerate(args):
+            if k < self.required if a is None else not hasattr(a, "dtype"):
+                kind = "None" if a is None else type(a).__name__
+                found = DTypeError(f"expected a tensor or an array, found {kind}")
+                raise self.explained(found, args, attrs) from None
 
     def _refuse_attribute(self, attrs: dict) -> None:
         unknown = sorted(set(attrs) - set(self.defaults))

@@ -102,9 +102,9 @@ class Optimizer(Hooked):
                 "dicts, "
                 "but got a Tensor"
             )
-        if callable(getattr(params, "parameters", None)):
+        if callable(params):  # a module, or its method without the parentheses
             raise TypeError(
-                f"an optimizer is given parameters, found the module {type(params).__name__}\n"
+                f"an optimizer is given parameters, found a {type(params).__name__}\n"
                 "  hint: model.parameters()"
             )
         self.defaults = defaults

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .... import functional as fn
-from ....base.errors import RangeError, ShapeError
+from ....base.errors import DTypeError, RangeError, ShapeError
 from ....tape.modes import modes
 from ....tensors import Tensor
 from ..linear import linear
@@ -70,6 +70,11 @@ def cross_entropy(
     reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if not isinstance(target, Tensor):
+        raise DTypeError(
+            "cross_entropy: the target is a tensor of classes or of their probabilities, found "
+            f"{type(target).__name__}\n  hint: tensor(target)"
+        )
     if target.is_floating_point():
         if ignore_index >= 0:
             raise ValueError(
