@@ -1,5 +1,7 @@
 """A training loop that is watched: each fault of loops is found by name, and healthy loops give no findings."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -235,6 +237,39 @@ def test_a_run_that_does_not_learn_is_told_so(compile, monkeypatch):
     trained(second, (), slow(second), compile)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
         assert (a == b).all()  # that somebody looked has changed nothing
+
+
+def test_the_command_line_shows_what_the_doctor_says(capsys, monkeypatch):
+    from chainrule.cli.progress import show
+    from chainrule.train import LearningStalled, TrainingStarted
+
+    event = LearningStalled(3, 2.3, 2.299, "1. [the] loss\n  change    nothing")
+    said = "the training loss has not fallen in 3 epochs: from 2.3000 to 2.2990."
+    with show(quiet=False) as subscriber:
+        subscriber(event)
+    out = capsys.readouterr().out
+    assert said in out and out.endswith("1. [the] loss\n  change    nothing\n")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    with show(quiet=True) as subscriber:
+        subscriber(TrainingStarted(0, 0, 5, 4, "accuracy"))
+        subscriber(event)
+    err = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err)  # without colours
+    assert said in err and "1. [the] loss" in err
+
+
+def test_a_task_whose_batches_only_it_knows_is_told_without_findings():
+    from types import SimpleNamespace
+
+    from chainrule.train.stall import examined
+
+    said = [SimpleNamespace(train={"loss": loss}) for loss in (2.0, 3.0, 2.5)]
+    told = examined(SimpleNamespace(epoch=3, history=said), {"x": 1})
+    assert (told.first, told.best, told.findings) == (2.0, 2.5, "nothing found")
+    nothing_fits = SimpleNamespace(
+        epoch=3, history=said, task=None, model=nn.Linear(3, 2), optimizer=None
+    )
+    assert examined(nothing_fits, (cr.ones(2, 5), cr.ones(2))).findings == "nothing found"
 
 
 def test_a_run_that_learns_is_left_alone():
