@@ -3,7 +3,7 @@
 `shakespeare-char`    GPT-2, a character at a time, at the setting that nanoGPT proposes for a processor
 `shakespeare-llama`   the same size and budget, as a Llama: only the model differs
 `shakespeare-lstm`    a recurrent network, a character at a time
-`shakespeare-bpe`     GPT-2 on the tokens of a byte-level tokenizer that is learnt from the text
+`shakespeare-bpe`     a Llama on the tokens of a byte-level tokenizer that is learnt from the text
 
 Legend: B batch, T time, C channels, V vocabulary. Losses are in nats per character, of `shakespeare-bpe` in bits per byte. The
 first 90 % of the text are to learn from, the next 5 % to decide, the last 5 % for the test. Every token of validation and test
@@ -179,11 +179,11 @@ def build(
     tokenizer, token_bytes = tokens_of(config, texts)
     tokens = {name: np.array(tokenizer.ids(text), np.int64) for name, text in texts.items()}
     model = network(config, len(tokenizer))
-    asked = config.block  # the window in which a test is asked
-    if model.most_positions is None:
-        asked += config.read
-    elif config.read >= config.block:
+    recurrent = isinstance(model, RecurrentLMHeadModel)
+    if not recurrent and config.read >= config.block:
         raise ConfigError(f"read must be less than block, {config.block}, found {config.read}")
+    # of what a transformer looks at, positions beyond those it was trained on mean nothing to it
+    asked = config.block + config.read if recurrent else config.block
 
     per_epoch = -(-config.steps // config.epochs)
     windows = Windows(tokens["train"], config.block, per_epoch * config.batch_size, config.seed)
@@ -198,7 +198,6 @@ def build(
     task = LanguageModel(token_bytes=token_bytes)
     first = len(tokenizer.decode(tokens["test"][:1]))
     tables = character_tables(texts, first, bits=token_bytes is not None)
-    recurrent = isinstance(model, RecurrentLMHeadModel)
     kind = Texts(
         model=model,
         tokenizer=tokenizer,
@@ -272,16 +271,16 @@ SHAKESPEARE_LSTM = Recipe(
     name="shakespeare-lstm",
     about="a recurrent network on Shakespeare, a character at a time",
     config=RecurrentTextConfig(
-        steps=3200, batch_size=50, block=64, read=64, layers=1, width=256, learning_rate=4e-3, weight_decay=0.01,
-        dropout=0.1,
+        steps=5000, batch_size=64, block=64, read=64, layers=1, width=384, learning_rate=3e-3, weight_decay=0.01,
+        dropout=0.25,
     ),
     build=partial(build, network=lstm),
 )  # fmt: skip
 SHAKESPEARE_BPE = Recipe(
     name="shakespeare-bpe",
-    about="a GPT-2 on Shakespeare, in tokens of a byte-level tokenizer of its own",
+    about="a Llama on Shakespeare, in tokens of a byte-level tokenizer of its own",
     config=BytePairConfig(
-        steps=4000, batch_size=16, block=128, read=64, learning_rate=2e-3, dropout=0.1
+        steps=3000, batch_size=16, block=128, read=64, learning_rate=2e-3, dropout=0.1
     ),
-    build=partial(build, network=gpt2, tokens_of=byte_pairs),
+    build=partial(build, network=llama, tokens_of=byte_pairs),
 )
