@@ -147,6 +147,7 @@ def test_an_interrupt_ends_the_line(place, monkeypatch, capsys):
         (2, "--top-p: expected a number above 0 and at most 1, found '2'", ["gpt2", "x", "--top-p", "2"]),
         (2, "--temperature: expected a number at least 0, found 'nan'", ["gpt2", "x", "--temperature", "nan"]),
         (2, "--beams searches and draws nothing: no --temp", ["gpt2", "x", "--beams", "2", "--top-k", "3"]),
+        (2, "--data-dir is for runs", ["gpt2", "x", "--data-dir", "data"]),
         (2, "the following arguments are required: PROMPT", ["gpt2"]),
     ],
 )  # fmt: skip

@@ -109,6 +109,8 @@ def opened(folder: Path, data_dir: str | None) -> tuple[Writer, Any]:
     if about.is_file() and "recipe" in read_json(about):
         found, config = writer(folder, data_dir)
         return found, blas_threads(config)
+    if data_dir is not None:
+        raise ConfigError(f"--data-dir is for runs, whose data are read again; {folder} is none")
     return Writer.from_pretrained(folder), contextlib.nullcontext()
 
 
