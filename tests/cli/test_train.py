@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from chainrule.cli import main
+from chainrule.cli.train import _check_free as check_free
 from chainrule.train import files, load_checkpoint, newest_checkpoint
-from chainrule.train.recipes import RECIPES
+from chainrule.train.recipes import RECIPES, ConfigError
 
 TINY = [
     "--set",
@@ -243,6 +244,16 @@ def test_a_folder_with_something_in_it_is_left_alone(capsys):
     )
     assert main(["train", "digits", "--out", "mine/notes"]) == 2
     assert Path("mine/notes").read_text() == "precious"
+
+
+def test_a_folder_in_which_a_run_was_killed_before_its_first_file_is_free():
+    folder = Path("mine")
+    folder.mkdir()
+    (folder / ".config.json.4711.tmp").write_text('{"rec')
+    check_free(folder)
+    (folder / ".notes.tmp").write_text("precious")
+    with pytest.raises(ConfigError, match="not an empty folder"):
+        check_free(folder)
 
 
 # ---- what goes wrong: one line, exit code 1, and nothing left half done

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..train.files import unfinished
 from ..train.metrics import shown
 from ..train.recipes import RECIPES, ConfigError, find, options, override, spell
 
@@ -179,8 +180,10 @@ def _print_result(result: RunResult) -> None:
 
 
 def _check_free(folder: Path) -> None:
-    """Refuse a folder that holds something: a run never overwrites another."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """Refuse a folder that holds something: a run never overwrites another. A run that was killed before it had
+    written its first file has left nothing.
+    """
+    if folder.exists() and not (folder.is_dir() and all(map(unfinished, folder.iterdir()))):
         raise ConfigError(
             f"--out {folder} exists and is not an empty folder; a run never overwrites another"
         )

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..base.errors import ChainruleError
 
-__all__ = ["SaveError", "append_bytes", "append_line", "refusals", "write_whole", "writing"]
+__all__ = [
+    "SaveError",
+    "append_bytes",
+    "append_line",
+    "refusals",
+    "unfinished",
+    "write_whole",
+    "writing",
+]
 
 
 class SaveError(ChainruleError, OSError):
@@ -63,6 +72,15 @@ def writing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 temporary.unlink()
             raise
         _sync_folder(path.parent)
+
+
+def unfinished(path: Path) -> bool:
+    """Whether this is what `writing` left when it was killed: a file that nobody will miss.
+
+    >>> unfinished(Path("run/.config.json.4711.tmp")), unfinished(Path("run/config.json"))
+    (True, False)
+    """
+    return re.fullmatch(r"\..+\.\d+\.tmp", path.name) is not None
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> None:

@@ -1,5 +1,5 @@
 """Writing files: as the room `files` does it."""
 
-from ..files.whole import SaveError, append_bytes, append_line, refusals, write_whole
+from ..files.whole import SaveError, append_bytes, append_line, refusals, unfinished, write_whole
 
-__all__ = ["SaveError", "append_bytes", "append_line", "refusals", "write_whole"]
+__all__ = ["SaveError", "append_bytes", "append_line", "refusals", "unfinished", "write_whole"]
