@@ -559,3 +559,19 @@ def test_positional_arguments_of_state_dict_are_deprecated():
     with pytest.warns(FutureWarning, match="give them by name"):
         assert nn.Linear(3, 2).state_dict(found, "p.") is found
     assert list(found) == ["p.weight", "p.bias"]
+
+
+def test_the_handle_of_a_copied_module_takes_the_hook_off_the_copy():
+    """As in PyTorch, where a module keeps the handles of its own hooks and is pickled."""
+    layer = cr.nn.ReLU()
+    layer.handle = layer.register_forward_hook(_minus_one)
+    for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        assert other(cr.zeros(1)) == -1
+        other.handle.remove()
+        assert other(cr.zeros(1)) == 0 and layer(cr.zeros(1)) == -1
+    layer.handle.remove()
+    assert layer(cr.zeros(1)) == 0
+
+
+def _minus_one(module, args, output):
+    return output - 1

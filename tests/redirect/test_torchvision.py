@@ -8,7 +8,7 @@ from PIL import Image
 
 import chainrule as cr
 from chainrule.base.errors import DataNotFoundError, DTypeError, ShapeError
-from chainrule.redirect.torchvision import datasets, transforms, utils
+from chainrule.redirect.torchvision import datasets, functional, transforms, utils
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -139,6 +139,76 @@ def test_grids_of_pictures(tmp_path):
         assert image.size == (5 * 5 + 2, 4 + 4)
     with pytest.raises(ShapeError, match="pictures"):
         utils.make_grid(cr.ones(2, 2, 2, 2, 2))
+
+
+def test_a_blur_keeps_what_is_even_and_spreads_what_is_not():
+    image = cr.zeros(3, 11, 13)
+    image[:, 5, 6] = 1
+    blur = transforms.GaussianBlur((5, 3), sigma=0.8)(image)
+    away = np.arange(5) - 2
+    row = np.exp(-0.5 * (away / 0.8) ** 2) / np.exp(-0.5 * (away / 0.8) ** 2).sum()
+    away = np.arange(3) - 1
+    column = np.exp(-0.5 * (away / 0.8) ** 2) / np.exp(-0.5 * (away / 0.8) ** 2).sum()
+    np.testing.assert_allclose(blur[1, 4:7, 4:9].numpy(), np.outer(column, row), rtol=1e-5)
+    np.testing.assert_allclose(
+        transforms.GaussianBlur(5)(cr.ones(2, 3, 7, 7)).numpy(), 1, rtol=1e-6
+    )
+    picture = Image.new("RGB", (9, 8), (200, 100, 50))
+    assert np.array(transforms.GaussianBlur(3, 1.0)(picture))[0, 0].tolist() == [200, 100, 50]
+    with pytest.raises(ValueError, match="odd and positive"):
+        transforms.GaussianBlur(4)
+    with pytest.raises(ValueError, match="lower bound first"):
+        transforms.GaussianBlur(3, (2.0, 1.0))
+
+
+def test_tensors_in_grey():
+    image = cr.tensor([1.0, 0.5, 0.25]).reshape(3, 1, 1).expand(2, 3, 5, 7)
+    grey = transforms.Grayscale(3)(image)
+    assert grey.shape == (2, 3, 5, 7)
+    np.testing.assert_allclose(grey.numpy(), 0.2989 + 0.587 * 0.5 + 0.114 * 0.25, rtol=1e-6)
+    assert transforms.RandomGrayscale(1.0)(image).shape == image.shape
+    with pytest.raises(ShapeError, match="3 channels"):
+        transforms.grey_of(cr.ones(2, 5, 5))
+
+
+def test_colours_of_tensors_are_changed_as_those_of_pictures():
+    """The mean over channels and pixels, within a rounding of the eight bits of a picture."""
+    x = TENSOR.float() / 255
+    np.testing.assert_allclose(transforms.turned(x, 0.0).numpy(), x.numpy(), atol=1e-6)
+    np.testing.assert_allclose(transforms.turned(x, 1 / 3).numpy(), x.numpy()[[2, 0, 1]], atol=1e-6)
+    for settings in (
+        {"brightness": (0.6, 0.6)},
+        {"contrast": (0.5, 0.5)},
+        {"saturation": (0.3, 0.3)},
+        {"hue": (0.2, 0.2)},
+    ):
+        jitter = transforms.ColorJitter(**settings)
+        ours, pillows = of(jitter(x)) * 255, of(jitter(IMAGE)).astype(float)
+        assert np.abs(ours - pillows).max() < (9 if "hue" in settings else 2)
+        whole = of(jitter(TENSOR)).astype(float)
+        assert np.abs(whole - pillows).max() < (9 if "hue" in settings else 2)
+
+
+def test_transforms_as_functions():
+    image = cr.arange(30.0).reshape(1, 5, 6)
+    assert cr.equal(functional.crop(image, 1, 2, 3, 4), image[:, 1:4, 2:6])
+    outside = functional.crop(image, -1, 3, 3, 5)
+    assert outside.shape == (1, 3, 5) and outside[0, 0].sum() == 0 and outside[0, 1, 4] == 0
+    assert cr.equal(outside[0, 1, :3], image[0, 0, 3:])
+    assert functional.resized_crop(image, 0, 0, 4, 4, (8, 6)).shape == (1, 8, 6)
+    assert cr.equal(functional.hflip(functional.vflip(image)), image.flip(-1).flip(-2))
+    assert functional.get_image_size(image) == [6, 5]
+    assert functional.get_dimensions(image) == [1, 5, 6]
+    picture = functional.to_pil_image(functional.normalize(cr.ones(3, 4, 2), [0.5] * 3, [0.5] * 3))
+    assert functional.get_dimensions(picture) == [3, 4, 2]
+    assert (
+        functional.to_tensor(picture).max() == 1 and functional.pil_to_tensor(picture).max() == 255
+    )
+    assert functional.convert_image_dtype(functional.pil_to_tensor(picture)).max() == 1
+    assert functional.center_crop(functional.pad(image, 2), (3, 3)).shape == (1, 3, 3)
+    assert functional.resize(image, 10).shape == (1, 10, 12)
+    assert functional.gaussian_blur(image, 3).shape == image.shape
+    assert functional.rgb_to_grayscale(cr.ones(3, 2, 2)).shape == (1, 2, 2)
 
 
 def test_fake_data():

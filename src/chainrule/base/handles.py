@@ -47,6 +47,14 @@ class RemovableHandle:
             hooks.pop(self.id, None)
             structure.changed()
 
+    def __getstate__(self) -> tuple[OrderedDict | None, int]:
+        return self._hooks(), self.id
+
+    def __setstate__(self, state: tuple[OrderedDict | None, int]) -> None:
+        """A copy takes its hook off the copy of the module."""
+        hooks, self.id = state
+        self._hooks = weakref.ref(OrderedDict() if hooks is None else hooks)
+
     def __enter__(self) -> RemovableHandle:
         return self
 

@@ -85,6 +85,8 @@ STANDS_FOR = {
     "torchvision": "redirect.torchvision",
     "torchvision.datasets": "redirect.torchvision.datasets",
     "torchvision.transforms": "redirect.torchvision.transforms",
+    "torchvision.transforms.functional": "redirect.torchvision.functional",
+    "torchvision.transforms.transforms": "redirect.torchvision.transforms",
     "torchvision.utils": "redirect.torchvision.utils",
 }
 """PyTorch's module → where its names are found in chainrule."""

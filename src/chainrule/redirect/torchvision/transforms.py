@@ -21,7 +21,7 @@ from ...base.errors import DTypeError, ShapeError
 from ...tensors import Tensor
 
 __all__ = [
-    "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "Grayscale", "InterpolationMode", "Lambda", "Normalize",
+    "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "GaussianBlur", "Grayscale", "InterpolationMode", "Lambda", "Normalize",
     "PILToTensor", "Pad", "RandomApply", "RandomChoice", "RandomCrop", "RandomErasing", "RandomGrayscale",
     "RandomHorizontalFlip", "RandomOrder", "RandomResizedCrop", "RandomRotation", "RandomVerticalFlip", "Resize",
     "ToPILImage", "ToTensor",
@@ -546,31 +546,81 @@ class RandomErasing(_Transform):
 # --------------------------------------------------------------------------------------------------------------- colour
 
 
+class GaussianBlur(_Transform):
+    """Each pixel becomes the mean of its neighbours, with the weights  exp(−d² / (2 σ²));  beyond the edge the image is mirrored.
+
+    Args:
+        kernel_size: how many pixels wide the neighbourhood is, an odd number, or two for width and height.
+        sigma: σ, or its bounds: each image draws its own between them.
+    """
+
+    def __init__(self, kernel_size: Any, sigma: Any = (0.1, 2.0)):
+        self.kernel_size = _pair(kernel_size)
+        if not all(k > 0 and k % 2 for k in self.kernel_size):
+            raise ValueError(f"GaussianBlur: kernel_size is odd and positive, found {kernel_size}")
+        self.sigma = (sigma, sigma) if isinstance(sigma, numbers.Number) else tuple(sigma)
+        if not 0 < self.sigma[0] <= self.sigma[1]:
+            raise ValueError(
+                f"GaussianBlur: sigma is positive, the lower bound first, found {sigma}"
+            )
+
+    def __call__(self, image: Any) -> Any:
+        return blurred(image, self.kernel_size, (_draw(*self.sigma),) * 2)
+
+
+def blurred(image: Any, kernel_size: tuple[int, int], sigma: tuple[float, float]) -> Any:
+    """A blurred image; kernel and σ for width and height."""
+    if not isinstance(image, Tensor):
+        return ToPILImage(image.mode)(blurred(PILToTensor()(image), kernel_size, sigma))
+    floats = image if image.dtype.is_floating_point else image.to(chainrule.float32)
+    rows = []
+    for size, width in zip(kernel_size, sigma, strict=True):
+        away = chainrule.arange(size, dtype=floats.dtype) - (size - 1) / 2
+        weights = (-0.5 * (away / width) ** 2).exp()
+        rows.append(weights / weights.sum())
+    kernel = rows[1][:, None] * rows[0][None, :]
+    planes = floats.reshape(-1, 1, *image.shape[-2:])  # every channel by itself
+    half_w, half_h = kernel_size[0] // 2, kernel_size[1] // 2
+    padded = F.pad(planes, [half_w, half_w, half_h, half_h], mode="reflect")
+    y = F.conv2d(padded, kernel[None, None]).reshape(image.shape)
+    return y if y.dtype is image.dtype else y.round().to(image.dtype)
+
+
+def grey_of(image: Tensor) -> Tensor:
+    """The brightness (…, 1, H, W) of colours (…, 3, H, W):  0.2989 R + 0.587 G + 0.114 B."""
+    if image.shape[-3] != 3:
+        raise ShapeError(f"colours have 3 channels, found the shape {tuple(image.shape)}")
+    weights = chainrule.tensor([0.2989, 0.587, 0.114]).reshape(3, 1, 1)
+    return (image * weights).sum(-3, keepdim=True).to(image.dtype)
+
+
 class Grayscale(_Transform):
-    """A Pillow image in grey, with 1 or 3 equal channels."""
+    """An image in grey, with 1 or 3 equal channels."""
 
     def __init__(self, num_output_channels: int = 1):
         self.num_output_channels = num_output_channels
 
     def __call__(self, image: Any) -> Any:
-        _need_pillow(self, image)
+        if isinstance(image, Tensor):
+            grey = grey_of(image) if image.shape[-3] == 3 else image
+            return grey.expand(*image.shape[:-3], self.num_output_channels, *image.shape[-2:])
         grey = image.convert("L")
         return grey if self.num_output_channels == 1 else grey.convert("RGB")
 
 
 class RandomGrayscale(_Transform):
-    """A Pillow image in grey, with probability p; it keeps its number of channels."""
+    """An image in grey, with probability p; it keeps its number of channels."""
 
     def __init__(self, p: float = 0.1):
         self.p = p
 
     def __call__(self, image: Any) -> Any:
-        _need_pillow(self, image)
-        return Grayscale(len(image.getbands()))(image) if _draw() < self.p else image
+        channels = image.shape[-3] if isinstance(image, Tensor) else len(image.getbands())
+        return Grayscale(channels)(image) if _draw() < self.p else image
 
 
 class ColorJitter(_Transform):
-    """Brightness, contrast, saturation and hue of a Pillow image changed at random, in a random order.
+    """Brightness, contrast, saturation and hue of an image changed at random, in a random order.
 
     Args:
         brightness, contrast, saturation: a number d for factors from 1 − d to 1 + d, or (least, largest).
@@ -591,7 +641,8 @@ class ColorJitter(_Transform):
     def __call__(self, image: Any) -> Any:
         from PIL import ImageEnhance
 
-        _need_pillow(self, image)
+        if isinstance(image, Tensor):
+            return self._jittered(image)
         enhancers = [
             (ImageEnhance.Brightness, self.brightness), (ImageEnhance.Contrast, self.contrast),
             (ImageEnhance.Color, self.saturation),
@@ -601,6 +652,25 @@ class ColorJitter(_Transform):
                 image = enhancers[k][0](image).enhance(_draw(*enhancers[k][1]))
             elif k == 3 and self.hue != (0, 0):
                 image = self._turned(image, _draw(*self.hue))
+        return image
+
+    def _jittered(self, image: Tensor) -> Tensor:
+        """The same of colours (…, 3, H, W): integers from 0 to 255, floats from 0 to 1."""
+        changes = [
+            (_brighter, self.brightness),
+            (_contrasted, self.contrast),
+            (_saturated, self.saturation),
+        ]
+        top = 1.0 if image.dtype.is_floating_point else 255.0
+        for k in chainrule.randperm(4).tolist():
+            x = image / top
+            if k < 3 and changes[k][1] != (1.0, 1.0):
+                x = changes[k][0](x, _draw(*changes[k][1]))
+            elif k == 3 and self.hue != (0, 0):
+                x = turned(x, _draw(*self.hue))
+            else:
+                continue
+            image = (x.clamp(0, 1) * top).to(image.dtype)
         return image
 
     @staticmethod
@@ -613,3 +683,36 @@ class ColorJitter(_Transform):
         turned = (np.asarray(h).astype(np.int32) + round(by * 255)) % 256
         h = Image.fromarray(turned.astype(np.uint8))
         return Image.merge("HSV", (h, s, v)).convert(image.mode)
+
+
+def _brighter(x: Tensor, factor: float) -> Tensor:
+    return x * factor
+
+
+def _contrasted(x: Tensor, factor: float) -> Tensor:
+    """Further from the mean brightness, or nearer to it."""
+    return factor * x + (1 - factor) * grey_of(x).mean((-3, -2, -1), keepdim=True)
+
+
+def _saturated(x: Tensor, factor: float) -> Tensor:
+    """Further from grey, or nearer to it."""
+    return factor * x + (1 - factor) * grey_of(x)
+
+
+def turned(x: Tensor, by: float) -> Tensor:
+    """Colours (…, 3, H, W) from 0 to 1, turned on the circle of colours by a share of it; value and saturation stay.
+
+    The hue h is where the largest channel stands, 0 for red, 2/6 for green, 4/6 for blue, moved by the difference of the two others.
+    A channel n (5, 3, 1) is  v − v s · clamp(min(k, 4 − k), 0, 1),  k = n + 6 h mod 6.
+    """
+    red, green, blue = x.unbind(-3)
+    value, low = x.amax(-3), x.amin(-3)
+    span = value - low
+    safe = span + (span == 0).to(x.dtype)
+    far = chainrule.where(value == green, 2 + (blue - red) / safe, 4 + (red - green) / safe)
+    hue = chainrule.where(value == red, (green - blue) / safe, far) / 6 + by
+    channels = []
+    for n in (5, 3, 1):
+        k = (n + 6 * hue) % 6
+        channels.append(value - span * chainrule.minimum(k, 4 - k).clamp(0, 1))
+    return chainrule.stack(channels, -3)
