@@ -189,6 +189,18 @@ def test_colours_of_tensors_are_changed_as_those_of_pictures():
         assert np.abs(whole - pillows).max() < (9 if "hue" in settings else 2)
 
 
+def test_transforms_stand_in_a_sequence_of_modules():
+    import copy
+
+    steps = cr.nn.Sequential(
+        transforms.RandomHorizontalFlip(1.0), transforms.Normalize([0.5], [0.5])
+    )
+    x = cr.arange(6.0).reshape(1, 2, 3)
+    assert cr.equal(copy.deepcopy(steps)(x), (x.flip(-1) - 0.5) / 0.5)
+    assert steps[0](x).shape == steps[0].forward(x).shape
+    assert repr(steps[1]) == "Normalize(mean=[0.5], std=[0.5], inplace=False)"
+
+
 def test_transforms_as_functions():
     image = cr.arange(30.0).reshape(1, 5, 6)
     assert cr.equal(functional.crop(image, 1, 2, 3, 4), image[:, 1:4, 2:6])

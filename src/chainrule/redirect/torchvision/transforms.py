@@ -18,6 +18,7 @@ import chainrule
 from chainrule.nn import functional as F
 
 from ...base.errors import DTypeError, ShapeError
+from ...nn import Module
 from ...tensors import Tensor
 
 __all__ = [
@@ -119,11 +120,21 @@ def _padded(image: Any, padding: Any, fill: Any, mode: str) -> Any:
     return Image.fromarray(np.pad(np.asarray(image), sides, name))
 
 
-class _Transform:
-    """A transform prints as its class and its settings."""
+class _Transform(Module):
+    """A transform is a module, so that it may stand in a `Sequential`; it prints as its class and its settings."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        Module.__init__(self)
+        return self
+
+    def forward(self, img: Any) -> Any:
+        """What calling it gives."""
+        return self(img)
 
     def __repr__(self) -> str:
-        shown = ", ".join([f"{k}={v}" for k, v in vars(self).items()])
+        own = {k: v for k, v in vars(self).items() if not k.startswith("_") and k != "training"}
+        shown = ", ".join([f"{k}={v}" for k, v in own.items()])
         return f"{type(self).__name__}({shown})"
 
 
