@@ -13,11 +13,13 @@ from ladder.numerical import check_layer
 import chainrule as cr
 from chainrule.base.errors import GradError, ShapeError
 from chainrule.data import digits
+from chainrule.ladder import attention
 from chainrule.ladder.descent import gradient_descent
 from chainrule.ladder.layers import (
     MSE,
     SGD,
     Dense,
+    Embedding,
     Layer,
     LeakyReLU,
     Sequential,
@@ -117,6 +119,20 @@ def split(n):
     return order[:100], order[100:]
 
 
+def a_symbol_that_occurs_twice_learns_twice():
+    table = Embedding(3, 2)
+    table.forward(np.array([1, 2, 1]))
+    table.backward(np.ones((3, 2)))
+    assert table.gradients["weight"].tolist() == [[0, 0], [2, 2], [1, 1]]
+
+
+def the_future_changes_nothing():
+    model, x = attention.CausalSelfAttention(6, 3), RNG.normal(size=(1, 5, 6))
+    y = model.forward(x)
+    x[:, 3:] += 1
+    assert np.array_equal(model.forward(x)[:, :3], y[:, :3])
+
+
 # -------------------------------------------------------------------------------------------------------- the mutations
 
 
@@ -163,6 +179,21 @@ def leaky_relu_in_place(self, x):
     return x
 
 
+def forgetful_embedding(self, g):
+    """An assignment to rows keeps one of those that are named twice."""
+    by_weight = np.zeros_like(self.parameters["weight"])
+    by_weight[self.saved()] += g
+    self.gradients = {"weight": by_weight}
+    return np.zeros(self.saved().shape)
+
+
+def attention_without_a_mask(q, k, v):
+    scores = q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    weights = e / e.sum(axis=-1, keepdims=True)
+    return weights @ v, weights
+
+
 def dead(value):
     """All weights alike."""
 
@@ -185,6 +216,8 @@ MUTATIONS = {
         a_square_dense_layer_is_right, (Dense, "backward", dense_with_the_product_the_other_way_around)
     ),
     "in place on a saved value": (two_activations_are_right, (LeakyReLU, "forward", leaky_relu_in_place)),
+    "one gradient of two kept": (a_symbol_that_occurs_twice_learns_twice, (Embedding, "backward", forgetful_embedding)),
+    "looking into the future": (the_future_changes_nothing, (attention, "attend", attention_without_a_mask)),
     "dead from the start: zeros": (hidden_neurons_become_different, (Network, "__init__", dead(0.0))),
     "dead from the start: all alike": (hidden_neurons_become_different, (Network, "__init__", dead(0.1))),
     "softmax before cross-entropy": (one_batch_is_learned_by_heart, (LAST, "append", Softmax)),
