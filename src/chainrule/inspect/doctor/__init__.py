@@ -1,8 +1,8 @@
 """Why does it not learn? Checks of the data, the model and the optimizer, with evidence and what to
 change; silent on a healthy run.
 
-Reading order: `finding`, `look` (one forward pass, watched), `data`, `model`, `paths`, `structure` (the
-model asked as a function), `learning`.
+Reading order: `finding`, `look` (one forward pass, watched), `data`, `loss`, `paths`,
+`gradients`, `signals`, `structure` (the model asked as a function), `learning`.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from ...tensors import Tensor
 from ..watch import unchanged
 from .data import check_batch, check_leakage
 from .finding import Finding, Report
+from .gradients import check_gradients
 from .learning import check_optimizer, check_overfit, check_update
 from .look import Look, array
-from .model import check_gradients, check_loss, check_mode, check_signals
+from .loss import check_loss
 from .paths import check_hidden, check_paths
+from .signals import check_mode, check_signals
 from .structure import check_structure
 
 __all__ = ["Finding", "Report", "doctor"]

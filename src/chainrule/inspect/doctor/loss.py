@@ -1,0 +1,273 @@
+"""Does the loss fit what the model says, and does it lead to right answers?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import ChainruleError
+from ...tensors import Tensor, tensor
+from ..summary import tensors_in
+from .finding import Finding
+from .gradients import first_op_that_is_not_finite
+from .look import Applied, Look, array
+
+__all__ = ["check_loss"]
+
+RANGES = {
+    "sigmoid": (0, 1),
+    "softmax": (0, 1),
+    "tanh": (-1, 1),
+    "relu": (0, math.inf),
+    "relu6": (0, 6),
+}
+"""What the last activation can say."""
+
+
+def check_loss(look: Look) -> Iterator[Finding | str]:
+    """Does the loss get what it expects, and is it, at first, what guessing costs?"""
+    if not np.isfinite(array(look.loss)).all():
+        told, where = first_op_that_is_not_finite(look)
+        yield Finding(
+            "loss not finite", "the loss is not a finite number", f"it is {_size(look.loss)}; {told}",
+            "inspect.first_nonfinite(model) around a step shows the numbers that led there", where,
+        )  # fmt: skip
+        return
+    yield from _check_activations_before_loss(look)
+    yield from _check_perfect_answers(look)
+    yield from _check_pairs(look)
+    yield from _check_reach(look)
+    for a in look.named("cross_entropy"):
+        yield from _check_guess(a)
+    for a in look.named("nll_loss"):
+        x = array(a.args[0])
+        if x.size and x.max() > 1e-6:
+            yield Finding(
+                "nll without log", "nll_loss is given what are not logarithms of probabilities",
+                f"they are as large as {x.max():.3g}; a logarithm of a probability is at most 0",
+                "cross_entropy takes logits; or log_softmax first", a.where,
+            )  # fmt: skip
+    for a in look.named("binary_cross_entropy", "binary_cross_entropy_with_logits"):
+        y = array(a.args[1])
+        if y.size and not (y.min() >= 0 and y.max() <= 1):
+            yield Finding(
+                "no probabilities", f"the targets of {a.op} are no probabilities",
+                f"they go from {y.min():.3g} to {y.max():.3g}, where 0 is no and 1 is yes",
+                "(target + 1) / 2 for targets of -1 and 1; mse_loss for numbers", a.where,
+            )  # fmt: skip
+    for a in look.named("kl_div"):
+        x = array(a.args[0])
+        if x.size and x.min() >= 0 and not a.attrs.get("log_input"):
+            yield Finding(
+                "kl without log", "kl_div is given probabilities, where it takes their logarithms",
+                f"they go from {x.min():.3g} to {x.max():.3g}", "log_softmax in place of softmax", a.where,
+            )  # fmt: skip
+    n = _batch_size(look.batch)
+    for a in look.named("softmax", "log_softmax"):
+        x = a.args[0]
+        if a.attrs.get("dim") == 0 and x.ndim > 1 and x.shape[0] == n:
+            yield Finding(
+                "softmax over batch", f"{a.op} runs over the batch, not over the classes",
+                f"dim=0 of shape {tuple(x.shape)}: the probabilities of one example depend on the others",
+                f"{a.op}(x, dim=-1)", a.where,
+            )  # fmt: skip
+
+
+def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
+    wrong = {
+        "cross_entropy": ("softmax", "sigmoid", "relu"),
+        "soft_cross_entropy": ("softmax", "sigmoid", "relu"),
+        "binary_cross_entropy_with_logits": ("sigmoid", "softmax", "relu"),
+    }
+    for a in look.named(*wrong):
+        maker = look.maker(a.args[0])
+        if maker is not None and maker.op == "log_softmax" and "soft" not in maker.path:
+            yield f"log_softmax before {a.op}, which has it in itself: it does no harm, and no good ({maker.place})"
+        if (
+            a.op == "cross_entropy"
+            and (maker is None or maker.op not in wrong[a.op])
+            and _are_shares(a.args[0])
+        ):
+            yield Finding(
+                "softmax before loss", "the loss is given probabilities, where cross_entropy takes logits and has the "
+                "softmax in it", f"each row of {tuple(a.args[0].shape)} is positive, and its sum is 1",
+                "give it what the probabilities are made of; nll_loss takes their logarithms",
+                maker.place if maker else a.where,
+            )  # fmt: skip
+        if maker is not None and maker.op in wrong[a.op]:
+            x = array(a.args[0])
+            why = "takes the logits themselves, and has the softmax in it" if "soft" in maker.op else (
+                "takes logits, which may be of either sign"
+            )  # fmt: skip
+            yield Finding(
+                f"{maker.op} before loss", f"{maker.op} before {a.op}, which {why}",
+                f"the loss sees numbers from {x.min():.3g} to {x.max():.3g}, and {_size(look.loss):.4g} at first",
+                f"remove the {maker.op}" + (f" (module {maker.path})" if maker.path else ""), maker.where,
+            )  # fmt: skip
+
+
+def _are_shares(x: Tensor) -> bool:
+    """Whether the numbers of each row are like probabilities."""
+    rows = array(x)
+    return (
+        rows.ndim == 2
+        and min(rows.shape) > 1
+        and bool(
+            (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-4) and rows.std() > 0
+        )
+    )
+
+
+def _check_pairs(look: Look) -> Iterator[Finding]:
+    """A loss that, by broadcasting, compares every output with every target."""
+    outputs = list(tensors_in(look.output))
+    of_output = {id(x) for a in look.depending(outputs) for x in tensors_in(a.result)}
+    of_output |= {id(x) for x in outputs}
+    targets = list(tensors_in(look.batch[-1]))
+    of_target = {id(x) for a in look.depending(targets) for x in tensors_in(a.result)} | {
+        id(x) for x in targets
+    }
+    for a in look.applied:
+        pair = [x for x in a.args if isinstance(x, Tensor)]
+        if a.inside or len(pair) != 2 or not isinstance(a.result, Tensor) or pair[0].numel() < 2:
+            continue
+        one_each = any(
+            id(x) in of_output and id(y) in of_target - of_output for x, y in (pair, pair[::-1])
+        )
+        n = pair[0].numel()
+        if one_each and pair[1].numel() == n and a.result.numel() == n * n and a.op != "matmul":
+            yield Finding(
+                "loss broadcasts", "the loss compares every output with every target, by broadcasting",
+                f"{a.op} of {tuple(pair[0].shape)} and {tuple(pair[1].shape)} made {tuple(a.result.shape)}",
+                "give both the same shape: output.squeeze(-1), or target.unsqueeze(-1)", a.where,
+            )  # fmt: skip
+            return
+
+
+def _check_perfect_answers(look: Look) -> Iterator[Finding]:
+    """To change an answer to the right one must make the loss smaller, and to move it away from that larger."""
+    out, y = look.output, look.batch[-1]
+    if not (
+        isinstance(out, Tensor)
+        and isinstance(y, Tensor)
+        and out.is_floating_point()
+        and out.numel()
+    ):
+        return
+    if not out.ndim or not y.ndim or len(out) != len(y):
+        return
+    right, own = _right_answers(out, y), array(out)
+    try:
+        costs = float(look.loss_fn(out.detach(), y).sum())
+        paid = []
+        for rows in [
+            slice(None),
+            *range(min(len(own), 16)),
+        ]:  # one example at a time too: a loss may weigh them
+            best = [_cost(look, own, rows, r[rows]) for r in right]
+            away = [_cost(look, own, rows, 2 * own[rows] - r[rows]) for r in right]
+            if not best or not min(best) > costs + abs(costs) * 1e-6 or not min(away) < costs:
+                return
+            paid.append(min(best))
+    except (ChainruleError, ValueError, TypeError, IndexError):
+        return  # a loss that takes nothing but what this model says
+    yield Finding(
+        "wrong answers pay", "an answer that is right costs more than what the model says now: the loss leads away from it",
+        f"the loss of the output is {costs:.4g}, that of right answers {paid[0]:.4g}",
+        "look at the sign of the loss (a minus too many, or one that lacks), and which axis holds the classes",
+    )  # fmt: skip
+
+
+def _cost(look: Look, own: np.ndarray, rows: Any, answers: np.ndarray) -> float:
+    """The loss if some answers were others; NaN counts as much."""
+    said = own.copy()
+    said[rows] = answers
+    cost = float(look.loss_fn(tensor(said, dtype=look.output.dtype), look.batch[-1]).sum())
+    return cost if not math.isnan(cost) else math.inf
+
+
+def _right_answers(out: Tensor, y: Tensor) -> list[np.ndarray]:
+    """What a perfect model could say: the target, or large logits and their log-softmax for it."""
+    target = array(y)
+    if out.shape == y.shape and target.dtype.kind == "f":
+        if not np.isfinite(target).all():
+            return []
+        shares = 0 <= target.min() and target.max() <= 1
+        return [target, *([40 * target - 20.0, np.clip(target, 1e-6, 1 - 1e-6)] if shares else [])]
+    if target.dtype.kind not in "iu" or out.ndim != y.ndim + 1:
+        return []
+    axis = next(
+        (k for k in (1, out.ndim - 1) if out.shape[:k] + out.shape[k + 1 :] == y.shape), None
+    )
+    if axis is None or not target.size or not 0 <= target.min() <= target.max() < out.shape[axis]:
+        return []
+    hot = np.moveaxis(np.eye(out.shape[axis])[target], -1, axis)
+    return [20.0 * hot, 20.0 * hot - 20.0, np.clip(hot, 1e-6, 1 - 1e-6)]
+
+
+def _check_reach(look: Look) -> Iterator[Finding]:
+    """Targets that the last activation cannot say."""
+    out, y = look.output, look.batch[-1]
+    maker = look.maker(out) if isinstance(out, Tensor) else None
+    if (
+        maker is None
+        or not isinstance(y, Tensor)
+        or y.shape != out.shape
+        or not y.is_floating_point()
+    ):
+        return
+    is_norm = "norm" in maker.op and not any(x.requires_grad for x in tensors_in(maker.args[1:]))
+    if (is_norm and not 0.3 < float(array(y).std()) < 3) or (
+        is_norm and abs(float(array(y).mean())) > 1
+    ):
+        yield Finding(
+            "out of reach", f"the output is made by {maker.op}, whose mean is 0 and whose spread is 1",
+            f"the targets have mean {array(y).mean():.4g} and standard deviation {array(y).std():.4g}",
+            "a linear layer after the norm, or targets of that scale", maker.place,
+        )  # fmt: skip
+    if maker.op not in RANGES:
+        return
+    low, high = RANGES.get(maker.op, (-math.inf, math.inf))
+    target = array(y)
+    outside = float(((target < low) | (target > high)).mean())
+    if target.dtype.kind == "f" and outside > 0.05:
+        yield Finding(
+            "out of reach", f"the output is made by {maker.op}, which cannot say what the targets are",
+            f"{maker.op} says from {low} to {high}; {outside:.0%} of the targets are outside, from {target.min():.4g} "
+            f"to {target.max():.4g}",
+            f"remove the {maker.op}, or scale the targets", maker.place,
+        )  # fmt: skip
+
+
+def _check_guess(a: Applied) -> Iterator[Finding]:
+    x, loss = a.args[0], _size(a.result)
+    classes = x.shape[1] if x.ndim > 1 else x.shape[0]
+    guess = math.log(classes) if classes > 1 else 0.0
+    mean = a.attrs.get("reduction", "mean") == "mean"
+    if classes == 1:
+        yield Finding(
+            "one logit", "cross_entropy over a single class is 0 whatever the model says",
+            f"logits of shape {tuple(x.shape)}",
+            "binary_cross_entropy_with_logits for one logit; or one logit for each class", a.where,
+        )  # fmt: skip
+    elif mean and np.isfinite(loss) and loss > 2 * guess + 0.5:
+        size = float(np.sqrt((array(x) ** 2).mean()))
+        yield Finding(
+            "initial loss", "the loss begins far above what guessing costs",
+            f"{loss:.4g}; guessing one of {classes} classes costs ln {classes} = {guess:.3g}; the logits have "
+            f"root mean square {size:.3g}",
+            "begin with smaller weights in the last layer, or look whether labels mean what you think",
+            a.where,
+        )  # fmt: skip
+
+
+def _size(x: Any) -> float:
+    return float(array(x).mean()) if isinstance(x, Tensor) else float(x)
+
+
+def _batch_size(batch: tuple) -> int:
+    x = batch[0]
+    return x.shape[0] if isinstance(x, Tensor) and x.ndim else 0
