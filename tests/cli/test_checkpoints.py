@@ -166,7 +166,7 @@ def test_a_run_of_images_does_not_write(tmp_path, capsys):
     run = tmp_path / "digits"
     sizes = ["--set", "epochs=1", "--set", "channels=2,3", "--set", "hidden=7"]
     assert main(["train", "digits", *sizes, "--out", str(run), "--json"]) == 0
-    message = "digits does not write text; chainrule predict asks it about images"
+    message = "digits does not write text; ask it with chainrule predict"
     fails(capsys, 1, message, "generate", run, "x")
 
 

@@ -275,7 +275,7 @@ def writer(folder: Path, data_dir: str | None = None) -> tuple[Writer, Any]:
     recipe, config, experiment = rebuild(folder, data_dir)
     if not isinstance(experiment.kind, Writes):
         raise FormatError(
-            f"{folder}: {recipe.name} does not write text; chainrule predict asks it about images"
+            f"{folder}: {recipe.name} does not write text; ask it with chainrule predict"
         )
     load_weights(folder, experiment.model, experiment.goal)
     return experiment.kind.writer(experiment.model.eval()), config
