@@ -16,7 +16,7 @@ def checkpoint_sequential(
     """Modules or functions, one after another, cut into segments that are checkpointed; the last one is recorded as always.
 
     >>> import chainrule as cr
-    >>> checkpoint_sequential([cr.exp, cr.log, cr.neg], 3, cr.ones(2))
+    >>> checkpoint_sequential([cr.neg, cr.abs, cr.neg], 3, cr.ones(2))
     tensor([-1., -1.])
 
     Raises:
