@@ -10,6 +10,7 @@ from compiled_functions import BIG, arrays, compiled, equal, small_net
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.base.modes import modes
+from chainrule.compiler import contractions
 from chainrule.nn import functional as F
 from chainrule.tensors.core import wrap
 
@@ -467,3 +468,18 @@ def test_measuring_kernels_trains_nothing_and_needs_no_array_of_a_call():
     assert " ms " in text and "of peak" in text
     assert model.weight.tolist() == before.tolist()
     assert step(x).item() < losses[1] < losses[0]
+
+
+def test_equal_products_are_written_once(monkeypatch):
+    made, make = [], contractions.product.product
+    monkeypatch.setattr(
+        contractions.product, "product", lambda *a, **k: made.append(a) or make(*a, **k)
+    )
+    f = cr.compile(lambda x, v, w, u: (x @ v, x @ w, x @ u))
+    x, v, w, u = [cr.randn(s) for s in ((31, 37), (37, 41), (37, 41), (37, 43))]
+    for found, other in zip(f(x, v, w, u), (v, w, u), strict=True):
+        np.testing.assert_allclose(found.numpy(), (x @ other).numpy(), rtol=1e-5, atol=1e-5)
+    steps = f.last.executor.steps
+    assert len(made) == 2
+    assert len([s for s in steps if not s.packs]) == 3
+    assert len({s.name for s in steps if not s.packs}) == 2

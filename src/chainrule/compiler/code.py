@@ -40,6 +40,10 @@ __all__ = [
 ]
 
 
+BITS = {"half": 16, "float": 32, "double": 64, "ptr": 64}
+"""The bits of what is not named by them, as i64 is."""
+
+
 class Type(NamedTuple):
     """An LLVM type: `float`, `<16 x float>`, `ptr`, …"""
 
@@ -61,9 +65,7 @@ class Type(NamedTuple):
     @property
     def bits(self) -> int:
         """The bits of an element."""
-        return {"half": 16, "float": 32, "double": 64, "ptr": 64}.get(self.base) or int(
-            self.base[1:]
-        )
+        return BITS.get(self.base) or int(self.base[1:])
 
     @property
     def bytes(self) -> int:

@@ -100,9 +100,16 @@ class Epilogue(Finish):
 
 
 def contraction(
-    name: str, grouping: Grouping, g: Group, memory: Memory, stores: Sequence[Var], target: Target
+    name: str,
+    grouping: Grouping,
+    g: Group,
+    memory: Memory,
+    stores: Sequence[Var],
+    target: Target,
+    made: dict[tuple, Tiles],
 ) -> tuple[Tiles, list[Reference], list[Reference]]:
-    """The kernels of a product's group; the references of A and B, and those that follow."""
+    """The kernels of a product's group; the references of A and B, and those that follow. `made`
+    keeps the kernels that only write C, of which a program has many alike."""
     eq = g.equations[0]
     out = eq.outputs[0]
     slices = grouping.sliced.get(eq, 1)
@@ -158,17 +165,15 @@ def contraction(
         groups["batch"].remove(groups["n"][0])
     order = (1, 0) if swapped else (0, 1)
     operands = [Reference("memory", roles.operands[k].id, roles.offsets[k]) for k in order]
-    if plain:
-        assert layout is not None
-        slice_step = layout.strides[0] if slices > 1 else 0
-        finish: Finish = Store(type_, slice_step)
-        rest = [Reference("memory", out.id, layout.offset)]
-    else:
+    if not plain:
         e = Emitter(Code("unused", []), grouping, g, memory, first=2)
         finish = Epilogue(e, out, groups["batch"], groups["m"], groups["n"], stores)
-        rest = e.references
-    tiles = product.product(name, p, target, finish, slices=slices)
-    return tiles, operands, rest
+        return product.product(name, p, target, finish, slices=slices), operands, e.references
+    assert layout is not None
+    key = (p, type_, layout.strides[0] if slices > 1 else 0, slices)
+    if key not in made:
+        made[key] = product.product(name, p, target, Store(*key[1:3]), slices=slices)
+    return made[key], operands, [Reference("memory", out.id, layout.offset)]
 
 
 def described_product(eq: Equation) -> Product:

@@ -161,6 +161,9 @@ class Native:
         """A kernel for each group. Kernels whose code is the same are made once."""
         self.steps: list[Step] = []
         self.codes: dict[str, Code] = {}
+        self.products: dict[
+            tuple, product.Tiles
+        ] = {}  # those whose results are written as they are
         self.extra: dict[int, int] = {}  # packed buffers: bytes
         self.kept: dict[int, Var] = {}
         self.kept |= self._lower_groups(self.grouping)
@@ -232,7 +235,9 @@ class Native:
         self.steps = [*before, *loop.unrolled(self.steps)]
 
     def _lower_product(self, grouping: Grouping, g: Group, stores: Sequence[Var]) -> None:
-        tiles, (a, b), rest = contraction("kernel", grouping, g, self.memory, stores, self.target)
+        tiles, (a, b), rest = contraction(
+            "kernel", grouping, g, self.memory, stores, self.target, self.products
+        )
         second = b
         if tiles.pack is not None:
             packed = Var(Spec((), g.equations[0].outputs[0].spec.dtype))
@@ -247,13 +252,13 @@ class Native:
             self.steps[-1].reads.add(second.var)
 
     def _step(self, g: Group, kernel: Kernel, references: list[Reference]) -> None:
-        kernel.code.rename("kernel")
-        text = kernel.code.text()
-        name = "k" + hashlib.sha256(text.encode()).hexdigest()[:20]
-        if name not in self.codes:
-            kernel.code.rename(name)
-            self.codes[name] = kernel.code
-        self.steps.append(Step(g, kernel, references, name))
+        code = kernel.code
+        if self.codes.get(code.name) is not code:  # not one that is used again
+            code.rename("kernel")
+            name = "k" + hashlib.sha256(code.text().encode()).hexdigest()[:20]
+            code.rename(name)
+            self.codes.setdefault(name, code)
+        self.steps.append(Step(g, kernel, references, code.name))
 
     def _note(self, grouping: Grouping, g: Group, stores: Sequence[Var]) -> None:
         """Which values the last step reads and writes, for levels and lifetimes."""

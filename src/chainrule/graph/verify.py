@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..base.errors import TraceError
 from ..base.lines import describe
 from ..ops import TABLE
@@ -17,7 +19,7 @@ def verify(program: Program) -> Program:
     op's law says. Returns the program."""
     known: set[int] = set()
     for v in program.inputs:
-        _assign(v, known, "an input")
+        _assign(v, known, lambda: "an input")
     for eq in program.equations:
         _check_equation(eq, known)
     for out in program.outputs:
@@ -26,23 +28,25 @@ def verify(program: Program) -> Program:
     return program
 
 
-def _assign(v: Var, known: set[int], what: str) -> None:
+def _assign(v: Var, known: set[int], what: Callable[[], str]) -> None:
     if v.id in known:
-        raise TraceError(f"verify: {v!r} is assigned twice ({what})")
+        raise TraceError(f"verify: {v!r} is assigned twice ({what()})")
     known.add(v.id)
 
 
 def _check_equation(eq: Equation, known: set[int]) -> None:
-    where = f"in {eq.op.name} ({describe(eq.place)})"
+    def where() -> str:  # finding the line takes longer than checking the equation
+        return f"in {eq.op.name} ({describe(eq.place)})"
+
     if TABLE.get(eq.op.name) is not eq.op:
         raise TraceError(f"verify: {eq.op.name} is not an op of the table")
     for v in eq.inputs:
         if isinstance(v, Var) and v.id not in known:
-            raise TraceError(f"verify: {v!r} is read before it is assigned, {where}")
+            raise TraceError(f"verify: {v!r} is read before it is assigned, {where()}")
     unknown = set(eq.attrs) ^ set(eq.op.defaults)
     if unknown:
         raise TraceError(
-            f"verify: the attributes {sorted(unknown)} are missing or not those of the op, {where}"
+            f"verify: the attributes {sorted(unknown)} are missing or not those of the op, {where()}"
         )
     for value in eq.attrs.values():
         if isinstance(value, Program):
@@ -58,6 +62,6 @@ def _check_equation(eq: Equation, known: set[int]) -> None:
     if [(s.shape, s.dtype, s.weak) for s in expected] != [
         (s.shape, s.dtype, s.weak) for s in found
     ]:
-        raise TraceError(f"verify: the law says {expected}, the outputs are {found}, {where}")
+        raise TraceError(f"verify: the law says {expected}, the outputs are {found}, {where()}")
     for v in eq.outputs:
         _assign(v, known, where)
