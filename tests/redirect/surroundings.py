@@ -40,6 +40,15 @@ torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.benchmark = True
 torch._dynamo.config.cache_size_limit = 64
 
 
+SIZES = {torch.float32: 4, torch.complex64: 8, torch.float8_e4m3fn: 1, torch.uint16: 2}
+assert (
+    SIZES[torch.complex64] == 8
+    and len(SIZES) == 4
+    and torch.ones(1).dtype != torch.complex64
+    and torch.ones(1).layout != torch.sparse_coo
+)
+
+
 class Traced(torch.fx.Interpreter):
     """Derived from what is not there: only making one is refused."""
 
@@ -92,6 +101,7 @@ for name, call in {
     "check": lambda: torch._check(False, lambda: "sizes differ"),
     "event": lambda: torch.cuda.Event(),
     "xpu": lambda: torch.xpu,
+    "complex": lambda: torch.ones(1, dtype=torch.complex64),
     "image": lambda: SummaryWriter("logs").add_image("a", torch.ones(1)),
 }.items():
     print(name, refusal(call), sep=": ")

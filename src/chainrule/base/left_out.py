@@ -1,6 +1,6 @@
 """What PyTorch has and chainrule deliberately has not: the reasons, and the nearest thing there is.
 
-One table, read by the errors for missing names (`chainrule.fft`, `nn.LazyLinear`), by the list that `chainrule run` prints,
+One table, read by the errors for missing names (`chainrule.fft`, `nn.quantized`), by the list that `chainrule run` prints,
 and by docs/torch.md.
 """
 
@@ -98,18 +98,11 @@ LEFT_OUT = (
         "func.functionalize func.linearize func.rearrange func.replace_all_batch_norm_modules_",
     ),
     _reason(
-        "Lazy layers",
-        "a layer whose shape nobody has said cannot be printed, counted, saved or compiled",
-        "the layer with its sizes, which `inspect.summary` tells",
-        "nn.LazyBatchNorm1d nn.LazyBatchNorm2d nn.LazyBatchNorm3d nn.LazyConv1d nn.LazyConv2d nn.LazyConv3d "
-        "nn.LazyConvTranspose1d nn.LazyConvTranspose2d nn.LazyConvTranspose3d nn.LazyInstanceNorm1d nn.LazyInstanceNorm2d "
-        "nn.LazyInstanceNorm3d nn.LazyLinear nn.UninitializedBuffer nn.UninitializedParameter",
-    ),
-    _reason(
         "Nested, named and subclassed tensors",
         "shapes are tuples of numbers, and an op looks at arrays, tensors and tracers alone",
         "padding with a mask, or packed sequences",
-        "nested masked quasirandom Tensor.reinforce Tensor.as_subclass Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
+        "nn.UninitializedBuffer nested masked quasirandom Tensor.reinforce "
+        "Tensor.as_subclass Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
     ),
     _reason(
         "Data pipes",
@@ -228,11 +221,11 @@ def missing_from(place: str) -> Callable[[str], NoReturn]:
         place: PyTorch's name of the module behind `torch.`, "" for the top.
 
     >>> from chainrule import nn
-    >>> nn.LazyLinear
+    >>> nn.NLLLoss2d
     Traceback (most recent call last):
         ...
-    AttributeError: there is no torch.nn.LazyLinear here: lazy layers are left out (a layer whose shape nobody ...
-      hint: the layer with its sizes, which `inspect.summary` tells
+    AttributeError: there is no torch.nn.NLLLoss2d here: names that PyTorch itself has given up are left out ...
+      hint: what PyTorch's documentation says instead
     """
 
     path = f"{place}.".lstrip(".")

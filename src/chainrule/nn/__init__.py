@@ -3,7 +3,7 @@
 May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
 `parameter`, `module` (with `walking`, `converting`, `saving`), `containers`, `hooks`, `functional`
 (the torch-shaped face of the functions),
-`init`, then the layers, a family each: `linear`, `conv`, `pooling`, `uneven_pooling`, `padding`,
+`init`, then the layers, a family each: `linear`, `conv`, `lazy` (sizes taken from the first input), `pooling`, `uneven_pooling`, `padding`,
 `upsampling`, `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`,
 `attention`, `transformer`, `activation`, `flatten`, `loss`; what is done to a module from outside: `utils`,
 `stateless`; `parallel` and `modules` are PyTorch's names.
@@ -68,6 +68,22 @@ from .instance_norm import (
     InstanceNorm2d,
     InstanceNorm3d,
     LocalResponseNorm,
+)
+from .lazy import (
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+    LazyLinear,
+    UninitializedParameter,
 )
 from .linear import Bilinear, Identity, Linear
 from .loss import (
@@ -243,6 +259,19 @@ __all__ = [
     "LPPool3d",
     "LSTMCell",
     "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LinearCrossEntropyLoss",
@@ -311,6 +340,7 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
+    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",

@@ -15,7 +15,7 @@ import chainrule
 from ..base.errors import ChainruleError
 from ..base.left_out import words_for
 from .surroundings import private
-from .surroundings.absent import ABSENT, Absent, AbsentModule, module, spec_of
+from .surroundings.absent import ABSENT, DTYPES, Absent, AbsentModule, absent, module, spec_of
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -125,6 +125,8 @@ class _Torch(types.ModuleType):
         whole = f"torch.{name}"
         if whole in STANDS_FOR or whole in ABSENT:
             return module(whole) if whole in ABSENT else _at(STANDS_FOR[whole])
+        if name in DTYPES:
+            return absent(name)
         if name.startswith("_foreach_"):
             return private.foreach(name)
         try:

@@ -40,6 +40,19 @@ ABSENT = {
 """Modules of PyTorch's that stand for nothing here, and which of their names mark functions, which then stay as they are."""
 
 
+DTYPES = frozenset(
+    "complex32 complex64 complex128 chalf cfloat cdouble uint16 uint32 uint64 float8_e4m3fn float8_e4m3fnuz float8_e5m2 "
+    "float8_e5m2fnuz float8_e8m0fnu float4_e2m1fn_x2 qint8 qint32 quint8 quint4x2 quint2x4 sparse_coo sparse_csr sparse_csc "
+    "sparse_bsr sparse_bsc jagged".split()
+)
+"""Dtypes and layouts that no tensor has: tables of them are made, and tensors' own compared with them, where nothing needs one."""
+
+
+def can_be_named(name: str) -> bool:
+    """Whether a dotted name that is not there can be imported and written down all the same."""
+    return spec_of(name) is not None or name.removeprefix("torch.") in DTYPES
+
+
 class Absent(type):
     """The type of absent names: each is a class without instances, so `isinstance(x, torch.fx.GraphModule)` is False."""
 
@@ -49,7 +62,7 @@ class Absent(type):
         )
 
     def __getattr__(cls, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or cls._name in DTYPES:
             raise AttributeError(name)
         return absent(f"{cls._name}.{name}")
 
@@ -57,6 +70,7 @@ class Absent(type):
         return f"<torch.{cls._name}, which is not there>"
 
 
+@cache
 def absent(name: str) -> Any:
     """The absent name that PyTorch calls so, behind `torch.`."""
     return Absent(name.rpartition(".")[2], (), {"_name": name, "__doc__": words_for(name)})
