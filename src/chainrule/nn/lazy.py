@@ -41,7 +41,7 @@ def _refuse(*args: Any) -> NoReturn:
 class UninitializedParameter(Parameter):
     """A parameter of a lazy layer that has seen no input: it has no shape and no values, and says so."""
 
-    shape = property(_refuse)  # type: ignore[assignment]
+    shape = property(_refuse, doc="Refused: it is not known yet.")  # type: ignore[assignment]
 
     def __init__(self, requires_grad: bool = True) -> None:
         super().__init__(None, requires_grad)
