@@ -140,6 +140,7 @@ def test_a_damaged_run_is_one_line_and_no_traceback(name, command, tmp_path):
             "expected the magic number|expected 256 bytes",
         ),
     ],
+    ids=["four billion pixels", "a hundred million pixels", "cut off", "no text", "no array"],
 )
 def test_images_to_be_recognised_that_are_none(name, content, message, tmp_path):
     path = tmp_path / name
@@ -177,6 +178,7 @@ def test_metrics_that_are_no_numbers_are_not_shown(tmp_path, capsys):
         (lambda s: s["state"][0].update(step="x"), "step of parameter 0: expected a number, found 'x'"),
         (lambda s: s["state"][0].update(step=cr.ones(2)), "step of parameter 0: expected a number"),
     ],
+    ids=["empty", "zip", "cut off"],
 )  # fmt: skip
 def test_a_state_of_an_optimizer_that_is_none_is_refused(change, message):
     model = cr.nn.Linear(2, 3)

@@ -276,6 +276,28 @@ def test_any_damage_is_a_typed_error_or_harmless(folder, name):
         ),
         ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, "llama3 need 'low_freq_factor'"),
         ({"rope_parameters": {"rope_type": "yarn", "factor": -1.0}}, "yarn need 'factor'"),
+        ({"rope_scaling": {"rope_type": ["yarn"]}}, "scaled by one of default, linear"),
+        (
+            {"rope_scaling": {"rope_type": "yarn", "factor": 2.0, "beta_fast": "32"}},
+            "yarn need 'beta_fast', a positive",
+        ),
+        (
+            {"rope_scaling": {"rope_type": "linear", "factor": [2.0]}},
+            "linear need 'factor', a positive number",
+        ),
+        (
+            {
+                "rope_scaling": {
+                    "rope_type": "longrope",
+                    "factor": 2.0,
+                    "short_factor": [1.0],
+                    "long_factor": 3,
+                    "original_max_position_embeddings": 8,
+                }
+            },
+            "longrope need 'short_factor', . positive numbers",
+        ),
+        ({"rope_theta": 1.0}, r"\(rope_theta\) must be above 1, found 1.0"),
         ({"rope_theta": "10000"}, "key 'rope_theta': expected float"),
         ({"pretraining_tp": 2}, "llama models are built with 1 alone"),
     ],

@@ -104,7 +104,7 @@ class LlamaConfig(Config):
             self.head_size > 0 and self.head_size % 2 == 0,
             f"a head must have an even size, found {self.head_size}",
         )
-        check_scaling(self.rope_scaling or {})
+        check_scaling(self.rope_scaling or {}, self.head_size, self.rope_theta)
 
     @property
     def head_size(self) -> int:

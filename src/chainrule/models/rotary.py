@@ -31,24 +31,62 @@ NEEDED = {
 """What a configuration must say for each way of scaling."""
 
 
-def check_scaling(scaling: Mapping[str, Any]) -> None:
-    """Refuse a way of scaling that is not known, or that lacks a number.
+NUMBERS = (
+    "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings", "attention_factor", "beta_fast",
+    "beta_slow", "mscale", "mscale_all_dim",
+)  # fmt: skip
+"""What is a positive number, if it is said."""
+
+
+def check_scaling(scaling: Mapping[str, Any], size: int, base: float) -> None:
+    """Refuse a way of scaling that is not known, or whose numbers are none.
+
+    Args:
+        scaling: of the configuration.
+        size: D, the channels that are turned.
+        base: of the geometric row of frequencies.
 
     Raises:
         FormatError: the key.
     """
     kind = scaling.get("rope_type", scaling.get("type", "default"))
-    if kind not in NEEDED:
+    if not isinstance(kind, str) or kind not in NEEDED:
         raise FormatError(
             f"rotary positions are scaled by one of {', '.join(NEEDED)}, found {kind!r:.40}"
         )
-    for key in NEEDED[kind]:
-        value = scaling.get(key)
-        numbers = value if isinstance(value, list) else [value]
-        if not numbers or not all([type(n) in (int, float) and n > 0 for n in numbers]):
+    if not 1 < base < math.inf:
+        raise FormatError(
+            f"the base of rotary positions (rope_theta) must be above 1, found {base}"
+        )
+
+    def need(holds: bool, key: str, what: str) -> None:
+        if not holds:
             raise FormatError(
-                f"rotary positions of type {kind} need {key!r}, a positive number, found {value!r:.40}"
+                f"rotary positions of type {kind} need {key!r}, {what}, found {scaling.get(key)!r:.40}"
             )
+
+    for key in ("short_factor", "long_factor"):
+        value = scaling.get(key)
+        if value is not None or key in NEEDED[kind]:
+            each = isinstance(value, list) and all(map(_is_positive, value))
+            need(each and len(value) == size // 2, key, f"{size // 2} positive numbers")
+    for key in NUMBERS:
+        if scaling.get(key) is not None or key in NEEDED[kind]:
+            need(_is_positive(scaling.get(key)), key, "a positive number")
+    if kind == "llama3":
+        higher = scaling["high_freq_factor"] > scaling["low_freq_factor"]
+        need(higher, "high_freq_factor", "a positive number above low_freq_factor")
+    if kind in ("yarn", "longrope") and "original_max_position_embeddings" in scaling:
+        original = scaling["original_max_position_embeddings"]
+        need(
+            original is None or original > 1,
+            "original_max_position_embeddings",
+            "a positive number above 1",
+        )
+
+
+def _is_positive(value: Any) -> bool:
+    return type(value) in (int, float) and 0 < value < 1e30
 
 
 def frequencies(
