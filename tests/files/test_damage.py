@@ -178,7 +178,6 @@ def test_metrics_that_are_no_numbers_are_not_shown(tmp_path, capsys):
         (lambda s: s["state"][0].update(step="x"), "step of parameter 0: expected a number, found 'x'"),
         (lambda s: s["state"][0].update(step=cr.ones(2)), "step of parameter 0: expected a number"),
     ],
-    ids=["empty", "zip", "cut off"],
 )  # fmt: skip
 def test_a_state_of_an_optimizer_that_is_none_is_refused(change, message):
     model = cr.nn.Linear(2, 3)

@@ -336,6 +336,15 @@ def test_a_json_that_lies_is_refused(tmp_path, change, message):
         load_checkpoint(tmp_path / "c.json")
 
 
+def test_a_checksum_that_is_none_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "c.json", small_state())
+    manifest = json.loads((tmp_path / "c.json").read_text())
+    for stated in ("\ud800", "", "7", 7, "G" * 64):
+        (tmp_path / "c.json").write_text(json.dumps(manifest | {"json_sha256": stated}))
+        with pytest.raises(FormatError, match="the key json_sha256 is missing or no sha256, found"):
+            load_checkpoint(tmp_path / "c.json")
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"[]", b"{}", b"7", b"\xff\xfe", b"[" * 100_000, b'{"format": "chainrule-checkpoint"}'],

@@ -288,8 +288,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
             f"{path}: expected version {VERSION}, found {manifest.get('version')!r:.80}"
         )
     stated = manifest.get("json_sha256")
-    if not isinstance(stated, str):
-        raise FormatError(f"{path}: the key json_sha256 is missing")
+    if not isinstance(stated, str) or not re.fullmatch("[0-9a-f]{64}", stated):
+        raise FormatError(
+            f"{path}: the key json_sha256 is missing or no sha256, found {stated!r:.80}"
+        )
     actual = hashlib.sha256(content.replace(stated.encode(), NO_DIGEST.encode(), 1)).hexdigest()
     if actual != stated:
         raise FormatError(
