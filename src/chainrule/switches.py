@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from .base.errors import DeviceError
@@ -263,6 +264,10 @@ class jit:
     """PyTorch's compiler of annotated Python. Functions marked for it run as they are written, which is what they
     mean; `chainrule.compile` makes machine code of them.
     """
+
+    # scripts import from its files, so it passes for a package
+    __path__: tuple[str, ...] = ()
+    __spec__ = ModuleSpec("torch.jit", None, is_package=True)
 
     @staticmethod
     def script(obj: Any) -> Any:

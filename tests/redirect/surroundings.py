@@ -13,6 +13,7 @@ from torch.distributions.kl import kl_divergence
 from torch.distributions.normal import Normal
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.hub import load_state_dict_from_url
+from torch.jit.annotations import BroadcastingList2
 from torch.nn.common_types import _size_2_t
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
@@ -56,7 +57,12 @@ class Traced(torch.fx.Interpreter):
 @torch.fx.wrap
 @torch.jit.script_if_tracing
 @torch.compiler.disable()
-def doubled(x: Tensor, size: _size_2_t = 3, graph: "torch.fx.Graph | None" = None) -> Tensor:
+def doubled(
+    x: Tensor,
+    size: _size_2_t = 3,
+    sides: BroadcastingList2[int] = (1, 1),
+    graph: "torch.fx.Graph | None" = None,
+) -> Tensor:
     return x * 2
 
 

@@ -22,6 +22,9 @@ ABSENT = {
     "torch.export": (),
     "torch.futures": (),
     "torch.fx": ("wrap",),
+    "torch.jit._script": (),
+    "torch.jit.annotations": (),
+    "torch.jit.mobile": (),
     "torch.library": (),
     "torch.masked": (),
     "torch.nested": (),
@@ -65,6 +68,9 @@ class Absent(type):
         if name.startswith("__") or cls._name in DTYPES:
             raise AttributeError(name)
         return absent(f"{cls._name}.{name}")
+
+    def __getitem__(cls, item: Any) -> Any:
+        return cls  # in annotations
 
     def __repr__(cls) -> str:
         return f"<torch.{cls._name}, which is not there>"
