@@ -387,3 +387,18 @@ def test_gradients_of_a_batch_of_starts():
     assert rows.tolist() == [[2, 0, 0], [0, 4, 0], [0, 0, 6]]
     with pytest.raises(GradError, match="only_inputs=False"):
         cr.autograd.grad((x**2).sum(), x, only_inputs=False)
+
+
+def test_the_graph_can_be_walked_from_a_result_to_its_leaves():
+    a, b = cr.ones(3, requires_grad=True), cr.ones(3)
+    y = ((a * b).tanh() + a).sum()
+    leaves, names, todo = [], [], [y.grad_fn]
+    while todo:
+        node = todo.pop()
+        if hasattr(node, "variable"):
+            leaves.append(node.variable)
+        else:
+            names.append(node.name)
+        todo += [n for n, _ in node.next_functions if n is not None]
+    assert names == ["sum", "add", "tanh", "mul"]
+    assert [leaf is a for leaf in leaves] == [True, True]

@@ -26,6 +26,7 @@ from ..ops import add, cast, full, sum, view
 from ..ops.record import Op
 
 __all__ = [
+    "AccumulateGrad",
     "Edge",
     "Leaf",
     "Node",
@@ -74,6 +75,15 @@ def accumulate(a: Any, b: Any) -> Any:
     return add(a, b) if a.dtype is BF16 else a + b
 
 
+class AccumulateGrad:
+    """The end of the graph at a leaf, as PyTorch has it: `variable` is the leaf."""
+
+    next_functions = ()
+
+    def __init__(self, variable: Any):
+        self.variable = variable
+
+
 class Node:
     """One step of the tape. Subclasses say how gradients are pulled back through it."""
 
@@ -93,6 +103,18 @@ class Node:
     def name(self) -> str:
         """The op's name, as in a tensor's repr."""
         raise NotImplementedError
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """For each operand the node its gradient goes on to, and which of that node's outputs it is; a leaf has an
+        `AccumulateGrad`, and what needs no gradient None.
+        """
+        return tuple(
+            [
+                (None, 0) if e is None else e if e[1] >= 0 else (AccumulateGrad(e[0]), 0)
+                for e in self.edges
+            ]
+        )
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:
         """The gradient for each edge, from those that arrived at the outputs (None where none
