@@ -123,7 +123,7 @@ def main() -> None:
             "ended_before_the_kill": sum(not t["killed"] for t in trials),
             "before_the_first_checkpoint": sum(s is None for s in steps),
             "checkpoint_steps": sorted(s for s in steps if s is not None),
-            "same_tensors": sum(t["same_tensors"] for t in trials),
+            "same_tensors": sum(t["same_tensors"] for t in trials if t["killed"]),
             "runs_whose_log_differs": sum(t["differing"] > 0 for t in trials),
             "numbers_of_the_log": len(whole[1]),
             "differing": sum(t["differing"] + (not t["same_tensors"]) for t in trials),
