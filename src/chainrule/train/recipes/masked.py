@@ -53,6 +53,7 @@ class MaskedConfig(RunConfig):
     layers: int = option(4, "blocks of the model", 1)
     heads: int = option(4, "of attention, in each block", 1)
     width: int = option(128, "numbers that stand for a token", 1)
+    spread: float = option(0.05, "standard deviation of the initial weights", 1e-6)
     dropout: float = option(0.0, "in training", 0.0, 0.95)
     learning_rate: float = option(1e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
     warmup: int = option(200, "steps in which it rises", 0)
@@ -145,6 +146,7 @@ def build(config: MaskedConfig) -> Experiment:
             vocab_size=V, hidden_size=config.width, num_hidden_layers=config.layers, num_attention_heads=config.heads,
             intermediate_size=4 * config.width, hidden_dropout_prob=config.dropout,
             attention_probs_dropout_prob=config.dropout, max_position_embeddings=config.block, type_vocab_size=1,
+            initializer_range=config.spread,
         )
     )  # fmt: skip
     per_epoch = -(-config.steps // config.epochs)
