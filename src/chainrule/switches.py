@@ -291,6 +291,7 @@ class jit:
 
     export = unused = interface = script_method = _script_if_tracing = staticmethod(lambda f: f)
     script_if_tracing = optimize_for_inference = freeze = _script_if_tracing
+    _overload = _overload_method = _script_if_tracing
 
     @staticmethod
     def annotate(the_type: Any, the_value: Any) -> Any:

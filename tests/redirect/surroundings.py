@@ -56,6 +56,7 @@ class Traced(torch.fx.Interpreter):
 
 @torch.fx.wrap
 @torch.jit.script_if_tracing
+@torch.jit._overload_method
 @torch.compiler.disable()
 def doubled(
     x: Tensor,

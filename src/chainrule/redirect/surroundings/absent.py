@@ -14,7 +14,7 @@ from ...base.left_out import words_for
 __all__ = ["ABSENT", "Absent", "AbsentModule"]
 
 ABSENT = {
-    "torch._C": (),
+    "torch._C": ("_log_api_usage_once",),
     "torch._dynamo": ("allow_in_graph", "disable", "disallow_in_graph", "forbid_in_graph", "graph_break", "reset"),
     "torch._inductor": (),
     "torch._subclasses": (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlparse
@@ -20,14 +21,21 @@ __all__ = [
 ]
 
 _folder: list[Path] = []
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+"""Where the name of a file holds the beginning of its checksum."""
 
 
 def get_dir() -> str:
     """The folder of checkpoints and repositories: $TORCH_HOME/hub, by default ~/.cache/torch/hub."""
     if _folder:
         return str(_folder[0])
+    return str(Path(_get_torch_home()) / "hub")
+
+
+def _get_torch_home() -> str:
+    """The folder of everything that PyTorch keeps: $TORCH_HOME, by default ~/.cache/torch."""
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return str(Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub")
+    return str(Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser())
 
 
 def set_dir(d: str | Path) -> None:
