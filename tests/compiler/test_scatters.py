@@ -5,11 +5,14 @@ import pytest
 from compiler.both import Both
 from compiler.programs import Large
 
+import chainrule as cr
 from chainrule import ops
 from chainrule.compiler import native
 from chainrule.compiler.native import Native
 from chainrule.compiler.runtime import Runtime
 from chainrule.graph import Literal, Program, Var
+from chainrule.graph.traced import TracedFunction
+from chainrule.nn import functional as F
 
 
 def drawn(make, seed=0):
@@ -151,3 +154,15 @@ def test_running_sums(shape, dim):
     found = Native(Program(b.inputs, b.equations, outs)).run(b.feed, [None, None])
     np.testing.assert_array_equal(found[0], np.cumsum(b.feed[0], axis=dim))
     np.testing.assert_array_equal(found[1], np.cumsum(b.feed[0].T, axis=0))
+
+
+def test_what_is_computed_where_it_is_read_waits_for_what_it_is_computed_from():
+    """The gradient of a maximum is large and made of little, so its readers compute it; one of
+    them reads something much older too, in whose group that little is not there yet."""
+
+    def step(x, g):
+        x = x.detach().requires_grad_()
+        (F.glu(x, dim=-1).max(dim=1).values * g).sum().backward()
+        return x.grad
+
+    TracedFunction(step, Both)(cr.randn(11, 31, 134), cr.randn(11, 67))

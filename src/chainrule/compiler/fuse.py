@@ -477,12 +477,21 @@ class Grouping:
         return seen if self.access(seen) is not None else self._reached(seen)
 
     def _newest(self, eq: Equation) -> Group | None:
-        """The newest group among those that make the operands."""
-        found = [
-            self.home[base.id]
-            for base in [self.chain(v)[0] for v in eq.inputs if isinstance(v, Var)]
-            if base.id in self.home
-        ]
+        """The newest group among those that make the operands, and what operands that are computed
+        where they are read are computed from: none of that is there any earlier."""
+        found = []
+        waiting = list(eq.inputs)
+        while waiting:
+            v = waiting.pop()
+            if not isinstance(v, Var):
+                continue
+            base = self.chain(v)[0]
+            if base.id in self.home:
+                found.append(self.home[base.id])
+            elif base.id in self.copies:
+                waiting.append(self.copies[base.id])
+            elif base.id in self.spread:
+                waiting += self.spread[base.id].inputs
         return max(found, key=lambda g: g.index, default=None)
 
     # -------------------------------------------------------------------------------- joining
