@@ -17,7 +17,7 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.data import load_dataset
 from chainrule.nn import functional as F
-from chainrule.train.pictures import BLUE, INK, MUTED, ORANGE, RED, STYLE  # noqa: F401 - for the studies
+from chainrule.train.pictures.style import BLUE, INK, MUTED, ORANGE, RED, STYLE  # noqa: F401 - for the studies
 
 PICTURES = ROOT / "docs" / "pictures"
 GREEN, PURPLE, TEAL, BROWN, PINK = "#2f8f4e", "#7a4fb5", "#1794a5", "#8a5a2b", "#d0569a"

@@ -12,7 +12,7 @@ import pytest
 from chainrule.cli import main
 from chainrule.data import digits
 from chainrule.train import StepFinished, loop
-from chainrule.train.framing import framed
+from chainrule.train.kinds.framing import framed
 
 TINY = ["--set", "epochs=3", "--set", "channels=2,3", "--set", "hidden=7"]
 

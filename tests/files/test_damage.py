@@ -19,7 +19,7 @@ from chainrule.files import read_npz, read_safetensors, read_torch, write_safete
 from chainrule.files.npz import read_npy
 from chainrule.models.images import ImageProcessor
 from chainrule.train import load_checkpoint, save_checkpoint
-from chainrule.train.images import read_images
+from chainrule.train.kinds.images import read_images
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (3, 13, 9), np.uint8)
 STATE = {

@@ -12,7 +12,7 @@ from chainrule.base.errors import ShapeError
 from chainrule.cli import main
 from chainrule.data import load_dataset
 from chainrule.train import load_checkpoint, newest_checkpoint
-from chainrule.train.forecast_pictures import forecast_picture
+from chainrule.train.pictures.forecasts import forecast_picture
 from chainrule.train.recipes import find, override, temperature
 
 TINY = ["epochs=2", "hidden=3", "history=11", "horizon=3", "batch_size=128"]

@@ -5,7 +5,7 @@ import pytest
 
 from chainrule.base.errors import FormatError
 from chainrule.data import digits
-from chainrule.train.framing import framed, light_ground
+from chainrule.train.kinds.framing import framed, light_ground
 
 
 @pytest.mark.parametrize(

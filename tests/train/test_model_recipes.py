@@ -18,7 +18,8 @@ from chainrule.data import load_dataset
 from chainrule.data.tokenizers import bert
 from chainrule.models import BertConfig, BertModel, SentenceEncoder
 from chainrule.train import StepFinished, Trainer, load_checkpoint, loop, newest_checkpoint
-from chainrule.train.images import read_images
+from chainrule.train.kinds.images import read_images
+from chainrule.train.kinds.retrieval import recalls
 from chainrule.train.recipes import ConfigError, emoji, find, override, sst2, vision
 from chainrule.train.recipes.emoji import (
     base,
@@ -29,7 +30,6 @@ from chainrule.train.recipes.emoji import (
 )
 from chainrule.train.recipes.sst2 import EqualWidths, counted_words
 from chainrule.train.recipes.vit import rollout
-from chainrule.train.retrieval import recalls
 
 WORDS = ["good", "bad", "a", "film", "dull", "fine", "very", "not", "plot"]
 THINGS = ("apple", "pear", "boat", "cloud", "tree", "stone")

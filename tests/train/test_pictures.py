@@ -10,6 +10,7 @@ import pytest
 from chainrule.base.errors import ShapeError
 from chainrule.train import RateCurve, pictures
 from chainrule.train.events import EpochFinished
+from chainrule.train.pictures.style import BLUE, ORANGE, RED
 
 
 def reports(n):
@@ -48,8 +49,8 @@ def has_colour(image, colour):
 @pytest.mark.parametrize("epochs", [1, 2, 40])
 def test_curves(epochs):
     image = pixels(curves(epochs))
-    assert has_colour(image, pictures.BLUE)
-    assert has_colour(image, pictures.ORANGE)
+    assert has_colour(image, BLUE)
+    assert has_colour(image, ORANGE)
 
 
 def test_where_the_loss_says_most_it_alone_is_drawn():
@@ -59,7 +60,7 @@ def test_where_the_loss_says_most_it_alone_is_drawn():
 def test_losses_below_zero_are_drawn_too():
     negative = [dataclasses.replace(r, train={"loss": -1.0}) for r in reports(3)]
     image = pixels(pictures.curves_picture(negative, "loss", {"loss": 0.1}))
-    assert has_colour(image, pictures.BLUE)
+    assert has_colour(image, BLUE)
 
 
 def test_pictures_are_the_same_bytes_again():
@@ -68,7 +69,7 @@ def test_pictures_are_the_same_bytes_again():
 
 def test_confusion_shows_mistakes_in_orange_only_if_there_are_some():
     right = np.diag([7, 11, 13])
-    assert not has_colour(pixels(pictures.confusion_picture(right, "abc")), pictures.ORANGE)
+    assert not has_colour(pixels(pictures.confusion_picture(right, "abc")), ORANGE)
     wrong = right.copy()
     wrong[0, 2] = 5
     image = pixels(pictures.confusion_picture(wrong, "abc"))
@@ -85,13 +86,13 @@ def test_mistakes(count):
     names = [str(k % 10) for k in range(count)]
     confidence = np.linspace(0.2, 1, count).tolist()
     image = pixels(pictures.mistakes_picture(images, names, names, confidence, total=360))
-    assert has_colour(image, pictures.RED) == (count > 0)
+    assert has_colour(image, RED) == (count > 0)
 
 
 def test_samples_show_their_labels():
     images = np.linspace(0, 1, 11 * 64).reshape(11, 8, 8)
     image = pixels(pictures.samples_picture(images, ["Ankle boot"] * 11))
-    assert not has_colour(image, pictures.RED)
+    assert not has_colour(image, RED)
     assert image.shape[0] < image.shape[1]  # two rows of eight
 
 

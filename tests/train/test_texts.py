@@ -17,12 +17,12 @@ from chainrule.data import load_dataset
 from chainrule.data.tokenizers import character
 from chainrule.train import BitsPerByte, LanguageModel, load_checkpoint, newest_checkpoint
 from chainrule.train.metrics.metric import NoSamplesError
+from chainrule.train.pictures.texts import attention_picture, predictions_picture
 from chainrule.train.recipes import find, shakespeare
 from chainrule.train.recipes.config import override
 from chainrule.train.recipes.ngrams import NGrams
 from chainrule.train.recipes.windows import IGNORED, Windows, in_order
 from chainrule.train.samples import SAMPLES, Samples, fenced
-from chainrule.train.text_pictures import attention_picture, predictions_picture
 
 # ---- tables of characters
 

@@ -14,7 +14,7 @@ from ...nn import functional as F
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ...tensors import Generator, Tensor
-from ..images import Images
+from ..kinds.images import Images
 from ..tasks import Classification
 from .config import RunConfig, option
 from .experiment import DataFacts, Experiment, Recipe, commonest_class, decayed

@@ -38,7 +38,7 @@ from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ...tensors import Generator, from_numpy
 from ..goal import Goal
-from ..retrieval import LOOKED_AT, Contrastive, Pairs, recalls
+from ..kinds.retrieval import LOOKED_AT, Contrastive, Pairs, recalls
 from .config import ConfigError, RunConfig, option
 from .experiment import Baseline, DataFacts, Experiment, Recipe, decayed
 

@@ -23,8 +23,8 @@ from ...data.tokenizers import Tokenizer, train
 from ...models import BertConfig, BertForMaskedLM
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
-from ..blanks import Blanks
 from ..goal import Goal
+from ..kinds.blanks import Blanks
 from ..tasks import MaskedLanguageModel
 from .config import ConfigError, RunConfig, option
 from .experiment import Baseline, DataFacts, Experiment, Recipe, decayed

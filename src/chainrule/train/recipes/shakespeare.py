@@ -37,8 +37,8 @@ from ...models.generation import Generates
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ..goal import Goal
+from ..kinds.texts import Texts
 from ..tasks import LanguageModel
-from ..texts import Texts
 from .config import ConfigError, RunConfig, option
 from .experiment import Baseline, DataFacts, Experiment, Recipe, decayed
 from .ngrams import NGrams

@@ -26,7 +26,7 @@ from ...models import BertForSequenceClassification, minilm
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ..goal import Goal
-from ..sentences import Texts
+from ..kinds.sentences import ClassifiedTexts
 from ..tasks import Classification
 from .config import RunConfig, option
 from .experiment import DataFacts, Experiment, Recipe, commonest_class, decayed
@@ -178,7 +178,7 @@ def build(config: Sst2Config) -> Experiment:
         test_loader=DataLoader(tokenised("test"), batch_size=109),
         epochs=config.epochs,
         task=Classification(),
-        kind=Texts(
+        kind=ClassifiedTexts(
             classes=loaded.classes,
             test=tuple(parts["test"][0]),
             tokenizer=encoder.tokenizer,

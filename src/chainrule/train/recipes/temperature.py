@@ -22,8 +22,8 @@ from ...data import DataLoader, TensorDataset, load_dataset
 from ...optim import EMA, AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
 from ...tensors import Generator, Tensor, tensor
-from ..forecasts import Forecasts
 from ..goal import Goal
+from ..kinds.forecasts import Forecasts
 from ..tasks import Regression
 from .config import RunConfig, option
 from .experiment import Baseline, DataFacts, Experiment, Recipe, decayed

@@ -19,7 +19,7 @@ from ...nn import Module
 from ...optim import EMA, AdamW, Optimizer
 from ...optim.lr_scheduler import WarmupCosineLR
 from ...tensors import Generator
-from ..images import Images
+from ..kinds.images import Images
 from ..tasks import Classification
 from .config import RunConfig, option
 from .experiment import DataFacts, Experiment, commonest_class, decayed

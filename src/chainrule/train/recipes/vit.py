@@ -19,7 +19,7 @@ from ...models import ViTConfig, ViTForImageClassification
 from ...nn import Module
 from ...tensors import from_numpy, no_grad
 from ..evaluation import Evaluation
-from ..images import Images, drawn
+from ..kinds.images import Images, drawn
 from ..pictures import attended_picture
 from .config import option
 from .experiment import Experiment, Recipe

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import FormatError, ShapeError
-from ..data import TensorDataset
-from ..data.tokenizers import Tokenizer
-from ..models import BertForMaskedLM
-from ..nn import Module
-from ..nn import functional as F
-from ..tensors import from_numpy, no_grad, tensor
-from .evaluation import Evaluation
-from .samples import SAMPLES, fenced
-from .tables import per_cent, table
-from .text_pictures import attention_picture, predictions_picture
+from ...base.errors import FormatError, ShapeError
+from ...data import TensorDataset
+from ...data.tokenizers import Tokenizer
+from ...models import BertForMaskedLM
+from ...nn import Module
+from ...nn import functional as F
+from ...tensors import from_numpy, no_grad, tensor
+from ..evaluation import Evaluation
+from ..pictures import attention_picture, predictions_picture
+from ..samples import SAMPLES, fenced
+from ..tables import per_cent, table
 
 __all__ = ["Blanks"]
 

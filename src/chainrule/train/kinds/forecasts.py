@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import FormatError
-from ..data.readers import read_table
-from ..nn import Module
-from ..tensors import from_numpy, no_grad
-from .evaluation import Evaluation
-from .forecast_pictures import errors_picture, forecast_picture
-from .tables import table
+from ...base.errors import FormatError
+from ...data.readers import read_table
+from ...nn import Module
+from ...tensors import from_numpy, no_grad
+from ..evaluation import Evaluation
+from ..pictures import errors_picture, forecast_picture
+from ..tables import table
 
 __all__ = ["Forecasts", "rmse_by_day"]
 

@@ -10,24 +10,24 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import FormatError
-from ..data.tokenizers import Tokenizer
-from ..nn import Module
-from ..nn import functional as F
-from ..tensors import no_grad
-from .evaluation import Evaluation
-from .metrics import class_accuracy, confusion_matrix
-from .pictures import confusion_picture
-from .tables import per_cent, table
-from .tasks import logits_of
+from ...base.errors import FormatError
+from ...data.tokenizers import Tokenizer
+from ...nn import Module
+from ...nn import functional as F
+from ...tensors import no_grad
+from ..evaluation import Evaluation
+from ..metrics import class_accuracy, confusion_matrix
+from ..pictures import confusion_picture
+from ..tables import per_cent, table
+from ..tasks import logits_of
 
-__all__ = ["Texts"]
+__all__ = ["ClassifiedTexts"]
 
 SHOWN = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Texts:
+class ClassifiedTexts:
     """Texts of one class each; the model takes ids and a mask by name.
 
     Attributes:

@@ -13,16 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import FormatError, ShapeError
-from ..nn import Module
-from ..nn import functional as F
-from ..tensors import Tensor, arange, from_numpy, no_grad
-from .evaluation import Evaluation
+from ...base.errors import FormatError, ShapeError
+from ...nn import Module
+from ...nn import functional as F
+from ...tensors import Tensor, arange, from_numpy, no_grad
+from ..evaluation import Evaluation
+from ..metrics import Metric, RecallAtK
+from ..pictures import retrieved_picture
+from ..tables import per_cent, table
+from ..tasks import Task
 from .images import read_images
-from .metrics import Metric, RecallAtK
-from .pictures import retrieved_picture
-from .tables import per_cent, table
-from .tasks import Task
 
 __all__ = ["LOOKED_AT", "Contrastive", "Pairs", "recalls"]
 

@@ -9,18 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..data.tokenizers import Tokenizer
-from ..models import Writer
-from ..models.generation import Generates
-from ..nn import Module
-from ..nn import functional as F
-from ..tensors import Generator, no_grad, tensor
-from .evaluation import Evaluation, evaluate
-from .metrics import shown
-from .samples import SAMPLES, fenced
-from .tables import table
-from .tasks import LanguageModel
-from .text_pictures import attention_picture, predictions_picture, visible
+from ...data.tokenizers import Tokenizer
+from ...models import Writer
+from ...models.generation import Generates
+from ...nn import Module
+from ...nn import functional as F
+from ...tensors import Generator, no_grad, tensor
+from ..evaluation import Evaluation, evaluate
+from ..metrics import shown
+from ..pictures import attention_picture, predictions_picture, visible
+from ..samples import SAMPLES, fenced
+from ..tables import table
+from ..tasks import LanguageModel
 
 __all__ = ["Texts"]
 

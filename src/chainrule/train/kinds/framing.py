@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..base.errors import FormatError
+from ...base.errors import FormatError
 
 __all__ = ["framed", "light_ground"]
 

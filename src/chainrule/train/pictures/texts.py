@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import ShapeError
-from .pictures import BLUE, INK, MUTED, ORANGE, STYLE, png
+from ...base.errors import ShapeError
+from .style import BLUE, INK, MUTED, ORANGE, STYLE, png
 
 if TYPE_CHECKING:
     from matplotlib.ft2font import FT2Font

@@ -1,126 +1,25 @@
-"""Pictures of a run, each the bytes of a PNG: its curves, confusions, mistakes, samples, rates.
-
-matplotlib is imported when the first picture is drawn, and used without pyplot: no window, no
-global state, no display needed.
-"""
+"""Pictures of what a model says of images: confusions, mistakes, samples, where it looks, what it retrieves."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..base.errors import ShapeError
-from .events import EpochFinished
-from .metrics import SHARES, shown
+from ...base.errors import ShapeError
+from .style import BLUE, INK, MUTED, ORANGE, RED, STYLE, png
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-    from .rate_finder import RateCurve
+    pass
 
 __all__ = [
     "attended_picture",
     "confusion_picture",
-    "curves_picture",
     "mistakes_picture",
-    "rates_picture",
     "retrieved_picture",
     "samples_picture",
 ]
-
-INK, MUTED, GRID = "#1f2430", "#6b7280", "#e6e8ec"
-BLUE, ORANGE, RED = "#3566c8", "#e07a2c", "#c8372d"
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the pictures look the same everywhere
-    "font.size": 10,
-    "text.color": INK,
-    "axes.edgecolor": "#c9ced6",
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.titlesize": 11.5,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.titlepad": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "legend.frameon": False,
-}
-
-
-def curves_picture(
-    history: Sequence[EpochFinished], headline: str, test: Mapping[str, float]
-) -> bytes:
-    """Loss and headline metric by epoch, of training and validation, and what the test gave.
-
-    Args:
-        history: one report per epoch, at least one.
-        headline: the metric beside the loss; if it is the loss, only that is drawn.
-        test: metrics of the test set.
-    """
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
-
-    if not history:
-        raise ShapeError(
-            "curves_picture(history) needs the report of at least one epoch, found none"
-        )
-    epochs = [report.epoch for report in history]
-    both = headline != "loss"
-    with rc_context(STYLE):
-        figure = Figure(figsize=(10 if both else 6, 4.2), layout="constrained")
-        left, *rest = figure.subplots(1, 2 if both else 1, squeeze=False)[0]
-        losses = [r.train["loss"] for r in history], [r.validation["loss"] for r in history]
-        _curve(left, epochs, *losses)
-        left.set_title("Loss" if both else f"Loss   (test {test['loss']:.4f})")
-        left.set_ylabel("mean")
-        if min(map(min, losses)) > 0:
-            left.set_ylabel("mean, log scale")
-            left.set_yscale("log")
-            left.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            left.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-            left.yaxis.set_minor_locator(NullLocator())
-        left.legend()
-        for right in rest:
-            share = headline.startswith(SHARES)
-            first = len(history) // 8  # the first epochs would leave no room for the rest
-            scale = 100 if share else 1
-            train = [scale * r.train[headline] for r in history[first:]]
-            validation = [scale * r.validation[headline] for r in history[first:]]
-            _curve(right, epochs[first:], train, validation)
-            title = headline.replace("_", " ").capitalize()
-            right.set_title(f"{title}   (test {shown(headline, test[headline])})")
-            right.set_ylabel("per cent" if share else "")
-            right.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
-            right.set_xlabel("epoch" if first == 0 else f"epoch, from {epochs[first]}")
-            right.set_xlim(left.get_xlim())
-        return png(figure)
-
-
-def _curve(axes: Axes, epochs: list[int], train: list[float], validation: list[float]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    style: dict[str, Any] = {
-        "linewidth": 1.8,
-        "marker": "o" if len(epochs) < 3 else "",
-        "solid_capstyle": "round",
-    }
-    axes.plot(epochs, train, color=BLUE, label="training", **style)
-    axes.plot(epochs, validation, color=ORANGE, label="validation", **style)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def confusion_picture(confusion: np.ndarray, classes: Sequence[str]) -> bytes:
@@ -340,32 +239,3 @@ def retrieved_picture(
                 frame = {"color": BLUE, "linewidth": 2.5} if right else {"color": "#d3d7de"}
                 axes.spines[:].set(visible=True, **frame)
         return png(figure)
-
-
-def rates_picture(curve: RateCurve) -> bytes:
-    """What a range test saw: the loss at each learning rate, and the rate that is suggested."""
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    with rc_context(STYLE):
-        figure = Figure(figsize=(6, 4.2), layout="constrained")
-        axes = figure.subplots()
-        axes.plot(curve.rates, curve.losses, color=BLUE, alpha=0.35, linewidth=1, label="step")
-        axes.plot(curve.rates, curve.smoothed, color=BLUE, linewidth=1.8, label="moving average")
-        axes.axvline(curve.suggestion, color=ORANGE, linewidth=1.4)
-        axes.set_xscale("log")
-        low, high = min(curve.smoothed), max(curve.smoothed[0], curve.losses[0])
-        room = max(high - low, 1e-3 * abs(high), 1e-12)  # what bursts would hide the rest
-        axes.set_ylim(low - 0.3 * room, high + 0.6 * room)
-        axes.set_xlabel("learning rate")
-        axes.set_ylabel("loss")
-        axes.set_title(f"The loss falls fastest at {curve.suggestion:.1e}")
-        axes.legend()
-        return png(figure)
-
-
-def png(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    # no date, no version: same bits again
-    figure.savefig(out, format="png", dpi=150, facecolor="white", metadata={"Software": None})
-    return out.getvalue()

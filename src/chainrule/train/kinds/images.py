@@ -12,20 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import FormatError, ShapeError
-from ..data import Dataset
-from ..data.readers import read_lines
-from ..data.readers.images import DAMAGE, MOST_PIXELS
-from ..files.npz import read_npy
-from ..nn import Module
-from ..nn import functional as F
-from ..tensors import from_numpy, no_grad
-from .evaluation import Evaluation
+from ...base.errors import FormatError, ShapeError
+from ...data import Dataset
+from ...data.readers import read_lines
+from ...data.readers.images import DAMAGE, MOST_PIXELS
+from ...files.npz import read_npy
+from ...nn import Module
+from ...nn import functional as F
+from ...tensors import from_numpy, no_grad
+from ..evaluation import Evaluation
+from ..metrics import class_accuracy, confusion_matrix
+from ..pictures import confusion_picture, mistakes_picture, samples_picture
+from ..tables import per_cent, table
+from ..tasks import logits_of
 from .framing import framed, light_ground
-from .metrics import class_accuracy, confusion_matrix
-from .pictures import confusion_picture, mistakes_picture, samples_picture
-from .tables import per_cent, table
-from .tasks import logits_of
 
 __all__ = ["Images", "drawn", "read_images"]
 

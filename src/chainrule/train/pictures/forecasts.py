@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..base.errors import ShapeError
-from .pictures import BLUE, INK, MUTED, ORANGE, STYLE, png
+from ...base.errors import ShapeError
+from .style import BLUE, INK, MUTED, ORANGE, STYLE, png
 
 __all__ = ["errors_picture", "forecast_picture"]
 
