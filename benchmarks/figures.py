@@ -7,8 +7,8 @@ A figure in a text is marked with where it comes from and how it is printed:
 
     <!-- evidence: digits.json#median_accuracy format=.1f -->98.6<!-- /evidence -->
 
-names the key `median_accuracy` of the `result` in `evidence/digits.json` (a deeper one as `mlp.ratio`), printed with
-Python's format `.1f`. Where there is no such file yet the figure is an em dash: it claims nothing.
+names the key `median_accuracy` of the `result` in `evidence/digits.json` (a deeper one as `mlp.ratio`, the first of a list as
+`seconds.0`), printed with Python's format `.1f`. Where there is no such file yet the figure is an em dash: it claims nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 NOT_MEASURED = "—"
 MARK = re.compile(
-    r"(?P<open><!-- evidence: (?P<file>[\w.-]+)#(?P<key>[\w.-]+)(?: format=(?P<format>\S+))? -->)"
+    r"(?P<open><!-- evidence: (?P<file>[\w.-]+)#(?P<key>[\w.@-]+)(?: format=(?P<format>\S+))? -->)"
     r"(?P<text>.*?)"
     r"(?P<close><!-- /evidence -->)"
 )
@@ -60,9 +60,13 @@ def expected(mark: re.Match[str], root: Path = ROOT) -> str:
         return NOT_MEASURED
     value: Any = json.loads(path.read_text(encoding="utf-8"))["result"]
     for key in mark["key"].split("."):
-        if not isinstance(value, dict) or key not in value:
-            raise KeyError(f"{mark['open']}: {path.name} has no {mark['key']} in its result")
-        value = value[key]
+        place: Any = int(key) if isinstance(value, list) and key.isdigit() else key
+        try:
+            value = value[place]
+        except (KeyError, IndexError, TypeError):
+            raise KeyError(
+                f"{mark['open']}: {path.name} has no {mark['key']} in its result"
+            ) from None
     return format(value, mark["format"] or "")
 
 

@@ -76,7 +76,8 @@ def page(root: Path, text: str) -> Path:
     """A repository with one page and one file of evidence."""
     (root / "docs").mkdir()
     (root / "evidence").mkdir()
-    result = {"commit": "0" * 40, "result": {"median": 98.61, "mlp": {"ratio": 0.755}}}
+    found = {"median": 98.61, "mlp": {"ratio": 0.755}, "others": {"R@1": [0.2, 0.234]}}
+    result = {"commit": "0" * 40, "result": found}
     (root / "evidence" / "digits.json").write_text(json.dumps(result), encoding="utf-8")
     readme = root / "README.md"
     readme.write_text(text, encoding="utf-8")
@@ -93,6 +94,7 @@ def mark(source: str, text: str) -> str:
         ("digits.json#median format=.1f", "98.6"),
         ("digits.json#median", "98.61"),
         ("digits.json#mlp.ratio format=.2f", "0.76"),
+        ("digits.json#others.R@1.1 format=.0%", "23%"),
         ("later.json#median format=.1f", figures.NOT_MEASURED),
     ],
 )
