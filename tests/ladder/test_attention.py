@@ -65,7 +65,7 @@ def test_every_row_of_weights_is_a_mean_over_what_was_read():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: CausalSelfAttention(6, 4), ValueError, "must be a multiple of heads, and are 6 for 4 heads"),
+        (lambda: CausalSelfAttention(6, 4), ValueError, "channels a multiple of heads, and they are 6 for 4 heads"),
         (lambda: CausalSelfAttention(4, 2).forward(X), ValueError, "expects x of shape (B, T, 4), and got (2, 5, 6)"),
         (lambda: CausalSelfAttention(4, 2).forward([1.0]), ValueError, "expects x of shape (B, T, 4), and got (1,)"),
         (lambda: CausalSelfAttention(6, 2).backward(X), RuntimeError, "call forward before backward"),

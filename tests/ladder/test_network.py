@@ -172,7 +172,7 @@ def test_the_pictures_are_written(tmp_path):
     [
         (lambda: Network([5]), "sizes must be at least two whole numbers from 1 up: [5]"),
         (lambda: Network([5, 2.5]), "at least two whole numbers from 1 up: [5, 2.5]"),
-        (lambda: NeuralNetwork(5, 0, 3, 1), "sizes must be at least 1 and the learning rate positive, and they are 5, 0, 3, 1"),
+        (lambda: NeuralNetwork(5, 0, 3, 1), "from 1 up and the learning rate positive, and they are 5, 0, 3, 1"),
         (lambda: NeuralNetwork(5, 2, 3, 0), "they are 5, 2, 3, 0"),
         (lambda: Network([5, 3], dropout=1), "dropout must be from 0 to below 1, and is 1"),
         (lambda: Network([4, 3]).predict(X), "X must have shape (examples, 4), and has (11, 5)"),

@@ -75,7 +75,7 @@ def test_single_precision_stays_single(cell):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda: RNN(0, 5), ValueError, "inputs and hidden must be at least 1, and are 0 and 5"),
+        (lambda: RNN(0, 5), ValueError, "inputs and hidden must be whole numbers from 1 up, and are 0 and 5"),
         (lambda: LSTM(4, 5).forward(X), ValueError, "LSTM expects x of shape (B, T, 4), and got (2, 7, 3)"),
         (lambda: GRU(3, 0), ValueError, "and are 3 and 0"),
         (lambda: GRU(4, 5).forward(X), ValueError, "GRU expects x of shape (B, T, 4), and got (2, 7, 3)"),

@@ -87,9 +87,13 @@ class CausalSelfAttention:
     """
 
     def __init__(self, channels: int, heads: int, *, seed: int = 0, dtype: type = np.float64):
-        if heads < 1 or channels < 1 or channels % heads:
+        if (
+            not all(isinstance(n, (int, np.integer)) and n >= 1 for n in (channels, heads))
+            or channels % heads
+        ):
             raise ValueError(
-                f"channels must be a multiple of heads, and are {channels} for {heads} heads"
+                "channels and heads must be whole numbers from 1 up, channels a multiple of heads, and they are "
+                f"{channels} for {heads} heads"
             )
         rng = np.random.default_rng(seed)
         scale = 1 / math.sqrt(channels)

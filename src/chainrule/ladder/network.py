@@ -134,9 +134,13 @@ class NeuralNetwork:
         *,
         seed: int = 0,
     ):
-        if min(input_size, hidden_size, output_size) < 1 or not learning_rate > 0:
+        given = (input_size, hidden_size, output_size)
+        if (
+            not all(isinstance(n, (int, np.integer)) and n >= 1 for n in given)
+            or not learning_rate > 0
+        ):
             raise ValueError(
-                "NeuralNetwork: sizes must be at least 1 and the learning rate positive, and they are "
+                "NeuralNetwork: sizes must be whole numbers from 1 up and the learning rate positive, and they are "
                 f"{input_size}, {hidden_size}, {output_size}, {learning_rate}"
             )
         rng = np.random.default_rng(seed)

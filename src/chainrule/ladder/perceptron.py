@@ -67,8 +67,10 @@ class Perceptron:
     """
 
     def __init__(self, inputs: int):
-        if inputs < 1:
-            raise ValueError(f"Perceptron: inputs must be at least 1, and are {inputs}")
+        if not (isinstance(inputs, (int, np.integer)) and inputs >= 1):
+            raise ValueError(
+                f"Perceptron: inputs must be a whole number from 1 up, and is {inputs}"
+            )
         self.w, self.b = np.zeros(inputs), 0.0
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -129,9 +131,9 @@ class TwoLayers:
     """
 
     def __init__(self, inputs: int, hidden: int, *, seed: int = 0):
-        if inputs < 1 or hidden < 1:
+        if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in (inputs, hidden)):
             raise ValueError(
-                f"TwoLayers: inputs and hidden must be at least 1, and are {inputs} and {hidden}"
+                f"TwoLayers: inputs and hidden must be whole numbers from 1 up, and are {inputs} and {hidden}"
             )
         rng = np.random.default_rng(seed)
         # Not zeros: all hidden neurons would get the same gradient, and stay one neuron forever.

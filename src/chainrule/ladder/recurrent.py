@@ -34,8 +34,10 @@ class Recurrent:
     gates = 1
 
     def __init__(self, inputs: int, hidden: int, *, seed: int = 0, dtype: type = np.float64):
-        if inputs < 1 or hidden < 1:
-            raise ValueError(f"inputs and hidden must be at least 1, and are {inputs} and {hidden}")
+        if not all(isinstance(n, (int, np.integer)) and n >= 1 for n in (inputs, hidden)):
+            raise ValueError(
+                f"inputs and hidden must be whole numbers from 1 up, and are {inputs} and {hidden}"
+            )
         rng = np.random.default_rng(seed)
         bound, rows = 1 / np.sqrt(hidden), self.gates * hidden
         self.parameters: dict[str, np.ndarray] = {

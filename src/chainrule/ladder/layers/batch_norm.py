@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dense import Layer
+from .dense import Layer, sizes
 
 __all__ = ["BatchNorm"]
 
@@ -36,8 +36,10 @@ class BatchNorm(Layer):
         dtype: type = np.float64,
     ):
         super().__init__()
-        if features < 1:
-            raise ValueError(f"BatchNorm: features must be at least 1, and are {features}")
+        if not sizes(features):
+            raise ValueError(
+                f"BatchNorm: features must be a whole number from 1 up, and is {features}"
+            )
         self.momentum, self.epsilon = momentum, epsilon
         self.parameters = {"gamma": np.ones(features, dtype), "beta": np.zeros(features, dtype)}
         self.running_mean: np.ndarray = np.zeros(features, dtype)

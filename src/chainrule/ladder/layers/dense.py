@@ -11,6 +11,11 @@ import numpy as np
 __all__ = ["Dense", "Dropout", "Flatten", "Layer", "Sequential"]
 
 
+def sizes(*given: Any) -> bool:
+    """Whether these are whole numbers from 1 up."""
+    return all(isinstance(n, (int, np.integer)) and n >= 1 for n in given)
+
+
 class Layer:
     """The contract: `forward`, `backward`, `parameters` and `gradients` by name, and whether it is `training`."""
 
@@ -83,9 +88,9 @@ class Dense(Layer):
         dtype: type = np.float64,
     ):
         super().__init__()
-        if inputs < 1 or outputs < 1:
+        if not sizes(inputs, outputs):
             raise ValueError(
-                f"Dense: inputs and outputs must be at least 1, and are {inputs} and {outputs}"
+                f"Dense: inputs and outputs must be whole numbers from 1 up, and are {inputs} and {outputs}"
             )
         rng = np.random.default_rng(seed)
         weight: np.ndarray = rng.normal(0, np.sqrt(gain / inputs), (outputs, inputs)).astype(dtype)

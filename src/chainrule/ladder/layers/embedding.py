@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dense import Layer
+from .dense import Layer, sizes
 
 __all__ = ["Embedding"]
 
@@ -36,9 +36,9 @@ class Embedding(Layer):
         dtype: type = np.float64,
     ):
         super().__init__()
-        if symbols < 1 or size < 1:
+        if not sizes(symbols, size):
             raise ValueError(
-                f"Embedding: symbols and size must be at least 1, and are {symbols} and {size}"
+                f"Embedding: symbols and size must be whole numbers from 1 up, and are {symbols} and {size}"
             )
         weight = np.random.default_rng(seed).normal(0, scale, (symbols, size))
         self.parameters = {"weight": weight.astype(dtype)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dense import Layer
+from .dense import Layer, sizes
 
 __all__ = ["Conv2D", "MaxPool2D"]
 
@@ -52,13 +52,13 @@ class Conv2D(Layer):
         super().__init__()
         if method not in ("im2col", "loops"):
             raise ValueError(f"Conv2D: method must be 'im2col' or 'loops', and is {method!r}")
-        if in_channels < 1 or out_channels < 1:
+        if not sizes(in_channels, out_channels):
             raise ValueError(
-                f"Conv2D: channels must be at least 1, and are {in_channels} and {out_channels}"
+                f"Conv2D: channels must be whole numbers from 1 up, and are {in_channels} and {out_channels}"
             )
-        if size < 1 or stride < 1 or padding < 0:
+        if not sizes(size, stride, padding + 1):
             raise ValueError(
-                "Conv2D: size and stride must be at least 1 and padding at least 0, and are "
+                "Conv2D: size and stride must be whole numbers from 1 up and padding from 0 up, and are "
                 f"{size}, {stride}, {padding}"
             )
         self.size, self.stride, self.padding, self.method = size, stride, padding, method
@@ -156,8 +156,8 @@ class MaxPool2D(Layer):
 
     def __init__(self, size: int):
         super().__init__()
-        if size < 1:
-            raise ValueError(f"MaxPool2D: size must be at least 1, and is {size}")
+        if not sizes(size):
+            raise ValueError(f"MaxPool2D: size must be a whole number from 1 up, and is {size}")
         self.size = size
 
     def forward(self, x: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .dense import Layer
+from .dense import Layer, sizes
 
 __all__ = ["LayerNorm"]
 
@@ -27,8 +27,10 @@ class LayerNorm(Layer):
 
     def __init__(self, features: int, *, epsilon: float = 1e-5, dtype: type = np.float64):
         super().__init__()
-        if features < 1:
-            raise ValueError(f"LayerNorm: features must be at least 1, and are {features}")
+        if not sizes(features):
+            raise ValueError(
+                f"LayerNorm: features must be a whole number from 1 up, and is {features}"
+            )
         self.epsilon = epsilon
         self.parameters = {"gamma": np.ones(features, dtype), "beta": np.zeros(features, dtype)}
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..layers import Embedding, Sequential
+from ..layers.dense import sizes
 from .model import LanguageModel, Merge, WindowModel, places
 from .spelling import NOTHING
 
@@ -32,9 +33,9 @@ class BigramCounts(LanguageModel):
     """
 
     def __init__(self, symbols: int, *, k: float = 1.0):
-        if symbols < 1 or k < 0:
+        if not sizes(symbols) or k < 0:
             raise ValueError(
-                f"BigramCounts: symbols must be at least 1 and k at least 0, and are {symbols} and {k}"
+                f"BigramCounts: symbols must be a whole number from 1 up and k at least 0, and are {symbols} and {k}"
             )
         self.symbols, self.layers = symbols, []
         self.table = np.full((symbols, symbols), float(k))

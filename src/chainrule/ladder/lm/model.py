@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..layers import Dense, Layer, Sequential
+from ..layers.dense import sizes
 from .spelling import EDGE
 
 __all__ = ["LanguageModel", "Merge", "SequenceModel", "WindowModel"]
@@ -68,8 +69,8 @@ class WindowModel(LanguageModel):
     """
 
     def __init__(self, window: int, network: Sequential, symbols: int):
-        if window < 1:
-            raise ValueError(f"window must be at least 1, and is {window}")
+        if not sizes(window):
+            raise ValueError(f"window must be a whole number from 1 up, and is {window}")
         self.window, self.network, self.symbols = window, network, symbols
         self.layers = network.leaves()
 
@@ -130,8 +131,8 @@ class Merge(Layer):
 
     def __init__(self, n: int):
         super().__init__()
-        if n < 1:
-            raise ValueError(f"Merge: n must be at least 1, and is {n}")
+        if not sizes(n):
+            raise ValueError(f"Merge: n must be a whole number from 1 up, and is {n}")
         self.n = n
 
     def forward(self, x: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..layers import BatchNorm, Dense, Embedding, Layer, Sequential, Tanh
+from ..layers.dense import sizes
 from .model import Merge, WindowModel
 
 __all__ = ["mlp", "mlp_batch_norm", "wavenet"]
@@ -78,8 +79,8 @@ def wavenet(
 
     Source: van den Oord et al. 2016; there with gates and residual connections, which names do not need.
     """
-    if depth < 1:
-        raise ValueError(f"wavenet: depth must be at least 1, and is {depth}")
+    if not sizes(depth):
+        raise ValueError(f"wavenet: depth must be a whole number from 1 up, and is {depth}")
     seeds = iter(range((depth + 2) * seed, (depth + 2) * (seed + 1)))
     layers: list[Layer] = [Embedding(symbols, embedding, seed=next(seeds), dtype=dtype)]
     for level in range(depth):
