@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -91,7 +92,7 @@ def _typed(value: Any, wanted: str, where: str) -> Any:
     for kind in kinds:
         if kind == "int" and type(value) is int and abs(value) < 2**30:
             return value
-        if kind == "float" and type(value) in (int, float):
+        if kind == "float" and type(value) in (int, float) and math.isfinite(value):
             return float(value)
         if kind in ("bool", "str") and type(value).__name__ == kind:
             return value

@@ -47,6 +47,7 @@ class LRScheduler:
     """
 
     _not_saved: tuple[str, ...] = ("optimizer",)
+    _may_be_none: tuple[str, ...] = ()
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         if not isinstance(optimizer, Optimizer):
@@ -142,6 +143,8 @@ class LRScheduler:
         """
         own = vars(self)
         for name, value in state_dict.items():
+            if value is None and name in self._may_be_none:
+                continue
             if isinstance(own.get(name), (int, float, list)) and not is_like(value, own[name]):
                 raise StateDictError(
                     f"loaded state dict has {name!r}: {value!r:.80}, where {type(self).__name__} has "

@@ -43,6 +43,8 @@ class ReduceLROnPlateau(LRScheduler):
         [0.1]
     """
 
+    _may_be_none = ("default_min_lr",)  # where there is a rate for each group
+
     def __init__(
         self,
         optimizer: Optimizer,
