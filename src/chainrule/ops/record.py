@@ -184,6 +184,7 @@ class Op:
         self.rule_at: list[Rule | None] = [None] * self.arity
         self.joint: Rule | None = None
         self.differentiable = False  # has any operand a rule?
+        self.is_definition = composite  # a composite without rules, which is run op by op
         self.keep: tuple[tuple[str, Any], ...] = ()  # where each saved value comes from
         self.keeps_simply: str | None = None  # "nothing", the "output" or all "operands"
         self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
@@ -217,7 +218,7 @@ class Op:
                 self.rules[name] = rule
             else:
                 self.joint = rule
-        self.differentiable = True
+        self.differentiable, self.is_definition = True, False
         simple = {
             (): "nothing",
             (("output", 0),): "output",

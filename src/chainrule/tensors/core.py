@@ -1136,7 +1136,7 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
         target = autocast_dtype(op, modes.autocast)
         if target is not None:
             return _autocast(op, args, attrs, target)
-    if op.composite and not op.differentiable:
+    if op.is_definition:
         return _definition(op, args, attrs)
     if op.is_view:
         return _view(op, args[0], attrs)
