@@ -9,26 +9,21 @@ import weakref
 __all__ = ["Lock"]
 
 
-class Lock:
-    """A reentrant lock for `with`. In a forked child it is free, unless the thread that forked holds it: the others
-    that may have held it are not there.
+class Lock(type(threading.RLock())):  # type: ignore[misc]
+    """A reentrant lock. In a forked child it is free, unless the thread that forked holds it: the others that may have
+    held it are not there.
+
+    A subclass and no wrapper: `with` enters and leaves it in C, where Ctrl-C cannot come between.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         _locks.add(self)
 
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *error: object) -> None:
-        self._lock.release()
-
     def _forked(self) -> None:
-        if self._lock.acquire(blocking=False):
-            self._lock.release()
+        if self.acquire(blocking=False):
+            self.release()
         else:
-            self._lock = threading.RLock()
+            self._at_fork_reinit()
 
 
 _locks: weakref.WeakSet[Lock] = weakref.WeakSet()
