@@ -50,8 +50,14 @@ def _call(self: Module, *args: Any, **kwargs: Any) -> Any:
     except ChainruleError as error:
         if "forward" not in vars(self):
             raise
-        del self.forward  # and if it was not about the compiler, the same error comes again
-        out = _eager_call(self, *args, **kwargs)
+        compiled = vars(self).pop("forward")
+        try:
+            out = _eager_call(self, *args, **kwargs)
+        except (
+            BaseException
+        ):  # it was not about the compiler: the call is wrong, and the next may be right
+            self.forward = compiled
+            raise
         reason = str(error).splitlines()[0]
         warnings.warn(f"{type(self).__name__} runs eagerly: {reason}", stacklevel=2)
         return out
