@@ -12,6 +12,7 @@ come by themselves with the fixtures of the same name. With `--full`, and wherev
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -28,6 +29,7 @@ import pytest
 
 import chainrule
 
+SEED = 20
 FULL_SUITE_ONLY = ("torch", "outside_data", "slow")
 TORCH_VERSION = "2.13.0"
 TORCH_THREADS = 1  # the arrays of a test are small: a second thread only costs its start
@@ -73,6 +75,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def nothing_may_be_skipped(config: pytest.Config) -> bool:
     """Whether a skip counts as a failure."""
     return bool(config.getoption("--full")) or os.environ.get("CI", "").lower() == "true"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Every test begins with the same random state, alone or after whatever others ran before it."""
+    np.random.seed(SEED)
+    chainrule.manual_seed(SEED)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(SEED)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -69,6 +69,8 @@ CALLS = {
     "ctc": lambda T, x: T.nn.functional.ctc_loss(
         x.log_softmax(-1), T.tensor([[1, 2]] * 4), (4,) * 4, (2,) * 4
     ),
+    "relu": lambda T, x: T.nn.functional.relu(x),
+    "max_pool2d": lambda T, x: T.nn.functional.max_pool2d(x, 2),
     "addmm": lambda T, x: T.addmm(T.zeros(4), x[0], x[0].T),
     "baddbmm": lambda T, x: T.baddbmm(T.ones(4, 4, 4), x, x.mT, beta=0.5, alpha=2),
     "conv_transpose1d": lambda T, x: T.nn.functional.conv_transpose1d(x, x[:, :2, :2], x[0, 0, :2]),
@@ -114,12 +116,13 @@ def mlp(nn):
 
 
 def cnn(nn):
-    layers = [nn.Conv2d(2, 6, 3), nn.GroupNorm(2, 6), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2)]
+    """Without kinks: a ReLU or a maximum that flips by a rounding takes its whole gradient along."""
+    layers = [nn.Conv2d(2, 6, 3), nn.GroupNorm(2, 6), nn.BatchNorm2d(6), nn.SiLU(), nn.AvgPool2d(2)]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(24, 3), nn.LogSoftmax(-1)), (5, 2, 7, 7)
 
 
 def block(nn):
-    layer = nn.TransformerEncoderLayer(6, 2, 11, dropout=0.0, batch_first=True)
+    layer = nn.TransformerEncoderLayer(6, 2, 11, 0.0, "gelu", batch_first=True)
     return nn.Sequential(layer, nn.Linear(6, 3)), (5, 3, 6)
 
 
