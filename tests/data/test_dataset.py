@@ -14,6 +14,7 @@ from chainrule.data import (
     ConcatDataset,
     DataLoader,
     Dataset,
+    DistributedSampler,
     IterableDataset,
     RandomSampler,
     RandomShift,
@@ -618,9 +619,43 @@ def test_subset_random_sampler():
     )
 
 
+def test_several_processes_share_an_epoch_and_agree_on_its_order():
+    shares = [list(DistributedSampler(range(13), 3, rank, seed=7)) for rank in range(3)]
+    assert [len(share) for share in shares] == [5, 5, 5]
+    whole = [share[k] for k in range(5) for share in shares]
+    assert sorted(whole[:13]) == list(range(13)) != whole[:13] and whole[13:] == whole[:2]
+    dropped = [list(DistributedSampler(range(13), 3, r, seed=7, drop_last=True)) for r in range(3)]
+    assert dropped == [share[:4] for share in shares]
+
+
+def test_the_loader_counts_epochs_for_a_sampler_that_nobody_tells_them():
+    """And begins where a program that tells them does, or where its state says."""
+    data = list(range(17))
+    told = DistributedSampler(data, 2, 0)
+    loader, other = (DataLoader(data, 9, sampler=s) for s in (DistributedSampler(data, 2, 0), told))
+    for epoch in range(3):
+        told.set_epoch(epoch)
+        assert order_of(loader) == list(told) == order_of(other)
+    again = DataLoader(data, 9, sampler=DistributedSampler(data, 2, 0))
+    again.load_state_dict({"epoch": 2, "batches": 0})
+    assert order_of(again) == list(told)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
+        (
+            lambda: DistributedSampler("abc", rank=0),
+            ValueError,
+            r"found num_replicas=None and rank=0\n  hint: num_replicas=1, rank=0 for a single",
+        ),
+        (
+            lambda: DistributedSampler("abc", 3, 3),
+            ValueError,
+            "from 0 to num_replicas - 1 = 2, found",
+        ),
+        (lambda: DistributedSampler("abc", 3, -1), ValueError, "found -1"),
+        (lambda: DistributedSampler("abc", 0, 0), ValueError, "num_replicas must be an integer of"),
         (lambda: RandomSampler("ab", num_samples=0), ValueError, "num_samples must be an integer"),
         (lambda: RandomSampler("ab", 1), DTypeError, "replacement must be True or False, found 1"),
         (lambda: WeightedRandomSampler([1, -1], 1), FormatError, "from 0, found -1.0 at index 1"),

@@ -108,3 +108,39 @@ def test_data_sets_of_others_are_those_of_pytorch(torch):
         assert list(m.BatchSampler(m.SequentialSampler(range(5)), 2, True)) == [[0, 1], [2, 3]]
         assert len(m.RandomSampler(range(5), num_samples=7)) == 7
         assert len(m.WeightedRandomSampler([1.0, 2.0], 5)) == 5
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize(("n", "replicas"), [(0, 3), (2, 5), (13, 3), (15, 5), (700, 7)])
+def test_the_shares_of_several_processes_are_those_of_pytorch(
+    torch, n, replicas, shuffle, drop_last
+):
+    for rank in range(replicas):
+        theirs, mine = (
+            m.DistributedSampler(range(n), replicas, rank, shuffle, seed=11, drop_last=drop_last)
+            for m in (torch.utils.data, ours)
+        )
+        for sampler in (theirs, mine):
+            sampler.set_epoch(2)
+        assert list(mine) == list(theirs)
+        assert len(mine) == len(theirs) and mine.total_size == theirs.total_size
+
+
+def test_a_program_that_tells_its_sampler_the_epoch_sees_the_batches_of_pytorch(torch):
+    """Also one that goes on with epoch 5, and one whose sampler lies in a batch sampler."""
+
+    def epochs(m, first, inside):
+        sampler = m.DistributedSampler(range(13), 2, 1)
+        batches = m.BatchSampler(sampler, 3, False)
+        how = {"batch_sampler": batches} if inside else {"sampler": sampler, "batch_size": 3}
+        loader = m.DataLoader(list(range(13)), **how)
+        for epoch in range(first, first + 3):
+            sampler.set_epoch(epoch)
+            yield [batch.tolist() for batch in loader]
+
+    for first in (0, 5):
+        for inside in (False, True):
+            mine = list(epochs(ours, first, inside))
+            assert mine == list(epochs(torch.utils.data, first, inside))
+            assert mine[0] != mine[1] != mine[2]

@@ -87,8 +87,7 @@ LEFT_OUT = (
         "Several processes",
         "one process computes; its threads share the work",
         "set_num_threads; DataLoader(num_workers=…) for reading",
-        "futures multiprocessing distributed.init_process_group fork wait is_distributed Tensor.is_distributed "
-        "utils.data.DistributedSampler ",
+        "futures multiprocessing distributed.init_process_group fork wait is_distributed Tensor.is_distributed",
     ),
     _reason(
         "TorchScript, and graphs as Python objects",

@@ -150,6 +150,7 @@ class DataLoader:
             collate_fn = default_collate if batched else default_convert
         self.collate_fn = collate_fn
         self._iterable, self._batched = iterable, batched
+        self._told = self._epoch_of_sampler()  # the epoch of the sampler when last looked at
         self._idle: list[Pool] = []  # of persistent workers, when no iterator uses them
         self._iteration = 0  # another number for each iterator
         self._epoch = -1  # the epoch last begun
@@ -190,10 +191,22 @@ class DataLoader:
         iteration = self._iteration
         if self._iterable:  # what is left out has to be fetched all the same
             return (Request(epoch, seed, k, None, iteration) for k in itertools.count())
-        if hasattr(self._chooser, "set_epoch"):
-            self._chooser.set_epoch(epoch)
+        self._tell(epoch)
         chosen = itertools.islice(enumerate(iter(self._chooser)), skip, None)
         return (Request(epoch, seed, k, indices, iteration) for k, indices in chosen)
+
+    def _tell(self, epoch: int) -> None:
+        """Tell the sampler the epoch, if its order has epochs; but not one that the program has told another since this
+        loader did last, as programs do that go on with epoch 5: `sampler.set_epoch(5)`, and a new loader.
+        """
+        if hasattr(self._chooser, "set_epoch") and self._epoch_of_sampler() == self._told:
+            self._chooser.set_epoch(epoch)
+        self._told = self._epoch_of_sampler()
+
+    def _epoch_of_sampler(self) -> Any:
+        """The epoch that the sampler, or that of the batch sampler, says it is in; None if it does not say."""
+        sampler = getattr(self.batch_sampler, "sampler", self._chooser)
+        return getattr(sampler, "epoch", None)
 
     def _counted(
         self, epoch: int, iteration: int, skip: int, batches: Iterator[Any]

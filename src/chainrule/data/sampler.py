@@ -3,7 +3,7 @@ of them.
 
 Those that are random draw nothing from a generator: its seed is read, its state stays. So neither
 dropout nor another loader changes the order, and epoch 5 can be had without going through epochs 0
-to 4. In this they differ from PyTorch.
+to 4. In this they differ from PyTorch, whose order only `DistributedSampler` has, to the index.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 
 from ..base.errors import DTypeError, FormatError, RangeError, ShapeError
 from ..tensors import Generator, default_generator
+from ..tensors.twister import Twister
 from . import counter
 
 __all__ = [
     "BatchSampler",
+    "DistributedSampler",
     "RandomSampler",
     "Sampler",
     "SequentialSampler",
@@ -207,6 +209,73 @@ class WeightedRandomSampler(_Seeded):
 
     def __len__(self) -> int:
         return self.num_samples
+
+
+class DistributedSampler(Sampler):
+    """The share that one of several processes takes of a data set: every `num_replicas`-th index, from
+    place `rank` on, of an order that is the same in all of them.
+
+    With N samples and R processes each gets ⌈N / R⌉ indices, the last places filled from the beginning
+    of the order again; with `drop_last` ⌊N / R⌋, and what is left over at the end is nobody's.
+
+    Args:
+        dataset: anything with a length N.
+        num_replicas: R, how many processes there are.
+        rank: which of them this is, from 0 to R − 1.
+        shuffle: a random order, which the seed and the epoch give; False: 0, 1, 2, …
+        seed: the same in all processes.
+        drop_last: equal shares by leaving out samples, not by repeating some.
+
+    Raises:
+        ValueError: no `num_replicas` or no `rank`: PyTorch asks its group of processes, and there is none;
+            or a rank that is not one of them.
+
+    The order is PyTorch's, to the index: `randperm(N)` of a generator with the seed `seed + epoch`. In
+    PyTorch a program that does not call `set_epoch` sees the same order in every epoch; here the loader
+    counts epochs for such a program.
+
+    >>> [list(DistributedSampler("abcde", 2, rank, shuffle=False)) for rank in (0, 1)]
+    [[0, 2, 4], [1, 3, 0]]
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        num_replicas: int | None = None,
+        rank: int | None = None,
+        shuffle: bool = True,
+        seed: int = 0,
+        drop_last: bool = False,
+    ):
+        if num_replicas is None or rank is None:
+            raise ValueError(
+                "DistributedSampler: num_replicas and rank must be given, because there is no group of "
+                f"processes to ask for them, found num_replicas={num_replicas} and rank={rank}\n"
+                "  hint: num_replicas=1, rank=0 for a single process"
+            )
+        _check_count("num_replicas", num_replicas)
+        if isinstance(rank, bool) or not isinstance(rank, int) or not 0 <= rank < num_replicas:
+            raise ValueError(
+                f"rank must be an integer from 0 to num_replicas - 1 = {num_replicas - 1}, found {rank!r}"
+            )
+        self.dataset, self.num_replicas, self.rank = dataset, num_replicas, rank
+        self.shuffle, self.seed, self.drop_last, self.epoch = shuffle, seed, drop_last, 0
+        n = len(dataset)
+        self.num_samples = n // num_replicas if drop_last else -(-n // num_replicas)
+        self.total_size = self.num_samples * num_replicas
+
+    def __iter__(self) -> Iterator[int]:
+        n = len(self.dataset)
+        order = Twister(self.seed + self.epoch).permutation(n) if self.shuffle else list(range(n))
+        places = range(self.rank, self.total_size, self.num_replicas)
+        return iter([order[place % n] for place in places])
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of this epoch for the next iteration."""
+        self.epoch = epoch
 
 
 def _check_count(name: str, count: Any) -> None:
