@@ -12,7 +12,6 @@ Reading order of the rooms: `ladder`, which stands alone; `base`, `backends`, `o
 `inspect`, `train`, `redirect`, `cli`.
 """
 
-import importlib
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +39,7 @@ from .base.errors import (
     StateDictError,
     TraceError,
 )  # fmt: skip
+from .base.later import loaded_later
 from .base.left_out import missing_from
 from .files import classes as _file_classes
 from .files.saving import load, save
@@ -161,18 +161,7 @@ def _compile_in_place(module: nn.Module, **options: Any) -> None:
 nn.Module.compile = _compile_in_place  # neither room knows the other
 
 
-def __getattr__(name: str) -> Any:
-    if name in ROOMS:
-        return importlib.import_module(f".{name}", __name__)
-    if name not in LATER:
-        missing_from("")(name)
-    found = globals()[name] = getattr(importlib.import_module(f".{LATER[name]}", __name__), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *LATER, *ROOMS})
-
+__getattr__, __dir__ = loaded_later(__name__, ROOMS, LATER, missing_from(""))
 
 __all__ = [
     "ArgumentError", "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "DomainError", "FormatError", "GradError",

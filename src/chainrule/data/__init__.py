@@ -22,9 +22,9 @@ function of (seed, epoch, index), so an epoch can be repeated, skipped into, or 
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..base.later import loaded_later
 from .collate import default_collate, default_convert
 from .dataset import (
     Augmented,
@@ -105,13 +105,5 @@ _HOMES = {
     "Compose": "transforms", "RandomShift": "transforms", "RandomStream": "transforms",
 }  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    """Readers, known data sets and transforms, and the libraries they need, load when one of their
-    names is first used.
-    """
-    if name in ("tokenizers", "transforms"):
-        return importlib.import_module(f".{name}", __name__)
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+# Readers, known data sets and transforms, and the libraries they need.
+__getattr__, __dir__ = loaded_later(__name__, ("tokenizers", "transforms"), _HOMES)

@@ -13,8 +13,9 @@ Reading order: `whole` (a file is there whole or not at all), `archive` (zip, re
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..base.later import loaded_later
 
 if TYPE_CHECKING:
     from .npz import read_npz, write_npz
@@ -46,9 +47,5 @@ _HOMES = {
     "write_whole": "whole", "writing": "whole",
 }  # fmt: skip
 
-
-def __getattr__(name: str) -> Any:
-    """Chapters, and the libraries they need, load when one of their names is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+# Chapters, and the libraries they need.
+__getattr__, __dir__ = loaded_later(__name__, homes=_HOMES)

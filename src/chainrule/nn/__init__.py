@@ -5,12 +5,15 @@ May import transforms, tensor and the rooms below; knows nothing of optim and da
 (the torch-shaped face of the functions),
 `init`, then the layers, a family each: `linear`, `conv`, `lazy` (sizes taken from the first input), `pooling`, `uneven_pooling`, `padding`,
 `upsampling`, `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`,
-`attention`, `transformer`, `activation`, `flatten`, `loss`; what is done to a module from outside: `utils`,
-`stateless`; `parallel` and `modules` are PyTorch's names.
+`packed` (sequences of different lengths), `attention`, `transformer`, `activation`, `flatten`, `loss`; what is done to a
+module from outside: `utils`, `stateless`; `parallel` and `modules` are PyTorch's names.
 """
 
+from typing import TYPE_CHECKING
+
+from ..base.later import loaded_later
 from ..base.left_out import missing_from
-from . import functional, init, modules, parallel, utils
+from . import functional, init
 from .activation import (
     CELU,
     ELU,
@@ -183,6 +186,9 @@ from .upsampling import (
     UpsamplingNearest2d,
 )
 
+if TYPE_CHECKING:
+    from . import modules, parallel, utils
+
 __all__ = [
     "CELU",
     "ELU",
@@ -354,4 +360,6 @@ __all__ = [
     "utils",
 ]
 
-__getattr__ = missing_from("nn")
+__getattr__, __dir__ = loaded_later(
+    __name__, ("modules", "parallel", "utils"), missing=missing_from("nn")
+)

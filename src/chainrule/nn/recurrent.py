@@ -29,8 +29,8 @@ from ..tensors import Tensor, cat, empty, scan, stack, where, zeros
 from . import functional as F
 from . import init
 from .module import Module
+from .packed import PackedSequence, as_packed, as_padded
 from .parameter import Parameter
-from .utils.rnn import PackedSequence, as_packed, as_padded
 
 __all__ = ["GRU", "LSTM", "RNN", "RNNBase"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 from ..backends import xp
@@ -14,6 +13,9 @@ from .promotion import Spec, common_dtype
 from .record import Op, primitive
 from .samples import F, S
 from .shape import expand, view
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""What may name an axis, in PyTorch's order. (The module `string` would compile a pattern first.)"""
 
 
 def _matmul_law(op: Op, a: Spec, b: Spec) -> Spec:
@@ -93,9 +95,9 @@ def parse(equation: str, count: int) -> tuple[list[str], str]:
     if len(operands) != count:
         raise refuse(f"the equation {equation!r} names {len(operands)} operands, found {count}")
     if not arrow:
-        letters = [c for c in sorted(set(left)) if c in string.ascii_letters and left.count(c) == 1]
+        letters = [c for c in sorted(set(left)) if c in LETTERS and left.count(c) == 1]
         right = "".join(letters)
-    if bad := set(left + right) - set(string.ascii_letters + ","):
+    if bad := set(left + right) - set(LETTERS + ","):
         raise refuse(
             f"the equation {equation!r} has the letter {sorted(bad)[0]!r}; axes are named a-z, A-Z"
         )

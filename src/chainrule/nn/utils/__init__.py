@@ -1,5 +1,5 @@
 """What is done to a model from outside: clip its gradients, see its parameters as one vector, compute
-a weight from others, fuse layers; and sequences of different lengths (`rnn`).
+a weight from others, fuse layers; and, under PyTorch's name `rnn`, sequences of different lengths.
 
 Reading order: `clip_grad`, `convert_parameters`, `computed` (tensors computed when they are read),
 `parametrize`, `weight_norm`, `spectral_norm`, `orthogonal`, `parametrizations`, `prune`, `fusion`, `initialising`, `rnn`.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import string
 from typing import Any
 
 from ... import ops
 from ...base.errors import ShapeError
+from ...ops.contract import LETTERS
 
 __all__ = ["einsum"]
 
@@ -40,16 +40,14 @@ def einsum(*args: Any) -> Any:
         raise ShapeError(
             f"einsum: the equation {equation!r} names {len(terms)} operands, found {len(xs)}"
         )
-    if bad := set(left.replace("...", "") + right.replace("...", "")) - set(
-        string.ascii_letters + ","
-    ):
+    if bad := set(left.replace("...", "") + right.replace("...", "")) - set(LETTERS + ","):
         raise ShapeError(
             f"einsum: {sorted(bad)[0]!r} in {equation!r} is not a letter, a comma, '->' or '...'"
         )
     for part in (*terms, right):
         if part.count("...") > 1:
             raise ShapeError(f"einsum: {part!r} in {equation!r} may have one '...' at most")
-    free = [c for c in string.ascii_uppercase + string.ascii_lowercase if c not in equation]
+    free = [c for c in LETTERS if c not in equation]
     counts = [x.ndim - len(t.replace("...", "")) for t, x in zip(terms, xs, strict=True)]
     for t, x, n in zip(terms, xs, counts, strict=True):
         if n < 0 or (n > 0 and "..." not in t):
@@ -74,16 +72,15 @@ def einsum(*args: Any) -> Any:
 
 def _from_sublists(args: tuple) -> tuple:
     """The equation of operands that alternate with lists of integers."""
-    letters = string.ascii_uppercase + string.ascii_lowercase  # in PyTorch's order
 
     def term(axes: Any) -> str:
         out = ""
         for a in axes:
-            if a is not Ellipsis and not (isinstance(a, int) and 0 <= a < len(letters)):
+            if a is not Ellipsis and not (isinstance(a, int) and 0 <= a < len(LETTERS)):
                 raise ShapeError(
-                    f"einsum: an axis is an int from 0 to {len(letters) - 1} or ..., found {a!r}"
+                    f"einsum: an axis is an int from 0 to {len(LETTERS) - 1} or ..., found {a!r}"
                 )
-            out += "..." if a is Ellipsis else letters[a]
+            out += "..." if a is Ellipsis else LETTERS[a]
         return out
 
     pairs = [(args[k], args[k + 1]) for k in range(0, len(args) - 1, 2)]
