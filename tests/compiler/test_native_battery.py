@@ -34,19 +34,18 @@ from chainrule.tensors.core import Tensor, grad, wrap
 
 ON_HOST = frozenset(
     (
-        "sort topk argsort pow pad view_scatter conv conv_input conv_weight "
-        "matmul einsum index_put scatter_add scatter_mul scatter_extreme "
+        "pow view_scatter conv conv_input conv_weight "
+        "matmul einsum index_put scatter_add scatter_mul "
         "solve inv det cofactors slogdet cholesky cholesky_info lu geqrf matrix_exp pinv qr eigh svd"
     ).split()
 )
-"""Ops that may be left to NumPy: orders; integers to a power that is not known; padding by negative amounts and writes through
-steps or diagonals; products and sums at indices, which are so in half floats and integers; products and extremes at
-indices; matrices solved for and taken apart."""
+"""Ops that may be left to NumPy: integers to a power that is not known; writes through diagonals; products, and sums and products
+at indices, which are so in half floats and integers; matrices solved for and taken apart."""
 
 WITHOUT_INSTRUCTIONS = frozenset("""
     acos acosh asin asinh atan atan2 atanh cosh hypot sinh tan exp2 log2 log10 fmod trunc_divide
     copysign signbit mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
-    igamma igammac mode searchsorted recurrence cumprod cummax cummin logcumsumexp prod isin
+    igamma igammac mode searchsorted isin
     erfc erfcx erfinv ndtri log_ndtr lgamma digamma polygamma zeta i0 i0e i1 i1e
 """.split())  # fmt: skip
 """Functions that a step of training seldom calls: NumPy computes them between two native parts."""

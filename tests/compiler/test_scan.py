@@ -210,11 +210,20 @@ def test_a_result_without_elements():
     )
 
 
+def test_lines_and_orders_in_a_body():
+    (xs,) = arrays((T, C))
+
+    def body(c, x):
+        return (c[0] + x[0].sort()[0],), (cr.cumsum(c[0] * 1, 0),)
+
+    check(lambda xs: cr.scan(body, (cr.zeros(C),), (xs,)), xs)
+
+
 def test_a_body_without_kernels_is_run_by_numpy():
     (xs,) = arrays((T, C))
 
     def body(c, x):
-        return (c[0] + x[0].sort()[0],), (c[0] * 1,)
+        return (c[0] + x[0].mode()[0],), (c[0] * 1,)
 
     check(lambda xs: cr.scan(body, (cr.zeros(C),), (xs,)), xs, loops=0, hosts=1)
 

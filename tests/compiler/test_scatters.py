@@ -85,6 +85,8 @@ CASES = {
     "along a middle axis": along((5, 300, 31), (4, 900, 30), 1),
     "put along the first axis": along((129, 70), (500, 66), 0, ops.scatter),
     "two axes": at_two,
+    "products": along((5, 67), (5, 130), 1, ops.scatter_mul),
+    "the largest": along((129, 70), (500, 66), 0, ops.scatter_extreme),
     "one number": one_number,
     "a view": of_a_view,
 }
@@ -130,30 +132,6 @@ def test_adds_happen_in_the_order_of_the_index():
         for v in values[:, 0]:
             expected = expected + v
         assert (found[2] == expected).all()
-
-
-@pytest.mark.parametrize(
-    ("shape", "dim"),
-    [
-        ((5000,), 0),
-        ((3, 4097), 1),
-        ((4097, 3), 0),
-        ((7, 300, 33), 1),
-        ((2, 17, 5, 3), 1),
-        ((64, 64), 0),
-    ],
-)
-def test_running_sums(shape, dim):
-    """The bits of NumPy, which adds in the same order."""
-    b = Large(1)
-    x = b.floats(shape)
-    outs = [
-        b.emit(ops.cumsum, x, dim=dim),
-        b.emit(ops.cumsum, b.emit(ops.permute, x, dims=tuple(range(x.spec.ndim))[::-1]), dim=0),
-    ]
-    found = Native(Program(b.inputs, b.equations, outs)).run(b.feed, [None, None])
-    np.testing.assert_array_equal(found[0], np.cumsum(b.feed[0], axis=dim))
-    np.testing.assert_array_equal(found[1], np.cumsum(b.feed[0].T, axis=0))
 
 
 def test_what_is_computed_where_it_is_read_waits_for_what_it_is_computed_from():

@@ -13,7 +13,8 @@ Reading order:
   together of others), `windows` and `reach` (convolutions, pooling);
 - what a kernel is: `code` (LLVM IR as it is written), `kernel`, `elements` and `elementary`
   (instructions and functions of numbers), `random`, `emit` (the values of a group), `reductions`,
-  `loops`, `product` (the tile generator), `contractions`, `tiles` and `attention`, `scatters`, `scanning`;
+  `loops`, `product` (the tile generator), `contractions`, `tiles` and `attention`, `scatters`, `lines`, `orders`,
+  `scanning`;
 - running: `target`, `halves`, `library` (machine code and its cache: `toolchain`, `assembler`, `objects`,
   `kept`), `runtime` (threads);
 - looking at it: `report`.

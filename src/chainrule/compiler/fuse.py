@@ -157,25 +157,28 @@ class Grouping:
         lies = self.lies(out)
         for piece in pieces:
             source = piece.source
+            start, shape, step = piece.box
             if isinstance(source, tuple):
-                source, start = source
-                for d, (first, n) in enumerate(zip(start, piece.shape, strict=True)):
+                source, taken = source
+                for d, (first, n, by) in enumerate(zip(*taken, strict=True)):
                     if n != source.spec.shape[d]:
+                        stop = first + (n - 1) * by + 1
                         source = self._viewed(
-                            source, "slice_", dim=d, start=first, stop=first + n, step=1
+                            source, "slice_", dim=d, start=first, stop=stop, step=by
                         )
             elif isinstance(source, Var):
                 source = self._spread(eq, source, piece)
             else:
-                made = Var(Spec(piece.shape, out.spec.dtype))
-                attrs = {"shape": piece.shape, "value": source, "dtype": out.spec.dtype}
+                made = Var(Spec(shape, out.spec.dtype))
+                attrs = {"shape": shape, "value": source, "dtype": out.spec.dtype}
                 self.maker[made.id] = Equation(TABLE["full"], (), attrs, (made,), eq.place)
                 source = made
-            if source.spec.shape != piece.shape:
-                source = self._viewed(source, "view", shape=piece.shape)
-            part = Var(Spec(piece.shape, out.spec.dtype))
-            offset = sum([s * step for s, step in zip(piece.start, lies.strides, strict=True)])
-            box = Access(piece.shape, lies.strides, offset)
+            if source.spec.shape != shape:
+                source = self._viewed(source, "view", shape=shape)
+            part = Var(Spec(shape, out.spec.dtype))
+            offset = sum([s * each for s, each in zip(start, lies.strides, strict=True)])
+            strides = tuple([s * each for s, each in zip(step, lies.strides, strict=True)])
+            box = Access(shape, strides, offset)
             if self._fills(source, out, box, eq):
                 continue
             self.part(part, out, box)
@@ -191,16 +194,16 @@ class Grouping:
         votes: dict[tuple[int, ...], int] = {}
         for piece in pieces:
             v = piece.source
-            if not isinstance(v, Var) or v.spec.shape != piece.shape or self.made_by_create(v):
+            if not isinstance(v, Var) or v.spec.shape != piece.box.shape or self.made_by_create(v):
                 continue
             access = self.access(v)
             if access is None:
                 continue
             strides = access.strides
-            if any([n > 1 and not s for n, s in zip(piece.shape, strides, strict=True)]):
+            if any([n > 1 and not s for n, s in zip(v.spec.shape, strides, strict=True)]):
                 continue
             order = tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
-            votes[order] = votes.get(order, 0) + math.prod(piece.shape)
+            votes[order] = votes.get(order, 0) + math.prod(v.spec.shape)
         most = max(votes, key=lambda order: votes[order], default=())
         if most != tuple(range(len(most))):
             self.lay(out, dense(out.spec.shape, most))
@@ -233,7 +236,7 @@ class Grouping:
 
     def _spread(self, eq: Equation, source: Var, piece: Piece) -> Var:
         """What is written into a box, broadcast to the view that it is written through."""
-        if math.prod(source.spec.shape) == math.prod(piece.shape):
+        if math.prod(source.spec.shape) == math.prod(piece.box.shape):
             return source
         ground = np.broadcast_to(np.int8(0), eq.outputs[0].spec.shape)
         seen = walk(ground, eq.attrs["path"])
@@ -433,7 +436,7 @@ class Grouping:
                 read = (
                     what == "lookup" or eq.op.name in RANDOM
                 )  # from memory, at a place of its own
-                if what in ("anchor", "window", "scan", "attention") or (k == 0 and read):
+                if what in ("anchor", "window", "scan", "attention", "lines") or (k == 0 and read):
                     inputs[k] = self._copied(v)
                 elif what == "scatter" and (v in indices_of(eq) or not self._filled(v)):
                     inputs[k] = self._copied(v)
@@ -441,7 +444,7 @@ class Grouping:
             access = self.access(v)
             if access is None:
                 inputs[k] = self._reached(v)
-            elif what == "scatter" and k == 0 and eq.op.name != "cumsum" and not access.contiguous:
+            elif what == "scatter" and k == 0 and not access.contiguous:
                 inputs[k] = self._copied(v)
         if tuple(inputs) == eq.inputs:
             return eq

@@ -36,9 +36,11 @@ from .fuse import Group, Grouping
 from .halves import half_conversions
 from .kernel import Kernel
 from .library import Library
+from .lines import RunningKernel
 from .loops import loops
+from .orders import OrderKernel
 from .report import table
-from .roles import ATTENTION, operand_space
+from .roles import ATTENTION, ORDERS, operand_space
 from .runtime import Entry, Schedule, runtime
 from .scanning import Loop, opened, place_scan
 from .scatters import scatters
@@ -192,6 +194,11 @@ class Native:
             elif g.role == "scatter":
                 kernel, references = scatters("kernel", grouping, g, memory, self.target)
                 self._step(g, kernel, references)
+            elif g.role == "lines":
+                if stores:
+                    kind = OrderKernel if g.equations[0].op.name in ORDERS else RunningKernel
+                    k = kind("kernel", grouping, g, memory, stores, self.target)
+                    self._step(g, k.write(), k.e.references)
             elif g.role == "scan":
                 self._lower_loop(g.loop)
                 continue
@@ -379,7 +386,7 @@ class Native:
         only writes what it puts.
         """
         x, *others = eq.inputs
-        if eq.op.name == "cumsum" or not isinstance(x, Var) or x.spec != eq.outputs[0].spec:
+        if not isinstance(x, Var) or x.spec != eq.outputs[0].spec:
             return False
         if any([isinstance(v, Var) and self.grouping.chain(v)[0].id == input_id for v in others]):
             return False

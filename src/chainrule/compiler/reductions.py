@@ -46,6 +46,8 @@ class Reduction:
         self.type = t
         if name in SUMS:
             self.identity: Any = 0
+        elif name == "prod":
+            self.identity = 1
         elif name in ("any", "all"):
             self.identity = name == "all"
         elif t.floating:
@@ -58,6 +60,8 @@ class Reduction:
         c, name = self.e.c, self.eq.op.name
         if name in SUMS:
             return c.fadd(a, b) if a.type.floating else c.binary("add", a, b)
+        if name == "prod":
+            return elements.INSTRUCTIONS["mul"](c, self.compute, a, b)
         if name in ("any", "all"):
             return c.binary("or" if name == "any" else "and", a, b)
         return (elements.maximum if name == "amax" else elements.minimum)(c, self.compute, a, b)

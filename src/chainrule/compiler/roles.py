@@ -8,6 +8,7 @@ Ops are treated by how their result's elements depend on their operands':
   index) at one place that an index tells;
 - *reductions* run over axes of the group; what is computed from their results in the same group
   is another pass over the same row, which is in the cache by then;
+- *lines* (running sums, sorting) go along one axis in order, and have kernels of their own;
 - *anchors* (products, windows, ...) have kernels of their own, to whose end pointwise equations
   can be fused;
 - a *scan* whose body has kernels for all it does is a loop in the schedule (see `scanning`);
@@ -37,7 +38,7 @@ __all__ = [
     "specs_of",
 ]
 
-REDUCTIONS = frozenset(("sum", "amax", "amin", "any", "all"))
+REDUCTIONS = frozenset(("sum", "prod", "amax", "amin", "any", "all"))
 PICKS = frozenset(("argmax", "argmin", "max_along", "min_along"))
 POOLS = frozenset(("max_pool", "sum_pool"))
 LOOKUPS = frozenset(("embedding", "gather", "index"))
@@ -45,7 +46,9 @@ ASSEMBLIES = frozenset(("cat", "stack", "pad", "view_scatter"))
 PRODUCTS = frozenset(("matmul", "einsum"))
 CONVOLUTIONS = frozenset(("conv", "conv_input", "conv_weight"))
 ATTENTION = frozenset(("attention", "attention_backward"))
-SCATTERS = frozenset(("scatter", "scatter_add", "index_put", "cumsum"))
+SCATTERS = frozenset(("scatter", "scatter_add", "scatter_mul", "scatter_extreme", "index_put"))
+RUNNING = frozenset(("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "recurrence"))
+ORDERS = frozenset(("sort", "argsort", "topk"))
 RANDOM = frozenset(("uniform", "normal", "random_integers"))
 
 
@@ -76,6 +79,8 @@ def role(eq: Equation) -> str:
         return "pointwise"
     if name in SCATTERS:
         return "scatter" if _scatters(eq) else "host"
+    if name in RUNNING | ORDERS:
+        return "lines" if _has_lines(eq) else "host"
     if name == "flip":
         return "flip" if isinstance(eq.inputs[0], Var) else "host"
     if name in PRODUCTS:
@@ -184,17 +189,20 @@ def _scatters(eq: Equation) -> bool:
     )
     if not (isinstance(x, Var) and x.spec.shape and tensors):
         return False
-    if eq.op.name == "cumsum":
-        return True
     adds = eq.op.name == "scatter_add" or eq.attrs.get("accumulate", False)
     half = out.dtype in (dtypes.float16, dtypes.bfloat16)
-    return not (adds and half) and all([isinstance(v, Var) for v in indices_of(eq)])
+    return not ((adds or eq.op.name == "scatter_mul") and half) and all(
+        [isinstance(v, Var) for v in indices_of(eq)]
+    )
+
+
+def _has_lines(eq: Equation) -> bool:
+    """Whether all operands are tensors with an axis to go along."""
+    return all([isinstance(v, Var) and not v.spec.weak and bool(v.spec.shape) for v in eq.inputs])
 
 
 def indices_of(eq: Equation) -> Sequence:
-    """The operands of a scatter that say where; all of those of a running sum must be in memory."""
-    if eq.op.name == "cumsum":
-        return eq.inputs
+    """The operands of a scatter that say where."""
     return eq.inputs[2:] if eq.op.name == "index_put" else eq.inputs[1:2]
 
 

@@ -1,5 +1,5 @@
-"""Kernels of equations that write where an index says: scatter, scatter_add, index_put; and of
-running sums.
+"""Kernels of equations that write where an index says: scatter, scatter_add, scatter_mul,
+scatter_extreme, index_put.
 
 Of equal places the last stays, and adds happen in the order of the index, so a place belongs to one
 task, which goes through the index in order. Tasks share out the result: by lines (the axes before
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ..base import dtypes
 from ..graph.ir import Equation, Literal, Var
 from . import elements
-from .code import BOOL, Value
+from .code import Value
 from .elements import INSTRUCTIONS, convert, in_memory, in_register
 from .emit import Emitter, Memory, Reference
 from .fuse import Group, Grouping
@@ -115,6 +115,16 @@ def _merged(lines: Sequence[Line]) -> list[Line]:
     return out
 
 
+def _combining(eq: Equation) -> str | None:
+    """The op that puts together what lies at a place and what falls on it; None if that replaces
+    it."""
+    name = eq.op.name
+    if name == "scatter_extreme":
+        return "maximum" if eq.attrs["largest"] else "minimum"
+    adds = name == "scatter_add" or eq.attrs.get("accumulate", False)
+    return "mul" if name == "scatter_mul" else "add" if adds else None
+
+
 class ScatterKernel:
     """A scatter being written."""
 
@@ -131,7 +141,7 @@ class ScatterKernel:
             self.source, self.index = names[1], names[2:]
         else:
             self.source, self.index = names[2], names[1:2]
-        self.adds = self.eq.op.name == "scatter_add" or self.eq.attrs.get("accumulate", False)
+        self.combine = _combining(self.eq)
         values = self._access(self.source) if isinstance(self.source, Var) else Access((), ())
         self.values, self.indices = values, [self._access(v) for v in self.index]  # type: ignore[arg-type]
         self.plan = _planned(self.eq, self.lies, values, self.indices)
@@ -312,85 +322,16 @@ class ScatterKernel:
             p = c.at(self._pointer(self.source, self.values), values, in_memory(dtype).bytes)
             y = convert(c, elements.load(c, dtype, p, lanes, step), dtype, self.dtype)
         y = c.splat(y, lanes)
-        if self.adds:
+        if self.combine is not None:
             before = elements.load(c, self.dtype, place, lanes)
-            y = INSTRUCTIONS["add"](c, self.dtype, before, y)
+            y = INSTRUCTIONS[self.combine](c, self.dtype, before, y)
         elements.store(c, self.dtype, y, place)
-
-
-class RunningSumKernel:
-    """cumsum being written: a line is added up in order, and many lines are the lanes of a vector
-    where they lie side by side."""
-
-    def __init__(self, name: str, grouping: Grouping, g: Group, memory: Memory, target: Target):
-        self.c = kernel_code(name)
-        self.e = Emitter(self.c, grouping, g, memory)
-        self.eq = g.equations[0]
-        x, self.out = self.eq.inputs[0], self.eq.outputs[0]
-        assert isinstance(x, Var)
-        base, _ = grouping.chain(x)
-        access = grouping.access(x, memory.layout[base.id])
-        assert access is not None
-        self.x, self.access, self.base = x, access, base
-        self.lies = memory.layout[self.out.id]
-        self.width = target.vector_bytes // 4
-
-    def write(self) -> Kernel:
-        """The kernel."""
-        c, d, shape = self.c, self.eq.attrs["dim"], self.lies.shape
-        moves = list(zip(shape, self.access.strides, self.lies.strides, strict=True))
-        n, x_step, out_step = moves.pop(d)
-        side = 1  # lanes: lines that lie side by side
-        if moves and moves[-1][1] == 1 and moves[-1][2] == 1:
-            side = moves[-1][0]
-        lanes = min(self.width, 1 << (side.bit_length() - 1))
-        blocks = -(-side // lanes)
-        lines = math.prod([m for m, _, _ in moves]) // side
-        units = lines * blocks
-        tasks = max(min(units * n * lanes // WORK, units, MOST_TASKS), 1)
-        each = -(-units // tasks)
-        tasks = -(-units // each)
-        start = c.mul(c.parameters[1] if tasks > 1 else c.i64(0), each)
-        with c.loop(start, c.minimum(c.add(start, each), units)) as unit:
-            line, block = c.divmod(unit, blocks)
-            x = out = c.mul(block, lanes)
-            for m, a, b in reversed(moves[:-1] if side > 1 else moves):
-                line, k = c.divmod(line, m)
-                x, out = c.add(x, c.mul(k, a)), c.add(out, c.mul(k, b))
-            rest = side % lanes
-            if rest:
-                last = c.icmp("eq", block, c.i64(blocks - 1))
-                with c.when(last):
-                    mask = c.consts([k < rest for k in range(lanes)], BOOL.of(lanes))
-                    self._line(n, x, x_step, out, out_step, lanes, mask)
-                with c.when(c.binary("xor", last, c.const(True, BOOL))):
-                    self._line(n, x, x_step, out, out_step, lanes)
-            else:
-                self._line(n, x, x_step, out, out_step, lanes)
-        return Kernel(c.finish(), tasks)
-
-    def _line(
-        self, n: int, x: Value, x_step: int, out: Value, out_step: int, lanes: int, mask: Value | None = None
-    ) -> None:  # fmt: skip
-        c, source, target = self.c, self.x.spec.dtype, self.out.spec.dtype
-        compute = dtypes.float32 if target in (dtypes.float16, dtypes.bfloat16) else target
-        t = in_register(compute).of(lanes)
-        total = c.variable(t, c.const(-0.0 if t.floating else 0, t))  # −0 changes no first term
-        p = self.e.pointer(Reference("memory", self.base.id, self.access.offset))
-        q = self.e.pointer(Reference("memory", self.out.id, self.lies.offset))
-        with c.loop(0, n) as k:
-            place = c.at(p, c.add(x, c.mul(k, x_step)), in_memory(source).bytes)
-            found = convert(c, elements.load(c, source, place, lanes, 1, mask), source, compute)
-            total.set(INSTRUCTIONS["add"](c, compute, total.get(), found))
-            place = c.at(q, c.add(out, c.mul(k, out_step)), in_memory(target).bytes)
-            elements.store(c, target, convert(c, total.get(), compute, target), place, 1, mask)
 
 
 def scatters(
     name: str, grouping: Grouping, g: Group, memory: Memory, target: Target
 ) -> tuple[Kernel, list[Reference]]:
-    """The kernel of a group that scatters or sums along lines, and what its arguments are."""
-    kind = RunningSumKernel if g.equations[0].op.name == "cumsum" else ScatterKernel
-    k = kind(name, grouping, g, memory, target)
+    """The kernel of a group that scatters, and what its arguments are."""
+    k = ScatterKernel(name, grouping, g, memory, target)
     kernel = k.write()
     return kernel, k.e.references
