@@ -12,6 +12,7 @@ come by themselves with the fixtures of the same name. With `--full`, and wherev
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Generator
@@ -49,6 +50,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # as a shell starts jobs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # for the tests of Ctrl-C
     hypothesis.settings.load_profile("full" if config.getoption("--full") else "quick")
 
 
