@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from chainrule.models.activations import ACTIVATIONS
+
 VOCABULARY, BATCH, TIME = 31, 3, 7
+SMOOTH = sorted(set(ACTIVATIONS) - {"relu", "relu6", "relu2", "leaky_relu", "hardswish", "gelu_10"})
+"""Activations without kinks, at which a rounding could turn a gradient."""
 
 
 class Case(NamedTuple):
@@ -23,12 +29,20 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Case]] = {}
 """Cases by the name of the class."""
 
 CONFIGS = {
-    "GPT2LMHeadModel": "GPT2Config", "LlamaForCausalLM": "LlamaConfig", "Qwen2ForCausalLM": "Qwen2Config",
-    "MistralForCausalLM": "MistralConfig", "BertModel": "BertConfig", "BertForMaskedLM": "BertConfig",
-    "BertForSequenceClassification": "BertConfig", "BertForTokenClassification": "BertConfig",
-    "ViTModel": "ViTConfig", "ViTForImageClassification": "ViTConfig", "ResNetForImageClassification": "ResNetConfig",
-    "CLIPModel": "CLIPConfig", "T5ForConditionalGeneration": "T5Config",
+    "GPT2": "GPT2Config", "Llama": "LlamaConfig", "Qwen2": "Qwen2Config", "Mistral": "MistralConfig", "Bert": "BertConfig",
+    "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
+    "CLIP": "CLIPConfig", "T5": "T5Config",
 }  # fmt: skip
+"""Configurations by how the names of classes begin."""
+
+STATES = ("last_hidden_state", "hidden_states", "attentions")
+LOGITS = ("loss", "logits", "hidden_states", "attentions")
+SPAN = ("loss", "start_logits", "end_logits", "hidden_states", "attentions")
+
+
+def config_of(name: str) -> str:
+    """The configuration of a class."""
+    return next(config for begin, config in CONFIGS.items() if name.startswith(begin))
 
 
 def family(*names: str) -> Callable[[Callable], Callable]:
@@ -48,16 +62,9 @@ def pick(rng: np.random.Generator, *choices: Any) -> Any:
 
 
 def heads(rng: np.random.Generator) -> tuple[int, int]:
-    """(heads, channels), the heads of an even size."""
+    """(heads, channels), the heads of an even size, and not so few channels that a norm of them magnifies roundings."""
     count = int(rng.integers(1, 5))
-    return count, count * 2 * int(rng.integers(1, 5))
-
-
-def ids_and_mask(rng: np.random.Generator) -> dict[str, Any]:
-    """Tokens, and padding at the end of some texts."""
-    mask = np.ones((BATCH, TIME), np.int64)
-    mask[1, TIME - int(rng.integers(1, 4)) :] = 0
-    return {"input_ids": rng.integers(3, VOCABULARY, (BATCH, TIME)), "attention_mask": mask}
+    return count, count * 2 * int(rng.integers(2, 5))
 
 
 def some_labels(rng: np.random.Generator, high: int, *shape: int) -> np.ndarray:
@@ -66,164 +73,381 @@ def some_labels(rng: np.random.Generator, high: int, *shape: int) -> np.ndarray:
     return np.where(rng.random(shape) < 0.3, -100, labels) if len(shape) > 1 else labels
 
 
-@family("GPT2LMHeadModel")
-def gpt2(rng, name):
-    H, C = heads(rng)
-    settings = {
-        "vocab_size": VOCABULARY, "n_positions": 16, "n_embd": C, "n_layer": int(rng.integers(1, 4)), "n_head": H,
-        "n_inner": pick(rng, None, 13), "activation_function": pick(rng, "gelu_new", "relu", "gelu", "silu"),
-        "layer_norm_epsilon": pick(rng, 1e-5, 1e-2), "scale_attn_weights": pick(rng, True, False),
-        "scale_attn_by_inverse_layer_idx": pick(rng, True, False), "tie_word_embeddings": pick(rng, True, False),
-        "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
-    }  # fmt: skip
-    labels = some_labels(rng, VOCABULARY, BATCH, TIME)
-    return Case(
-        settings, {**ids_and_mask(rng), "labels": labels}, ("loss", "logits", "hidden_states")
-    )
+def text(rng: np.random.Generator, pad: int | None = 0, causal: bool = False) -> dict[str, Any]:
+    """Tokens; in some cases padding at an end of some texts (a causal model's also at the beginning), or positions."""
+    inputs: dict[str, Any] = {"input_ids": rng.integers(3, VOCABULARY, (BATCH, TIME))}
+    kind = pick(rng, "whole", "right", "right", *["left"] * causal)
+    if kind != "whole":
+        mask, few = np.ones((BATCH, TIME), np.int64), int(rng.integers(1, 4))
+        mask[1, TIME - few :] = 0
+        if kind == "left":
+            mask = mask[:, ::-1].copy()
+        if pad is not None:
+            inputs["input_ids"][mask == 0] = pad
+        inputs["attention_mask"] = mask
+    if rng.random() < 0.3:
+        inputs["position_ids"] = rng.integers(0, TIME, (BATCH, TIME))
+    return inputs
 
 
-@family("LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM")
-def llama(rng, name):
-    H, C = heads(rng)
-    few = pick(rng, *[k for k in range(1, H + 1) if H % k == 0])
-    settings = {
-        "vocab_size": VOCABULARY, "hidden_size": C, "intermediate_size": int(rng.integers(3, 20)),
-        "num_hidden_layers": int(rng.integers(1, 4)), "num_attention_heads": H, "num_key_value_heads": few,
-        "hidden_act": pick(rng, "silu", "gelu", "relu"), "max_position_embeddings": pick(rng, 5, 64),
-        "rms_norm_eps": pick(rng, 1e-6, 1e-2), "tie_word_embeddings": pick(rng, True, False),
-    }  # fmt: skip
-    scaling = pick(
-        rng,
-        {"rope_type": "default"},
-        {"rope_type": "linear", "factor": 2.5},
-        {"rope_type": "dynamic", "factor": 2.0},
-        {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8},
-        {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-         "original_max_position_embeddings": 8},
-    )  # fmt: skip
-    if C // H > 2:  # with a single pair of channels some ways of scaling divide by zero
-        settings["rope_parameters"] = {**scaling, "rope_theta": pick(rng, 10000.0, 300.0)}
-    if name == "LlamaForCausalLM":
-        settings |= {"attention_bias": pick(rng, True, False), "mlp_bias": pick(rng, True, False)}
-    if name == "Qwen2ForCausalLM":
-        settings |= {
-            "use_sliding_window": pick(rng, True, False),
-            "sliding_window": 3,
-            "max_window_layers": 1,
-        }
-    if name == "MistralForCausalLM":
-        settings |= {"sliding_window": pick(rng, None, 3), "head_dim": C // H}
-    labels = some_labels(rng, VOCABULARY, BATCH, TIME)
-    return Case(
-        settings, {**ids_and_mask(rng), "labels": labels}, ("loss", "logits", "hidden_states")
+def labelled(rng: np.random.Generator) -> tuple[dict[str, Any], np.ndarray]:
+    """Settings of a head that classifies, and labels (B,) or (B, classes) for it."""
+    kind = pick(
+        rng, None, "single_label_classification", "multi_label_classification", "regression"
     )
+    count = int(rng.integers(2, 6))
+    if kind == "regression":
+        count = pick(rng, 1, count)
+    settings: dict[str, Any] = {"num_labels": count, "problem_type": kind}
+    if rng.random() < 0.5:
+        settings["id2label"] = {k: f"class {k}" for k in range(count)}
+        settings["label2id"] = {f"class {k}": k for k in range(count)}
+    shape = (BATCH,) if count == 1 else (BATCH, count)
+    if kind == "regression":
+        return settings, rng.standard_normal(shape).astype(np.float32)
+    if kind == "multi_label_classification" or (kind is None and rng.random() < 0.5):
+        return settings, rng.integers(0, 2, shape).astype(np.float32)
+    return settings, rng.integers(0, count, BATCH)
+
+
+def ends(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Where answers start and end; some where there is no token."""
+    return {
+        "start_positions": rng.integers(0, TIME + 2, BATCH),
+        "end_positions": rng.integers(0, TIME + 2, BATCH),
+    }
 
 
 @family(
-    "BertModel", "BertForMaskedLM", "BertForSequenceClassification", "BertForTokenClassification"
-)
+    "GPT2Model", "GPT2LMHeadModel", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2ForQuestionAnswering",
+)  # fmt: skip
+def gpt2(rng, name):
+    H, C = heads(rng)
+    settings = {
+        "vocab_size": VOCABULARY, "n_positions": pick(rng, TIME + 3, 64), "n_embd": C, "n_layer": int(rng.integers(1, 4)),
+        "n_head": H, "n_inner": pick(rng, None, 13), "activation_function": pick(rng, *SMOOTH),
+        "layer_norm_epsilon": pick(rng, 1e-5, 1e-2), "scale_attn_weights": pick(rng, True, False),
+        "scale_attn_by_inverse_layer_idx": pick(rng, True, False), "reorder_and_upcast_attn": pick(rng, True, False),
+        "tie_word_embeddings": pick(rng, True, False), "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+        "bos_token_id": pick(rng, None, 1), "eos_token_id": pick(rng, None, 2, [1, 2]), "pad_token_id": 0,
+    }  # fmt: skip
+    inputs = text(rng, causal=True)
+    if rng.random() < 0.3:
+        inputs["token_type_ids"] = rng.integers(0, VOCABULARY, (BATCH, TIME))
+    if name in ("GPT2Model", "GPT2LMHeadModel") and rng.random() < 0.4:
+        settings["add_cross_attention"] = True
+        inputs["encoder_hidden_states"] = rng.standard_normal((BATCH, 5, C)).astype(np.float32)
+        if rng.random() < 0.5:
+            inputs["encoder_attention_mask"] = np.array([[1] * 5, [1, 1, 0, 0, 0], [0, 1, 1, 1, 1]])
+    return with_head(rng, name, settings, inputs)
+
+
+def with_head(rng, name, settings, inputs):
+    """What a head adds to a case of a text model."""
+    across = ("cross_attentions",) if "encoder_hidden_states" in inputs else ()
+    if name.endswith("ForSequenceClassification"):
+        more, labels = labelled(rng)
+        return Case({**settings, **more}, {**inputs, "labels": labels}, LOGITS)
+    if name.endswith("ForTokenClassification"):
+        settings["num_labels"] = 5
+        return Case(settings, {**inputs, "labels": some_labels(rng, 5, BATCH, TIME)}, LOGITS)
+    if name.endswith("ForQuestionAnswering"):
+        return Case(settings, {**inputs, **ends(rng)}, SPAN)
+    if name.endswith("Model") and not name.endswith("LMHeadModel"):
+        return Case(settings, inputs, STATES + across)
+    labels = some_labels(rng, VOCABULARY, BATCH, TIME)
+    return Case(settings, {**inputs, "labels": labels}, LOGITS + across)
+
+
+def scaling(rng, size):
+    """Rotary positions of every kind, for heads of some size."""
+    each = [round(float(x), 3) for x in rng.uniform(1, 4, size // 2)]
+    kinds = [
+        {"rope_type": "default"},
+        {"rope_type": "linear", "factor": 2.5},
+        {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8},
+        {"rope_type": "yarn", "factor": 4.0, "attention_factor": 0.7, "beta_fast": 16.0, "beta_slow": 2.0, "truncate": False},
+        {"rope_type": "yarn", "factor": 40.0, "mscale": 0.7, "mscale_all_dim": 1.3, "original_max_position_embeddings": 8},
+        {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+         "original_max_position_embeddings": 8},
+        {"rope_type": "longrope", "short_factor": each, "long_factor": each[::-1], "original_max_position_embeddings": 4},
+        {"rope_type": "longrope", "short_factor": each, "long_factor": each[::-1], "factor": 3.0,
+         "original_max_position_embeddings": 16},
+        {"rope_type": "longrope", "short_factor": each, "long_factor": each, "attention_factor": 1.3},
+    ]  # fmt: skip
+    if size > 2:  # with a single pair of channels it divides by zero
+        kinds.append({"rope_type": "dynamic", "factor": 2.0})
+    return {**pick(rng, *kinds), "rope_theta": pick(rng, 10000.0, 300.0, 500000.0)}
+
+
+@family(*[
+    f"{model}{end}"
+    for model in ("Llama", "Qwen2", "Mistral")
+    for end in ("Model", "ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
+])  # fmt: skip
+def llama(rng, name):
+    H, C = heads(rng)
+    few = pick(rng, *[k for k in range(1, H + 1) if H % k == 0])
+    layers, size = int(rng.integers(1, 4)), C // H
+    settings = {
+        "vocab_size": VOCABULARY, "hidden_size": C, "intermediate_size": int(rng.integers(3, 20)),
+        "num_hidden_layers": layers, "num_attention_heads": H, "num_key_value_heads": pick(rng, few, few),
+        "hidden_act": pick(rng, *SMOOTH), "max_position_embeddings": pick(rng, 5, 64),
+        "rms_norm_eps": pick(rng, 1e-6, 1e-2), "tie_word_embeddings": pick(rng, True, False),
+        "bos_token_id": 1, "eos_token_id": pick(rng, None, 2, [1, 2]), "pad_token_id": 0,
+    }  # fmt: skip
+    if rng.random() < 0.4:
+        settings["head_dim"] = size = 2 * int(rng.integers(1, 7))
+    if rng.random() < 0.8:
+        settings["rope_parameters"] = scaling(rng, size)
+    if name.startswith("Llama"):
+        settings |= {"attention_bias": pick(rng, True, False), "mlp_bias": pick(rng, True, False)}
+    if name.startswith("Qwen2"):
+        settings |= {
+            "use_sliding_window": pick(rng, True, False),
+            "max_window_layers": 1,
+            "sliding_window": 3,
+        }
+        if settings["use_sliding_window"] and rng.random() < 0.5:
+            kinds = ("full_attention", "sliding_attention")
+            settings["layer_types"] = [pick(rng, *kinds) for _ in range(layers)]
+    if name.startswith("Mistral"):
+        settings["sliding_window"] = pick(rng, None, 3)
+    return with_head(rng, name, settings, text(rng, causal=True))
+
+
+@family(
+    "BertModel", "BertForMaskedLM", "BertForPreTraining", "BertForNextSentencePrediction", "BertForSequenceClassification",
+    "BertForMultipleChoice", "BertForTokenClassification", "BertForQuestionAnswering", "BertLMHeadModel",
+)  # fmt: skip
 def bert(rng, name):
     H, C = heads(rng)
     settings = {
         "vocab_size": VOCABULARY, "hidden_size": C, "num_hidden_layers": int(rng.integers(1, 4)), "num_attention_heads": H,
-        "intermediate_size": int(rng.integers(3, 20)), "hidden_act": pick(rng, "gelu", "relu", "gelu_new", "silu"),
+        "intermediate_size": int(rng.integers(3, 20)), "hidden_act": pick(rng, *SMOOTH),
         "layer_norm_eps": pick(rng, 1e-12, 1e-3), "type_vocab_size": pick(rng, 2, 5), "max_position_embeddings": 16,
-        "tie_word_embeddings": pick(rng, True, False), "num_labels": pick(rng, 2, 5),
-        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+        "tie_word_embeddings": pick(rng, True, False), "pad_token_id": pick(rng, 0, None),
+        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": pick(rng, None, 0.3),
+        "is_decoder": name == "BertLMHeadModel" or (name == "BertModel" and pick(rng, True, False)),
     }  # fmt: skip
-    inputs = {**ids_and_mask(rng), "token_type_ids": rng.integers(0, 2, (BATCH, TIME))}
-    if name == "BertModel":
-        return Case(settings, inputs, ("last_hidden_state", "pooler_output", "hidden_states"))
-    if name == "BertForSequenceClassification":
-        labels = rng.integers(0, settings["num_labels"], BATCH)
-    else:
-        high = VOCABULARY if name == "BertForMaskedLM" else settings["num_labels"]
-        labels = some_labels(rng, high, BATCH, TIME)
-    return Case(settings, {**inputs, "labels": labels}, ("loss", "logits", "hidden_states"))
+    inputs = text(rng, causal=settings["is_decoder"])
+    if rng.random() < 0.6:
+        inputs["token_type_ids"] = rng.integers(0, 2, (BATCH, TIME))
+    if settings["is_decoder"] and rng.random() < 0.5:
+        settings["add_cross_attention"] = True
+        inputs["encoder_hidden_states"] = rng.standard_normal((BATCH, 5, C)).astype(np.float32)
+    if name == "BertForPreTraining":
+        inputs["labels"] = some_labels(rng, VOCABULARY, BATCH, TIME)
+        inputs["next_sentence_label"] = rng.integers(0, 2, BATCH)
+        fields = ("loss", "prediction_logits", "seq_relationship_logits", "hidden_states")
+        return Case(settings, inputs, fields)
+    if name == "BertForNextSentencePrediction":
+        return Case(settings, {**inputs, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
+    if name == "BertForMultipleChoice":
+        both = {k: np.stack([v, v[::-1]], axis=1) for k, v in inputs.items()}
+        return Case(settings, {**both, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
+    case = with_head(rng, name, settings, inputs)
+    return case._replace(fields=(*case.fields, "pooler_output")) if name == "BertModel" else case
 
 
-@family("ViTModel", "ViTForImageClassification")
+@family("ViTModel", "ViTForImageClassification", "ViTForMaskedImageModeling")
 def vit(rng, name):
     H, C = heads(rng)
     patch = int(rng.integers(2, 5))
     settings = {
         "hidden_size": C, "num_hidden_layers": int(rng.integers(1, 4)), "num_attention_heads": H,
-        "intermediate_size": int(rng.integers(3, 20)), "hidden_act": pick(rng, "gelu", "relu"),
-        "layer_norm_eps": pick(rng, 1e-12, 1e-3), "image_size": 3 * patch, "patch_size": patch,
-        "num_channels": pick(rng, 1, 3), "qkv_bias": pick(rng, True, False), "num_labels": 5,
+        "intermediate_size": int(rng.integers(3, 20)), "hidden_act": pick(rng, *SMOOTH),
+        "layer_norm_eps": pick(rng, 1e-12, 1e-3), "image_size": 3 * patch + int(rng.integers(patch)), "patch_size": patch,
+        "num_channels": pick(rng, 1, 3), "qkv_bias": pick(rng, True, False), "encoder_stride": patch,
     }  # fmt: skip
-    pixels = rng.standard_normal((BATCH, settings["num_channels"], 3 * patch, 3 * patch)).astype(
-        np.float32
-    )
+    height = width = settings["image_size"]
+    if name != "ViTForMaskedImageModeling" and rng.random() < 0.3:
+        settings |= {
+            "image_size": [3 * patch, 2 * patch],
+            "patch_size": pick(rng, patch, [patch, patch]),
+        }
+        height, width = 3 * patch, 2 * patch
+    inputs: dict[str, Any] = {}
+    if isinstance(settings["image_size"], int) and name != "ViTForMaskedImageModeling":
+        inputs["interpolate_pos_encoding"] = pick(rng, True, False)
+        if inputs["interpolate_pos_encoding"]:
+            height, width = 4 * patch + 1, 2 * patch
+    channels = settings["num_channels"]
+    pixels = rng.standard_normal((BATCH, channels, height, width)).astype(np.float32)
+    inputs["pixel_values"] = pixels
     if name == "ViTModel":
-        return Case(
-            settings,
-            {"pixel_values": pixels},
-            ("last_hidden_state", "pooler_output", "hidden_states"),
-        )
-    labels = rng.integers(0, 5, BATCH)
-    return Case(
-        settings, {"pixel_values": pixels, "labels": labels}, ("loss", "logits", "hidden_states")
-    )
+        settings |= {"pooler_output_size": pick(rng, None, 5), "pooler_act": pick(rng, *SMOOTH)}
+        return Case(settings, inputs, (*STATES, "pooler_output"))
+    if name == "ViTForMaskedImageModeling":
+        settings["image_size"] = 3 * patch
+        inputs["pixel_values"] = pixels[:, :, : 3 * patch, : 3 * patch]
+        inputs["bool_masked_pos"] = rng.integers(0, 2, (BATCH, 9)).astype(bool)
+        return Case(settings, inputs, ("loss", "reconstruction", "hidden_states", "attentions"))
+    more, labels = labelled(rng)
+    return Case({**settings, **more}, {**inputs, "labels": labels}, LOGITS)
 
 
-@family("ResNetForImageClassification")
+@family("ResNetModel", "ResNetForImageClassification")
 def resnet(rng, name):
     stages = int(rng.integers(1, 4))
     settings = {
         "embedding_size": int(rng.integers(2, 7)), "hidden_sizes": [4 * int(rng.integers(1, 4)) for _ in range(stages)],
         "depths": [int(rng.integers(1, 3)) for _ in range(stages)], "layer_type": pick(rng, "basic", "bottleneck"),
         "downsample_in_first_stage": pick(rng, True, False), "downsample_in_bottleneck": pick(rng, True, False),
-        "num_channels": pick(rng, 1, 3), "num_labels": 5,
+        "num_channels": pick(rng, 1, 3), "hidden_act": pick(rng, "relu", *SMOOTH),
     }  # fmt: skip
     pixels = rng.standard_normal((BATCH, settings["num_channels"], 37, 33)).astype(np.float32)
-    inputs = {"pixel_values": pixels, "labels": rng.integers(0, 5, BATCH)}
-    return Case(settings, inputs, ("loss", "logits", "hidden_states"))
+    if name == "ResNetModel":
+        fields = ("last_hidden_state", "pooler_output", "hidden_states")
+        return Case(settings, {"pixel_values": pixels}, fields)
+    more, labels = labelled(rng)
+    inputs = {"pixel_values": pixels, "labels": labels}
+    return Case({**settings, **more}, inputs, ("loss", "logits", "hidden_states"))
 
 
-@family("CLIPModel")
+@family(
+    "CLIPModel", "CLIPTextModel", "CLIPTextModelWithProjection", "CLIPVisionModel", "CLIPVisionModelWithProjection",
+    "CLIPForImageClassification",
+)  # fmt: skip
 def clip(rng, name):
     towers = []
     for _ in range(2):
         H, C = heads(rng)
         towers.append({
             "hidden_size": C, "intermediate_size": int(rng.integers(3, 20)), "num_hidden_layers": int(rng.integers(1, 3)),
-            "num_attention_heads": H, "hidden_act": pick(rng, "quick_gelu", "gelu"), "layer_norm_eps": pick(rng, 1e-5, 1e-3),
+            "num_attention_heads": H, "hidden_act": pick(rng, "quick_gelu", *SMOOTH), "layer_norm_eps": pick(rng, 1e-5, 1e-3),
+            "projection_dim": pick(rng, 5, 11),
         })  # fmt: skip
-    end = pick(rng, VOCABULARY - 1, 2)
-    settings = {
-        "text_config": {**towers[0], "vocab_size": VOCABULARY, "eos_token_id": end},
-        "vision_config": {**towers[1], "image_size": 6, "patch_size": 3},
-        "projection_dim": 5,
+    end, channels = pick(rng, VOCABULARY - 1, 2), pick(rng, 1, 3)
+    texts = {
+        **towers[0],
+        "vocab_size": VOCABULARY,
+        "eos_token_id": end,
+        "max_position_embeddings": pick(rng, TIME, 20),
     }
-    inputs = ids_and_mask(rng)
-    inputs["input_ids"][:, 4] = VOCABULARY - 1
-    pixels = rng.standard_normal((BATCH, 3, 6, 6)).astype(np.float32)
+    images = {**towers[1], "image_size": pick(rng, 6, 8), "patch_size": 3, "num_channels": channels}
+    words = text(rng, causal=True)
+    words["input_ids"][:, 4] = VOCABULARY - 1
+    size = images["image_size"]
+    pictures: dict[str, Any] = {}
+    if rng.random() < 0.3:
+        pictures["interpolate_pos_encoding"] = True
+        size = 10
+    pictures["pixel_values"] = rng.standard_normal((BATCH, channels, size, 9)).astype(np.float32)
+    if "interpolate_pos_encoding" not in pictures:
+        pictures["pixel_values"] = rng.standard_normal((BATCH, channels, size, size)).astype(
+            np.float32
+        )
+    if name.startswith("CLIPText"):
+        last = "text_embeds" if name.endswith("Projection") else "pooler_output"
+        return Case(texts, words, (*STATES, last))
+    if name.startswith("CLIPVision"):
+        last = "image_embeds" if name.endswith("Projection") else "pooler_output"
+        return Case(images, pictures, (*STATES, last))
+    settings = {"text_config": texts, "vision_config": images, "projection_dim": pick(rng, 3, 5)}
+    if name == "CLIPForImageClassification":
+        more, labels = labelled(rng)
+        return Case({**settings, **more}, {**pictures, "labels": labels}, LOGITS)
     fields = ("loss", "logits_per_image", "logits_per_text", "image_embeds", "text_embeds")
-    return Case(settings, {**inputs, "pixel_values": pixels, "return_loss": True}, fields)
+    return Case(settings, {**words, **pictures, "return_loss": True}, fields)
 
 
-@family("T5ForConditionalGeneration")
+@family(
+    "T5Model", "T5EncoderModel", "T5ForConditionalGeneration", "T5ForSequenceClassification", "T5ForTokenClassification",
+    "T5ForQuestionAnswering",
+)  # fmt: skip
 def t5(rng, name):
     settings = {
         "vocab_size": VOCABULARY, "d_model": int(rng.integers(3, 14)), "d_kv": int(rng.integers(2, 7)),
         "d_ff": int(rng.integers(3, 20)), "num_layers": int(rng.integers(1, 3)), "num_heads": int(rng.integers(1, 4)),
-        "num_decoder_layers": int(rng.integers(1, 3)), "relative_attention_num_buckets": pick(rng, 8, 32),
-        "relative_attention_max_distance": pick(rng, 12, 128), "layer_norm_epsilon": pick(rng, 1e-6, 1e-2),
-        "feed_forward_proj": pick(rng, "relu", "gated-gelu", "gated-silu"), "tie_word_embeddings": pick(rng, True, False),
-        "dropout_rate": 0.0, "decoder_start_token_id": 0,
+        "num_decoder_layers": pick(rng, None, 1, 2), "relative_attention_num_buckets": pick(rng, 8, 32),
+        "relative_attention_max_distance": pick(rng, 18, 128), "layer_norm_epsilon": pick(rng, 1e-6, 1e-2),
+        "feed_forward_proj": pick(rng, "silu", "tanh", "gated-gelu", "gated-silu", "gated-gelu_new"),
+        "tie_word_embeddings": pick(rng, True, False), "dropout_rate": 0.0, "decoder_start_token_id": 0,
     }  # fmt: skip
+    inputs = text(rng)
+    inputs.pop("position_ids", None)
+    if name == "T5EncoderModel":
+        return Case(settings, inputs, STATES)
+    if name == "T5ForTokenClassification":
+        return with_head(rng, name, settings, inputs)
+    states = ("encoder_last_hidden_state", "decoder_hidden_states", "encoder_hidden_states")
+    weights = ("cross_attentions", "decoder_attentions", "encoder_attentions")
+    if name == "T5ForSequenceClassification":
+        inputs["input_ids"][:, 3] = 1
+        more, labels = labelled(rng)
+        return Case(
+            {**settings, **more},
+            {**inputs, "labels": labels},
+            ("loss", "logits", *states, *weights),
+        )
+    if name == "T5ForQuestionAnswering":
+        return Case(settings, {**inputs, **ends(rng)}, ("loss", "start_logits", "end_logits"))
+    if rng.random() < 0.5 or name == "T5Model":
+        inputs["decoder_input_ids"] = rng.integers(1, VOCABULARY, (BATCH, 5))
+        if rng.random() < 0.5:
+            inputs["decoder_attention_mask"] = np.array([[1] * 5, [1, 1, 1, 0, 0], [1, 1, 1, 1, 0]])
+    if name == "T5Model":
+        return Case(settings, inputs, ("last_hidden_state", *states, *weights))
     labels = some_labels(rng, VOCABULARY, BATCH, 5)
-    fields = ("loss", "logits", "encoder_last_hidden_state", "decoder_hidden_states")
-    return Case(settings, {**ids_and_mask(rng), "labels": labels}, fields)
+    return Case(settings, {**inputs, "labels": labels}, ("loss", "logits", *states, *weights))
+
+
+# ------------------------------------------------------------------------------------------------- what is in a folder
 
 
 def made(torch: ModuleType, transformers: ModuleType, name: str, settings: dict) -> Any:
     """A model of `transformers` with random weights, in evaluation mode."""
-    model = getattr(transformers, name)(getattr(transformers, CONFIGS[name])(**settings)).eval()
+    model = getattr(transformers, name)(getattr(transformers, config_of(name))(**settings)).eval()
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.3) if p.ndim > 1 else torch.nn.init.uniform_(p, 0.5, 1.5)
     for key, buffer in model.named_buffers():
         if "running" in key:
             torch.nn.init.uniform_(buffer, 0.5, 1.5)
     return model
+
+
+def put_down(torch: ModuleType, model: Any, folder: Path, rng: np.random.Generator) -> None:
+    """Write a model as folders are: in one file, in pieces or as PyTorch's, in some dtype, with settings as they are said now or were
+    said in older versions.
+    """
+    model.to(getattr(torch, pick(rng, "float32", "float32", "bfloat16", "float16")))
+    form = pick(rng, "one", "pieces", "pickled", "pickled pieces")
+    model.save_pretrained(folder, max_shard_size="2KB" if "pieces" in form else "5GB")
+    if "pickled" in form:
+        as_pickles(torch, folder)
+    if rng.random() < 0.5:
+        path = folder / "config.json"
+        path.write_text(json.dumps(as_before(json.loads(path.read_text()))))
+
+
+def as_pickles(torch: ModuleType, folder: Path) -> None:
+    """A folder's weights as PyTorch's files."""
+    from safetensors.torch import load_file
+
+    for path in sorted(folder.glob("*.safetensors")):
+        name = path.name.replace("model", "pytorch_model").replace(".safetensors", ".bin")
+        torch.save(load_file(path), folder / name)
+        path.unlink()
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        text = index.read_text().replace("model-", "pytorch_model-").replace(".safetensors", ".bin")
+        (folder / "pytorch_model.bin.index.json").write_text(text)
+        index.unlink()
+
+
+def as_before(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration as version 4 of `transformers` wrote it."""
+    found = {
+        k: v
+        for k, v in config.items()
+        if k not in ("rope_parameters", "dtype", "transformers_version")
+    }
+    found |= {"torch_dtype": config.get("dtype", "float32"), "gradient_checkpointing": False}
+    rotary = config.get("rope_parameters")
+    if rotary:
+        rotary = dict(rotary)
+        found["rope_theta"] = rotary.pop("rope_theta", 10000.0)
+        kind = rotary.pop("rope_type")
+        found["rope_scaling"] = None if kind == "default" else {**rotary, "type": kind}
+    return found

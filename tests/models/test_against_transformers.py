@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from models.families import BATCH, CONFIGS, FAMILIES, TIME, VOCABULARY, made
+from models.families import BATCH, FAMILIES, TIME, VOCABULARY, made, put_down
 
 import chainrule as cr
 from chainrule import models
 
-SEEDS = range(5)
+SEEDS = range(3)
 PLAIN = {
     "vocab_size": VOCABULARY,
     "n_positions": 48,
@@ -43,17 +43,75 @@ def numbers(x: Any) -> np.ndarray:
     return x.detach().numpy()
 
 
-def close(found: Any, expected: Any) -> None:
-    """Within 1e-4 of the largest element."""
+def difference(found: Any, expected: Any) -> float:
+    """The largest difference, by the largest element, or by 1 if that is larger."""
     a, b = numbers(found), numbers(expected)
     assert a.shape == b.shape
-    np.testing.assert_allclose(a, b, 1e-4, 1e-4 * max(1.0, float(np.abs(b).max())))
+    return float(np.abs(a - b).max() / max(1.0, np.abs(b).max()))
 
 
-def called(model: Any, inputs: dict, convert: Any) -> Any:
+def close(found: Any, expected: Any) -> None:
+    """Within 1e-4 of the largest element."""
+    assert difference(found, expected) < 1e-4
+
+
+def called(model: Any, inputs: dict, convert: Any, weights: bool) -> Any:
     """A model's results."""
     values = {k: convert(v) if isinstance(v, np.ndarray) else v for k, v in inputs.items()}
-    return model(**values, **({} if "return_loss" in inputs else {"output_hidden_states": True}))
+    asked = {"output_hidden_states": True}
+    if weights:
+        asked["output_attentions"] = True
+    return model(**values, **({} if "return_loss" in inputs else asked))
+
+
+def compared(torch, transformers, name, seed, folder) -> dict[str, float]:
+    """The differences of every field and of every gradient, for a random checkpoint of a class."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng([seed, len(name)])
+    case = FAMILIES[name](rng)
+    put_down(torch, made(torch, transformers, name, case.settings), folder / "theirs", rng)
+    weights = seed % 2 == 1 and "attentions" in " ".join(case.fields)
+    # where nobody may be seen, the two implementations of `transformers` differ, and ours is that which it takes by itself
+    kind = "eager" if weights else None
+    reference = getattr(transformers, name)
+    theirs = reference.from_pretrained(
+        folder / "theirs", dtype=torch.float32, attn_implementation=kind
+    ).eval()
+    ours = models.from_pretrained(folder / "theirs")
+    assert type(ours).__name__ == name and not ours.training
+    if weights and "attention_mask" in case.inputs:
+        mask = np.sort(case.inputs.pop("attention_mask"))[..., ::-1].copy()
+        if case.settings.get("sliding_window") is None:
+            case.inputs["attention_mask"] = mask
+    if name.startswith(
+        "ResNet"
+    ):  # it has ReLUs, whatever its activation, which a rounding could turn on
+        ours, theirs = ours.double(), theirs.double()
+        case.inputs["pixel_values"] = case.inputs["pixel_values"].astype(np.float64)
+    expected = called(theirs, case.inputs, torch.from_numpy, weights)
+    found = called(ours, case.inputs, cr.tensor, weights)
+    fields = [f for f in case.fields if weights or not f.endswith("attentions")]
+    result = {f: difference(getattr(found, f), expected[f]) for f in fields}
+    expected_loss, loss = (
+        out["loss"] if "loss" in fields else (out[fields[0]] ** 2).mean()
+        for out in (expected, found)
+    )
+    expected_loss.backward()
+    loss.backward()
+    # names differ where `transformers` has others than the file; values do not
+    slopes = {p.detach().numpy().tobytes(): p.grad for p in theirs.parameters()}
+    for key, p in ours.named_parameters():
+        slope = slopes[p.detach().numpy().tobytes()]
+        if slope is None:
+            assert p.grad is None or not p.grad.any(), key
+        else:
+            result[f"gradient of {key}"] = difference(p.grad, slope)
+    ours.save_pretrained(folder / "ours")
+    back = reference.from_pretrained(folder / "ours", attn_implementation=kind).eval()
+    back = back.to(theirs.dtype)
+    with torch.no_grad():
+        again = called(back, case.inputs, torch.from_numpy, weights)
+    return result | {f"{f} of what was saved": difference(again[f], expected[f]) for f in fields}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -62,38 +120,9 @@ def called(model: Any, inputs: dict, convert: Any) -> Any:
 def test_a_checkpoint_gives_the_same_results_there_and_back(
     torch, transformers, tmp_path, name, seed
 ):
-    torch.manual_seed(seed)
-    case = FAMILIES[name](np.random.default_rng(seed))
-    theirs = made(torch, transformers, name, case.settings)
-    theirs.save_pretrained(tmp_path / "theirs")
-    ours = models.from_pretrained(tmp_path / "theirs")
-    assert type(ours).__name__ == name and not ours.training
-    with torch.no_grad():
-        expected = called(theirs, case.inputs, torch.from_numpy)
-    found = called(ours, case.inputs, cr.tensor)
-    for field in case.fields:
-        close(getattr(found, field), expected[field])
-    ours.save_pretrained(tmp_path / "ours")
-    back = getattr(transformers, name).from_pretrained(tmp_path / "ours").eval()
-    with torch.no_grad():
-        again = called(back, case.inputs, torch.from_numpy)
-    for field in case.fields:
-        close(again[field], expected[field])
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["GPT2LMHeadModel", "LlamaForCausalLM", "BertModel"])
-def test_attention_weights(torch, transformers, tmp_path, name):
-    torch.manual_seed(0)
-    case = FAMILIES[name](np.random.default_rng(3))
-    config = getattr(transformers, CONFIGS[name])(**case.settings, attn_implementation="eager")
-    theirs = getattr(transformers, name)(config).eval()
-    theirs.save_pretrained(tmp_path)
-    ids = case.inputs["input_ids"]
-    with torch.no_grad():
-        expected = theirs(torch.from_numpy(ids), output_attentions=True)
-    found = models.from_pretrained(tmp_path)(cr.tensor(ids), output_attentions=True)
-    close(found.attentions, expected.attentions)
+    found = compared(torch, transformers, name, seed, tmp_path)
+    worst = max(found, key=found.__getitem__)
+    assert found[worst] < 1e-4, (worst, found[worst])
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -114,7 +114,7 @@ def entry(**changes):
 
 BROKEN = [
     (lambda f: (f / "config.json").unlink(), FormatError, "found no config.json"),
-    (lambda f: (f / "model.safetensors").unlink(), FormatError, "found neither"),
+    (lambda f: (f / "model.safetensors").unlink(), FormatError, "found none of them"),
     (text("config.json", b""), FormatError, "expected a JSON object"),
     (text("config.json", b"[1, 2]"), FormatError, "found a list"),
     (text("config.json", b'{"a": 1, "a": 2}'), FormatError, "stands in it twice"),
@@ -136,7 +136,9 @@ BROKEN = [
     (settings(layer_norm_epsilon="small"), FormatError, "key 'layer_norm_epsilon': expected float"),
     (settings(scale_attn_weights=1), FormatError, "key 'scale_attn_weights': expected bool"),
     (settings(activation_function="exec"), FormatError, "there is no activation 'exec'"),
-    (settings(add_cross_attention=True), FormatError, "gpt2 models are built with False alone"),
+    (settings(add_cross_attention=True), StateDictError, "Missing key.*crossattention"),
+    (settings(id2label={"0": "a", "2": "b"}), FormatError, "id2label must name the classes 0, 1"),
+    (settings(problem_type="guess"), FormatError, "problem_type is one of None, regression"),
     # sizes that the weights do not have: terabytes, were they allocated
     (settings(n_embd=3 * 2**28), FormatError, "no model of these sizes"),
     (
@@ -310,7 +312,19 @@ def test_settings_of_llama_that_are_refused(changes, words):
 
 def test_settings_of_others_that_are_refused():
     for config, changes, words in (
-        (models.BertConfig, {"is_decoder": True}, "bert models are built with False alone"),
+        (
+            models.BertConfig,
+            {"position_embedding_type": "relative_key"},
+            "built with 'absolute' alone",
+        ),
+        (models.BertConfig, {"add_cross_attention": True}, "add_cross_attention is for decoders"),
+        (models.Qwen2Config, {"layer_types": ["full_attention"]}, "of each of 32 layers"),
+        (models.ViTConfig, {"image_size": [224, 224, 3]}, "image_size must be one or two positive"),
+        (
+            models.CLIPConfig,
+            {"text_config_dict": [1]},
+            "key 'text_config_dict': expected an object",
+        ),
         (models.ViTConfig, {"patch_size": 300}, "a patch of 300 does not fit"),
         (models.ResNetConfig, {"layer_type": "deep"}, "layer_type is 'basic' or 'bottleneck'"),
         (models.ResNetConfig, {"depths": [1]}, "every stage needs a width and a depth"),
@@ -325,3 +339,159 @@ def test_settings_of_others_that_are_refused():
     ):
         with pytest.raises(FormatError, match=words):
             config.from_dict(changes, "here")
+
+
+# ------------------------------------------------------------------------------------------ folders of another class
+
+BERT = {
+    "vocab_size": 11, "hidden_size": 6, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 5,
+    "max_position_embeddings": 7, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+}  # fmt: skip
+
+
+def bert(name, folder, **more):
+    """A folder of some BERT, and the model that wrote it."""
+    cr.manual_seed(3)
+    model = getattr(models, name)(models.BertConfig(**BERT, **more)).eval()
+    model.save_pretrained(folder)
+    return model
+
+
+def test_a_head_begins_anew_on_a_folder_of_another_class(tmp_path):
+    whole = bert("BertForPreTraining", tmp_path)
+    with pytest.warns(
+        UserWarning, match=r"does not have classifier.weight, classifier.bias; these"
+    ):
+        model = models.BertForSequenceClassification.from_pretrained(tmp_path, num_labels=3)
+    assert not model.training and model.config.num_labels == 3
+    assert model.config.id2label == {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}
+    assert model.classifier.weight.shape == (3, 6) and model.classifier.weight.std() > 0
+    assert model.classifier.weight.is_contiguous()
+    for key, value in model.bert.state_dict().items():
+        assert cr.equal(value, whole.bert.state_dict()[key]), key
+    with cr.no_grad():
+        model.classifier.weight.add_(1.0)
+    model(cr.tensor([[1, 2, 3]]), labels=cr.tensor([2])).loss.backward()
+    assert model.classifier.weight.grad.abs().sum() > 0
+
+
+def test_what_a_folder_of_another_class_has_besides_is_left_out(tmp_path):
+    whole = bert("BertForPreTraining", tmp_path)
+    ids = cr.tensor([[1, 2, 3]])
+    expected = whole.bert(ids)
+    for name in ("BertModel", "BertForMaskedLM"):
+        model = getattr(models, name).from_pretrained(tmp_path)
+        inner = getattr(model, "bert", model)
+        assert cr.equal(inner(ids).last_hidden_state, expected.last_hidden_state)
+    assert cr.equal(models.BertModel.from_pretrained(tmp_path)(ids)[1], expected.pooler_output)
+    logits = models.BertForMaskedLM.from_pretrained(tmp_path)(ids).logits
+    assert cr.equal(logits, whole(ids).prediction_logits)
+
+
+def test_a_folder_of_another_class_must_have_the_model_without_head(tmp_path):
+    bert("BertForPreTraining", tmp_path)
+    settings(num_hidden_layers=3)(tmp_path)
+    with pytest.raises(StateDictError, match="Missing key.*bert.encoder.layer.2.attention"):
+        models.BertForTokenClassification.from_pretrained(tmp_path)
+    settings(num_hidden_layers=1)(tmp_path)
+    with pytest.raises(StateDictError, match="Unexpected key.*bert.encoder.layer.1.attention"):
+        models.BertForTokenClassification.from_pretrained(tmp_path)
+    gpt2 = tmp_path / "gpt2"
+    models.GPT2Model(CONFIG).save_pretrained(gpt2)
+    with pytest.raises(StateDictError, match="Missing key"):
+        models.BertModel.from_pretrained(gpt2)
+    with pytest.raises(StateDictError, match=r"shape \(2, 6\) in the state dict, \(5, 6\)"):
+        bert("BertForTokenClassification", tmp_path / "two")
+        models.BertForSequenceClassification.from_pretrained(tmp_path / "two", num_labels=5)
+
+
+def test_a_tower_is_taken_out_of_a_folder_of_both(tmp_path):
+    cr.manual_seed(0)
+    sizes = {
+        "hidden_size": 6,
+        "intermediate_size": 5,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+    }
+    config = models.CLIPConfig(
+        text_config=models.CLIPTextConfig(
+            vocab_size=11, eos_token_id=10, projection_dim=4, **sizes
+        ),
+        vision_config=models.CLIPVisionConfig(
+            image_size=6, patch_size=3, projection_dim=4, **sizes
+        ),
+        projection_dim=4,
+    )
+    both = models.CLIPModel(config).eval()
+    both.save_pretrained(tmp_path)
+    ids, pixels = cr.tensor([[1, 10, 0]]), cr.rand(1, 3, 6, 6)
+    text = models.CLIPTextModel.from_pretrained(tmp_path)(ids)
+    assert cr.equal(text.pooler_output, both.text_model(ids).pooler_output)
+    image = models.CLIPVisionModelWithProjection.from_pretrained(tmp_path)(pixels)
+    assert cr.equal(image.image_embeds, both.get_image_features(pixels))
+
+
+def test_older_names_of_keys(tmp_path):
+    whole = bert("BertForMaskedLM", tmp_path)
+    path, ids = tmp_path / "model.safetensors", cr.tensor([[1, 2, 3]])
+    found, _ = read_safetensors(path)
+    changes = (("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta"))
+    for new, old in changes:
+        found = {k.replace(new, old): v.clone() for k, v in found.items()}
+    found["bert.embeddings.position_ids"] = cr.arange(7).unsqueeze(0)
+    found["cls.seq_relationship.weight"] = cr.ones(2, 6)
+    found["bert.pooler.dense.bias"] = cr.ones(6)
+    path.unlink()
+    cr.save(found, tmp_path / "pytorch_model.bin")
+    again = models.from_pretrained(tmp_path)
+    assert cr.equal(again(ids).logits, whole(ids).logits)
+
+
+def test_a_pickle_that_is_no_state_dict(folder):
+    (folder / "model.safetensors").unlink()
+    cr.save([cr.ones(2)], folder / "pytorch_model.bin")
+    with pytest.raises(FormatError, match="pytorch_model.bin: expected tensors by name"):
+        models.from_pretrained(folder)
+
+
+def test_weights_that_were_trained_apart_stay_apart(folder, tmp_path):
+    tensors(lambda t: t.update({"lm_head.weight": t[WTE] + 1.0}))(folder)
+    model = models.from_pretrained(folder)
+    assert cr.equal(model.lm_head.weight, model.transformer.wte.weight + 1.0)
+    model.save_pretrained(tmp_path / "again")
+    again = models.from_pretrained(tmp_path / "again")
+    assert cr.equal(again.lm_head.weight, model.lm_head.weight)
+    tensors(lambda t: t.update({"lm_head.weight": t[WTE].clone()}))(folder)
+    model = models.from_pretrained(folder)
+    assert model.lm_head.weight is model.transformer.wte.weight
+
+
+def test_settings_in_place_of_the_file_s(folder):
+    model = models.from_pretrained(folder, attn_pdrop=0.5, layer_norm_epsilon=0.1)
+    assert model.config.attn_pdrop == 0.5 and model.transformer.ln_f.eps == 0.1
+    with pytest.raises(TypeError, match="GPT2Config has no setting dropout, torch_dtype"):
+        models.from_pretrained(folder, dropout=0.5, torch_dtype="auto")
+
+
+def test_what_is_saved_says_its_dtype_and_how_it_writes(folder, tmp_path):
+    (folder / "generation_config.json").write_text('{"eos_token_id": [3, 4], "temperature": 0.7}')
+    settings(torch_dtype="float32")(folder)
+    model = models.from_pretrained(folder, dtype=cr.bfloat16)
+    assert model.dtype is cr.bfloat16 and model.generation["eos_token_id"] == [3, 4]
+    model.save_pretrained(tmp_path / "again")
+    found = json.loads((tmp_path / "again" / "config.json").read_text())
+    assert found["dtype"] == "bfloat16" and "torch_dtype" not in found
+    again = json.loads((tmp_path / "again" / "generation_config.json").read_text())
+    assert again == {"eos_token_id": [3, 4], "temperature": 0.7}
+
+
+def test_names_of_classes(tmp_path):
+    config = models.BertConfig(num_labels=3)
+    assert config.id2label == {0: "LABEL_0", 1: "LABEL_1", 2: "LABEL_2"}
+    named = models.BertConfig(id2label={"0": "no", "1": "yes", "2": "perhaps"})
+    assert named.num_labels == 3 and named.id2label[2] == "perhaps"
+    assert "num_labels" not in named.to_dict()
+    file = {"id2label": {"0": "no", "1": "yes", "2": "perhaps"}, "num_labels": 2}
+    assert models.BertConfig.from_dict(file).num_labels == 3
+    assert models.BertConfig.from_dict({"num_labels": 4}).num_labels == 4
+    assert models.BertConfig().num_labels == 2

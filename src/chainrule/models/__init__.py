@@ -8,31 +8,62 @@ names that the checkpoints have, calls and results those of `transformers`. Noth
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `generation`,
 `activations`, `pretrained`; then the others: `llama` with `rotary`, `recurrent`, `bert`, `t5`, `vit`, `resnet`, `clip`;
-and what stands before a model and behind it: `images`,
+and what stands before a model and behind it: `heads`, `images`,
 `sentences`, `writing`, `classifying`, `searching` (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from .bert import (
     BertConfig,
     BertForMaskedLM,
+    BertForMultipleChoice,
+    BertForNextSentencePrediction,
+    BertForPreTraining,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
+    BertLMHeadModel,
     BertModel,
 )
 from .classifying import Classifier
-from .clip import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
+from .clip import (
+    CLIPConfig,
+    CLIPForImageClassification,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    CLIPVisionModelWithProjection,
+)
 from .config import Config
-from .gpt2 import GPT2Config, GPT2LMHeadModel, GPT2Model
+from .gpt2 import (
+    GPT2Config,
+    GPT2ForQuestionAnswering,
+    GPT2ForSequenceClassification,
+    GPT2ForTokenClassification,
+    GPT2LMHeadModel,
+    GPT2Model,
+)
 from .images import ImageProcessor
 from .llama import (
     LlamaConfig,
     LlamaForCausalLM,
+    LlamaForQuestionAnswering,
+    LlamaForSequenceClassification,
+    LlamaForTokenClassification,
     LlamaModel,
     MistralConfig,
     MistralForCausalLM,
+    MistralForQuestionAnswering,
+    MistralForSequenceClassification,
+    MistralForTokenClassification,
     MistralModel,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen2ForQuestionAnswering,
+    Qwen2ForSequenceClassification,
+    Qwen2ForTokenClassification,
     Qwen2Model,
 )
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
@@ -40,38 +71,73 @@ from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
 from .searching import Library
 from .sentences import SentenceEncoder, minilm
-from .t5 import T5Config, T5ForConditionalGeneration
-from .vit import ViTConfig, ViTForImageClassification, ViTModel
+from .t5 import (
+    T5Config,
+    T5EncoderModel,
+    T5ForConditionalGeneration,
+    T5ForQuestionAnswering,
+    T5ForSequenceClassification,
+    T5ForTokenClassification,
+    T5Model,
+)
+from .vit import (
+    ViTConfig,
+    ViTForImageClassification,
+    ViTForMaskedImageModeling,
+    ViTModel,
+)
 from .writing import Writer
 
 __all__ = [
     "ARCHITECTURES",
     "BertConfig",
     "BertForMaskedLM",
+    "BertForMultipleChoice",
+    "BertForNextSentencePrediction",
+    "BertForPreTraining",
+    "BertForQuestionAnswering",
     "BertForSequenceClassification",
     "BertForTokenClassification",
+    "BertLMHeadModel",
     "BertModel",
     "CLIPConfig",
+    "CLIPForImageClassification",
     "CLIPModel",
     "CLIPTextConfig",
+    "CLIPTextModel",
+    "CLIPTextModelWithProjection",
     "CLIPVisionConfig",
+    "CLIPVisionModel",
+    "CLIPVisionModelWithProjection",
     "CifarResNet",
     "Classifier",
     "Config",
     "GPT2Config",
+    "GPT2ForQuestionAnswering",
+    "GPT2ForSequenceClassification",
+    "GPT2ForTokenClassification",
     "GPT2LMHeadModel",
     "GPT2Model",
     "ImageProcessor",
     "Library",
     "LlamaConfig",
     "LlamaForCausalLM",
+    "LlamaForQuestionAnswering",
+    "LlamaForSequenceClassification",
+    "LlamaForTokenClassification",
     "LlamaModel",
     "MistralConfig",
     "MistralForCausalLM",
+    "MistralForQuestionAnswering",
+    "MistralForSequenceClassification",
+    "MistralForTokenClassification",
     "MistralModel",
     "PreTrained",
     "Qwen2Config",
     "Qwen2ForCausalLM",
+    "Qwen2ForQuestionAnswering",
+    "Qwen2ForSequenceClassification",
+    "Qwen2ForTokenClassification",
     "Qwen2Model",
     "RecurrentConfig",
     "RecurrentLMHeadModel",
@@ -80,9 +146,15 @@ __all__ = [
     "ResNetModel",
     "SentenceEncoder",
     "T5Config",
+    "T5EncoderModel",
     "T5ForConditionalGeneration",
+    "T5ForQuestionAnswering",
+    "T5ForSequenceClassification",
+    "T5ForTokenClassification",
+    "T5Model",
     "ViTConfig",
     "ViTForImageClassification",
+    "ViTForMaskedImageModeling",
     "ViTModel",
     "Writer",
     "from_pretrained",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from ..base.errors import FormatError
 from ..nn import functional as F
-from ..tensors import Tensor, sigmoid, tanh
+from ..tensors import Tensor, erf, sigmoid, tanh
 
 __all__ = ["ACTIVATIONS", "activation"]
 
@@ -31,11 +32,22 @@ def gelu_10(x: Tensor) -> Tensor:
     return F.gelu(x).clamp(-10, 10)
 
 
+def laplace(x: Tensor) -> Tensor:
+    """½ (1 + erf((x − μ) / (σ √2))), μ = √½, σ = √(1 / 4π).   Source: Ma et al. 2022 (MEGA)."""
+    return 0.5 * (1 + erf((x - 0.707107) / (0.282095 * math.sqrt(2))))
+
+
+def sqrt_softplus(x: Tensor) -> Tensor:
+    """√(log(1 + eˣ))."""
+    return F.softplus(x).sqrt()
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "gelu": F.gelu, "gelu_10": gelu_10, "gelu_new": gelu_tanh, "gelu_fast": gelu_tanh, "gelu_python": F.gelu,
-    "gelu_pytorch_tanh": gelu_tanh, "leaky_relu": F.leaky_relu, "linear": lambda x: x, "mish": F.mish,
-    "quick_gelu": quick_gelu, "relu": F.relu, "relu2": relu_squared, "relu6": F.relu6, "sigmoid": sigmoid,
-    "silu": F.silu, "swish": F.silu, "tanh": tanh,
+    "gelu": F.gelu, "gelu_10": gelu_10, "gelu_accurate": gelu_tanh, "gelu_fast": gelu_tanh, "gelu_new": gelu_tanh,
+    "gelu_python": F.gelu, "gelu_python_tanh": gelu_tanh, "gelu_pytorch_tanh": gelu_tanh, "hardswish": F.hardswish,
+    "laplace": laplace, "leaky_relu": F.leaky_relu, "linear": lambda x: x, "mish": F.mish, "quick_gelu": quick_gelu,
+    "relu": F.relu, "relu2": relu_squared, "relu6": F.relu6, "sigmoid": sigmoid, "silu": F.silu,
+    "sqrtsoftplus": sqrt_softplus, "swish": F.silu, "tanh": tanh,
 }  # fmt: skip
 
 

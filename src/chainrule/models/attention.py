@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..nn import functional as F
+from ..platform import finfo
 from ..tensors import Tensor, arange, where
 from .cache import Cache
 
@@ -16,7 +17,7 @@ def may_see(
 
     Args:
         steps: T.
-        padding: (B, S), 0 where there is padding, or None.
+        padding: (B, S), 0 where there is padding, or None; with a cache it may end with the steps that are read now.
         cache: of what was read before; S is its length, or T without one.
         window: how many positions back, itself included; None: all.
 
@@ -31,6 +32,8 @@ def may_see(
         seen = cache.seen(steps)
     if window is not None:
         seen = seen & (there > here - window)
+    if padding is not None and padding.shape[1] < seen.shape[1]:
+        padding = F.pad(padding, (0, seen.shape[1] - padding.shape[1]))  # what nobody sees yet
     if padding is None:
         return seen.unsqueeze(0).unsqueeze(0)
     return seen & (padding != 0).unsqueeze(1).unsqueeze(1)  # (B, 1, T, S)
@@ -62,8 +65,9 @@ def attend(
     if few:
         k, v = [x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v)]
     scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
-    if mask is not None:
-        added = mask.dtype.is_floating_point
-        scores = scores + mask if added else where(mask, scores, -float("inf"))
-    shares = F.softmax(scores, dim=-1)
+    if mask is None or mask.dtype.is_floating_point:
+        shares = F.softmax(scores if mask is None else scores + mask, dim=-1)
+    else:  # who sees nobody has shares of 0
+        shares = F.softmax(where(mask, scores, finfo(scores.dtype).min), dim=-1)
+        shares = where(mask, shares, 0.0)
     return F.dropout(shares, dropout) @ v, shares

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ..tensors import Tensor, arange, int64, zeros
+from ..tensors import Tensor, arange, cat, int64, zeros
 
-__all__ = ["Cache"]
+__all__ = ["ROOM", "Cache"]
+
+ROOM = 64
+"""Caches are made for a multiple of so many tokens."""
 
 
 class Cache(NamedTuple):
@@ -35,6 +38,20 @@ class Cache(NamedTuple):
     def longest(self) -> int:
         """Steps there is memory for."""
         return self.keys[0].shape[2]
+
+    def with_room(self, steps: int) -> Cache:
+        """This one if so many more steps fit in, else a copy with more memory."""
+        needed = int(self.position) + steps
+        if needed <= self.longest:
+            return self
+        more = needed + ROOM - self.longest
+
+        def longer(x: Tensor) -> Tensor:
+            B, H, _, D = x.shape
+            return cat([x, zeros(B, H, more, D, dtype=x.dtype)], dim=2)
+
+        keys, values = [tuple([longer(x) for x in part]) for part in (self.keys, self.values)]
+        return Cache(self.position.clone(), keys, values)
 
     def places(self, steps: int) -> Tensor:
         """Where the next steps go, (steps,)."""

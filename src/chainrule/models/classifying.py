@@ -68,7 +68,7 @@ class Classifier:
         if labels is not None:
             raise FormatError(f"{folder}: labels are for CLIP; a {kind} has classes of its own")
         named = model.config.id2label
-        names = [str(named.get(str(k), named.get(k, k))) for k in range(len(named))]
+        names = [str(named[k]) for k in range(len(named))]
         if isinstance(model, BertForSequenceClassification):
             tokenizer = from_folder(folder)
             most = model.config.max_position_embeddings

@@ -13,7 +13,7 @@ from ..base.errors import FormatError
 from ..files import write_whole
 from .activations import activation
 
-__all__ = ["Config", "read_json"]
+__all__ = ["Config", "Labelled", "is_size", "read_json"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,12 @@ class Config:
         """Raise unless something holds that a configuration must fulfil."""
         if not holds:
             raise FormatError(f"{type(self).__name__}: {words}")
+
+    def need_positive(self, *names: str) -> None:
+        """Refuse sizes that are not above 0."""
+        for name in names:
+            value = getattr(self, name)
+            self.need(value > 0, f"{name} must be positive, found {value}")
 
     def need_activation(self, name: str) -> None:
         """Refuse the name of an activation that is not known."""
@@ -82,6 +88,58 @@ class Config:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file."""
         write_whole(path, (json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n").encode())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labelled(Config):
+    """A configuration of models that may classify: how many classes there are, and what they are called.
+
+    Args:
+        num_labels: how many classes; those of `id2label`, where that has names of its own.
+        id2label: their names by their numbers; LABEL_0, LABEL_1, … if None.
+        problem_type: which loss a head has, see `classification_loss`; by the labels if None.
+
+    >>> Labelled(num_labels=3).id2label
+    {0: 'LABEL_0', 1: 'LABEL_1', 2: 'LABEL_2'}
+    """
+
+    num_labels: int | None = None
+    id2label: dict | None = None
+    problem_type: str | None = None
+
+    def __post_init__(self) -> None:
+        names, count = self.id2label, self.num_labels
+        if names is not None:
+            numbers = {str(k) for k in range(len(names))}
+            self.need(
+                {str(k) for k in names} == numbers,
+                f"id2label must name the classes 0, 1, …, found {names!r:.80}",
+            )
+            names = {int(k): v for k, v in names.items()}  # texts, in a file
+        if names is None or names == _numbered(len(names)):
+            names = _numbered(count if count is not None else 2 if names is None else len(names))
+        object.__setattr__(self, "id2label", names)
+        object.__setattr__(self, "num_labels", len(names))
+        known = (None, "regression", "single_label_classification", "multi_label_classification")
+        self.need(
+            self.problem_type in known,
+            f"problem_type is one of {', '.join(map(str, known))}, found {self.problem_type!r:.60}",
+        )
+        super().__post_init__()
+
+    def to_dict(self) -> dict[str, Any]:
+        """As of `Config`; the number of labels is that of their names."""
+        return {k: v for k, v in super().to_dict().items() if k != "num_labels"}
+
+
+def _numbered(count: int) -> dict[int, str]:
+    return {k: f"LABEL_{k}" for k in range(count)}
+
+
+def is_size(value: Any) -> bool:
+    """Whether a size is one positive number, or two: height and width."""
+    both = value if isinstance(value, tuple) else (value, value)
+    return len(both) == 2 and all(type(n) is int and 0 < n < 2**20 for n in both)
 
 
 def _typed(value: Any, wanted: str, where: str) -> Any:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..base.errors import RangeError, ShapeError
 from ..nn import Module
@@ -30,14 +30,9 @@ from ..tensors import (
     where,
     zeros,
 )
-
-if TYPE_CHECKING:
-    from .cache import Cache
+from .cache import ROOM, Cache
 
 __all__ = ["Generates", "next_token_loss"]
-
-ROOM = 64
-"""Caches are made for a multiple of so many tokens."""
 
 
 def next_token_loss(logits: Tensor, labels: Tensor) -> Tensor:

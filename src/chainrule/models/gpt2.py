@@ -2,7 +2,10 @@
 
     ids (B, T) → token + position embeddings → [x + attention(norm(x)), x + mlp(norm(x))] × layers → norm → logits
 
-B batch, T time, C channels (`n_embd`), H heads, D = C / H, V vocabulary.
+With `add_cross_attention` every block looks at the states of an encoder too. Heads besides that of the next token: a class for a
+text (of its last token), a class for each token, and where in a text an answer stands.
+
+B batch, T time, S time of an encoder's states, C channels (`n_embd`), H heads, D = C / H, V vocabulary.
 
 Source: Radford, Wu, Child, Luan, Amodei & Sutskever 2019, "Language Models are Unsupervised Multitask Learners";
 checkpoints as Hugging Face's `GPT2LMHeadModel` has them. Linear maps are `Conv1D`s, whose weights are (in, out).
@@ -12,29 +15,31 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, Parameter, init
 from ..tensors import Tensor, arange, empty
 from .activations import activation
 from .attention import attend, may_see
-from .cache import Cache
-from .config import Config
+from .cache import ROOM, Cache
+from .config import Labelled
 from .generation import Generates, next_token_loss
-from .output import BaseOutput, CausalLMOutput
+from .heads import classification_loss, flat_loss, last_tokens, span_logits, span_loss
+from .output import BaseOutput, CausalLMOutput, ClassifierOutput, SpanOutput
 from .pretrained import PreTrained, architecture
 
-__all__ = ["GPT2Config", "GPT2LMHeadModel", "GPT2Model"]
+__all__ = [
+    "GPT2Config", "GPT2ForQuestionAnswering", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2LMHeadModel",
+    "GPT2Model",
+]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GPT2Config(Config):
+class GPT2Config(Labelled):
     """Sizes and settings; the defaults are those of the smallest GPT-2 (124 million parameters)."""
 
     model_type = "gpt2"
-    fixed: ClassVar = {"add_cross_attention": False}
-
     vocab_size: int = 50257
     n_positions: int = 1024
     n_embd: int = 768
@@ -49,18 +54,17 @@ class GPT2Config(Config):
     initializer_range: float = 0.02
     scale_attn_weights: bool = True
     scale_attn_by_inverse_layer_idx: bool = False
+    add_cross_attention: bool = False
+    classifier_dropout: float | None = None
     tie_word_embeddings: bool = True
     bos_token_id: int | None = 50256
-    eos_token_id: int | None = 50256
+    eos_token_id: int | tuple | None = 50256
     pad_token_id: int | None = None
 
     def check(self) -> None:
         """Sizes are positive, and the heads divide the channels."""
         self.need_activation(self.activation_function)
-        for name in ("vocab_size", "n_positions", "n_embd", "n_layer", "n_head"):
-            self.need(
-                getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
-            )
+        self.need_positive("vocab_size", "n_positions", "n_embd", "n_layer", "n_head")
         self.need(
             self.n_embd % self.n_head == 0,
             f"n_head must divide n_embd, found {self.n_head} and {self.n_embd}",
@@ -83,27 +87,41 @@ class Conv1D(Module):
 
 
 class GPT2Attention(Module):
-    """Causal attention in H heads."""
+    """Causal attention in H heads; with `across`, attention to an encoder's states, whose queries are `q_attn`'s."""
 
-    def __init__(self, config: GPT2Config, layer: int):
+    def __init__(self, config: GPT2Config, layer: int, across: bool = False):
         super().__init__()
+        C = config.n_embd
         self.heads, self.layer = config.n_head, layer
-        self.c_attn = Conv1D(3 * config.n_embd, config.n_embd)
-        self.c_proj = Conv1D(config.n_embd, config.n_embd)
+        self.c_attn = Conv1D((2 if across else 3) * C, C)
+        if across:
+            self.q_attn = Conv1D(C, C)
+        self.c_proj = Conv1D(C, C)
         self.attn_dropout, self.resid_dropout = config.attn_pdrop, Dropout(config.resid_pdrop)
-        self.scale = (config.n_embd // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
+        self.scale = (C // config.n_head) ** -0.5 if config.scale_attn_weights else 1.0
         if config.scale_attn_by_inverse_layer_idx:
             self.scale /= layer + 1
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None, weights: bool) -> tuple:
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None,
+        weights: bool,
+        states: Tensor | None = None,
+    ) -> tuple:
         """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S) if asked for."""
         B, T, C = x.shape
+        if states is None:
+            parts = self.c_attn(x).split(C, dim=2)
+        else:
+            parts = (self.q_attn(x), *self.c_attn(states).split(C, dim=2))
         q, k, v = [
-            part.view(B, T, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T, D)
-            for part in self.c_attn(x).split(C, dim=2)
+            part.view(B, -1, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T or S, D)
+            for part in parts
         ]
         if cache is not None:
-            k, v = cache.put(self.layer, k, v)  # (B, H, S, D)
+            k, v = cache.put(self.layer, k, v)  # (B, H, longest, D)
         dropout = self.attn_dropout if self.training else 0.0
         y, attention = attend(q, k, v, mask, self.scale, dropout, weights)
         y = y.transpose(1, 2).reshape(B, T, C)
@@ -115,7 +133,7 @@ class GPT2MLP(Module):
 
     def __init__(self, config: GPT2Config):
         super().__init__()
-        inner = config.n_inner or 4 * config.n_embd
+        inner = 4 * config.n_embd if config.n_inner is None else config.n_inner
         self.c_fc, self.c_proj = Conv1D(inner, config.n_embd), Conv1D(config.n_embd, inner)
         self.act, self.dropout = activation(config.activation_function), Dropout(config.resid_pdrop)
 
@@ -125,20 +143,36 @@ class GPT2MLP(Module):
 
 
 class GPT2Block(Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), with an encoder x + attention(norm(x) to its states), then x + mlp(norm(x))."""
 
     def __init__(self, config: GPT2Config, layer: int):
         super().__init__()
         self.ln_1 = LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.attn = GPT2Attention(config, layer)
         self.ln_2 = LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
+        if config.add_cross_attention:
+            self.crossattention = GPT2Attention(config, layer, across=True)
+            self.ln_cross_attn = LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.mlp = GPT2MLP(config)
 
-    def forward(self, x: Tensor, mask: Tensor | None, cache: Cache | None, weights: bool) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights."""
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        cache: Cache | None,
+        weights: bool,
+        states: Tensor | None,
+        states_mask: Tensor | None,
+    ) -> tuple:
+        """(B, T, C) → (B, T, C), and the weights of both attentions."""
         y, attention = self.attn(self.ln_1(x), mask, cache, weights)
-        x = x + y
-        return x + self.mlp(self.ln_2(x)), attention
+        x, across = x + y, None
+        if states is not None:
+            y, across = self.crossattention(
+                self.ln_cross_attn(x), states_mask, None, weights, states
+            )
+            x = x + y
+        return x + self.mlp(self.ln_2(x)), attention, across
 
 
 class GPT2PreTrained(PreTrained):
@@ -146,7 +180,7 @@ class GPT2PreTrained(PreTrained):
 
     config_class = GPT2Config
     base_model_prefix = "transformer"
-    left_over = r"(transformer\.)?h\.\d+\.attn\.(bias|masked_bias)"
+    left_over = r"(transformer\.)?h\.\d+\.(attn|crossattention)\.(bias|masked_bias)"
 
     def start(self) -> None:
         """Initial weights: N(0, initializer_range²), and those that end a residual branch smaller by √(2 · layers)."""
@@ -156,6 +190,11 @@ class GPT2PreTrained(PreTrained):
                 ends = name.endswith("c_proj")
                 std = config.initializer_range / (math.sqrt(2 * config.n_layer) if ends else 1)
                 init.normal_(module.weight, std=std)
+
+    def cache(self, batch: int, longest: int) -> Cache:
+        """An empty cache for generation."""
+        c = self.config
+        return Cache.empty(c.n_layer, batch, c.n_head, longest, c.n_embd // c.n_head, self.dtype)
 
 
 @architecture
@@ -188,39 +227,53 @@ class GPT2Model(GPT2PreTrained):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
+        use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
     ) -> BaseOutput:
         """See `GPT2LMHeadModel.forward`; `last_hidden_state` (B, T, C)."""
         if (input_ids is None) == (inputs_embeds is None):
             raise ShapeError("GPT2Model: give input_ids or inputs_embeds, one of the two")
-        x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
-        T = x.shape[1]
-        cache = past_key_values
-        if T > (self.config.n_positions if cache is None else cache.longest):
+        if (encoder_hidden_states is not None) and not self.config.add_cross_attention:
             raise ShapeError(
-                f"GPT2Model: {T} tokens are more than the {self.config.n_positions} positions there are"
+                "GPT2Model: encoder_hidden_states are for models whose configuration says add_cross_attention"
             )
+        x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
+        B, T, _ = x.shape
+        cache, most = past_key_values, self.config.n_positions
+        if use_cache:
+            cache = (self.cache(B, T + ROOM) if cache is None else cache).with_room(T)
+        if T > (most if cache is None else min(cache.longest, most)):
+            raise ShapeError(f"GPT2Model: {T} tokens are more than the {most} positions there are")
         if position_ids is None:
             position_ids = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
         x = x + self.wpe(position_ids)
         if token_type_ids is not None:
             x = x + self.wte(token_type_ids)
         x = self.drop(x)  # (B, T, C)
-        mask = may_see(T, attention_mask, cache)
-        states, attentions = [x], []
+        mask, states_mask = may_see(T, attention_mask, cache), encoder_attention_mask
+        if states_mask is not None:
+            states_mask = (states_mask != 0)[:, None, None]  # (B, 1, 1, S)
+        states, attentions, crossing = [x], [], []
         for block in self.h:
-            x, attention = block(x, mask, cache, output_attentions)
+            x, attention, across = block(
+                x, mask, cache, output_attentions, encoder_hidden_states, states_mask
+            )
             states.append(x)
             attentions.append(attention)
+            crossing.append(across)
         if cache is not None:
             cache.position.add_(T)
         x = states[-1] = self.ln_f(x)
+        across = output_attentions and encoder_hidden_states is not None
         return BaseOutput(
             last_hidden_state=x,
             past_key_values=cache,
             hidden_states=tuple(states) if output_hidden_states else None,
             attentions=tuple(attentions) if output_attentions else None,
+            cross_attentions=tuple(crossing) if across else None,
         )
 
 
@@ -254,7 +307,10 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        encoder_attention_mask: Tensor | None = None,
         labels: Tensor | None = None,
+        use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
         logits_to_keep: int = 0,
@@ -264,17 +320,20 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
         Args:
             input_ids: (B, T) int64.
             past_key_values: what was read before; the new steps are written into it.
-            attention_mask: (B, T), or (B, longest) with a cache: 0 where there is padding.
+            attention_mask: (B, T), with a cache for all that was read: 0 where there is padding.
             token_type_ids: (B, T), embedded like tokens and added.
             position_ids: (B, T) or (1, T); counted from 0, or from the cache's position, if None.
             inputs_embeds: (B, T, C) instead of `input_ids`.
+            encoder_hidden_states: (B, S, C), what a model with `add_cross_attention` looks at besides.
+            encoder_attention_mask: (B, S), 0 where these are padding.
             labels: (B, T) int64, those of `input_ids`: the label of each position is the next one's. −100 is passed over.
+            use_cache: whether to return a cache, one that grows, for the call that goes on.
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
             logits_to_keep: the logits of so many of the last positions alone are computed; 0: all.
         """
         out = self.transformer(
-            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds,
-            output_attentions, output_hidden_states,
+            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds, encoder_hidden_states,
+            encoder_attention_mask, use_cache, output_attentions, output_hidden_states,
         )  # fmt: skip
         logits = self.lm_head(out.last_hidden_state[:, -logits_to_keep:])  # (B, T, V)
         return CausalLMOutput(
@@ -283,15 +342,126 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
             past_key_values=out.past_key_values,
             hidden_states=out.hidden_states,
             attentions=out.attentions,
+            cross_attentions=out.cross_attentions,
         )
-
-    def cache(self, batch: int, longest: int) -> Cache:
-        """An empty cache for generation."""
-        c = self.config
-        dtype = self.transformer.wte.weight.dtype
-        return Cache.empty(c.n_layer, batch, c.n_head, longest, c.n_embd // c.n_head, dtype)
 
     @property
     def most_positions(self) -> int:
         """The longest sequence there are positions for."""
         return self.config.n_positions
+
+
+class GPT2WithHead(GPT2PreTrained):
+    """What the heads of this file that write nothing share: what they are called with."""
+
+    def __init__(self, config: GPT2Config):
+        super().__init__(config)
+        self.transformer = GPT2Model(config)
+
+    def head(self, name: str, width: int, bias: bool) -> None:
+        """Put a linear map behind the model."""
+        layer = Linear(self.config.n_embd, width, bias=bias)
+        init.normal_(layer.weight, std=self.config.initializer_range)
+        if layer.bias is not None:
+            init.zeros_(layer.bias)
+        setattr(self, name, layer)
+
+
+@architecture
+class GPT2ForSequenceClassification(GPT2WithHead):
+    """GPT-2 that classifies texts by their last token: logits (B, classes). Where several texts end is told by `pad_token_id`."""
+
+    def __init__(self, config: GPT2Config):
+        super().__init__(config)
+        self.head("score", len(config.id2label), bias=False)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        **settings: Any,
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` the loss, see `classification_loss`; the others as of `GPT2LMHeadModel.forward`."""
+        out = self.transformer(
+            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
+        )  # fmt: skip
+        values = self.score(out.last_hidden_state)
+        logits = last_tokens(values, input_ids, self.config.pad_token_id)
+        return ClassifierOutput(
+            loss=None if labels is None else classification_loss(logits, labels, self.config),
+            logits=logits,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
+
+
+@architecture
+class GPT2ForTokenClassification(GPT2WithHead):
+    """GPT-2 that classifies every token: logits (B, T, classes); a label of −100 is passed over."""
+
+    def __init__(self, config: GPT2Config):
+        super().__init__(config)
+        p = 0.1 if config.classifier_dropout is None else config.classifier_dropout
+        self.dropout = Dropout(p)
+        self.head("classifier", len(config.id2label), bias=True)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        **settings: Any,
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` (B, T) int64 the loss; the others as of `GPT2LMHeadModel.forward`."""
+        out = self.transformer(
+            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
+        )  # fmt: skip
+        logits = self.classifier(self.dropout(out.last_hidden_state))
+        return ClassifierOutput(
+            loss=None if labels is None else flat_loss(logits, labels),
+            logits=logits,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
+
+
+@architecture
+class GPT2ForQuestionAnswering(GPT2WithHead):
+    """GPT-2 that tells where an answer starts and ends: `start_logits` and `end_logits` (B, T)."""
+
+    def __init__(self, config: GPT2Config):
+        super().__init__(config)
+        self.head("qa_outputs", 2, bias=True)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        **settings: Any,
+    ) -> SpanOutput:
+        """Logits, and with both positions (B,) int64 the loss; the others as of `GPT2LMHeadModel.forward`."""
+        out = self.transformer(
+            input_ids, None, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
+        )
+        starts, ends = span_logits(self.qa_outputs(out.last_hidden_state))
+        return SpanOutput(
+            loss=span_loss(starts, ends, start_positions, end_positions),
+            start_logits=starts,
+            end_logits=ends,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )

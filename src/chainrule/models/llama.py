@@ -18,25 +18,28 @@ import dataclasses
 from typing import Any, ClassVar, Self
 
 from ..base.errors import ShapeError
-from ..nn import Embedding, Linear, Module, ModuleList, RMSNorm, init
+from ..nn import Dropout, Embedding, Linear, Module, ModuleList, RMSNorm, init
 from ..tensors import Tensor, arange
 from .activations import activation
 from .attention import attend, may_see
-from .cache import Cache
-from .config import Config
+from .cache import ROOM, Cache
+from .config import Labelled
 from .generation import Generates, next_token_loss
-from .output import BaseOutput, CausalLMOutput
+from .heads import classification_loss, flat_loss, last_tokens, span_logits, span_loss
+from .output import BaseOutput, CausalLMOutput, ClassifierOutput, SpanOutput
 from .pretrained import PreTrained, architecture
 from .rotary import check_scaling, frequencies, rotated, turns
 
 __all__ = [
-    "LlamaConfig", "LlamaForCausalLM", "LlamaModel", "MistralConfig", "MistralForCausalLM", "MistralModel", "Qwen2Config",
-    "Qwen2ForCausalLM", "Qwen2Model",
+    "LlamaConfig", "LlamaForCausalLM", "LlamaForQuestionAnswering", "LlamaForSequenceClassification",
+    "LlamaForTokenClassification", "LlamaModel", "MistralConfig", "MistralForCausalLM", "MistralForQuestionAnswering",
+    "MistralForSequenceClassification", "MistralForTokenClassification", "MistralModel", "Qwen2Config", "Qwen2ForCausalLM",
+    "Qwen2ForQuestionAnswering", "Qwen2ForSequenceClassification", "Qwen2ForTokenClassification", "Qwen2Model",
 ]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LlamaConfig(Config):
+class LlamaConfig(Labelled):
     """Sizes and settings; the defaults are those of Llama 2 with 7 billion parameters."""
 
     model_type = "llama"
@@ -56,8 +59,9 @@ class LlamaConfig(Config):
     rope_theta: float = 10000.0
     rope_scaling: dict | None = None
     attention_bias: bool = False
-    attention_dropout: float = 0.0
+    attention_dropout: float | None = 0.0
     mlp_bias: bool = False
+    classifier_dropout: float | None = None
     tie_word_embeddings: bool = False
     bos_token_id: int | None = 1
     eos_token_id: int | tuple | None = 2
@@ -66,9 +70,12 @@ class LlamaConfig(Config):
     @classmethod
     def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
         """As of `Config`; rotary positions may be told as `rope_parameters` or as `rope_theta` and `rope_scaling`."""
-        rotary = given.get("rope_parameters")
+        rotary = given.get("rope_scaling") or given.get("rope_parameters")
         if isinstance(rotary, dict):
             given = {k: v for k, v in given.items() if k != "rope_parameters"}
+            trained = given.get("original_max_position_embeddings")  # where Phi's files have it
+            if trained is not None:
+                rotary = {**rotary, "original_max_position_embeddings": trained}
             given |= {"rope_scaling": rotary}
             given |= {"rope_theta": rotary["rope_theta"]} if "rope_theta" in rotary else {}
         return super().from_dict(given, source)
@@ -81,16 +88,9 @@ class LlamaConfig(Config):
     def check(self) -> None:
         """Sizes are positive and fit each other."""
         self.need_activation(self.hidden_act)
-        for name in (
-            "vocab_size",
-            "hidden_size",
-            "intermediate_size",
-            "num_hidden_layers",
-            "num_attention_heads",
-        ):
-            self.need(
-                getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
-            )
+        self.need_positive(
+            "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        )  # fmt: skip
         heads, few = self.num_attention_heads, self.key_value_heads
         self.need(
             few > 0 and heads % few == 0,
@@ -104,7 +104,8 @@ class LlamaConfig(Config):
             self.head_size > 0 and self.head_size % 2 == 0,
             f"a head must have an even size, found {self.head_size}",
         )
-        check_scaling(self.rope_scaling or {}, self.head_size, self.rope_theta)
+        trained = self.max_position_embeddings
+        check_scaling(self.rope_scaling or {}, self.head_size, self.rope_theta, trained)
 
     @property
     def head_size(self) -> int:
@@ -122,9 +123,9 @@ class LlamaConfig(Config):
             else self.num_key_value_heads
         )
 
-    def biases(self) -> tuple[bool, bool]:
-        """Whether queries, keys and values have biases, and whether the output has."""
-        return self.attention_bias, self.attention_bias
+    def biases(self) -> tuple[bool, bool, bool]:
+        """Whether queries, keys and values have biases, the output, and the small network."""
+        return self.attention_bias, self.attention_bias, self.mlp_bias
 
     def window(self, layer: int) -> int | None:
         """How many positions a layer looks back, itself included; None: all."""
@@ -142,21 +143,30 @@ class Qwen2Config(LlamaConfig):
     num_key_value_heads: int | None = 32
     max_position_embeddings: int = 32768
     use_sliding_window: bool = False
-    sliding_window: int | None = None
+    sliding_window: int | None = 4096
     max_window_layers: int = 28
     layer_types: tuple | None = None
     bos_token_id: int | None = None
     eos_token_id: int | tuple | None = None
 
-    def biases(self) -> tuple[bool, bool]:
+    def check(self) -> None:
+        """Every layer is of a known kind."""
+        super().check()
+        kinds, known = self.layer_types, ("full_attention", "sliding_attention")
+        self.need(
+            kinds is None or (len(kinds) == self.num_hidden_layers and set(kinds) <= set(known)),
+            f"layer_types must say {' or '.join(known)} of each of {self.num_hidden_layers} layers, found {kinds!r:.80}",
+        )
+
+    def biases(self) -> tuple[bool, bool, bool]:
         """Queries, keys and values have biases."""
-        return True, False
+        return True, False, False
 
     def window(self, layer: int) -> int | None:
         """The last layers look back a window, if it is used."""
         if not self.use_sliding_window or self.sliding_window is None:
             return None
-        if self.layer_types is not None and len(self.layer_types) == self.num_hidden_layers:
+        if self.layer_types is not None:
             return self.sliding_window if self.layer_types[layer] == "sliding_attention" else None
         return self.sliding_window if layer >= self.max_window_layers else None
 
@@ -171,6 +181,10 @@ class MistralConfig(LlamaConfig):
     num_key_value_heads: int | None = 8
     max_position_embeddings: int = 131072
     sliding_window: int | None = 4096
+
+    def biases(self) -> tuple[bool, bool, bool]:
+        """There are none."""
+        return False, False, False
 
     def window(self, layer: int) -> int | None:
         """Every layer looks back a window."""
@@ -188,8 +202,8 @@ class LlamaAttention(Module):
             config.key_value_heads,
             config.head_size,
         )
-        inner, outer = config.biases()
-        self.layer, self.size, self.dropout = layer, D, config.attention_dropout
+        inner, outer, _ = config.biases()
+        self.layer, self.size, self.dropout = layer, D, config.attention_dropout or 0.0
         self.q_proj = Linear(C, H * D, bias=inner)
         self.k_proj = Linear(C, K * D, bias=inner)
         self.v_proj = Linear(C, K * D, bias=inner)
@@ -217,7 +231,7 @@ class LlamaMLP(Module):
 
     def __init__(self, config: LlamaConfig):
         super().__init__()
-        C, inner, bias = config.hidden_size, config.intermediate_size, config.mlp_bias
+        C, inner, bias = config.hidden_size, config.intermediate_size, config.biases()[2]
         self.gate_proj, self.up_proj = Linear(C, inner, bias=bias), Linear(C, inner, bias=bias)
         self.down_proj, self.act = Linear(inner, C, bias=bias), activation(config.hidden_act)
 
@@ -261,6 +275,13 @@ class LlamaPreTrained(PreTrained):
                 if getattr(module, "bias", None) is not None:
                     init.zeros_(module.bias)
 
+    def cache(self, batch: int, longest: int) -> Cache:
+        """An empty cache for generation."""
+        c = self.config
+        return Cache.empty(
+            c.num_hidden_layers, batch, c.key_value_heads, longest, c.head_size, self.dtype
+        )
+
 
 @architecture
 class LlamaModel(LlamaPreTrained):
@@ -291,6 +312,7 @@ class LlamaModel(LlamaPreTrained):
         position_ids: Tensor | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: Tensor | None = None,
+        use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
     ) -> BaseOutput:
@@ -300,7 +322,10 @@ class LlamaModel(LlamaPreTrained):
                 f"{type(self).__name__}: give input_ids or inputs_embeds, one of the two"
             )
         x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
-        T, cache = x.shape[1], past_key_values
+        B, T, _ = x.shape
+        cache = past_key_values
+        if use_cache:
+            cache = (self.cache(B, T + ROOM) if cache is None else cache).with_room(T)
         if position_ids is None:
             position_ids = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
         turn = self._turns(position_ids)
@@ -362,6 +387,7 @@ class LlamaForCausalLM(Generates, LlamaPreTrained):
         past_key_values: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
+        use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
         logits_to_keep: int = 0,
@@ -370,11 +396,12 @@ class LlamaForCausalLM(Generates, LlamaPreTrained):
 
         Args:
             input_ids: (B, T) int64.
-            attention_mask: (B, T), or (B, longest) with a cache: 0 where there is padding.
+            attention_mask: (B, T), with a cache for all that was read: 0 where there is padding.
             position_ids: (B, T) or (1, T); counted from 0, or from the cache's position, if None.
             past_key_values: what was read before; the new steps are written into it.
             inputs_embeds: (B, T, C) instead of `input_ids`.
             labels: (B, T) int64, those of `input_ids`: the label of each position is the next one's. −100 is passed over.
+            use_cache: whether to return a cache, one that grows, for the call that goes on.
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
             logits_to_keep: the logits of so many of the last positions alone are computed; 0: all.
         """
@@ -384,6 +411,7 @@ class LlamaForCausalLM(Generates, LlamaPreTrained):
             position_ids,
             past_key_values,
             inputs_embeds,
+            use_cache,
             output_attentions,
             output_hidden_states,
         )
@@ -396,18 +424,137 @@ class LlamaForCausalLM(Generates, LlamaPreTrained):
             attentions=out.attentions,
         )
 
-    def cache(self, batch: int, longest: int) -> Cache:
-        """An empty cache for generation."""
-        c = self.config
-        dtype = self.model.embed_tokens.weight.dtype
-        return Cache.empty(
-            c.num_hidden_layers, batch, c.key_value_heads, longest, c.head_size, dtype
-        )
-
     @property
     def most_positions(self) -> None:
         """Rotations have no end."""
         return None
+
+
+class LlamaWithHead(LlamaPreTrained):
+    """What the heads of this file that write nothing share: what they are called with."""
+
+    model_class: type[LlamaModel] = LlamaModel
+
+    def __init__(self, config: LlamaConfig):
+        super().__init__(config)
+        setattr(self, self.base_model_prefix, self.model_class(config))
+        self.head()
+
+    def head(self) -> None:
+        """What stands behind the model."""
+        raise NotImplementedError
+
+    def linear(self, width: int, bias: bool) -> Linear:
+        """A linear map with initial weights."""
+        layer = Linear(self.config.hidden_size, width, bias=bias)
+        init.normal_(layer.weight, std=self.config.initializer_range)
+        if layer.bias is not None:
+            init.zeros_(layer.bias)
+        return layer
+
+    def read(self, *given: Any, **settings: Any) -> BaseOutput:
+        """What the model without head says."""
+        return getattr(self, self.base_model_prefix)(*given, **settings)
+
+
+@architecture
+class LlamaForSequenceClassification(LlamaWithHead):
+    """Classifies texts by their last token: logits (B, classes). Where several texts end is told by `pad_token_id`."""
+
+    def head(self) -> None:
+        """No bias."""
+        self.score = self.linear(len(self.config.id2label), bias=False)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        **settings: Any,
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` the loss, see `classification_loss`; the others as of `LlamaForCausalLM.forward`."""
+        out = self.read(
+            input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, **settings
+        )
+        values = self.score(out.last_hidden_state)
+        logits = last_tokens(values, input_ids, self.config.pad_token_id)
+        return ClassifierOutput(
+            loss=None if labels is None else classification_loss(logits, labels, self.config),
+            logits=logits,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
+
+
+@architecture
+class LlamaForTokenClassification(LlamaWithHead):
+    """Classifies every token: logits (B, T, classes); a label of −100 is passed over."""
+
+    def head(self) -> None:
+        """With dropout before it."""
+        p = self.config.classifier_dropout
+        self.dropout = Dropout(0.1 if p is None else p)
+        self.score = self.linear(len(self.config.id2label), bias=True)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        **settings: Any,
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` (B, T) int64 the loss; the others as of `LlamaForCausalLM.forward`."""
+        out = self.read(
+            input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, **settings
+        )
+        logits = self.score(self.dropout(out.last_hidden_state))
+        return ClassifierOutput(
+            loss=None if labels is None else flat_loss(logits, labels),
+            logits=logits,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
+
+
+@architecture
+class LlamaForQuestionAnswering(LlamaWithHead):
+    """Tells where in a text an answer starts and ends: `start_logits` and `end_logits` (B, T)."""
+
+    base_model_prefix = "transformer"  # the checkpoints' name
+
+    def head(self) -> None:
+        """Start and end."""
+        self.qa_outputs = self.linear(2, bias=True)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: Tensor | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        **settings: Any,
+    ) -> SpanOutput:
+        """Logits, and with both positions (B,) int64 the loss; the others as of `LlamaForCausalLM.forward`."""
+        out = self.read(
+            input_ids, attention_mask, position_ids, past_key_values, inputs_embeds, **settings
+        )
+        starts, ends = span_logits(self.qa_outputs(out.last_hidden_state))
+        return SpanOutput(
+            loss=span_loss(starts, ends, start_positions, end_positions),
+            start_logits=starts,
+            end_logits=ends,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
 
 
 @architecture
@@ -436,3 +583,46 @@ class MistralForCausalLM(LlamaForCausalLM):
     """`LlamaForCausalLM` with Mistral's configuration."""
 
     config_class, model_class = MistralConfig, MistralModel
+
+
+@architecture
+class Qwen2ForSequenceClassification(LlamaForSequenceClassification):
+    """`LlamaForSequenceClassification` with Qwen2's configuration."""
+
+    config_class, model_class = Qwen2Config, Qwen2Model
+
+
+@architecture
+class Qwen2ForTokenClassification(LlamaForTokenClassification):
+    """`LlamaForTokenClassification` with Qwen2's configuration."""
+
+    config_class, model_class = Qwen2Config, Qwen2Model
+
+
+@architecture
+class Qwen2ForQuestionAnswering(LlamaForQuestionAnswering):
+    """`LlamaForQuestionAnswering` with Qwen2's configuration."""
+
+    config_class, model_class = Qwen2Config, Qwen2Model
+
+
+@architecture
+class MistralForSequenceClassification(LlamaForSequenceClassification):
+    """`LlamaForSequenceClassification` with Mistral's configuration."""
+
+    config_class, model_class = MistralConfig, MistralModel
+
+
+@architecture
+class MistralForTokenClassification(LlamaForTokenClassification):
+    """`LlamaForTokenClassification` with Mistral's configuration."""
+
+    config_class, model_class = MistralConfig, MistralModel
+
+
+@architecture
+class MistralForQuestionAnswering(LlamaForQuestionAnswering):
+    """`LlamaForQuestionAnswering` with Mistral's configuration."""
+
+    config_class, model_class = MistralConfig, MistralModel
+    base_model_prefix = "model"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 __all__ = [
-    "BaseOutput", "CLIPOutput", "CausalLMOutput", "ClassifierOutput", "Output", "Seq2SeqOutput",
+    "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "ImageOutput", "Output", "PreTrainingOutput",
+    "Seq2SeqModelOutput", "Seq2SeqOutput", "SpanOutput",
 ]  # fmt: skip
 
 
@@ -42,22 +43,21 @@ class Output(dict):
 
 class BaseOutput(Output):
     """A model without a head: `last_hidden_state` (B, T, C); `pooler_output` (B, C); `past_key_values`, a cache;
-    `hidden_states`, before the first block and after each, (B, T, C) each; `attentions`, (B, H, T, S) each.
+    `hidden_states`, before the first block and after each, (B, T, C) each; `attentions`, (B, H, T, S) each, and to an encoder's
+    states `cross_attentions`.
     """
 
     fields = (
-        "last_hidden_state",
-        "pooler_output",
-        "past_key_values",
-        "hidden_states",
-        "attentions",
-    )
+        "last_hidden_state", "pooler_output", "past_key_values", "hidden_states", "attentions", "cross_attentions",
+    )  # fmt: skip
 
 
 class CausalLMOutput(Output):
     """A language model: `loss` in nats per token; `logits` (B, T, V); the others as of `BaseOutput`."""
 
-    fields = ("loss", "logits", "past_key_values", "hidden_states", "attentions")
+    fields = (
+        "loss", "logits", "past_key_values", "hidden_states", "attentions", "cross_attentions",
+    )  # fmt: skip
 
 
 class ClassifierOutput(Output):
@@ -68,6 +68,41 @@ class ClassifierOutput(Output):
     fields = ("loss", "logits", "hidden_states", "attentions")
 
 
+class ImageOutput(Output):
+    """A model that paints: `loss`; `reconstruction` (B, channels, H, W); the others as of `BaseOutput`."""
+
+    fields = ("loss", "reconstruction", "hidden_states", "attentions")
+
+
+class SpanOutput(Output):
+    """A model that finds an answer in a text: `loss` in nats; `start_logits` and `end_logits` (B, T); the others as of
+    `BaseOutput`.
+    """
+
+    fields = ("loss", "start_logits", "end_logits", "hidden_states", "attentions")
+
+
+class PreTrainingOutput(Output):
+    """BERT as it is trained first: `loss` in nats; `prediction_logits` (B, T, V) of words; `seq_relationship_logits` (B, 2),
+    whether the second sentence follows the first; the others as of `BaseOutput`.
+    """
+
+    fields = (
+        "loss", "prediction_logits", "seq_relationship_logits", "hidden_states", "attentions",
+    )  # fmt: skip
+
+
+class Seq2SeqModelOutput(Output):
+    """An encoder and a decoder without a head: the decoder's `last_hidden_state` (B, T, C); what it keeps; states and
+    attentions of both, as of `BaseOutput`.
+    """
+
+    fields = (
+        "last_hidden_state", "past_key_values", "decoder_hidden_states", "decoder_attentions", "cross_attentions",
+        "encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions",
+    )  # fmt: skip
+
+
 class Seq2SeqOutput(Output):
     """An encoder and a decoder: `loss` in nats per token; `logits` (B, T, V); what the decoder keeps; states and
     attentions of both, as of `BaseOutput`.
@@ -76,6 +111,14 @@ class Seq2SeqOutput(Output):
     fields = (
         "loss", "logits", "past_key_values", "decoder_hidden_states", "decoder_attentions", "cross_attentions",
         "encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions",
+    )  # fmt: skip
+
+
+class CLIPTowerOutput(Output):
+    """One tower and its projection: `text_embeds` or `image_embeds` (B, P), of any length; the others as of `BaseOutput`."""
+
+    fields = (
+        "text_embeds", "image_embeds", "last_hidden_state", "hidden_states", "attentions",
     )  # fmt: skip
 
 

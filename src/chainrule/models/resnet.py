@@ -27,10 +27,10 @@ from ..nn import (
     Sequential,
     init,
 )
-from ..nn import functional as F
 from ..tensors import Tensor
 from .activations import activation
-from .config import Config
+from .config import Labelled
+from .heads import classification_loss
 from .output import BaseOutput, ClassifierOutput
 from .pretrained import PreTrained, architecture
 
@@ -41,7 +41,7 @@ REDUCTION = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ResNetConfig(Config):
+class ResNetConfig(Labelled):
     """Sizes and settings; the defaults are those of ResNet-50.
 
     >>> ResNetConfig.of_depth(18).depths, ResNetConfig.of_depth(152).layer_type
@@ -58,7 +58,6 @@ class ResNetConfig(Config):
     hidden_act: str = "relu"
     downsample_in_first_stage: bool = False
     downsample_in_bottleneck: bool = False
-    id2label: dict = dataclasses.field(default_factory=lambda: {"0": "LABEL_0", "1": "LABEL_1"})
 
     def check(self) -> None:
         """Sizes are positive, and every stage has a width and a depth."""
@@ -101,7 +100,7 @@ class ResNetConfig(Config):
             hidden_sizes=(64, 128, 256, 512) if basic else (256, 512, 1024, 2048),
             depths=known[layers],
             layer_type="basic" if basic else "bottleneck",
-            id2label={str(k): f"LABEL_{k}" for k in range(classes)},
+            num_labels=classes,
         )
 
 
@@ -144,7 +143,7 @@ class ResNetBlock(Module):
         act = config.hidden_act
         if config.layer_type == "basic":
             layers = [
-                ResNetConvLayer(inside, outside, 3, stride, act),
+                ResNetConvLayer(inside, outside, 3, stride, "relu"),
                 ResNetConvLayer(outside, outside, act=None),
             ]
         else:
@@ -269,7 +268,7 @@ class ResNetForImageClassification(ResNetPreTrained):
         out = self.resnet(pixel_values, output_hidden_states)
         logits = self.classifier(out.pooler_output)
         return ClassifierOutput(
-            loss=None if labels is None else F.cross_entropy(logits, labels),
+            loss=None if labels is None else classification_loss(logits, labels, self.config),
             logits=logits,
             hidden_states=out.hidden_states,
         )

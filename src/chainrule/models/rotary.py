@@ -24,11 +24,11 @@ from ..tensors import Tensor, cat, tensor
 __all__ = ["check_scaling", "frequencies", "rotated", "turns"]
 
 NEEDED = {
-    "default": (), "linear": ("factor",), "dynamic": ("factor",), "yarn": ("factor",),
-    "llama3": ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"),
-    "longrope": ("short_factor", "long_factor", "original_max_position_embeddings"),
+    "default": (), "linear": ("factor",), "dynamic": ("factor",), "yarn": (),
+    "llama3": ("factor", "low_freq_factor", "high_freq_factor"), "longrope": ("short_factor", "long_factor"),
 }  # fmt: skip
-"""What a configuration must say for each way of scaling."""
+"""What a configuration must say for each way of scaling. How long texts were at first, `original_max_position_embeddings`, is the
+model's `max_position_embeddings` if it is not said."""
 
 
 NUMBERS = (
@@ -38,13 +38,14 @@ NUMBERS = (
 """What is a positive number, if it is said."""
 
 
-def check_scaling(scaling: Mapping[str, Any], size: int, base: float) -> None:
+def check_scaling(scaling: Mapping[str, Any], size: int, base: float, trained: int) -> None:
     """Refuse a way of scaling that is not known, or whose numbers are none.
 
     Args:
         scaling: of the configuration.
         size: D, the channels that are turned.
         base: of the geometric row of frequencies.
+        trained: `max_position_embeddings`.
 
     Raises:
         FormatError: the key.
@@ -76,13 +77,11 @@ def check_scaling(scaling: Mapping[str, Any], size: int, base: float) -> None:
     if kind == "llama3":
         higher = scaling["high_freq_factor"] > scaling["low_freq_factor"]
         need(higher, "high_freq_factor", "a positive number above low_freq_factor")
-    if kind in ("yarn", "longrope") and "original_max_position_embeddings" in scaling:
-        original = scaling["original_max_position_embeddings"]
-        need(
-            original is None or original > 1,
-            "original_max_position_embeddings",
-            "a positive number above 1",
-        )
+    if kind in ("yarn", "longrope"):
+        key = "original_max_position_embeddings"
+        need((scaling.get(key) or trained) > 1, key, "a positive number above 1")
+    if kind == "yarn" and scaling.get("original_max_position_embeddings") is None:
+        need(scaling.get("factor") is not None, "factor", "a positive number")
 
 
 def _is_positive(value: Any) -> bool:
@@ -105,6 +104,8 @@ def frequencies(
     exponent = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)
     factor = float(scaling.get("factor") or 1.0)
     original = scaling.get("original_max_position_embeddings") or trained
+    if kind in ("yarn", "longrope") and scaling.get("factor") is None:
+        factor = trained / original
     if kind == "dynamic" and length > trained:
         base *= (factor * length / trained - (factor - 1)) ** (size / (size - 2))
     plain = (1.0 / np.float32(base) ** exponent).astype(np.float32)
@@ -116,8 +117,7 @@ def frequencies(
         return _by_turns(plain, size, base, factor, scaling, original), _yarn_gain(factor, scaling)
     if kind == "longrope":
         each = np.float32(scaling["long_factor" if length > original else "short_factor"])
-        wider = float(scaling.get("factor") or trained / original)
-        gain = 1.0 if wider <= 1 else math.sqrt(1 + math.log(wider) / math.log(original))
+        gain = 1.0 if factor <= 1 else math.sqrt(1 + math.log(factor) / math.log(original))
         return plain / each, float(scaling.get("attention_factor") or gain)
     return plain, 1.0
 

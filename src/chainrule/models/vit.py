@@ -13,20 +13,32 @@ from __future__ import annotations
 import dataclasses
 
 from ..base.errors import ShapeError
-from ..nn import Conv2d, Dropout, LayerNorm, Linear, Module, ModuleList, Parameter, init
+from ..nn import (
+    Conv2d,
+    Dropout,
+    LayerNorm,
+    Linear,
+    Module,
+    ModuleList,
+    Parameter,
+    PixelShuffle,
+    Sequential,
+    init,
+)  # fmt: skip
 from ..nn import functional as F
-from ..tensors import Tensor, cat, empty
+from ..tensors import Tensor, cat, empty, where, zeros
 from .activations import activation
 from .attention import attend
-from .config import Config
-from .output import BaseOutput, ClassifierOutput
+from .config import Labelled, is_size
+from .heads import classification_loss
+from .output import BaseOutput, ClassifierOutput, ImageOutput
 from .pretrained import PreTrained, architecture
 
-__all__ = ["ViTConfig", "ViTForImageClassification", "ViTModel"]
+__all__ = ["ViTConfig", "ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ViTConfig(Config):
+class ViTConfig(Labelled):
     """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
 
     model_type = "vit"
@@ -40,40 +52,41 @@ class ViTConfig(Config):
     attention_probs_dropout_prob: float = 0.0
     initializer_range: float = 0.02
     layer_norm_eps: float = 1e-12
-    image_size: int = 224
-    patch_size: int = 16
+    image_size: int | tuple = 224
+    patch_size: int | tuple = 16
     num_channels: int = 3
     qkv_bias: bool = True
     pooler_output_size: int | None = None
     pooler_act: str = "tanh"
-    id2label: dict = dataclasses.field(default_factory=lambda: {"0": "LABEL_0", "1": "LABEL_1"})
+    encoder_stride: int = 16
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""
         self.need_activation(self.hidden_act)
         self.need_activation(self.pooler_act)
-        for name in (
-            "hidden_size",
-            "num_hidden_layers",
-            "num_attention_heads",
-            "image_size",
-            "patch_size",
-            "num_channels",
-        ):
-            self.need(
-                getattr(self, name) > 0, f"{name} must be positive, found {getattr(self, name)}"
-            )
+        self.need_positive(
+            "hidden_size", "num_hidden_layers", "num_attention_heads", "num_channels", "encoder_stride",
+        )  # fmt: skip
+        for name in ("image_size", "patch_size"):
+            value = getattr(self, name)
+            self.need(is_size(value), f"{name} must be one or two positive numbers, found {value}")
         C, H = self.hidden_size, self.num_attention_heads
         self.need(C % H == 0, f"num_attention_heads must divide hidden_size, found {H} and {C}")
         self.need(
-            self.image_size >= self.patch_size,
+            min(self.grid) > 0,
             f"a patch of {self.patch_size} does not fit into an image of {self.image_size}",
         )
 
     @property
-    def patches(self) -> int:
-        """N."""
-        return (self.image_size // self.patch_size) ** 2
+    def grid(self) -> tuple[int, int]:
+        """How many patches stand above and beside each other."""
+        (height, width), (tall, wide) = _both(self.image_size), _both(self.patch_size)
+        return height // tall, width // wide
+
+
+def _both(size: int | tuple) -> tuple[int, int]:
+    """Height and width."""
+    return (size, size) if isinstance(size, int) else size
 
 
 class ViTPatchEmbeddings(Module):
@@ -81,40 +94,48 @@ class ViTPatchEmbeddings(Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.size, self.channels = config.image_size, config.num_channels
-        self.projection = Conv2d(
-            config.num_channels, config.hidden_size, config.patch_size, config.patch_size
-        )
+        self.size, self.channels = _both(config.image_size), config.num_channels
+        patch = _both(config.patch_size)
+        self.projection = Conv2d(config.num_channels, config.hidden_size, patch, patch)
 
     def forward(self, pixels: Tensor, any_size: bool) -> Tensor:
         """(B, channels, size, size) → (B, N, C)."""
         _, channels, height, width = pixels.shape
-        if channels != self.channels or (
-            not any_size and (height, width) != (self.size, self.size)
-        ):
+        if channels != self.channels or (not any_size and (height, width) != self.size):
             raise ShapeError(
-                f"ViT: expected images of {self.channels} channels and {self.size} × {self.size} pixels, "
+                f"ViT: expected images of {self.channels} channels and {self.size[0]} × {self.size[1]} pixels, "
                 f"found {channels} channels and {height} × {width}"
             )
         return self.projection(pixels).flatten(2).transpose(1, 2)
 
 
 class ViTEmbeddings(Module):
-    """Patches behind a class token, and where they are."""
+    """Patches behind a class token, and where they are; hidden patches are all alike."""
 
-    def __init__(self, config: ViTConfig):
+    def __init__(self, config: ViTConfig, use_mask_token: bool):
         super().__init__()
-        C, std = config.hidden_size, config.initializer_range
+        C, std, (self.rows, self.columns) = (
+            config.hidden_size,
+            config.initializer_range,
+            config.grid,
+        )
         self.cls_token = Parameter(empty(1, 1, C))
-        self.position_embeddings = Parameter(empty(1, config.patches + 1, C))
+        self.position_embeddings = Parameter(empty(1, self.rows * self.columns + 1, C))
+        self.mask_token = Parameter(zeros(1, 1, C)) if use_mask_token else None
         self.patch_embeddings = ViTPatchEmbeddings(config)
-        self.dropout, self.patch = Dropout(config.hidden_dropout_prob), config.patch_size
+        self.dropout, self.patch = Dropout(config.hidden_dropout_prob), _both(config.patch_size)
         for x in (self.cls_token, self.position_embeddings):
             init.trunc_normal_(x, std=std)
 
-    def forward(self, pixels: Tensor, interpolate: bool) -> Tensor:
+    def forward(self, pixels: Tensor, hidden: Tensor | None, interpolate: bool) -> Tensor:
         """(B, channels, size, size) → (B, 1 + N, C)."""
         x = self.patch_embeddings(pixels, interpolate)
+        if hidden is not None:
+            if self.mask_token is None:
+                raise ShapeError(
+                    "ViT: bool_masked_pos is for models with a mask token (use_mask_token)"
+                )
+            x = where((hidden != 0).unsqueeze(-1), self.mask_token, x)
         x = cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         positions = self._resized(*pixels.shape[2:]) if interpolate else self.position_embeddings
         return self.dropout(x + positions)
@@ -122,9 +143,8 @@ class ViTEmbeddings(Module):
     def _resized(self, height: int, width: int) -> Tensor:
         """The positions' embeddings for images of another size, interpolated."""
         first, rest = self.position_embeddings[:, :1], self.position_embeddings[:, 1:]
-        side = round(rest.shape[1] ** 0.5)
-        grid = rest.reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, side, side)
-        size = (height // self.patch, width // self.patch)
+        grid = rest.reshape(1, self.rows, self.columns, -1).permute(0, 3, 1, 2)
+        size = (height // self.patch[0], width // self.patch[1])
         grid = F.interpolate(grid, size=size, mode="bicubic", align_corners=False)
         return cat([first, grid.flatten(2).transpose(1, 2)], dim=1)
 
@@ -237,6 +257,7 @@ class ViTPreTrained(PreTrained):
 
     config_class = ViTConfig
     base_model_prefix = "vit"
+    may_lack = r"(vit\.)?(pooler\..*|embeddings\.mask_token)"
 
     def start(self) -> None:
         """Initial weights: N(0, initializer_range²) cut off at 2, biases 0."""
@@ -254,6 +275,7 @@ class ViTModel(ViTPreTrained):
     Args:
         config: sizes and settings.
         add_pooling_layer: whether `pooler_output` is computed.
+        use_mask_token: whether patches may be hidden.
 
     Example:
         >>> config = models.ViTConfig(hidden_size=6, num_hidden_layers=2, num_attention_heads=3, intermediate_size=8,
@@ -262,9 +284,12 @@ class ViTModel(ViTPreTrained):
         chainrule.Size([2, 10, 6])
     """
 
-    def __init__(self, config: ViTConfig, add_pooling_layer: bool = True):
+    def __init__(
+        self, config: ViTConfig, add_pooling_layer: bool = True, use_mask_token: bool = False
+    ):
         super().__init__(config)
-        self.embeddings, self.encoder = ViTEmbeddings(config), ViTEncoder(config)
+        self.embeddings = ViTEmbeddings(config, use_mask_token)
+        self.encoder = ViTEncoder(config)
         self.layernorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.pooler = ViTPooler(config) if add_pooling_layer else None
         self.start()
@@ -272,6 +297,7 @@ class ViTModel(ViTPreTrained):
     def forward(
         self,
         pixel_values: Tensor,
+        bool_masked_pos: Tensor | None = None,
         interpolate_pos_encoding: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
@@ -280,10 +306,11 @@ class ViTModel(ViTPreTrained):
 
         Args:
             pixel_values: (B, channels, size, size).
+            bool_masked_pos: (B, N), which patches are hidden.
             interpolate_pos_encoding: whether images may have another size: the positions are then interpolated.
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
         """
-        x = self.embeddings(pixel_values, interpolate_pos_encoding)
+        x = self.embeddings(pixel_values, bool_masked_pos, interpolate_pos_encoding)
         states, attentions = [x], []
         for layer in self.encoder.layer:
             x, attention = layer(x, output_attentions)
@@ -319,12 +346,63 @@ class ViTForImageClassification(ViTPreTrained):
     ) -> ClassifierOutput:
         """Logits, and with `labels` (B,) int64 the loss; see `ViTModel.forward`."""
         out = self.vit(
-            pixel_values, interpolate_pos_encoding, output_attentions, output_hidden_states
+            pixel_values, None, interpolate_pos_encoding, output_attentions, output_hidden_states
         )
         logits = self.classifier(out.last_hidden_state[:, 0])
         return ClassifierOutput(
-            loss=None if labels is None else F.cross_entropy(logits, labels),
+            loss=None if labels is None else classification_loss(logits, labels, self.config),
             logits=logits,
+            hidden_states=out.hidden_states,
+            attentions=out.attentions,
+        )
+
+
+@architecture
+class ViTForMaskedImageModeling(ViTPreTrained):
+    """ViT that paints hidden patches: `reconstruction` (B, channels, size, size).   Source: Xie et al. 2022 (SimMIM)."""
+
+    def __init__(self, config: ViTConfig):
+        super().__init__(config)
+        self.vit = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
+        stride = config.encoder_stride
+        paint = Conv2d(config.hidden_size, stride * stride * config.num_channels, 1)
+        init.trunc_normal_(paint.weight, std=config.initializer_range)
+        init.zeros_(paint.bias)
+        self.decoder = Sequential(paint, PixelShuffle(stride))
+
+    def forward(
+        self,
+        pixel_values: Tensor,
+        bool_masked_pos: Tensor | None = None,
+        interpolate_pos_encoding: bool = False,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+    ) -> ImageOutput:
+        """What the patches look like; with `bool_masked_pos` (B, N) the mean difference |painted − given| over those hidden.
+
+        Raises:
+            ShapeError: hidden patches, and what is painted is not as large as what is given (`encoder_stride` ≠ `patch_size`).
+        """
+        config, patch = self.config, _both(self.config.patch_size)
+        if bool_masked_pos is not None and patch != _both(config.encoder_stride):
+            raise ShapeError(
+                f"ViT: with bool_masked_pos patch_size must be encoder_stride, found {patch} and {config.encoder_stride}"
+            )
+        out = self.vit(
+            pixel_values, bool_masked_pos, interpolate_pos_encoding, output_attentions, output_hidden_states
+        )  # fmt: skip
+        height, width = [n // p for n, p in zip(pixel_values.shape[2:], patch, strict=True)]
+        x = out.last_hidden_state[:, 1:].transpose(1, 2).unflatten(2, (height, width))
+        painted, loss = self.decoder(x), None  # (B, channels, size, size)
+        if bool_masked_pos is not None:
+            hidden = bool_masked_pos.reshape(-1, height, width).to(painted.dtype)
+            hidden = hidden.repeat_interleave(patch[0], 1).repeat_interleave(patch[1], 2)
+            hidden = hidden.unsqueeze(1)  # (B, 1, size, size)
+            wrong = ((pixel_values - painted).abs() * hidden).sum()
+            loss = wrong / (hidden.sum() + 1e-5) / config.num_channels
+        return ImageOutput(
+            loss=loss,
+            reconstruction=painted,
             hidden_states=out.hidden_states,
             attentions=out.attentions,
         )
