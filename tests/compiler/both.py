@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.base import dtypes
+from chainrule.compiler.execution import Execution
 from chainrule.compiler.native import Native
+from chainrule.compiler.plan import read, written
 from chainrule.compiler.target import LEVELS, Target
 from chainrule.graph import interpret
+from chainrule.graph.exact import Writer
 from chainrule.graph.ir import Equation, Program, Var
 
 TOLERANCE = {"float64": 1e-11, "float32": 5e-5, "float16": 4e-3, "bfloat16": 3e-2}
@@ -29,13 +32,19 @@ RUNNABLE = [
 
 
 class Both:
-    """An executor that compares machine code with the interpreter at every run."""
+    """An executor that compares machine code with the interpreter at every run, and with what its plan makes after it was written
+    and read again, as the cache does.
+    """
 
     from_cache = False
 
     def __init__(self, program: Program, donated: dict[int, int], target: Target | None = None):
         self.program, self.donated = program, donated
         self.native = Native(program, donated, target)
+        w = Writer()
+        w.program(program)
+        plan = read(written(self.native.plan, w.lines), program, w.lines)
+        self.again = Execution(plan, self.native.library, program)
         self.coarse: dict[int | None, float] = {}  # the coarsest tolerance of what leads to a value
         self.summed: set[int | None] = (
             set()
@@ -58,7 +67,17 @@ class Both:
         expected = [np.array(v) for v in interpret(self.program, values)]
         zeros = [np.array(v) for v in interpret(self.native.simplified, values)]
         before = [np.array(v) for v in values]
+        copies = [np.array(v) if isinstance(v, np.ndarray) else v for v in values]
+        there = [
+            copies[self.donated[k]] if x is not None and k in self.donated else None
+            for k, x in enumerate(into)
+        ]
+        again = self.again.run(copies, there)
         found = self.native.run(values, into)
+        for k, (a, b) in enumerate(zip(again, found, strict=True)):
+            assert np.asarray(a).tobytes() == np.asarray(b).tobytes(), (
+                f"output {k} of the plan that was read"
+            )
         for k, v in enumerate(self.program.output_specs):
             if v.weak:  # a number of the host, an int perhaps
                 assert float(found[k]) == float(expected[k]), f"output {k}"

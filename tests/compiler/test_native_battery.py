@@ -21,7 +21,7 @@ import chainrule as cr
 from chainrule import ops, optim
 from chainrule.base import dtypes
 from chainrule.base.errors import ChainruleError, RangeError
-from chainrule.compiler import elements, native
+from chainrule.compiler import elements, execution
 from chainrule.compiler.native import Native
 from chainrule.compiler.runtime import Runtime
 from chainrule.compiler.target import Target
@@ -250,7 +250,7 @@ def test_bits_do_not_depend_on_threads(monkeypatch):
         program, feed = large_program(seed)
         executor, found = Native(program), []
         for team in teams:
-            monkeypatch.setattr(native, "runtime", team)
+            monkeypatch.setattr(execution, "runtime", team)
             found.append(
                 [np.asarray(x).tobytes() for x in executor.run(feed, [None] * len(program.outputs))]
             )

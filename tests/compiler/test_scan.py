@@ -11,7 +11,7 @@ from compiler.both import RUNNABLE, Both
 from graph.random_scans import random_scan
 
 import chainrule as cr
-from chainrule.compiler import native, scanning
+from chainrule.compiler import execution, native, scanning
 from chainrule.compiler.runtime import Runtime
 from chainrule.compiler.target import Target
 from chainrule.graph.traced import TracedFunction
@@ -361,7 +361,7 @@ def test_gradients_of_a_scan(dtype):
 def test_bits_do_not_depend_on_threads(monkeypatch):
     found = []
     for threads in (1, 2, 4):
-        monkeypatch.setattr(native, "runtime", Runtime(threads=threads))
+        monkeypatch.setattr(execution, "runtime", Runtime(threads=threads))
         cr.manual_seed(0)
         net = cr.nn.LSTM(24, 40)
         h, xs = arrays((1, 32, 40), (T, 32, 24))

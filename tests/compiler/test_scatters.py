@@ -7,7 +7,7 @@ from compiler.programs import Large
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.compiler import native
+from chainrule.compiler import execution
 from chainrule.compiler.native import Native
 from chainrule.compiler.runtime import Runtime
 from chainrule.graph import Literal, Program, Var
@@ -99,7 +99,7 @@ def test_puts_and_adds(name, monkeypatch):
     assert "scatter" in {s.group.role for s in both.native.steps}
     (first,) = both.run(feed, [None])
     for count in (1, 2, 4):
-        monkeypatch.setattr(native, "runtime", Runtime(count))
+        monkeypatch.setattr(execution, "runtime", Runtime(count))
         np.testing.assert_array_equal(both.native.run(feed, [None])[0], first)
 
 

@@ -8,7 +8,8 @@ Imports graph, ops and base; llvmlite is imported where code is made, and nowher
 
 Reading order:
 
-- from outside: `compiled` (what `compile` does), `native` (one program: schedule, memory, running);
+- from outside: `compiled` (what `compile` does), `planning` (a plan is found, or made), `plan` (what is
+  left of a program when all is decided), `execution` (running it), `native` (how it is decided);
 - which equations become one kernel: `space` (axes and strides), `roles`, `fuse`, `pieces` (values put
   together of others), `windows` and `reach` (convolutions, pooling);
 - what a kernel is: `code` (LLVM IR as it is written), `kernel`, `elements` and `elementary`

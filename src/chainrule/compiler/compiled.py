@@ -153,10 +153,10 @@ _named: set[str] = set()
 
 def _made(program: Program, donated: dict[int, int]) -> Any:
     """The machine code of a program. What NumPy has to do in it is said once for each op."""
-    from .native import Native
+    from .planning import executor
 
-    executor = Native(program, donated)
-    for eq in executor.left_to_numpy:
+    made = executor(program, donated)
+    for eq in made.left_to_numpy:
         if eq.op.name not in _named:
             _named.add(eq.op.name)
             warnings.warn(
@@ -164,7 +164,7 @@ def _made(program: Program, donated: dict[int, int]) -> Any:
                 f"  at    {describe(eq.place)}",
                 stacklevel=6,
             )
-    return executor
+    return made
 
 
 class Compiled(TracedFunction):
@@ -198,7 +198,7 @@ class Compiled(TracedFunction):
     def left_to_numpy(self) -> list[str]:
         """The ops that NumPy runs between the machine code of the programs, by name, each once."""
         executors = [c.executor for c in self._all()]
-        names = [eq.op.name for e in executors for eq in getattr(e, "left_to_numpy", ())]
+        names = [call.op.name for e in executors for call in getattr(e, "left_to_numpy", ())]
         return list(dict.fromkeys(names))
 
     def _all(self) -> Iterator[Capture]:

@@ -32,15 +32,30 @@ class Library:
 
     def __init__(self, text: str, target: Target | None = None):
         self.text, self.target = text, target or Target.host()
-        name = entry_name(text, self.target)
-        found = self._found(name)
+        self.name = entry_name(text, self.target)
+        found = _found(self.name)
         self.from_cache = found is not None
         if found is None:
             objects = toolchain.objects(text, self.target.cpu, self.target.features)
             found = self._linked(objects)
-            kept.remember(name, _joined(objects))
-        self._images = found
-        self._addresses = {k: v for image in found for k, v in image.functions.items()}
+            kept.remember(self.name, _joined(objects))
+        self._settle(found)
+
+    @classmethod
+    def under(cls, name: str, target: Target) -> Library | None:
+        """The code that is kept under the name of an earlier library; None if there is none that can
+        be used. It has no text."""
+        found = _found(name)
+        if found is None:
+            return None
+        made = cls.__new__(cls)
+        made.text, made.target, made.name, made.from_cache = "", target, name, True
+        made._settle(found)
+        return made
+
+    def _settle(self, images: list[Image]) -> None:
+        self._images = images
+        self._addresses = {k: v for image in images for k, v in image.functions.items()}
 
     def address(self, name: str) -> int:
         """Where a function starts. Valid while the library lives."""
@@ -57,14 +72,6 @@ class Library:
         stop = next(k for k in range(start, len(lines)) if lines[k].startswith(".Lfunc_end"))
         return "\n".join(lines[start:stop])
 
-    def _found(self, name: str) -> list[Image] | None:
-        """The code kept under a name, in memory; None if there is none that can be used."""
-        entry = kept.recall(name)
-        try:
-            return None if entry is None else self._linked(_parted(entry))
-        except FormatError:
-            return None
-
     def _linked(self, objects: list[bytes]) -> list[Image]:
         try:
             return [Image(each) for each in objects]
@@ -73,6 +80,15 @@ class Library:
         except ChainruleError as error:
             message = f"this module cannot be linked for {self.target.cpu}: {error}"
             raise ChainruleError(message) from None
+
+
+def _found(name: str) -> list[Image] | None:
+    """The code kept under a name, in memory; None if there is none that can be used."""
+    entry = kept.recall(name)
+    try:
+        return None if entry is None else [Image(each) for each in _parted(entry)]
+    except FormatError:
+        return None
 
 
 def entry_name(text: str, target: Target) -> str:

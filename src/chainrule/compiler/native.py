@@ -1,12 +1,11 @@
-"""A program as machine code: the schedule of its kernels, the plan of its memory, and running it.
+"""A program as machine code: its kernels, their schedule, and the plan of their memory.
 
 Every value that is read by another kernel than the one that makes it lies in memory: in the arrays
 that the call passes (inputs, results) or in the *arena*, one block that is planned when the program
 is compiled and reused from call to call. Values whose lifetimes do not overlap share places in it.
 
 Kernels run in order. Those that do not depend on each other form a *level*: all threads meet
-between levels, not within. A pointer that a kernel needs is a place in one table of arguments;
-those into the arena are fixed, those into the arrays of a call are written before it.
+between levels, not within. What comes out is a `Plan` (see `plan`), which `execution` runs.
 """
 
 from __future__ import annotations
@@ -15,16 +14,13 @@ import functools
 import hashlib
 import math
 import time
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..base.errors import RangeError
-from ..base.lines import describe
 from ..graph.ir import Equation, Literal, Program, Var
-from ..graph.passes import numbers_function, simplify, split_numbers, widened
+from ..graph.passes import simplify, split_numbers, widened
 from ..ops import Spec
 from ..ops.promotion import spec_of
 from . import product
@@ -32,6 +28,7 @@ from .attention import attention, attention_kept
 from .code import Code, module
 from .contractions import contraction, described_product
 from .emit import Memory, Reference
+from .execution import ALIGN, Execution
 from .fuse import Group, Grouping
 from .halves import half_conversions
 from .kernel import Kernel
@@ -39,9 +36,9 @@ from .library import Library
 from .lines import RunningKernel
 from .loops import loops
 from .orders import OrderKernel
+from .plan import Complaint, HostCall, Launch, Number, Operand, Plan, Pointer, Seen
 from .report import table
 from .roles import ATTENTION, ORDERS, operand_space
-from .runtime import Entry, Schedule, runtime
 from .scanning import Loop, opened, place_scan
 from .scatters import scatters
 from .space import along, row_major
@@ -49,8 +46,6 @@ from .target import Target
 from .windows import place_window
 
 __all__ = ["Native"]
-
-ALIGN = 64
 
 WHOLE = frozenset(("relu",))
 """Composites that have instructions or kernels of their own."""
@@ -71,8 +66,8 @@ class Step:
         self.packs = False  # it only brings an operand of a product into order
 
 
-class Native:
-    """An executor (see `compiled`): the machine code of one program, and the memory it runs in.
+class Native(Execution):
+    """An executor (see `graph.traced`) that is made of a program, with all that was decided on the way.
 
     Args:
         program: what to compile.
@@ -91,20 +86,23 @@ class Native:
         self.simplified = program
         numbers, rest = split_numbers(program)
         rest, self.constants = _without_arrays(opened(rest))
-        constant_vars = list(self.constants)
+        self.constant_at = {v.id: k for k, (v, _) in enumerate(self.constants)}
         self.program = Program(program.inputs, rest, program.outputs)
         self._plan_numbers(numbers)
         self.grouping = Grouping(self.program, self._slices, place_window, place_scan)
         self.memory = Memory()
         self.memory.numbers = self.number_at
         self.inputs = {v.id: k for k, v in enumerate(program.inputs)}
-        for v in [*program.inputs, *[v for v, _ in constant_vars]]:
+        for v in [*program.inputs, *[v for v, _ in self.constants]]:
             self.memory.layout[v.id] = row_major(v.spec.shape)
         self._place_outputs()
         self._lower()
         self._levels()
         self._arena()
-        self._link()
+        codes = list(self.codes.values())
+        text = module([*codes, *half_conversions(codes, self.target)])
+        self.library = Library(text, self.target)
+        super().__init__(self._plan(), self.library, self.program)
         self.seconds = time.perf_counter() - started
 
     # ------------------------------------------------------------------------------- numbers
@@ -124,9 +122,8 @@ class Native:
                 used[v.id] = v
         wanted = list(used.values())
         self.number_at = {v.id: k for k, v in enumerate(wanted)}
-        self.weak_inputs = weak
-        self.compute_numbers = numbers_function(numbers, [program.inputs[k] for k in weak], wanted)
-        self.numbers = np.zeros(max(len(wanted), 1), np.float64)
+        self.weak_inputs = tuple(weak)
+        self.numbers_program = Program([program.inputs[k] for k in weak], numbers, wanted)
 
     # ------------------------------------------------------------------------------- outputs
 
@@ -430,67 +427,69 @@ class Native:
             taken.append((at, at + need, a, b))
             taken.sort()
         self.arena_bytes = max([stop for _, stop, _, _ in taken], default=0)
-        block = np.empty(self.arena_bytes + ALIGN, np.uint8)
-        skip = -block.__array_interface__["data"][0] % ALIGN
-        self.arena = block[skip : skip + self.arena_bytes]
 
-    # ---------------------------------------------------------------------------------- link
+    # ---------------------------------------------------------------------------------- plan
 
-    def _link(self) -> None:
-        """Machine code, the table of arguments, and which of its places each call fills in."""
-        codes = list(self.codes.values())
-        self.library = Library(module([*codes, *half_conversions(codes, self.target)]), self.target)
-        self.status = np.zeros(1, np.int64)
-        arena = self.arena.__array_interface__["data"][0]
-        count = sum([len(s.references) for s in self.steps if s.kernel])
-        self.arguments = np.zeros(count, np.int64)
-        moving: dict[tuple[str, int], list[tuple[int, int]]] = {}
-        entries: list[Any] = []
-        at = 0
-        base = self.arguments.__array_interface__["data"][0]
+    def _plan(self) -> Plan:
+        """What was decided, as data."""
+        lines: list[Launch | HostCall] = []
         for n, s in enumerate(self.steps):
-            final = n + 1 == len(self.steps) or self.steps[n + 1].level != s.level
             if s.kernel is None:
-                entries.append(functools.partial(self._host, s.group.equations[0]))
+                lines.append(self._host_call(s.group.equations[0]))
                 continue
-            entries.append(
-                Entry(self.library.address(s.name), base + 8 * at, s.kernel.tasks, final)
-            )
-            for r in s.references:
-                if r.what == "numbers":
-                    self.arguments[at] = self.numbers.__array_interface__["data"][0]
-                elif r.what == "status":
-                    self.arguments[at] = self.status.__array_interface__["data"][0]
-                else:
-                    kind, where = self._where(r.var)
-                    offset = r.offset * self._itemsize(r.var)
-                    if kind == "arena":
-                        self.arguments[at] = arena + where + offset
-                    elif kind == "constant":
-                        self.arguments[at] = (
-                            self.constants_by_id[r.var].__array_interface__["data"][0] + offset
-                        )
-                    else:
-                        moving.setdefault((kind, where), []).append((at, offset))
-                at += 1
-        scratch = max([s.kernel.scratch for s in self.steps if s.kernel], default=0)
-        self.schedule = Schedule(entries, scratch=scratch, keep=self.library)
-        self.moving = {
-            key: (np.array([a for a, _ in places]), np.array([o for _, o in places], np.int64))
-            for key, places in moving.items()
-        }
-        # Whose memory each of them points into: known, not held, since whoever gave an array counts
-        # how many hold it before using it again.
-        self.bound: dict[tuple[str, int], Any] = dict.fromkeys(self.moving, lambda: None)
+            final = n + 1 == len(self.steps) or self.steps[n + 1].level != s.level
+            pointers = tuple([self._pointer(r) for r in s.references])
+            lines.append(Launch(s.name, s.kernel.tasks, final, pointers))
+        return Plan(
+            library=self.library.name,
+            lines=tuple(lines),
+            scratch=max([s.kernel.scratch for s in self.steps if s.kernel], default=0),
+            arena=self.arena_bytes,
+            direct=tuple(self.output_of.values()),
+            copied=tuple([(k, self._operand(v)) for k, v in self.copied]),
+            moved=frozenset(self.moved),
+            weak_inputs=self.weak_inputs,
+            numbers=self.numbers_program,
+            constants=tuple([x for _, x in self.constants]),
+            complaints=tuple([
+                Complaint(eq.op.name, size, eq.place) for eq, size in self.memory.lookups
+            ]),
+        )  # fmt: skip
+
+    def _pointer(self, r: Reference) -> Pointer:
+        if r.what != "memory":
+            return Pointer(r.what)
+        what, which = self._where(r.var)
+        offset = r.offset * self._itemsize(r.var)
+        return (
+            Pointer("arena", 0, which + offset) if what == "arena" else Pointer(what, which, offset)
+        )
+
+    def _host_call(self, eq: Equation) -> HostCall:
+        results = tuple([self._seen(v) if v.id in self.kept else None for v in eq.outputs])
+        operands = tuple([self._operand(v) for v in eq.inputs])
+        return HostCall(eq.op, eq.attrs, operands, results, eq.place)
+
+    def _operand(self, v: Any) -> Operand:
+        """A value as whoever runs the plan finds it."""
+        if isinstance(v, Var):
+            return Number(self.number_at[v.id]) if v.spec.weak else self._seen(v)
+        return v
+
+    def _seen(self, v: Var) -> Seen:
+        base, chain = self.grouping.chain(v)
+        views = tuple([(eq.op, eq.attrs) for eq in chain])
+        dtype = base.spec.dtype
+        if self.grouping.made_by_create(v):
+            eq = self.grouping.maker[base.id]
+            return Seen("made", 0, dtype, None, views, (eq.op, eq.attrs))
+        what, which = self._where(base.id)
+        layout = self.memory.layout[base.id] if what in ("arena", "output") else None
+        return Seen(what, which, dtype, layout, views)
 
     def _itemsize(self, id: int) -> int:
         v = self.variables.get(id)
         return v.spec.dtype.itemsize if v is not None else 1
-
-    @functools.cached_property
-    def constants_by_id(self) -> dict[int, np.ndarray]:
-        """The program's constant arrays."""
-        return {v.id: a for v, a in self.constants}
 
     @functools.cached_property
     def variables(self) -> dict[int, Var]:
@@ -499,7 +498,7 @@ class Native:
         return given | self.kept
 
     def _where(self, id: int) -> tuple[str, int]:
-        """Where a value lies: in the arena, an input, an output or a constant."""
+        """Where a value lies: at a byte of the arena, or in which input, output or constant."""
         id = self._whole(id)
         if id in self.inputs:
             return "input", self.inputs[id]
@@ -507,141 +506,14 @@ class Native:
             return "output", self.output_of[id]
         if id in self.place:
             return "arena", self.place[id]
-        return "constant", id
+        return "constant", self.constant_at[id]
 
-    # ----------------------------------------------------------------------------------- run
-
-    def run(self, values: Sequence[Any], into: Sequence[np.ndarray | None]) -> list[Any]:
-        """The outputs, each written into its array of `into`, or into a new one."""
-        outs: list[Any] = list(into)
-        for k in self.output_of.values():
-            if outs[k] is None:
-                spec = self.program.outputs[k].spec  # type: ignore[union-attr]
-                outs[k] = np.empty(spec.shape, spec.dtype.numpy)
-        if self.weak_inputs or self.number_at:
-            found = self.compute_numbers([values[k] for k in self.weak_inputs])
-            self.numbers[: len(found)] = found
-        self._outs, self._values, self._copies = outs, values, self._bind(values, outs)
-        try:
-            return self._run(outs)
-        finally:
-            self._outs, self._values, self._copies = [], [], []
-
-    def _run(self, outs: list[Any]) -> list[Any]:
-        runtime.run(self.schedule)
-        if self.status[0]:
-            eq, size = self.memory.lookups[self.status[0] - 1]
-            self.status[0] = 0
-            raise RangeError(
-                f"{eq.op.name}: an index is out of range for an axis of size {size}\n"
-                f"  at    {describe(eq.place)}"
-            )
-        moved = {k: np.array(self._array(v), order="C") for k, v in self.copied if k in self.moved}
-        for k, v in self.copied:
-            outs[k] = self._copied(moved.get(k), v, outs[k])
-        return outs
-
-    def lend(self) -> list[np.ndarray]:
-        """Point the kernels at new arrays of zeros, to be held while they run outside of a call: the
-        arrays of the last one may be gone, or be parameters that nobody wants changed."""
-        arrays = []
-        for (kind, k), (places, offsets) in self.moving.items():
-            values = self.program.inputs if kind == "input" else self.program.outputs
-            spec = values[k].spec  # type: ignore[union-attr]
-            arrays.append(np.zeros(spec.shape, spec.dtype.numpy))
-            self.arguments[places] = offsets + arrays[-1].__array_interface__["data"][0]
-            self.bound[kind, k] = lambda: None
-        return arrays
-
-    def _bind(self, values: Sequence[Any], outs: Sequence[Any]) -> list[np.ndarray]:
-        """Write the pointers into the arrays of this call. Kernels read rows in order; an input that
-        lies otherwise is copied, and the copies have to live as long as the run."""
-        copies = []
-        for key, (places, offsets) in self.moving.items():
-            kind, k = key
-            x = values[k] if kind == "input" else outs[k]
-            if self.bound[key]() is x:
-                continue
-            self.bound[key] = weakref.ref(x)
-            if kind == "input" and not x.flags.c_contiguous:
-                x = np.ascontiguousarray(x)
-                copies.append(x)
-                self.bound[key] = lambda: None  # copied again at the next call
-            self.arguments[places] = offsets + x.__array_interface__["data"][0]
-        return copies
-
-    @property
-    def left_to_numpy(self) -> list[Equation]:
-        """The equations that NumPy runs between the native parts."""
-        return [s.group.equations[0] for s in self.steps if s.kernel is None]
-
-    @property
-    def from_cache(self) -> bool:
-        """Whether the machine code was found in the cache."""
-        return self.library.from_cache
+    # -------------------------------------------------------------------------------- explain
 
     def explain(self, measure: bool = False) -> str:
         """The kernels, beside the lines they came from; with times and the share of the machine's
         peak if asked to measure them."""
         return table(self, measure)
-
-    def _copied(self, moved: np.ndarray | None, v: Any, into: np.ndarray | None) -> Any:
-        if moved is not None:
-            x = moved
-        elif isinstance(v, Literal):
-            x = np.asarray(v.value)
-        elif v.spec.weak:
-            return self.numbers[self.number_at[v.id]].item()
-        else:
-            x = self._array(v)
-        if into is None:
-            return np.array(x, order="C")
-        np.copyto(into, x)
-        return into
-
-    def _array(self, v: Var) -> np.ndarray:
-        """A value as a NumPy array over the memory it lies in."""
-        base, _ = self.grouping.chain(v)
-        if self.grouping.made_by_create(v):
-            eq = self.grouping.maker[base.id]
-            return self._seen(v, np.asarray(eq.op.evaluate((), eq.attrs)))
-        kind, where = self._where(base.id)
-        if kind == "input":
-            return self._seen(v, self._values[where])
-        if kind == "constant":
-            return self._seen(v, self.constants_by_id[base.id])
-        dtype = base.spec.dtype.numpy
-        if kind == "output":
-            memory = self._outs[where].reshape(-1)
-        else:
-            memory = self.arena[where:]
-            memory = memory[: memory.size // dtype.itemsize * dtype.itemsize].view(dtype)
-        access = self.memory.layout[base.id]
-        strides = [s * dtype.itemsize for s in access.strides]
-        x = np.lib.stride_tricks.as_strided(memory[access.offset :], access.shape, strides)
-        return self._seen(v, x)
-
-    def _seen(self, v: Var, x: np.ndarray) -> np.ndarray:
-        for eq in self.grouping.chain(v)[1]:
-            x = eq.op.body(x, **eq.attrs)
-        return x
-
-    def _host(self, eq: Equation) -> None:
-        """Run an equation that has no machine code by NumPy."""
-        args = []
-        for v in eq.inputs:
-            if isinstance(v, Literal):
-                args.append(v.value)
-            elif v is None:
-                args.append(None)
-            elif v.spec.weak:
-                args.append(self.numbers[self.number_at[v.id]].item())
-            else:
-                args.append(self._array(v))
-        y = eq.op.evaluate(tuple(args), eq.attrs)
-        for v, part in zip(eq.outputs, y if isinstance(y, tuple) else (y,), strict=True):
-            if v.id in self.kept:
-                np.copyto(self._array(v), part)
 
 
 def _without_arrays(
