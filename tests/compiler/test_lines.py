@@ -7,7 +7,7 @@ from compiler.programs import Large
 
 import chainrule as cr
 from chainrule import ops
-from chainrule.compiler import native
+from chainrule.compiler import execution
 from chainrule.compiler.native import Native
 from chainrule.compiler.runtime import Runtime
 from chainrule.graph import Program
@@ -96,7 +96,7 @@ def test_the_first_few_of_long_lines_on_any_number_of_threads(monkeypatch):
     (step,) = made.steps
     assert step.kernel.tasks > 1
     for count in (1, 2, 4):
-        monkeypatch.setattr(native, "runtime", Runtime(count))
+        monkeypatch.setattr(execution, "runtime", Runtime(count))
         found = made.run(b.feed, [None, None])
         np.testing.assert_array_equal(found[1], indices)
         assert found[0].tobytes() == values.tobytes()
