@@ -1,6 +1,6 @@
 """Training steps written once against the interface both sides share: `T` is `torch` or `chainrule`.
 
-A maker returns (model, loss_fn); `loss_fn(model)` is a 0-d tensor. Inputs are fixed random arrays: these measure speed,
+A maker returns a `Work`: a model, inputs and targets, and their loss. Inputs are fixed random arrays: these measure speed,
 not learning.
 
 B batch, T time (L where T names the framework), C channels, H heads, V vocabulary.
@@ -8,23 +8,34 @@ B batch, T time (L where T names the framework), C channels, H heads, V vocabula
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-Loss = Callable[[Any], Any]
+
+class Work(NamedTuple):
+    """What a step is made of."""
+
+    T: ModuleType
+    model: Any
+    inputs: Any
+    targets: Any  # of each place that is scored, flat or (B,)
+
+    def loss(self, model: Any) -> Any:
+        """Mean cross-entropy of what a model (this one, or what it was compiled to) says to the inputs."""
+        scores = model(self.inputs)
+        return self.T.nn.functional.cross_entropy(scores.view(-1, scores.shape[-1]), self.targets)
 
 
-def mlp(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def mlp(T: ModuleType, rng: np.random.Generator) -> Work:
     """784-128-10 with ReLU, batch 32: dispatch and the optimizer weigh as much as the products."""
     nn = T.nn
     model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
     return classify(T, rng, model, (32, 784))
 
 
-def cnn(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def cnn(T: ModuleType, rng: np.random.Generator) -> Work:
     """Two 3×3 convolutions with pooling and two linear layers on 64 images of 28×28: convolutions weigh most."""
     nn = T.nn
     model = nn.Sequential(
@@ -42,7 +53,7 @@ def cnn(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
     return classify(T, rng, model, (64, 1, 28, 28))
 
 
-def resnet18c(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def resnet18c(T: ModuleType, rng: np.random.Generator) -> Work:
     """ResNet-18 for images of 32×32, batch 32.  Source: He et al. 2015, section 4.2, with the widths of section 4.1."""
     nn, F = T.nn, T.nn.functional
 
@@ -69,23 +80,23 @@ def resnet18c(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
     return classify(T, rng, nn.Sequential(*layers), (32, 3, 32, 32))
 
 
-def gptS(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def gptS(T: ModuleType, rng: np.random.Generator) -> Work:
     """A character-level transformer of nanoGPT's CPU setting: B=12, L=64, C=128, H=4, V=65, four blocks."""
     return language(T, rng, transformer(T, 65, 64, 128, 4, blocks=4), 65, (12, 64))
 
 
-def gptM(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def gptM(T: ModuleType, rng: np.random.Generator) -> Work:
     """A larger one, of nanoGPT's small setting: B=8, L=256, C=384, H=6, six blocks."""
     return language(T, rng, transformer(T, 65, 256, 384, 6, blocks=6), 65, (8, 256))
 
 
-def bertM(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def bertM(T: ModuleType, rng: np.random.Generator) -> Work:
     """Attention in both directions and 8,192 words: B=8, L=128, C=256, H=4, four blocks."""
     model = transformer(T, 8192, 128, 256, 4, blocks=4, causal=False)
     return language(T, rng, model, 8192, (8, 128))
 
 
-def vitT(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def vitT(T: ModuleType, rng: np.random.Generator) -> Work:
     """A vision transformer: 32 images of 32×32 in patches of 4×4, C=192, H=3, six blocks.
     Source: Dosovitskiy et al. 2020."""
     nn = T.nn
@@ -110,7 +121,7 @@ def vitT(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
     return classify(T, rng, Vision(), (32, 3, 32, 32))
 
 
-def lstm(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def lstm(T: ModuleType, rng: np.random.Generator) -> Work:
     """A character-level LSTM: B=32, L=64, two layers 256 wide."""
     nn = T.nn
 
@@ -127,7 +138,7 @@ def lstm(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
     return language(T, rng, Recurrent(), 65, (32, 64))
 
 
-def mobile(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def mobile(T: ModuleType, rng: np.random.Generator) -> Work:
     """Depthwise and pointwise convolutions, group norm and odd sizes, as in MobileNet: 16 images of 27×27."""
     nn = T.nn
 
@@ -148,7 +159,7 @@ def mobile(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
     return classify(T, rng, nn.Sequential(*layers), (16, 3, 27, 27))
 
 
-def wavenet(T: ModuleType, rng: np.random.Generator) -> tuple[Any, Loss]:
+def wavenet(T: ModuleType, rng: np.random.Generator) -> Work:
     """Dilated and grouped convolutions of one axis with gates: 8 sequences of 211."""
     nn, F = T.nn, T.nn.functional
 
@@ -181,23 +192,18 @@ OTHERS = {f.__name__: f for f in (mobile, wavenet)}
 WORKLOADS = TUNED | OTHERS
 
 
-def classify(
-    T: ModuleType, rng: np.random.Generator, model: Any, shape: tuple[int, ...]
-) -> tuple[Any, Loss]:
-    """Cross-entropy of ten classes on random inputs of `shape`."""
+def classify(T: ModuleType, rng: np.random.Generator, model: Any, shape: tuple[int, ...]) -> Work:
+    """Ten classes of random inputs of `shape`."""
     x = T.tensor(rng.standard_normal(shape).astype("float32"))
-    y = T.tensor(rng.integers(0, 10, shape[0]))
-    F = T.nn.functional
-    return model, lambda m: F.cross_entropy(m(x), y)
+    return Work(T, model, x, T.tensor(rng.integers(0, 10, shape[0])))
 
 
 def language(
     T: ModuleType, rng: np.random.Generator, model: Any, V: int, shape: tuple[int, int]
-) -> tuple[Any, Loss]:
-    """Cross-entropy of the next of V words on random ones."""
+) -> Work:
+    """The next of V words on random ones."""
     i, y = (T.tensor(rng.integers(0, V, shape)) for _ in range(2))
-    F = T.nn.functional
-    return model, lambda m: F.cross_entropy(m(i).view(-1, V), y.view(-1))
+    return Work(T, model, i, y.view(-1))
 
 
 def block(T: ModuleType, C: int, H: int, causal: bool) -> Any:
