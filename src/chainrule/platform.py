@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,10 @@ version = "0.1.0"
 
 class cuda:
     """There is no CUDA backend, and these say so."""
+
+    # scripts import from its files, so it passes for a package
+    __path__: tuple[str, ...] = ()
+    __spec__ = ModuleSpec("torch.cuda", None, is_package=True)
 
     @staticmethod
     def is_available() -> bool:
@@ -116,6 +121,12 @@ class cuda:
 
     class Stream(_Refused):
         """A queue of work of a CUDA device, of which there is none: refused."""
+
+    class FloatTensor(_Refused):
+        """Tensors on a CUDA device, in questions: no tensor is one."""
+
+    DoubleTensor = HalfTensor = BFloat16Tensor = LongTensor = IntTensor = FloatTensor
+    ShortTensor = CharTensor = ByteTensor = BoolTensor = FloatTensor
 
     class OutOfMemoryError(RuntimeError):
         """What is raised where a CUDA device has no memory left: never."""

@@ -248,6 +248,7 @@ def test_the_weights_by_layer_and_direction():
     layer = nn.LSTM(3, 5, num_layers=2, bidirectional=True, proj_size=2)
     assert [len(group) for group in layer.all_weights] == [5] * 4
     assert layer.all_weights[3][4] is layer.weight_hr_l1_reverse
+    assert layer._all_weights[3][4] == "weight_hr_l1_reverse"
     layer.flatten_parameters()
     assert [len(group) for group in nn.GRU(3, 5, bias=False).all_weights] == [2]
 

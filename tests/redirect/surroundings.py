@@ -3,7 +3,10 @@
 import chainrule.torch_imports  # noqa: F401  # isort: skip
 import torch
 import torch._dynamo
+import torch.cuda.nvtx
 import torch.distributed as dist
+import torch.distributed.rpc
+import torch.fft
 import torch.fx
 import torch.multiprocessing as mp
 import torch.onnx
@@ -14,12 +17,17 @@ from torch.distributions.normal import Normal
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.hub import load_state_dict_from_url
 from torch.jit.annotations import BroadcastingList2
+from torch.nn.attention.flex_attention import flex_attention
 from torch.nn.common_types import _size_2_t
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.loss import _Loss
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils.stateless import functional_call
+from torch.testing import assert_close
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only, tree_unflatten
+from torch.utils.data._utils.collate import default_collate
+from torch.utils.data.distributed import DistributedSampler
 from torch.utils.tensorboard import SummaryWriter
 
 assert not dist.is_available() and not dist.is_initialized()
@@ -90,6 +98,13 @@ assert (
 )
 assert tree_map(lambda x, y: x + y, [1, 2], [10, 20]) == [11, 22]
 assert tree_map_only(str, len, [1, "abc"]) == [1, 3]
+assert list(DistributedSampler(range(5), 2, 1, shuffle=False)) == [1, 3, 0]
+assert_close(
+    functional_call(nn.ReLU(), {}, (default_collate([-1.0, 2.0]),)),
+    torch.tensor([0.0, 2.0]).double(),
+)
+highest = torch.zeros(2)
+assert torch.max(highest, torch.ones(2), out=highest) is highest and highest.sum() == 2
 for name, call in {
     "export": lambda: torch.onnx.export(nn.ReLU(), torch.ones(1), "x.onnx"),
     "fx": lambda: Traced(nn.ReLU()),
@@ -101,6 +116,10 @@ for name, call in {
         "https://example.org/weights/net-1a2b.pth", model_dir="nowhere"
     ),
     "hub": lambda: torch.hub.load("somebody/repository", "net"),
+    "fft": lambda: torch.fft.rfft(torch.ones(3)),
+    "range": lambda: torch.cuda.nvtx.range_push("step"),
+    "flex": lambda: flex_attention(),
+    "rpc": lambda: torch.distributed.rpc.init_rpc("worker"),
     "rank": dist.get_rank,
     "reduce": lambda: dist.all_reduce(torch.ones(1)),
     "parallel": lambda: DistributedDataParallel(nn.ReLU()),

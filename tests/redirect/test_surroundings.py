@@ -22,6 +22,11 @@ url: DataNotFoundError: nowhere/net-1a2b.pth: there is no such file, and nothing
 zoo: DataNotFoundError: nowhere/net-1a2b.pth: there is no such file, and nothing is downloaded
 hub: DataNotFoundError: torch.hub.load: the repository 'somebody/repository' would be downloaded and its code be run, which is not \
 done here
+fft: ChainruleError: there is no torch.fft.rfft here: complex numbers are left out (they need a second kind of gradient everywhere, \
+and networks of real numbers need none of it)
+range: ChainruleError: there is no torch.cuda.nvtx.range_push here
+flex: ChainruleError: there is no torch.nn.attention.flex_attention.flex_attention here
+rpc: ChainruleError: there is no torch.distributed.rpc.init_rpc here
 rank: ChainruleError: torch.distributed.get_rank: there is one process, whose threads share the work, and no group of them
 reduce: ChainruleError: there is no torch.distributed.all_reduce here
 parallel: NotImplementedError: DistributedDataParallel is not built: there is one process, whose threads share the work; use the \

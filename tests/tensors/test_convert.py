@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.base.errors import DTypeError, GradError, ShapeError
+from chainrule.base.errors import DeviceError, DTypeError, GradError, ShapeError
 
 DTYPES = [
     "bool",
@@ -234,6 +234,47 @@ def test_old_names_of_types():
         x.type("torch.WideTensor")
     assert cr.LongTensor(2, 3).shape == (2, 3) and cr.FloatTensor([1, 2]).dtype is cr.float32
     assert isinstance(x, cr.FloatTensor) and not isinstance(x, cr.LongTensor)
+    assert cr.LongTensor(cr.ones(2, 3).shape).tolist() == [[0] * 3] * 2  # a shape is no data
+    for name in ("FloatTensor", "LongTensor", "ByteTensor"):
+        assert not isinstance(x, getattr(cr.cuda, name))
+        with pytest.raises(DeviceError, match="there is no CUDA backend"):
+            getattr(cr.cuda, name)(3)
+
+
+def test_new_tensors_of_the_same_dtype():
+    x = cr.ones(2, dtype=cr.float64)
+    assert x.new(2, 3).tolist() == [[0] * 3] * 2 and x.new().shape == (0,)
+    assert x.new(x.shape).shape == (2,) and x.new([1, 2]).tolist() == [1, 2]
+    assert {y.dtype for y in (x.new(3), x.new([1]), x.new_tensor(1, device="cpu"))} == {cr.float64}
+    assert cr.ones(1, dtype=cr.int64).new(np.array([1.0, 2.0])).dtype is cr.int64
+    with pytest.raises(DeviceError):
+        x.new(2, device="cuda")
+    with pytest.raises(DeviceError):
+        x.new_tensor(2, device="cuda")
+
+
+def test_the_default_type_by_an_old_name():
+    try:
+        for t in (cr.DoubleTensor, "torch.DoubleTensor", "DoubleTensor"):
+            cr.set_default_tensor_type(t)
+            assert cr.tensor(1.5).dtype is cr.float64
+            cr.set_default_tensor_type("torch.FloatTensor")
+            assert cr.tensor(1.5).dtype is cr.float32
+        with pytest.raises(DeviceError, match="torch.cuda.FloatTensor: there is no CUDA backend"):
+            cr.set_default_tensor_type("torch.cuda.FloatTensor")
+        with pytest.raises(DTypeError, match="there is no type 'torch.WideTensor'; there are BF"):
+            cr.set_default_tensor_type("torch.WideTensor")
+        with pytest.raises(DTypeError, match="takes a floating dtype"):
+            cr.set_default_tensor_type(cr.LongTensor)
+    finally:
+        cr.set_default_dtype(cr.float32)
+
+
+def test_every_tensor_is_a_variable():
+    x = cr.ones(2)
+    y = cr.autograd.Variable(x, requires_grad=True)
+    assert y is x and x.requires_grad and isinstance(x, cr.autograd.Variable)
+    assert not isinstance(np.ones(2), cr.autograd.Variable)
 
 
 def test_python_functions_of_elements():

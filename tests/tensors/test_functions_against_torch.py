@@ -273,3 +273,36 @@ def test_creation(torch, call):
         theirs.shape
     )
     np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "dtypes", [("int64", "float32"), ("float32", "float64"), ("bool", "float64")]
+)
+@pytest.mark.parametrize(
+    "equation",
+    ["i,j->ij", "i,ij->ij", "i,ij->i", "ij,i->ij", "ki,ki->i", "i,j,ij->ij", "...,...j->...j"],
+)
+def test_an_einsum_of_several_dtypes_promotes_where_nothing_is_summed_over_two(
+    torch, equation, dtypes
+):
+    sizes = {"i": 3, "j": 5, "k": 1, ".": 3}
+
+    def call(L):
+        xs = []
+        for k, term in enumerate(equation.partition("->")[0].replace("...", ".").split(",")):
+            x = np.arange(np.prod([sizes[c] for c in term])).reshape([sizes[c] for c in term]) % 2
+            xs.append(L.tensor(x.tolist(), dtype=getattr(L, dtypes[min(k, 1)])))
+        return L.einsum(equation, *xs)
+
+    mine, theirs = call(cr), call(torch)
+    assert f"torch.{mine.dtype.name}" == str(theirs.dtype)
+    np.testing.assert_array_equal(mine.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("equation", ["i,i->", "ij,i->j", "i,ij,j->", "i,ij->j"])
+def test_an_einsum_of_several_dtypes_that_sums_products_is_refused(torch, equation):
+    for L, error in ((cr, cr.DTypeError), (torch, RuntimeError)):
+        shapes = [(3,) * len(term) for term in equation.partition("->")[0].split(",")]
+        xs = [L.ones(shape, dtype=L.int64 if k else L.float32) for k, shape in enumerate(shapes)]
+        with pytest.raises(error):
+            L.einsum(equation, *xs)

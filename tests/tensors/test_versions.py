@@ -134,3 +134,48 @@ def test_the_other_elements_of_the_storage_count_too():
     z = y[1].sin()
     y[0] = 1.0
     assert "overwritten" in refused(z)
+
+
+def test_past_the_tape_only_what_is_needed_is_watched(torch):
+    """`.data[…] = …` into places that no derivative needs, as solvers of differential equations fill the stages of a step."""
+
+    def gradient(m):
+        x = m.tensor([[0.3, -0.7], [1.1, 0.2], [0.5, -0.4]], requires_grad=True)
+        stages = m.zeros(3, 5)
+        w = m.tensor([1.5, -0.5], requires_grad=True)
+        y = 0
+        for k in range(5):
+            stages.data[:, k] = (x.detach() * (k + 1)).sum(1)
+            y = (
+                y + (stages[:, : k + 1] * w.sum()).sum()
+            )  # keeps the columns so far, with gaps between rows
+        y.backward()
+        return w.grad
+
+    np.testing.assert_allclose(gradient(cr).numpy(), gradient(torch).numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.data[:, 1].add_(1),  # one of the saved elements
+        lambda x: x.data.view(-1)[4:7].fill_(0),  # a view of a view
+        lambda x: x[:, 4].add_(1),  # PyTorch's version check sees this too
+        lambda x: x.data.add_(1),
+    ],
+)
+def test_what_a_saved_part_of_a_tensor_needs_is_watched(write):
+    x = leaf(3, 5).detach()
+    w = leaf(2)
+    y = x[:, :2] * w
+    x.data[:, 3] = 7.0  # is not needed
+    write(x)
+    assert "overwritten" in refused(y)
+
+
+def test_what_was_written_past_the_tape_long_ago_counts_as_needed():
+    x, w = cr.zeros(2, 40), leaf(2)
+    y = x[:, 0] * w
+    for k in range(1, 40):
+        x.data[:, k] = 1.0
+    assert "overwritten" in refused(y)

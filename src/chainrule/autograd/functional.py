@@ -13,9 +13,18 @@ from ..transforms import vjp as _vjp
 __all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
 
-def Variable(data: Any, requires_grad: bool = False) -> Tensor:
-    """The tensor itself, which is what PyTorch's `Variable` has been since tensors have gradients."""
-    return data.requires_grad_(requires_grad) if requires_grad else data
+class _Tensors(type):
+    """The type of `Variable`, whose instances are the tensors."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, Tensor)
+
+
+class Variable(metaclass=_Tensors):
+    """The tensor itself, which is what PyTorch's `Variable` has been since tensors have gradients. Every tensor is one."""
+
+    def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
+        return data.requires_grad_(requires_grad) if requires_grad else data
 
 
 def vjp(func: Callable, inputs: Any, v: Any = None) -> tuple:

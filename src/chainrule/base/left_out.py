@@ -144,8 +144,8 @@ LEFT_OUT = (
         "Names that PyTorch itself has given up",
         "they raise an error there, or warn",
         "what PyTorch's documentation says instead",
-        "Tensor.volatile Tensor.new Tensor.name Tensor.output_nr Tensor.lstsq Tensor.solve Tensor.symeig Tensor.resize "
-        "Tensor.resize_as Tensor.index range lstsq solve symeig matrix_rank set_default_tensor_type legacy_contiguous_format nn.Container "
+        "Tensor.volatile Tensor.name Tensor.output_nr Tensor.lstsq Tensor.solve Tensor.symeig Tensor.resize "
+        "Tensor.resize_as Tensor.index range lstsq solve symeig matrix_rank legacy_contiguous_format nn.Container "
         "nn.NLLLoss2d nn.CrossMapLRN2d",
     ),
     _reason(

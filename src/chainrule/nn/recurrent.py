@@ -138,13 +138,18 @@ class RNNBase(Module):
     @property
     def all_weights(self) -> list[list[Tensor]]:
         """The parameters of each layer and direction."""
+        return [[self._parameters[name] for name in group] for group in self._all_weights]
+
+    @property
+    def _all_weights(self) -> list[list[str]]:
+        """Their names, which model files ask for to set the biases of gates."""
         kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
         names = [
             [f"{kind}_l{layer}{suffix}" for kind in kinds]
             for layer in range(self.num_layers)
             for suffix in self._directions()
         ]
-        return [[self._parameters[n] for n in group if n in self._parameters] for group in names]
+        return [[name for name in group if name in self._parameters] for group in names]
 
     # ---- running --------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from ..base.errors import ChainruleError
 from ..base.left_out import words_for
 from .surroundings import private
 from .surroundings.absent import ABSENT, DTYPES, Absent, AbsentModule, absent, module, spec_of
+from .surroundings.out import HAVE_OUT, into
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -61,6 +62,7 @@ STANDS_FOR = {
     "torch.nn.utils.parametrize": "nn.utils.parametrize",
     "torch.nn.utils.prune": "nn.utils.prune",
     "torch.nn.utils.rnn": "nn.utils.rnn",
+    "torch.nn.utils.stateless": "nn.stateless",
     "torch.optim": "optim",
     "torch.optim.lr_scheduler": "optim.lr_scheduler",
     "torch.optim.optimizer": "optim.optimizer",
@@ -68,11 +70,14 @@ STANDS_FOR = {
     "torch.random": "random",
     "torch.special": "special",
     "torch.serialization": "redirect.surroundings.serialization",
+    "torch.testing": "testing",
     "torch.types": "redirect.surroundings.types",
     "torch.utils": "utils",
     "torch.utils._pytree": "redirect.surroundings.pytree",
     "torch.utils.checkpoint": "utils.checkpoint",
     "torch.utils.data": "utils.data",
+    "torch.utils.data._utils": "utils.data",
+    "torch.utils.data._utils.collate": "utils.data",
     "torch.utils.data.dataloader": "utils.data",
     "torch.utils.data.dataset": "utils.data",
     "torch.utils.data.distributed": "utils.data",
@@ -129,6 +134,8 @@ class _Torch(types.ModuleType):
             return absent(name)
         if name.startswith("_foreach_"):
             return private.foreach(name)
+        if name in HAVE_OUT:
+            return into(name)
         try:
             return getattr(private if name in vars(private) else chainrule, name)
         except AttributeError:
@@ -186,6 +193,11 @@ def install() -> None:
             ):  # for `import torch.utils.hooks as h`
                 setattr(package, last, found)
                 _added.append((package, last))
+    for name in ABSENT:  # what they are imported from must pass for a package
+        package = sys.modules.get(name.rpartition(".")[0])
+        if package is not None and not hasattr(package, "__path__"):
+            package.__path__ = []
+            _added.append((package, "__path__"))
     sys.meta_path.insert(0, _finder)
 
 

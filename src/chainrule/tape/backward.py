@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import Any, Protocol
 
@@ -222,7 +222,7 @@ class OpNode(Node):
                 self._refuse_freed()
             saved = self.saved = saved.restore(self)  # once for each checkpoint it is nested in
         for storage, version in self.stamps:
-            if storage.version != version:
+            if storage.version != version and storage.touched_since(version, _flat(saved)):
                 self._refuse_overwritten(storage)
         if create:
             if op.through_definition:
@@ -306,6 +306,15 @@ def _holds_bits(saved: Sequence) -> bool:
         elif v.__class__ is tuple and _holds_bits(v):
             return True
     return False
+
+
+def _flat(saved: Sequence) -> Iterator[Any]:
+    """Saved values, and those of a list of operands."""
+    for v in saved:
+        if v.__class__ is tuple:
+            yield from _flat(v)
+        else:
+            yield v
 
 
 def _widened(v: Any) -> Any:

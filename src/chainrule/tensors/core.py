@@ -72,6 +72,7 @@ class Tensor(Methods):
     _retains: _HookHandle | None = None
     _accumulated: list | None = None  # hooks after its gradient was added to
     _cut = False  # a view taken while gradients were off
+    _past = False  # got by `.data`, or a view of such: what it writes is looked at more closely
     _before: Tensor | None = None  # what it was, if it has become a view of itself (see `_become`)
     __array_priority__ = (
         1000  # numpy_array * tensor asks the tensor; numpy.cos(tensor) takes its array
@@ -135,6 +136,8 @@ class Tensor(Methods):
                     "one place in memory, or it is read-only\n  hint: clone() it first"
                 )
             np.copyto(target, value, casting="same_kind")
+            if self._past:
+                storage.note(target)
         storage.version += 1
         storage.written = here()
 
@@ -574,10 +577,12 @@ class Tensor(Methods):
 
     @property
     def data(self) -> Tensor:
-        """The same memory without history. Writes through it are versioned like any other: what
-        PyTorch lets slip is an error here.
+        """The same memory without history. PyTorch does not look at what is written through it; here
+        a backward pass that needs one of the overwritten elements is an error.
         """
-        return self.detach()
+        out = self.detach()
+        out._past = True
+        return out
 
     @data.setter
     def data(self, other: Tensor) -> None:
@@ -893,9 +898,16 @@ class Tensor(Methods):
 
     # ------------------------------------------------------------------------------------------- new tensors like it
 
-    def new_tensor(self, data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         """A tensor of this dtype from data."""
+        device_of(device)
         return made_of(data, dtype or self.dtype, requires_grad)
+
+    def new(self, *data: Any, device: Any = None) -> Tensor:
+        """Of this dtype, zeros of these sizes or a tensor from data: PyTorch's older name for `new_zeros` and `new_tensor`."""
+        return Tensor(*data, dtype=self.dtype, device=device)
 
     def _like(self, shape: Sequence, value: Any, dtype: Any, requires_grad: Any) -> Tensor:
         y = wrap(ops.full(shape=tuple(shape), value=value, dtype=dtype or self.dtype), None)
@@ -1287,6 +1299,8 @@ def _view(op: Op, x: Tensor, attrs: dict) -> Tensor:
     out = _new(Tensor)
     out._storage = x._storage
     out._path = (*x._path, (op, tuple(attrs.items())))
+    if x._past:
+        out._past = True
     trace = modes.trace
     if trace is None:
         out._value = op.evaluate((x._value if x._value.__class__ is ndarray else x.read(),), attrs)

@@ -1,16 +1,20 @@
-"""PyTorch's old names for tensors of one dtype: `LongTensor([1, 2])`, `FloatTensor(3, 5)`, `isinstance(x, FloatTensor)`."""
+"""PyTorch's old names for tensors of one dtype: `LongTensor([1, 2])`, `FloatTensor(3, 5)`, `isinstance(x, FloatTensor)`,
+`set_default_tensor_type(DoubleTensor)`.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..base import dtypes
+from ..base.errors import DeviceError, DTypeError
 from .core import Tensor
 from .creation import tensor, zeros
+from .storage import Size
 
 __all__ = [
     "BFloat16Tensor", "BoolTensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor",
-    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor",
+    "HalfTensor", "IntTensor", "LongTensor", "ShortTensor", "set_default_tensor_type",
 ]  # fmt: skip
 
 
@@ -24,6 +28,8 @@ class _OfOneDType(type):
         if not args or all([isinstance(n, int) for n in args]):
             return zeros(args if args else (0,), dtype=cls.dtype)
         (data,) = args
+        if isinstance(data, Size):
+            return zeros(data, dtype=cls.dtype)
         return data.to(cls.dtype) if isinstance(data, Tensor) else tensor(data, dtype=cls.dtype)
 
     def __instancecheck__(cls, x: Any) -> bool:
@@ -46,3 +52,20 @@ HalfTensor, BFloat16Tensor = (
 LongTensor, IntTensor = _named("LongTensor", dtypes.int64), _named("IntTensor", dtypes.int32)
 ShortTensor, CharTensor = _named("ShortTensor", dtypes.int16), _named("CharTensor", dtypes.int8)
 ByteTensor, BoolTensor = _named("ByteTensor", dtypes.uint8), _named("BoolTensor", dtypes.bool_)
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """`set_default_dtype` by an old name: `DoubleTensor`, or "torch.DoubleTensor".
+
+    Raises:
+        DeviceError: a type of another device.
+        DTypeError: no such type, or one of integers.
+    """
+    if isinstance(t, str):
+        *place, name = t.split(".")
+        if "cuda" in place:
+            raise DeviceError(f"{t}: there is no CUDA backend; tensors live on 'cpu'")
+        if name not in __all__[:-1]:
+            raise DTypeError(f"there is no type {t!r}; there are {', '.join(__all__[:-1])}")
+        t = globals()[name]
+    dtypes.set_default(getattr(t, "dtype", t))

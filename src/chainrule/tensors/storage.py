@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import numpy as np
 
 from ..base.lines import Place
 
 __all__ = ["Alias", "Size", "Storage"]
+
+KEPT = 32  # writes past the tape that a storage remembers
+TRIES = 10_000  # steps of NumPy's search for an element of two arrays, which then counts as found
 
 
 class Storage:
@@ -18,9 +24,30 @@ class Storage:
 
     version = 0
     written: Place | None = None
+    parts: tuple[tuple[int, np.ndarray], ...] = ()
+    """The last writes of some elements alone that went past the tape (`.data`): the version that each
+    replaced, and the memory it wrote.
+    """
 
     def __init__(self, value: Any):
         self.value = value
+
+    def note(self, written: np.ndarray) -> None:
+        """A write that goes past the tape, before it is counted."""
+        # the oldest are forgotten: as if it were not known what they wrote
+        whole = written.size >= self.value.size
+        self.parts = () if whole else (*self.parts[1 - KEPT :], (self.version, written))
+
+    def touched_since(self, version: int, saved: Iterable[Any]) -> bool:
+        """Whether a write since then may have changed one of these arrays: any that the tape saw, or one past
+        it to memory that an array has.
+        """
+        later = [part for replaced, part in self.parts if replaced >= version]
+        if len(later) < self.version - version:
+            return True
+        arrays = [v for v in saved if isinstance(v, np.ndarray)]
+        # NumPy takes any number of steps; its type stubs name two
+        return any([np.may_share_memory(v, p, max_work=TRIES) for p in later for v in arrays])  # type: ignore[arg-type]
 
 
 class Alias(Storage):

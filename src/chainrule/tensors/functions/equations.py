@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import ops
+from ...base import dtypes
 from ...base.errors import ShapeError
 from ...ops.contract import LETTERS
 
@@ -130,4 +131,24 @@ def _named_once(xs: list, terms: list, right: str) -> Any:
             summed = tuple([d for d, c in enumerate(term) if c in alone])
             xs[k] = ops.sum(x, dim=summed) if summed else ops.cast(x, dtype="int64")
             terms[k] = "".join([c for c in term if c not in alone])
-    return ops.einsum(*xs, equation=",".join(terms) + "->" + right)
+    return ops.einsum(*_in_one_dtype(xs, terms, right), equation=",".join(terms) + "->" + right)
+
+
+def _in_one_dtype(xs: list, terms: list, right: str) -> list:
+    """Operands of several dtypes as the one they are promoted to, where each with those before it makes a product
+    element by element, as in PyTorch. A sum of products does not promote (nor does `matmul`), which the op refuses.
+    """
+    single = {
+        c
+        for x, term in zip(xs, terms, strict=True)
+        for c, n in zip(term, x.shape, strict=True)
+        if n == 1
+    }
+    dtype = xs[0].dtype
+    for k in range(1, len(xs)):
+        later = "".join(terms[k + 1 :]) + right
+        summed = (set("".join(terms[:k])) & set(terms[k])) - set(later) - single
+        if summed and xs[k].dtype is not dtype:
+            return xs
+        dtype = dtypes.promote([(d, dtypes.AXES) for d in (dtype, xs[k].dtype)])
+    return [x if x.dtype is dtype else ops.cast(x, dtype=dtype) for x in xs]
