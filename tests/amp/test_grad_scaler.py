@@ -13,6 +13,7 @@ import chainrule as cr
 from chainrule import amp
 from chainrule.base.errors import FormatError, TraceError
 from chainrule.graph import trace
+from chainrule.tape.modes import outside
 
 
 def scaled_steps(T, factors, **options):
@@ -148,7 +149,7 @@ def test_what_cannot_be_scaled():
         scaler.step(cr.optim.SGD([w], lr=0.5))
 
 
-def test_in_a_traced_function_only_the_loss_is_scaled():
+def test_a_scale_is_read_anew_at_each_call():
     w = cr.ones(1, requires_grad=True)
     opt, scaler = cr.optim.SGD([w], lr=0.5), amp.GradScaler("cpu", 4.0)
 
@@ -162,6 +163,92 @@ def test_in_a_traced_function_only_the_loss_is_scaled():
         backward()
         assert w.grad.tolist() == [scale]
     assert len(backward.programs) == 1
-    for call in (lambda: scaler.step(opt), lambda: scaler.unscale_(opt), scaler.update):
-        with pytest.raises(TraceError, match="looks at gradients, which a traced program has only"):
-            trace(call)()
+
+
+class Counting(cr.optim.Optimizer):
+    """An optimizer as people write them: it writes in place, and counts in the state."""
+
+    def __init__(self, params, lr):
+        super().__init__(params, {"lr": lr})
+
+    def step(self, closure=None):
+        with cr.no_grad():
+            for p in self.param_groups[0]["params"]:
+                state = self.state[p]
+                if "sum" not in state:
+                    with outside():
+                        state["sum"] = cr.zeros_like(p)
+                state["sum"][1:].add_(p.grad[1:])
+                p.add_(state["sum"], alpha=-self.param_groups[0]["lr"])
+
+
+OPTIMIZERS = {
+    "SGD": lambda T, ps: T.optim.SGD(ps, lr=0.25, momentum=0.5),
+    "AdamW": lambda T, ps: T.optim.AdamW(ps, lr=0.25),
+    "NAdam": lambda T, ps: T.optim.NAdam(ps, lr=0.25),
+    "Counting": lambda T, ps: Counting(ps, lr=0.25),
+}
+
+
+def steps_in_one_function(T, way, name, apart):
+    """Steps of an optimizer, some of which have gradients that are not finite, and all that is seen; `apart`: the
+    scaler is brought up to date outside of the function."""
+    w = T.tensor([1.0, -2.0, 3.0], requires_grad=True)
+    opt = OPTIMIZERS[name](T, [w])
+    scaler = T.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)
+
+    def step(factor):
+        opt.zero_grad()
+        scaler.scale((w * w).sum() * factor).backward()
+        scaler.unscale_(opt)
+        T.nn.utils.clip_grad_norm_([w], 2.0)
+        scaler.step(opt)
+        if not apart:
+            scaler.update()
+
+    step, seen = way(step), []
+    for factor in (1.0, 0.5, math.inf, 1.0, math.nan, math.inf, 0.25, 1.0, 1.0):
+        step(T.tensor(factor))
+        if apart:
+            scaler.update()
+        numbers = [
+            float(x) for x in opt.state[w].values() if not isinstance(x, T.Tensor) or not x.ndim
+        ]
+        seen.append([*w.detach().tolist(), *numbers, *scaler.state_dict().values()])
+    return seen, step
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_whole_step_in_a_traced_function(name, apart):
+    eager, _ = steps_in_one_function(cr, lambda f: f, name, apart)
+    for way in (trace, cr.compile):
+        found, step = steps_in_one_function(cr, way, name, apart)
+        np.testing.assert_allclose(found, eager, rtol=1e-6, atol=1e-6)
+        assert len(step.programs) == 1
+
+
+@pytest.mark.torch
+def test_a_compiled_step_is_that_of_torch(torch):
+    for name in ("SGD", "AdamW", "NAdam"):
+        ours, _ = steps_in_one_function(cr, cr.compile, name, False)
+        theirs, _ = steps_in_one_function(torch, lambda f: f, name, False)
+        np.testing.assert_allclose([x[:3] for x in ours], [x[:3] for x in theirs], rtol=1e-5)
+        np.testing.assert_allclose([x[-5:] for x in ours], [x[-5:] for x in theirs])
+
+
+def test_two_steps_of_an_optimizer_are_two_calls():
+    w = cr.ones(1, requires_grad=True)
+    opt, scaler = cr.optim.SGD([w], lr=0.5), amp.GradScaler("cpu", 4.0)
+
+    def step():
+        for _ in range(2):
+            opt.zero_grad()
+            scaler.scale(w.sum()).backward()
+            scaler.step(opt)
+            scaler.update()
+
+    with pytest.raises(
+        TraceError, match="makes a second step of an optimizer in a traced function"
+    ):
+        trace(step)()

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..base import dtypes
 from ..base.errors import FormatError
-from ..tape.modes import modes, no_grad
-from ..tensors import Tensor, full, logical_or, zeros
+from ..tape.modes import afterwards, cell, effect, modes, no_grad, outside
+from ..tensors import Tensor, eq, full, logical_and, logical_or, where, zeros
 
 __all__ = ["GradScaler"]
 
@@ -28,7 +28,7 @@ class _State:
 
     def __init__(self) -> None:
         self.stage = READY
-        self.found_inf: bool | None = None  # whether a gradient was not finite, once looked at
+        self.found_inf: Tensor | None = None  # whether a gradient was not finite, once looked at
 
 
 class GradScaler:
@@ -52,7 +52,8 @@ class GradScaler:
     Raises:
         ValueError: factors that would not grow or not fall.
 
-    In a traced function only ``scale`` may stand: the others look at gradients.
+    In a traced function too, where one optimizer makes one step: the program chooses by what it
+    finds between what the optimizer writes and what was there.
 
     Example:
         >>> import chainrule as cr
@@ -90,8 +91,10 @@ class GradScaler:
         self._device, self._enabled = device, enabled
         self._scale = full((), init_scale, dtype=dtypes.float32)
         self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
-        self._growth_interval, self._growth_tracker = growth_interval, 0
+        self._growth_interval = growth_interval
+        self._growth_tracker = zeros((), dtype=dtypes.int32)
         self._states: dict[int, _State] = {}
+        self._found: dict[int, Tensor] = {}  # for each optimizer, what `found_inf` is
 
     def scale(self, outputs: Any) -> Any:
         """A tensor times the scale, or tensors in lists, tuples and other iterables.
@@ -119,16 +122,20 @@ class GradScaler:
         """
         if not self._enabled:
             return
-        state = self._state("unscale_", optimizer)
+        state = self._states.setdefault(id(optimizer), _State())
         if state.stage == UNSCALED:
             raise RuntimeError(
                 "unscale_() has already been called on this optimizer since the last update()."
             )
         if state.stage == STEPPED:
             raise RuntimeError("unscale_() is being called after step().")
-        inverse = 1.0 / self.get_scale()
-        infinite = zeros((), dtype=dtypes.bool_)
+        found = self._found.get(id(optimizer))
+        if found is None:
+            with outside():
+                found = self._found[id(optimizer)] = zeros((), dtype=dtypes.bool_)
         with no_grad():
+            inverse = self._scale.double().reciprocal().float()
+            infinite = zeros((), dtype=dtypes.bool_)
             for group in optimizer.param_groups:
                 for p in group["params"]:
                     if p.grad is None:
@@ -137,27 +144,76 @@ class GradScaler:
                         raise ValueError("Attempting to unscale FP16 gradients.")
                     infinite = logical_or(infinite, p.grad.isfinite().logical_not().any())
                     p.grad.mul_(inverse)
-        state.found_inf = bool(infinite.item())
-        state.stage = UNSCALED
+            found.copy_(infinite)
+        self._is(id(optimizer), UNSCALED, found)
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-        """``optimizer.step(…)`` if all its gradients are finite, whose result it returns.
+        """``optimizer.step(…)`` if all its gradients are finite, whose result it returns; in a traced
+        function, None.
 
         Raises:
             RuntimeError: it was done already since the last ``update``, or is given a closure.
+            TraceError: a second step of the optimizer in one traced function.
         """
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
-        state = self._state("step", optimizer)
+        state = self._states.setdefault(id(optimizer), _State())
         if state.stage == STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
         if state.stage == READY:
             self.unscale_(optimizer)
-        result = None if state.found_inf else optimizer.step(*args, **kwargs)
-        state.stage = STEPPED
+        found = self._found[id(optimizer)]
+        result = None
+        if modes.trace is not None:
+            self._step_traced(optimizer, found, args, kwargs)
+        elif not found.item():
+            result = optimizer.step(*args, **kwargs)
+        self._is(id(optimizer), STEPPED, found)
         return result
+
+    def _step_traced(self, optimizer: Any, found: Tensor, args: tuple, kwargs: dict) -> None:
+        """A step whose writes count if all gradients are finite. Numbers of the optimizer's state,
+        its counts of steps, change in Python before it is known: where they should not have, they
+        are put back at the end of the call.
+        """
+        stepped = modes.trace.stepped
+        if id(optimizer) in stepped:
+            modes.trace.refuse(
+                "GradScaler.step makes a second step of an optimizer in a traced function, which would "
+                "count the first whether it was made or not",
+                "compile one step, and call it twice",
+            )
+        stepped[id(optimizer)] = optimizer
+        before: list[tuple[dict, dict]] = []
+
+        def remember() -> None:
+            before[:] = [
+                (state, {name: x for name, x in state.items() if isinstance(x, int | float)})
+                for state in optimizer.state.values()
+            ]
+
+        def put_back() -> None:
+            if found.item():
+                for state, numbers in before:
+                    state.update(numbers)
+
+        effect(remember)
+        with modes.trace.unless(found):
+            optimizer.step(*args, **kwargs)
+        afterwards(put_back)
+
+    def _is(self, key: int, stage: str, found: Tensor) -> None:
+        """Note how far an optimizer is; in a trace, at each call too."""
+
+        def note() -> None:
+            state = self._states.setdefault(key, _State())
+            state.stage, state.found_inf = stage, found
+
+        note()
+        if modes.trace is not None:
+            effect(note)
 
     def update(self, new_scale: Any = None) -> None:
         """Let the scale grow or fall by what the steps since the last update found, or set it.
@@ -168,35 +224,24 @@ class GradScaler:
         """
         if not self._enabled:
             return
-        self._refuse_traced("update")
         if new_scale is not None:
             self._scale.fill_(_number(new_scale))
         else:
-            found = [s.found_inf for s in self._states.values() if s.found_inf is not None]
-            if not found:
+            looked_at = [s.found_inf for s in self._states.values() if s.found_inf is not None]
+            if not looked_at:
                 raise RuntimeError("No inf checks were recorded prior to update.")
-            if any(found):
-                self._scale.mul_(self._backoff_factor)
-                self._growth_tracker = 0
-            else:
-                self._growth_tracker += 1
-                if self._growth_tracker == self._growth_interval:
-                    grown = self._scale * self._growth_factor
-                    if grown.isfinite().item():
-                        self._scale.copy_(grown)
-                    self._growth_tracker = 0
-        self._states = {}
-
-    def _state(self, what: str, optimizer: Any) -> _State:
-        self._refuse_traced(what)
-        return self._states.setdefault(id(optimizer), _State())
-
-    def _refuse_traced(self, what: str) -> None:
+            found = looked_at[0]
+            for other in looked_at[1:]:
+                found = logical_or(found, other)
+            tracker = self._growth_tracker + 1
+            grown = self._scale * cell(lambda: self._growth_factor)
+            full_time = eq(tracker, cell(lambda: self._growth_interval))
+            scale = where(logical_and(full_time, grown.isfinite()), grown, self._scale)
+            self._scale.copy_(where(found, self._scale * cell(lambda: self._backoff_factor), scale))
+            self._growth_tracker.copy_(where(logical_or(found, full_time), 0, tracker))
+        self._states.clear()
         if modes.trace is not None:
-            modes.trace.refuse(
-                f"GradScaler.{what} looks at gradients, which a traced program has only when it runs",
-                "compile the forward and backward pass, and step outside of it",
-            )
+            effect(self._states.clear)
 
     # ---- settings -------------------------------------------------------------------------------
 
@@ -241,7 +286,7 @@ class GradScaler:
             "growth_factor": self._growth_factor,
             "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval,
-            "_growth_tracker": self._growth_tracker,
+            "_growth_tracker": self._growth_tracker.item(),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -264,7 +309,7 @@ class GradScaler:
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]
-        self._growth_tracker = state_dict["_growth_tracker"]
+        self._growth_tracker.fill_(state_dict["_growth_tracker"])
 
 
 def _number(new_scale: Any) -> float:

@@ -253,6 +253,7 @@ class Capture:
                 self.host.append((kind, what, None, None))
             elif var.id in at:
                 self.host.append((kind, what, at[var.id], type(what()) if kind == "cell" else None))
+        self.last = t.last
         self.advances = [(generator, words) for generator, _, words in t.random_states.values()]
 
     def _plan_outputs(self, writes: list, attached: list, results: int, grads: int) -> None:
@@ -388,6 +389,8 @@ class Capture:
             tensors[k]._edge = edge
         if self.way_back is not None:
             self.way_back.record(leaves, values, outs, tensors)
+        for run in self.last:
+            run()
         for generator, words in self.advances:
             generator.advance(words)
         return (

@@ -202,6 +202,9 @@ class Trace:
         self.grads: dict[int, tuple[Tensor, Tensor | None, bool]] = {}
         self.grad_reads: dict[int, tuple[Tensor, Tensor | None]] = {}
         self.host: list[tuple[str, Any, Any]] = []  # cells, effects, generator states, in order
+        self.last: list[Callable[[], Any]] = []  # what runs at the end of each call
+        self.conditions: list[dict[Storage, Any]] = []  # what was written under each, as it was
+        self.stepped: dict[int, Any] = {}  # optimizers that make a step under a condition
         # generator -> [generator, state Tracer, words drawn]
         self.random_states: dict[int, list] = {}
         self.modules: dict[int, Any] = {}
@@ -351,6 +354,8 @@ class Trace:
             value = ops.cast(value, dtype=t.dtype)
         if value.shape != tuple(t.shape):
             value = ops.expand(value, shape=tuple(t.shape))
+        for before in self.conditions:
+            before.setdefault(storage, storage.value)
         storage.value = (
             ops.view_scatter(storage.value, value, path=t._path) if t._path else self._own(value)
         )
@@ -413,6 +418,25 @@ class Trace:
     def effect(self, run: Callable[[], Any]) -> None:
         """Python that runs at each call."""
         self.host.append(("effect", run, None))
+
+    def afterwards(self, run: Callable[[], Any]) -> None:
+        """Python that runs at the end of each call."""
+        self.last.append(run)
+
+    @contextlib.contextmanager
+    def unless(self, condition: Tensor) -> Iterator[None]:
+        """A block whose writes into tensors count only if a condition, which the program computes,
+        does not hold: elsewhere the tensors stay as they were before.
+        """
+        self.conditions.append({})
+        try:
+            yield
+        finally:
+            before = self.conditions.pop()
+        holds = condition.read()
+        for storage, old in before.items():
+            storage.value = ops.where(holds, old, storage.value)
+        self.views = {key: view for key, view in self.views.items() if key[0] not in before}
 
     def _random(self, generator: Any) -> list:
         root = self

@@ -1,4 +1,4 @@
-"""Switches of the current thread, and the three doors between a traced function and Python that
+"""Switches of the current thread, and the four doors between a traced function and Python that
 must run again at each call.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 from ..base.modes import modes
 
 __all__ = [
-    "cell", "effect", "enable_grad", "inference_mode", "is_grad_enabled",
+    "afterwards", "cell", "effect", "enable_grad", "inference_mode", "is_grad_enabled",
     "is_inference_mode_enabled", "modes", "no_grad", "outside", "set_grad_enabled",
 ]  # fmt: skip
 
@@ -172,6 +172,16 @@ def effect(run: Callable[[], Any]) -> None:
         run()
     else:
         modes.trace.effect(run)
+
+
+def afterwards(run: Callable[[], Any]) -> None:
+    """Runs `run()`; in a trace, instead, it runs at the end of each call of the traced function,
+    when the tensors that the call has written are there. Doing it twice must do no harm.
+    """
+    if modes.trace is None:
+        run()
+    else:
+        modes.trace.afterwards(run)
 
 
 @contextlib.contextmanager
