@@ -16,6 +16,7 @@ from chainrule.functional import softmax
 from chainrule.graph import Equation, Literal, Program, Var, interpret, trace, verify
 from chainrule.graph.passes import (
     ALGEBRA,
+    EINSUMS,
     FOLDING,
     JOINS,
     ROUNDING,
@@ -33,6 +34,7 @@ from chainrule.graph.passes import (
     simplify,
     split_numbers,
 )
+from chainrule.graph.specs import output_specs
 from chainrule.graph.traced import Interpreted, TracedFunction
 from chainrule.nn import functional as F
 from chainrule.ops import Spec
@@ -219,14 +221,14 @@ def test_every_composite_is_its_definition(op, sample, seed, dtype):
 
 def test_definitions_keep_line_and_nested_composites_may_stay_whole():
     def f(x):
-        return F.group_norm(x, 3, None, None) + F.softmax(x, 1)  # the line
+        return F.cross_entropy(x, x, reduction="none") + F.softmax(x, 1).sum(1)  # the line
 
     program = trace(f).capture(cr.ones(2, 6, 5)).program
     assert {eq.op.composite for eq in inlined(program).equations} == {False}
     assert {eq.place for eq in inlined(program).equations} == {eq.place for eq in program.equations}
-    some = inlined(program, frozenset({"layer_norm", "softmax"}))
-    assert [n for n in operations(some) if n in ("group_norm", "layer_norm", "softmax")] == [
-        "layer_norm",
+    some = inlined(program, frozenset({"log_softmax", "softmax"}))
+    assert [n for n in operations(some) if n in ("cross_entropy", "log_softmax", "softmax")] == [
+        "log_softmax",
         "softmax",
     ]
 
@@ -815,3 +817,38 @@ def test_products_of_half_floats_are_products_of_float32(half):
     values = [x.read(), w.read()]
     for a, b in zip(interpret(simple, values), interpret(program, values), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+EINSUMS_APART = {  # what is left of each, by the names of ops
+    "ij,jk,kl->il": ["einsum", "einsum"],
+    "bqhd,bhde,bqh->bqhe": ["mul", "einsum"],
+    "bi,bi->b": ["mul", "sum"],
+    "bij,bij->": ["mul", "sum"],
+    "bij,bj->bij": ["mul"],
+    "bij,jb->jbi": ["mul"],
+    "ijk->ki": ["sum", "permute"],
+    "ij,jk->ik": ["einsum"],
+    "ijm,jkn->ik": ["sum", "sum", "einsum"],
+    "i,j->ij": ["einsum"],
+    "bi,bj,bk->bijk": ["einsum", "einsum"],
+    "->": [],
+    ",i->i": ["mul"],
+}
+
+
+@pytest.mark.parametrize("equation", EINSUMS_APART)
+def test_einsums_are_taken_apart(equation):
+    sizes = dict(zip("bdehijklmnq", (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31), strict=True))
+    names = equation.partition("->")[0].split(",")
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal([sizes[c] for c in s]) for s in names]
+    inputs = [Var(Spec(v.shape, dtypes.float64)) for v in values]
+    (out,) = output_specs(ops.einsum, tuple([v.spec for v in inputs]), {"equation": equation})
+    eq = Equation(ops.einsum, inputs, {"equation": equation}, (Var(out),), None)
+    program = Program(inputs, [eq], eq.outputs)
+    found = verify(live(rewritten(program, EINSUMS)))
+    left = [e.op.name for e in found.equations if e.op.name != "view"]
+    assert [
+        n for n in left if n != "permute" or "permute" in EINSUMS_APART[equation]
+    ] == EINSUMS_APART[equation]
+    assert_close(program, kept_apart(program, found), values, tolerance=1e-10)

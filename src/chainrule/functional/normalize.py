@@ -356,27 +356,86 @@ def _grouped(args, attrs):
     return attrs
 
 
+def _of_group(v, groups):
+    """Numbers of channels, (N, C, 1, …), summed over the channels of a group; each has the sum of
+    its own.
+    """
+    if groups == v.shape[1]:
+        return v
+    parted = (v.shape[0], groups, v.shape[1] // groups)
+    total = sum(view(v, shape=parted), dim=(2,), keepdim=True)
+    return view(expand(total, shape=parted), shape=v.shape)
+
+
+def _of_channel(x):
+    """The sums over all positions, (N, C, …) → (N, C, 1, …)."""
+    return sum(x, dim=tuple(range(2, x.ndim)), keepdim=True) if x.ndim > 2 else x
+
+
 @composite(
     normalizing,
     types="floating",
     normalize=_grouped,
+    hidden=("xhat", "inverse"),
     reference="torch.nn.functional.group_norm",
     onnx="GroupNormalization",
     samples=(
         S(F(2, 6, 5), F(6), F(6), groups=3, eps=1e-5),
         S(F(2, 4, 3, 5), None, None, groups=2, eps=1e-5),
+        S(F(5, 3, 2, 3), F(3), None, groups=3, eps=1e-3),
+        S(F(5, 6), None, F(6), groups=2, eps=1e-5),
     ),
 )
 def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
-    """Layer norm over groups of channels and all positions, then weight and bias per channel.
-    Source: Wu & He 2018.
+    """y = (x − mean) / √(var + eps) · weight + bias,  mean and variance (over n) of each sample's
+    groups of channels at all positions, weight and bias per channel.
+
+    Sums are taken over the positions of a channel, then over channels: however an image lies in
+    memory, nothing has to be brought together for it.   Source: Wu & He 2018.
     """
-    per = shapes.size(x.shape[1:]) // groups
-    y = view(
-        layer_norm(view(x, shape=(x.shape[0], groups, per)), shape=(per,), eps=eps), shape=x.shape
+    n = shapes.size(x.shape[1:]) // groups
+    centred = x - _of_group(_of_channel(x), groups) / n
+    inverse = rsqrt(_of_group(_of_channel(square(centred)), groups) / n + eps)
+    xhat = centred * inverse
+    y = xhat if weight is None else xhat * channelled(weight, x.ndim)
+    return (y if bias is None else y + channelled(bias, x.ndim)), xhat, inverse
+
+
+@group_norm.fast
+def _group_norm(x, weight=None, bias=None, *, groups, eps):
+    each = x.shape[1] // groups
+    rows = x.reshape(x.shape[0], groups, each * shapes.size(x.shape[2:]))
+    _, xhat, inverse = _layer_norm(rows, shape=rows.shape[2:], eps=eps)
+    xhat = xhat.reshape(x.shape)
+    wide = (1, -1, *(1,) * (x.ndim - 2))
+    y = xhat if weight is None else xhat * weight.reshape(wide)
+    if bias is not None:
+        y = y + bias.reshape(wide)
+    inverse = xp.broadcast_to(inverse, (x.shape[0], groups, each)).copy()
+    inverse = inverse.reshape(*x.shape[:2], *wide[2:])
+    return (y.copy() if y is xhat else y), xhat, inverse
+
+
+def _group_norm_rule(g, weight, xhat, inverse, groups, needs):
+    total, along_xhat = _of_channel(g), _of_channel(g * xhat)
+    gx = gw = gb = None
+    if needs[0]:
+        n = shapes.size(g.shape[1:]) // groups
+        w = None if weight is None else channelled(weight, g.ndim)
+        a, b = (_of_group(v if w is None else v * w, groups) / n for v in (total, along_xhat))
+        gx = ((g if w is None else g * w) - (a + xhat * b)) * inverse
+    if needs[1]:
+        gw = view(sum(along_xhat, dim=(0,)), shape=(g.shape[1],))
+    if needs[2]:
+        gb = view(sum(total, dim=(0,)), shape=(g.shape[1],))
+    return gx, gw, gb
+
+
+group_norm.vjp(
+    lambda g, weight, xhat, inverse, groups, needs: _group_norm_rule(
+        g, weight, xhat, inverse, groups, needs
     )
-    y = y if weight is None else y * channelled(weight, x.ndim)
-    return y if bias is None else y + channelled(bias, x.ndim)
+)
 
 
 @composite(

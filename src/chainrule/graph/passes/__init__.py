@@ -3,8 +3,8 @@
 Each pass is a function from a program to a program, and the verifier accepts what each returns (the
 tests look after every one; `simplify` itself only at the end, for a look costs as much as all).
 Imports the other files of `graph`, ops and base. Reading order: `inline`, `share`, `rewrite` (how
-rules are applied), then the rules by subject: `constants`, `halves`, `algebra`, `views`, `writes`. `loops`
-makes scans smaller; `numbers` takes the Python numbers out of a program.
+rules are applied), then the rules by subject: `constants`, `halves`, `algebra`, `einsums`, `views`,
+`writes`. `loops` makes scans smaller; `numbers` takes the Python numbers out of a program.
 
 What a pass promises about values:
 
@@ -12,7 +12,7 @@ What a pass promises about values:
 |---|---|
 | sharing, dead code, constants, views, `HALVES`, `ALGEBRA`, `WRITES`, `SCATTERS` | each bit |
 | `JOINS`, `UNITS` | each value; −0 where the program gave +0 |
-| inlining, loops, `ROUNDING` | values to rounding |
+| inlining, loops, `ROUNDING`, `EINSUMS` | values to rounding |
 
 "Each bit" is said of ops as functions of the elements of their operands. NumPy's sums and matrix
 products depend besides on how an operand lies in memory, which taking out a copy may change.
@@ -35,6 +35,7 @@ from ..ir import Equation, Program, pruned
 from ..verify import verify
 from .algebra import ALGEBRA, ROUNDING, UNITS
 from .constants import FOLDING
+from .einsums import EINSUMS
 from .halves import HALVES, widened
 from .inline import inlined
 from .loops import lightened
@@ -46,6 +47,7 @@ from .writes import JOINS, SCATTERS, WRITES
 
 __all__ = [
     "ALGEBRA",
+    "EINSUMS",
     "FOLDING",
     "HALVES",
     "JOINS",
@@ -77,7 +79,7 @@ def combined(*tables: Rules) -> Rules:
     return out
 
 
-EVERYTHING = combined(FOLDING, HALVES, ALGEBRA, UNITS, ROUNDING, VIEWS, WRITES, JOINS)
+EVERYTHING = combined(FOLDING, HALVES, ALGEBRA, UNITS, ROUNDING, EINSUMS, VIEWS, WRITES, JOINS)
 
 
 def live(program: Program) -> Program:
