@@ -15,7 +15,11 @@ Reading order of the rooms: `ladder`, which stands alone; `base`, `backends`, `o
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
-from . import amp, autograd, backends, linalg, nn, random, special, switches
+from .base.loading import loaded_later, without_collector
+
+with without_collector():
+    from . import amp, autograd, backends, linalg, nn, random, special, switches
+
 from .amp import (
     GradScaler,
     autocast,
@@ -39,7 +43,6 @@ from .base.errors import (
     StateDictError,
     TraceError,
 )  # fmt: skip
-from .base.later import loaded_later
 from .base.left_out import missing_from
 from .files import classes as _file_classes
 from .files.saving import load, save

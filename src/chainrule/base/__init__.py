@@ -3,5 +3,5 @@ chainrule.
 
 Reading order: `errors`, `dtypes`, `shapes`, `lines`; `modes` (what is switched on), `locks`, `handles`, `trees`
 (nested lists and dicts), `configuration` (the only place that reads the environment), `sources` (which source is
-running), `later` (names loaded when they are asked for), `left_out` (what PyTorch has and chainrule has not).
+running), `loading` (of packages), `left_out` (what PyTorch has and chainrule has not).
 """

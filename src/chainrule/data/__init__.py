@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.later import loaded_later
+from ..base.loading import loaded_later
 from .collate import default_collate, default_convert
 from .dataset import (
     Augmented,

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.later import loaded_later
+from ..base.loading import loaded_later
 
 if TYPE_CHECKING:
     from .npz import read_npz, write_npz

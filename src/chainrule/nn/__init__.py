@@ -11,8 +11,8 @@ module from outside: `utils`, `stateless`; `parallel` and `modules` are PyTorch'
 
 from typing import TYPE_CHECKING
 
-from ..base.later import loaded_later
 from ..base.left_out import missing_from
+from ..base.loading import loaded_later
 from . import functional, init
 from .activation import (
     CELU,

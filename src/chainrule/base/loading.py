@@ -1,17 +1,33 @@
-"""Names of a package that are loaded when they are first asked for.
+"""How packages are loaded, so that who imports one does not wait long.
 
-Who imports a package waits for what stands in its `__init__`. What only some of its readers need, a whole room
-or the library behind one name, waits until then (PEP 562).
+Names that are loaded when they are first asked for (PEP 562): what only some readers of a package need, a whole room
+or the library behind one name. And imports without the collector of garbage, of which they make none.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NoReturn
 
-__all__ = ["loaded_later"]
+__all__ = ["loaded_later", "without_collector"]
+
+
+@contextlib.contextmanager
+def without_collector() -> Iterator[None]:
+    """A block in which Python does not look for garbage: for imports, which make thousands of objects that stay, so that
+    it would look through all of them several times.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def loaded_later(
