@@ -28,7 +28,8 @@ from chainrule.compiler.target import Target
 from chainrule.graph import Literal, Program, interpret
 from chainrule.graph.traced import TracedFunction
 from chainrule.nn import functional as F
-from chainrule.tensors.core import Tensor, grad, wrap
+from chainrule.tensors.core import Tensor, wrap
+from chainrule.tensors.gradients import grad
 
 # ------------------------------------------------------------------------------------------------------ 1. every op
 

@@ -19,7 +19,8 @@ from chainrule.ops import TABLE, Op
 from chainrule.ops.promotion import Spec
 from chainrule.ops.samples import Draw, Sample, samples_of
 from chainrule.tensors import Tensor
-from chainrule.tensors.core import grad, wrap
+from chainrule.tensors.core import wrap
+from chainrule.tensors.gradients import grad
 
 ELSEWHERE = {"scan"}
 """Ops whose attribute is a program, which only a trace makes: tests/graph/test_traced_loops.py has their tests."""

@@ -48,7 +48,8 @@ from chainrule.ops.explain import refuse
 from chainrule.ops.record import TABLE
 from chainrule.ops.samples import Draw, samples_of, symmetric_call
 from chainrule.tape import backward
-from chainrule.tensors.core import Tensor, grad, wrap
+from chainrule.tensors.core import Tensor, wrap
+from chainrule.tensors.gradients import grad
 from chainrule.transforms import directional_errors
 
 LIMIT = 1e-5  # the largest relative error of a derivative in float64

@@ -26,8 +26,9 @@ from ..ops import Spec
 from ..ops.scan import scan as scan_op
 from ..tape.backward import Edge, Node, Wrap, backward_pass, reachable
 from ..tensors import functions
-from ..tensors.core import Tensor, grad, wrap
+from ..tensors.core import Tensor, wrap
 from ..tensors.creation import zeros_like
+from ..tensors.gradients import grad
 from ..tensors.scan import check_carry
 from ..tensors.storage import Storage
 from .ir import Equation, Program, Var, pruned

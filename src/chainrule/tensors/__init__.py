@@ -1,6 +1,6 @@
 """Storage, Tensor, and the torch-shaped functions.
 
-Reading order: `storage`, `core` (the Tensor: the heart), `indexing`, `functions` (PyTorch's overloads),
+Reading order: `storage`, `core` (the Tensor: the heart), `gradients`, `indexing`, `functions` (PyTorch's overloads),
 `methods`, `counting`, `creation`, `device`, `sequences`, `generator`, `twister` (the stream of initial
 weights), `drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names).
 """
@@ -28,7 +28,7 @@ from ..tape.modes import (
 )
 from . import functions as _functions
 from . import inplace_views  # noqa: F401 - attaches the methods that become views
-from .core import Tensor, grad
+from .core import Tensor
 from .counting import *  # noqa: F403
 from .counting import __all__ as _counting
 from .creation import *  # noqa: F403 - the curated list stands there
@@ -46,6 +46,7 @@ from .generator import (
     seed,
     set_rng_state,
 )
+from .gradients import grad
 from .inplace import *  # noqa: F403
 from .inplace import __all__ as _inplace
 from .legacy import *  # noqa: F403

@@ -17,8 +17,8 @@ from ..tape.backward import reachable
 from ..tape.modes import enable_grad
 from ..tensors import functions
 from ..tensors.core import Tensor
-from ..tensors.core import grad as tape_grad
 from ..tensors.creation import zeros, zeros_like
+from ..tensors.gradients import grad as tape_grad
 
 __all__ = [
     "grad",

@@ -14,8 +14,8 @@ import numpy as np
 from ..base.errors import DTypeError, GradError
 from ..tape.modes import enable_grad, no_grad
 from ..tensors.core import Tensor
-from ..tensors.core import grad as tape_grad
 from ..tensors.creation import tensor
+from ..tensors.gradients import grad as tape_grad
 
 __all__ = ["directional_errors", "gradcheck", "gradgradcheck"]
 
