@@ -3,9 +3,9 @@
     pip install ".[test]" coverage
     python benchmarks/coverage.py
 
-Runs the quick suite under coverage.py (https://coverage.readthedocs.io), in one process and with branches measured, and writes
-evidence/coverage.json. A branch counts as run if each way out of it was taken. What only machine code runs, or another process
-(a loader's worker, a killed run), does not show here.
+Runs the quick suite under coverage.py (https://coverage.readthedocs.io) on all cores, with branches measured, in the processes that
+tests start as well, and writes evidence/coverage.json. A branch counts as run if each way out of it was taken. What only machine
+code runs, or a process that was killed, does not show here.
 """
 
 from __future__ import annotations
@@ -26,14 +26,24 @@ ROOMS = (
 """The engine, as tests/test_architecture.py has it."""
 
 
+SETTINGS = """
+[run]
+branch = true
+source = chainrule
+parallel = true
+patch = subprocess
+data_file = {folder}/data
+"""
+
+
 def measure(folder: Path) -> dict:
     """The report of coverage.py, after all tests have passed."""
-    data, report = folder / "coverage", folder / "report.json"
-    run = ["-m", "coverage", "run", f"--data-file={data}", "--branch", "--source=chainrule"]
-    suite = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    subprocess.run([sys.executable, *run, *suite], cwd=ROOT, check=True)
-    write = ["-m", "coverage", "json", "-q", f"--data-file={data}", "-o", str(report)]
-    subprocess.run([sys.executable, *write], cwd=ROOT, check=True)
+    settings, report = folder / "settings.ini", folder / "report.json"
+    settings.write_text(SETTINGS.format(folder=folder), encoding="utf-8")
+    run = ["run", "-m", "pytest", "-q", "-n", "auto", "-p", "no:cacheprovider"]
+    for command in (run, ["combine", "-q"], ["json", "-q", "-o", str(report)]):
+        words = [sys.executable, "-m", "coverage", command[0], f"--rcfile={settings}", *command[1:]]
+        subprocess.run(words, cwd=ROOT, check=True)
     return json.loads(report.read_text(encoding="utf-8"))
 
 
