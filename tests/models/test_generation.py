@@ -9,7 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule import models
 from chainrule.base.errors import RangeError, ShapeError
-from chainrule.models.generation import _largest, _nucleus, _penalized
+from chainrule.models.choosing import _largest, _nucleus, _penalized
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,54 @@ def test_a_cache_changes_nothing(model):
         step = model(PROMPT[:, t : t + 1], past_key_values=cache).logits
         assert cr.allclose(step[:, 0], whole[:, t], atol=1e-5)
     assert int(cache.position) == 4
+
+
+TINY = {
+    "vocab_size": 23,
+    "hidden_size": 12,
+    "intermediate_size": 7,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+}
+DECODERS = {
+    "GPT2LMHeadModel": {"vocab_size": 23, "n_positions": 90, "n_embd": 12, "n_layer": 2, "n_head": 3},
+    "LlamaForCausalLM": TINY,
+    "MistralForCausalLM": {**TINY, "sliding_window": 5, "num_key_value_heads": 1},
+    "BertLMHeadModel": {**TINY, "is_decoder": True, "max_position_embeddings": 90},
+    "T5ForConditionalGeneration": {
+        "vocab_size": 23, "d_model": 12, "d_kv": 4, "d_ff": 17, "num_layers": 1, "num_decoder_layers": 2, "num_heads": 3,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_cache_that_grows_changes_nothing(name, masked):
+    cr.manual_seed(0)
+    cls = models.ARCHITECTURES[name]
+    model = cls(cls.config_class(**DECODERS[name])).eval()
+    ids = cr.randint(0, 23, (2, 83))
+    mask = cr.ones(2, 83, dtype=cr.int64)
+    if masked:
+        mask[1, :2] = 0
+    parts, more = [3, 1, 1, 71, 7], {}
+    if name == "T5ForConditionalGeneration":
+        more = {"encoder_outputs": model.encode(PROMPT)}
+
+    def read(ids, mask, **settings):
+        if more:
+            return model(decoder_input_ids=ids, decoder_attention_mask=mask, **more, **settings)
+        return model(ids, attention_mask=mask, **settings)
+
+    whole, cache, at, found = read(ids, mask).logits, None, 0, []
+    for part in parts:
+        out = read(
+            ids[:, at : at + part], mask[:, : at + part], past_key_values=cache, use_cache=True
+        )
+        cache, at = out.past_key_values, at + part
+        assert int(cache.position) == at and cache.longest >= at
+        found.append(out.logits)
+    assert cr.allclose(cr.cat(found, dim=1)[mask > 0], whole[mask > 0], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["GPT2LMHeadModel", "LlamaForCausalLM", "RecurrentLMHeadModel"])
@@ -178,16 +226,22 @@ def test_t5_searches_and_draws_like_the_others(t5):
     ]
     assert cr.equal(drawn[0], drawn[1]) and not cr.equal(drawn[0], drawn[2])
     with pytest.raises(RangeError, match="top_k is out of range"):
-        t5.generate(PROMPT, top_k=0)
+        t5.generate(PROMPT, top_k=-1)
 
 
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
         ({"temperature": 0.0}, RangeError, "temperature is out of range: 0.0"),
-        ({"top_k": 0}, RangeError, "top_k"),
+        ({"top_k": -1}, RangeError, "top_k"),
         ({"top_p": 1.5}, RangeError, "top_p"),
         ({"num_beams": 0}, RangeError, "num_beams"),
+        ({"num_return_sequences": 2}, RangeError, "num_return_sequences is out of range: 2"),
+        ({"early_stopping": "often"}, RangeError, "early_stopping is out of range: 'often'"),
+        ({"min_p": -0.1}, RangeError, "min_p"),
+        ({"typical_p": 0.0}, RangeError, "typical_p"),
+        ({"no_repeat_ngram_size": -1}, RangeError, "no_repeat_ngram_size"),
+        ({"max_tokens": 3}, TypeError, "there is no setting max_tokens; there are max_new_tokens"),
         ({"repetition_penalty": 0.0}, RangeError, "repetition_penalty"),
         ({"num_beams": 2, "streamer": print}, RangeError, "a streamer needs num_beams=1"),
         ({"max_new_tokens": 37}, ShapeError, "more than the model's 40 positions"),
@@ -205,3 +259,37 @@ def test_too_long_a_text_is_refused(model):
     with pytest.raises(ShapeError, match="one of the two"):
         model()
     assert math.isfinite(model(PROMPT, labels=PROMPT).loss.item())
+
+
+def test_several_sequences_of_a_prompt(model):
+    options = {"do_sample": True, "max_new_tokens": 6}
+    found = model.generate(
+        PROMPT, num_return_sequences=3, generator=cr.Generator().manual_seed(0), **options
+    )
+    many = PROMPT.repeat_interleave(3, 0)
+    same = model.generate(many, generator=cr.Generator().manual_seed(0), **options)
+    assert found.shape == (6, 10) and cr.equal(found, same)
+    best = model.generate(PROMPT, max_new_tokens=6, num_beams=4, num_return_sequences=4)
+    assert best.shape == (8, 10)
+    assert cr.equal(best[::4], model.generate(PROMPT, max_new_tokens=6, num_beams=4))
+
+
+def test_what_the_folder_says_of_writing_is_done(model):
+    free = model.generate(PROMPT, max_new_tokens=9)
+    end = int(free[0, 6])
+    try:
+        model.generation = {
+            "max_length": 11,
+            "eos_token_id": [end],
+            "pad_token_id": 1,
+            "unknown": 3,
+        }
+        found = model.generate(PROMPT)
+        assert found.shape[1] <= 11
+        row = found[0].tolist()
+        stop = row.index(end, 4) + 1
+        assert row[:stop] == free[0, :stop].tolist() and set(row[stop:]) <= {1}
+        assert model.generate(PROMPT, max_new_tokens=1).shape == (2, 5)
+        assert cr.equal(model.generate(PROMPT, eos_token_id=[], max_length=13), free)
+    finally:
+        model.generation = {}

@@ -119,6 +119,7 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
     settings: dict[str, Any] = {
         "max_new_tokens": arguments.max_new_tokens,
         "repetition_penalty": arguments.repetition_penalty,
+        "do_sample": False,
     }
     draws = {name: getattr(arguments, name) for name in ("temperature", "top_k", "top_p")}
     if arguments.beams > 1:
@@ -128,7 +129,7 @@ def _settings(arguments: argparse.Namespace) -> dict[str, Any]:
             )
         settings["num_beams"] = arguments.beams
     elif arguments.temperature != 0:
-        settings |= {"do_sample": True, **draws, "temperature": arguments.temperature or 1.0}
+        settings |= {"do_sample": True, **draws}
     return settings
 
 

@@ -527,25 +527,21 @@ class T5ForConditionalGeneration(T5PreTrained):
         return x * self.config.d_model**-0.5 if scales else x
 
     def generate(
-        self,
-        input_ids: Tensor,
-        *,
-        attention_mask: Tensor | None = None,
-        max_new_tokens: int = 20,
-        **settings: Any,
+        self, input_ids: Tensor, *, attention_mask: Tensor | None = None, **settings: Any
     ) -> Tensor:
-        """What the model writes when it has read something: (B, 1 + new), the start token included.
+        """What the model writes when it has read something: (B · num_return_sequences, 1 + new), the start token included.
 
         Args:
             input_ids: what is read, (B, S) int64.
             attention_mask: (B, S), 0 where there is padding.
-            max_new_tokens: how many tokens to write at most.
-            settings: those of `Generates.generate`: do_sample, temperature, top_k, top_p, num_beams, streamer, ….
+            settings: those of `Generates.generate`: max_new_tokens, do_sample, num_beams, streamer, ….
         """
-        start = full((input_ids.shape[0], 1), self.config.start_token, dtype=int64)
+        first = self.generation.get("decoder_start_token_id")
+        first = self.config.start_token if first is None else first
+        start = full((input_ids.shape[0], 1), first, dtype=int64)
         with no_grad():
             answer = T5Answer(self, input_ids, attention_mask)
-        return answer.generate(start, max_new_tokens=max_new_tokens, **settings)
+        return answer.generate(start, **settings)
 
 
 class T5Answer(Generates):
@@ -556,6 +552,7 @@ class T5Answer(Generates):
     def __init__(self, model: T5ForConditionalGeneration, read: Tensor, mask: Tensor | None):
         super().__init__()
         self.model, self.config, self.mask = model, model.config, mask
+        self.generation = model.generation
         self.training = model.training
         model.eval()
         try:

@@ -163,8 +163,9 @@ class Writer:
 
     def _ends(self, asked: int | Sequence[int] | None) -> list[int]:
         """The tokens that end a text: those asked for, else the model's, else the tokenizer's."""
+        of_folder = getattr(self.model, "generation", {}).get("eos_token_id")
         of_model = getattr(self.model.config, "eos_token_id", None)
-        for ends in (asked, of_model, self.tokenizer.eos_token_id):
+        for ends in (asked, of_folder, of_model, self.tokenizer.eos_token_id):
             if ends is not None:
                 return [ends] if isinstance(ends, int) else list(ends)
         return []
