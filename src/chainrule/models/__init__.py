@@ -6,7 +6,7 @@
 A model's file has its configuration, its blocks, and the model; it imports `nn` and `functional` alone. Modules have the
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
-Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `generation`,
+Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `choosing`, `generation`,
 `activations`, `pretrained`; then the others: `llama` with `rotary`, `recurrent`, `bert`, `t5`, `vit`, `resnet`, `clip`;
 and what stands before a model and behind it: `heads`, `images`,
 `sentences`, `writing`, `classifying`, `searching` (text is the affair of `chainrule.data.tokenizers`).
