@@ -120,3 +120,64 @@ def test_images_put_together_of_images_stay_channels_last(monkeypatch):
     ][:1]
     assert native.memory.layout[whole.id].strides == (1536, 1, 192, 24)
     assert [p.n[-1].c for p in seen] == [1, 1, 1]
+
+
+def run(f, *given):
+    """f as machine code, which agrees with the interpreter; nothing is left to NumPy."""
+    traced = TracedFunction(f, Both)
+    traced(*given)
+    assert not traced.last.executor.native.left_to_numpy
+
+
+STRANGE = {
+    "ties": [0.0, -0.0, 1.0],
+    "NaN": [np.nan, 1.0, 2.0],
+    "nothing": [-np.inf],
+    "mixed": [-np.inf, np.nan, 3.0, np.inf],
+}
+
+
+@pytest.mark.parametrize("last", [True, False], ids=["channels last", "channels first"])
+@pytest.mark.parametrize("name", STRANGE)
+def test_pools_of_strange_numbers(name, last):
+    """The first of ties, the last NaN, and a place within the window where there is nothing but -inf."""
+    rng = np.random.default_rng(0)
+    x = cr.tensor(rng.choice(np.array(STRANGE[name], "float32"), (2, 19, 11, 13)))
+    x = x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2) if last else x
+    for options in (
+        {"kernel_size": 3, "padding": 1},
+        {"kernel_size": (2, 5), "stride": (2, 3), "padding": (1, 2)},
+        {"kernel_size": (3, 2), "stride": 1, "padding": 1, "dilation": (2, 1)},
+        {"kernel_size": (1, 4)},
+    ):
+        run(lambda x, o=options: F.max_pool2d(x, return_indices=True, **o), x)
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_extremes_of_columns_of_strange_numbers(name):
+    x = cr.tensor(np.random.default_rng(1).choice(np.array(STRANGE[name], "float32"), (3, 301, 37)))
+    run(lambda x: (x.argmax(1), x.argmin(1), *x.max(dim=1), *x.min(dim=1), x.max(dim=2)[1]), x)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "stride": 2, "padding": 1},
+        {"kernel_size": (2, 3)},
+        {"kernel_size": (1, 4), "stride": (2, 1)},
+        {"kernel_size": 3, "stride": 1, "padding": 1, "count_include_pad": False},
+        {"kernel_size": (5, 2), "stride": (3, 4), "padding": (2, 1)},
+        {"kernel_size": 2, "ceil_mode": True},
+    ],
+    ids=str,
+)
+def test_the_gradient_of_averages(options):
+    """Of windows that overlap, lie side by side, or leave places out."""
+
+    def step(x):
+        x = x.detach().requires_grad_()
+        F.avg_pool2d(x * 2, **options).square().sum().backward()
+        return x.grad
+
+    run(step, cr.randn(2, 5, 11, 13))
+    run(step, cr.randn(2, 5, 12, 12))

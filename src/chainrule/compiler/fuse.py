@@ -163,7 +163,7 @@ class Grouping:
                 for d, (first, n, by) in enumerate(zip(*taken, strict=True)):
                     if n != source.spec.shape[d]:
                         stop = first + (n - 1) * by + 1
-                        source = self._viewed(
+                        source = self.viewed(
                             source, "slice_", dim=d, start=first, stop=stop, step=by
                         )
             elif isinstance(source, Var):
@@ -174,7 +174,7 @@ class Grouping:
                 self.maker[made.id] = Equation(TABLE["full"], (), attrs, (made,), eq.place)
                 source = made
             if source.spec.shape != shape:
-                source = self._viewed(source, "view", shape=shape)
+                source = self.viewed(source, "view", shape=shape)
             part = Var(Spec(shape, out.spec.dtype))
             offset = sum([s * each for s, each in zip(start, lies.strides, strict=True)])
             strides = tuple([s * each for s, each in zip(step, lies.strides, strict=True)])
@@ -240,7 +240,7 @@ class Grouping:
             return source
         ground = np.broadcast_to(np.int8(0), eq.outputs[0].spec.shape)
         seen = walk(ground, eq.attrs["path"])
-        return self._viewed(source, "expand", shape=seen.shape)
+        return self.viewed(source, "expand", shape=seen.shape)
 
     def assembly(self, eq: Equation) -> None:
         """The place in the order where a value that is put together is complete."""
@@ -265,7 +265,7 @@ class Grouping:
         access = self.access(v)
         return v if access is not None and access.contiguous else self._copied(v)
 
-    def _viewed(self, v: Var, name: str, **attrs: Any) -> Var:
+    def viewed(self, v: Var, name: str, **attrs: Any) -> Var:
         """A view of a value, as a new equation."""
         from ..ops import TABLE
 
@@ -371,7 +371,7 @@ class Grouping:
                 self.copies[base.id] = found
                 self._place_in_loops(again, "pointwise")
         for eq in views:
-            found = self._viewed(found, eq.op.name, **eq.attrs)
+            found = self.viewed(found, eq.op.name, **eq.attrs)
         return found
 
     def _place_flip(self, eq: Equation) -> None:
@@ -398,7 +398,7 @@ class Grouping:
             self.place(Equation(TABLE["full"], (), attrs, (last,), eq.place))
             if out is last:
                 return
-        seen = self._viewed(eq.inputs[0], "view", shape=out.spec.shape)  # type: ignore[arg-type]
+        seen = self.viewed(eq.inputs[0], "view", shape=out.spec.shape)  # type: ignore[arg-type]
         if eq.op.name == "sum" and out.spec.dtype.is_floating_point:  # a sum starts at +0
             self.place(Equation(TABLE["add"], (seen, Literal(0.0)), {}, (out,), eq.place))
         else:
@@ -476,7 +476,7 @@ class Grouping:
         assert isinstance(source, Var)
         seen = self._copied(source)
         for eq in views[at:]:
-            seen = self._viewed(seen, eq.op.name, **eq.attrs)
+            seen = self.viewed(seen, eq.op.name, **eq.attrs)
         return seen if self.access(seen) is not None else self._reached(seen)
 
     def _newest(self, eq: Equation) -> Group | None:

@@ -141,12 +141,15 @@ def lane_loop(candidates: Sequence[Loop], found: Strides, weights: list[int]) ->
 class Sums:
     """The accumulators of a pass over a row. Blocks are added to a group of blocks, GROUP groups to
     a group of groups, and so on, so that a row of millions is summed as exactly as a short one.
-    `blocks` is how many there will be.
+    `blocks` is how many there will be, `loops` the reduced axes in the order in which they are gone
+    through, if each lane has a row of its own.
     """
 
-    def __init__(self, e: Emitter, reductions: Sequence[Equation], width: int, blocks: int):
+    def __init__(
+        self, e: Emitter, reductions: Sequence[Equation], width: int, blocks: int, loops: Sequence[Axis] = ()
+    ):  # fmt: skip
         self.c = e.c
-        self.work = [reduction(e, eq) for eq in reductions]
+        self.work = [reduction(e, eq, loops) for eq in reductions]
         levels = 2
         while GROUP ** (levels - 1) < blocks:
             levels += 1
@@ -402,7 +405,8 @@ class LoopKernel:
             e.hoist([*reductions, *self._makers(full)], inner_axes)
             n = 1 if self.lane is None else self.lane.size
             blocks = math.prod([x.size for x in self.inner]) * (n // (BLOCK * self.width) + 1)
-            sums = Sums(e, reductions, self.width, blocks)
+            apart = [] if self.lane is not None else [a for x in self.inner for a in x.axes]
+            sums = Sums(e, reductions, self.width, blocks, apart)
 
             def body(sums: Sums = sums, full: list = full) -> None:
                 sums.add()
@@ -465,7 +469,7 @@ class LoopKernel:
             e.hoist([*reductions, *self._makers(full)], inner_axes)
             *outer, last = self.inner
             blocks = math.prod([x.size for x in outer]) * (last.size // BLOCK + 1)
-            sums = Sums(e, reductions, self.width, blocks)
+            sums = Sums(e, reductions, self.width, blocks, [a for x in self.inner for a in x.axes])
             with _nested(e, outer):
                 n = last.size
                 whole_blocks = n // BLOCK if n > BLOCK else 0

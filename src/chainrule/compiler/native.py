@@ -47,7 +47,7 @@ from .windows import place_window
 
 __all__ = ["Native"]
 
-WHOLE = frozenset(("relu",))
+WHOLE = frozenset(("relu", "sum_pool_input"))
 """Composites that have instructions or kernels of their own."""
 
 

@@ -8,27 +8,39 @@ sizes alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..base import dtypes
 from ..base.dtypes import DType
 from ..graph.ir import Equation
 from . import elements
-from .code import I64, Value, Variable
+from .code import I32, I64, Value, Variable
 from .emit import Emitter
 from .roles import PICKS
 from .space import Axis, whole
 
 __all__ = ["Pick", "Reduction", "reduction"]
 
-SUMS = frozenset(("sum", "sum_pool"))
+SUMS = frozenset(("sum", "sum_pool", "sum_pool_input"))
 NOWHERE = 2**62
 """The place of an element that is none: later than any."""
 
 
-def reduction(e: Emitter, eq: Equation) -> Any:
-    """The accumulators of an equation."""
-    return Pick(e, eq) if eq.op.name in PICKS or eq.op.name == "max_pool" else Reduction(e, eq)
+def reduction(e: Emitter, eq: Equation, loops: Sequence[Axis] = ()) -> Any:
+    """The accumulators of an equation. `loops`: the reduced axes in the order in which they are
+    gone through, if no two lanes reduce the same row."""
+    if eq.op.name not in PICKS and eq.op.name != "max_pool":
+        return Reduction(e, eq)
+    run = [a for a in _reduced(e, eq) if a.size > 1]
+    return InOrder(e, eq) if run and run == list(loops) else Pick(e, eq)
+
+
+def _reduced(e: Emitter, eq: Equation) -> list[Axis]:
+    """The axes along which an extreme is looked for, outer first."""
+    if eq.op.name == "max_pool":
+        return [a for run in e.grouping.windowed[eq][1] for a in whole(run)]
+    return whole(e.group.space[eq][eq.attrs["dim"]])
 
 
 class Reduction:
@@ -246,3 +258,104 @@ class Pick:
         e.remember(outs[-1].id, index)
         if len(outs) > 1:
             e.remember(outs[0].id, elements.rounded(c, x, self.dtype))
+
+
+class InOrder(Pick):
+    """The same where places are met in their order, by each lane for itself: what comes later wins
+    only if it is better, so places need not be compared. They are counted in 32 bits if they fit,
+    which are as wide as a float."""
+
+    def __init__(self, e: Emitter, eq: Equation):
+        super().__init__(e, eq)
+        plane = self.spatial() if eq.op.name == "max_pool" else eq.inputs[0].spec.shape  # type: ignore[union-attr]
+        self.places = I32 if math.prod(plane) < 2**31 else I64
+        self.nowhere = (1 << (self.places.bits - 1)) - 1
+
+    def start(self, lanes: int) -> Place:
+        """Fresh accumulators."""
+        c = self.e.c
+        value, index = self.type.of(lanes), self.places.of(lanes)
+        return Place(
+            c.variable(value, c.const(self.identity, value)),
+            c.variable(index, c.const(self.nowhere, index)),
+        )
+
+    def reset(self, v: Place) -> None:
+        """Accumulators as they were at the start."""
+        c = self.e.c
+        v.value.set(c.const(self.identity, v.value.type))
+        v.at.set(c.const(self.nowhere, v.at.type))
+
+    def take(self, v: Place, x: Value, index: Value) -> None:
+        """Take in an element and its place, which is later than all so far."""
+        c = self.e.c
+        a, at = v.value.get(), v.at.get()
+        wins = elements.INSTRUCTIONS["gt" if self.largest else "lt"](c, self.compute, x, a)
+        if self.type.floating:
+            nan = c.fcmp("uno", x, x)
+            if self.eq.op.name != "max_pool":  # the first NaN stays
+                nan = c.binary("and", nan, c.fcmp("ord", a, a))
+            wins = c.binary("or", wins, nan)
+        v.value.set(c.select(wins, x, a))
+        v.at.set(c.select(wins, index, at))
+
+    def add(self, v: Place) -> None:
+        """Take in the operand at this place."""
+        e, c = self.e, self.e.c
+        lanes = v.value.type.lanes
+        x = c.splat(e.operand(self.eq, 0, self.compute), lanes)
+        index, live = self._index()
+        if live is not None:
+            live = c.splat(live, lanes)
+            x = c.select(live, x, c.const(self.identity, x.type))
+        self.take(v, x, c.splat(self._narrow(index), lanes))
+
+    def merge(self, total: Place, part: Place) -> None:
+        """Take in a block's result, and start the next block. A block in which nothing was better
+        than nothing has no place, and wins nowhere."""
+        self.take(total, part.value.get(), part.at.get())
+        self.reset(part)
+
+    def _narrow(self, index: Value) -> Value:
+        if self.places is I64:
+            return index
+        return self.e.c.cast("trunc", index, I32.of(index.type.lanes))
+
+    def finish(self, v: Place, fold: bool) -> None:
+        """Hand over value and place; the first place if none was better than nothing."""
+        e, c = self.e, self.e.c
+        index = v.at.get()
+        none = c.icmp("eq", index, c.const(self.nowhere, index.type))
+        if self.places is I32:
+            index = c.cast("sext", index, I64.of(index.type.lanes))
+        index = c.select(none, c.splat(self._first(), index.type.lanes), index)
+        outs = self.eq.outputs
+        e.remember(outs[-1].id, index)
+        if len(outs) > 1:
+            e.remember(outs[0].id, elements.rounded(c, v.value.get(), self.dtype))
+
+    def _first(self) -> Value:
+        """The first place of a row, or of a window that is not padding."""
+        e, c = self.e, self.e.c
+        if self.eq.op.name != "max_pool":
+            return c.i64(0)
+        places, _ = e.grouping.windowed[self.eq]
+        attrs, plane = self.eq.attrs, self.spatial()
+        total: Value | None = None
+        for k in range(len(plane)):
+            low, _ = attrs["padding"][k]
+            moves, step = {}, attrs["stride"][k]
+            for a in reversed(whole(places[k])):
+                moves[a] = step
+                step *= a.size
+            at = e.places(-low, moves)
+            if low:  # as many taps further as begin before the edge
+                by = c.const(attrs["dilation"][k], at.type)
+                zero = c.const(0, at.type)
+                short = c.binary("sub", c.binary("sub", by, c.const(1, by.type)), at)
+                over = c.binary("mul", c.binary("sdiv", short, by), by)
+                at = c.select(c.icmp("slt", at, zero), c.binary("add", at, over), at)
+            part = c.binary("mul", at, c.const(math.prod(plane[k + 1 :]), at.type))
+            total = part if total is None else c.binary("add", *e.together([total, part]))
+        assert total is not None
+        return total

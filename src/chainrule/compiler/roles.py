@@ -40,7 +40,7 @@ __all__ = [
 
 REDUCTIONS = frozenset(("sum", "prod", "amax", "amin", "any", "all"))
 PICKS = frozenset(("argmax", "argmin", "max_along", "min_along"))
-POOLS = frozenset(("max_pool", "sum_pool"))
+POOLS = frozenset(("max_pool", "sum_pool", "sum_pool_input"))
 LOOKUPS = frozenset(("embedding", "gather", "index"))
 ASSEMBLIES = frozenset(("cat", "stack", "pad", "view_scatter"))
 PRODUCTS = frozenset(("matmul", "einsum"))

@@ -16,7 +16,7 @@ Images lie channels-last inside of the program: channels are then the vectors of
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..graph.ir import Equation, Var
@@ -39,6 +39,7 @@ def place_window(grouping: Grouping, eq: Equation) -> None:
     """Put a convolution or one of its gradients into groups."""
     {
         "conv": _conv, "conv_input": _conv_input, "conv_weight": _conv_weight, "max_pool": _pool, "sum_pool": _pool,
+        "sum_pool_input": _pool_input,
     }[eq.op.name](grouping, eq)  # fmt: skip
 
 
@@ -157,28 +158,31 @@ def _conv_weight(grouping: Grouping, eq: Equation) -> None:
 def _conv_input(grouping: Grouping, eq: Equation) -> None:
     dy, w = eq.inputs
     assert isinstance(dy, Var) and isinstance(w, Var)
-    a, out = eq.attrs, eq.outputs[0]
-    kernel = w.spec.shape[2:]
-    spatial = a["spatial"]
-    grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
-    lies = grouping.lies(out)
+    a, kernel = eq.attrs, w.spec.shape[2:]
+    sizes = (dy.spec.shape[2:], a["spatial"], kernel, a["stride"], a["padding"], a["dilation"])
     axes = [
         [Phase(0, n, None, p, 1)]
         if positions == 1 and d == 1 and p + n <= k
         else _phases(n, k, s, p, d)
-        for positions, n, k, s, (p, _), d in zip(
-            dy.spec.shape[2:],
-            spatial,
-            kernel,
-            a["stride"],
-            a["padding"],
-            a["dilation"],
-            strict=True,
-        )
+        for positions, n, k, s, (p, _), d in zip(*sizes, strict=True)
     ]
+
+    def place(out: Var, combination: Sequence[Phase]) -> None:
+        _turned(grouping, eq, dy, w, out, combination)
+
+    _in_phases(grouping, eq, axes, place)
+
+
+def _in_phases(
+    grouping: Grouping, eq: Equation, axes: Sequence[list[Phase]], place: Callable[[Var, Sequence[Phase]], None]
+) -> None:  # fmt: skip
+    """A gradient by an image, which `place` computes for one phase along each axis."""
+    out = eq.outputs[0]
+    grouping.lay(out, dense(out.spec.shape, channels_last(len(out.spec.shape))))
+    lies = grouping.lies(out)
     combinations = list(itertools.product(*axes))
-    if len(combinations) == 1:
-        _turned(grouping, eq, dy, w, out, combinations[0], out.spec.shape)
+    if len(combinations) == 1 and [] not in [x.taps for x in combinations[0]]:
+        place(out, combinations[0])
         return
     for combination in combinations:
         counts = [x.size for x in combination]
@@ -196,7 +200,7 @@ def _conv_input(grouping: Grouping, eq: Equation) -> None:
             grouping.maker[zeros.id] = Equation(TABLE["full"], (), attrs, (zeros,), eq.place)
             grouping.place(Equation(TABLE["clone"], (zeros,), {}, (part,), eq.place))
         else:
-            _turned(grouping, eq, dy, w, part, combination, shape)
+            place(part, combination)
     grouping.assembly(eq)
 
 
@@ -223,62 +227,109 @@ def _phases(n: int, k: int, stride: int, pad: int, dilation: int) -> list[Phase]
     return out
 
 
+class Met(NamedTuple):
+    """How the input elements of a phase meet outputs along an axis: the axes of elements and taps,
+    the padding of dy, the first element of dy and the first tap, and by how many elements of dy, and
+    how many taps, each of the two axes moves."""
+
+    place: list[Axis]
+    taps: list[Axis]
+    pads: tuple[int, int]
+    first: tuple[int, int]
+    dy: tuple[int, int]
+    w: tuple[int, int]
+
+
+def _met(phase: Phase, dilation: int, positions: int) -> Met:
+    """Element first + stride·j meets tap t at dy's position j + (first + pad − t·dilation) / stride."""
+    first, count, taps, pad, stride = phase
+    if taps is None:  # the one position meets each element through its own tap
+        return Met(_run(count), [], (0, 0), (0, pad), (0, 0), (1, 0))
+    taps = taps[::-1]  # so that positions grow
+    at = [(first + pad - t * dilation) // stride for t in taps]
+    low, high = at[0], at[-1] + count - 1
+    pads = (max(-low, 0), max(high - (positions - 1), 0))
+    step = (at[1] - at[0], taps[1] - taps[0]) if len(taps) > 1 else (0, 0)
+    start = (at[0] + max(-low, 0), taps[0])
+    return Met(_run(count), _run(len(taps)), pads, start, (1, step[0]), (0, step[1]))
+
+
 def _turned(
-    grouping: Grouping,
-    eq: Equation,
-    dy: Var,
-    w: Var,
-    out: Var,
-    combination: Sequence[Phase],
-    shape: tuple,
+    grouping: Grouping, eq: Equation, dy: Var, w: Var, out: Var, combination: Sequence[Phase]
 ) -> None:
-    """The gradient by the input elements first, first + stride, …: a correlation of dy with the
-    taps that reach them. Element first + stride·j meets tap t at dy's position
-    j + (first + pad − t·dilation) / stride.
-    """
-    a = eq.attrs
-    n = shape[0]
+    """The gradient by the input elements of a phase: a correlation of dy with the taps that reach
+    them."""
+    n = out.spec.shape[0]
     o, cg, *_ = w.spec.shape
-    groups = a["groups"]
-    pads, starts, moves = [], [], []
-    places: list[list[Axis]] = []
-    tap_runs: list[list[Axis]] = []
-    for (first, count, taps, pad, stride), dilation, p in zip(
-        combination, a["dilation"], dy.spec.shape[2:], strict=True
-    ):
-        places.append(_run(count))
-        if taps is None:  # the one position meets each element through its own tap
-            pads.append((0, 0))
-            starts.append((0, pad))
-            tap_runs.append([])
-            moves.append((0, 0, 0, 1))
-            continue
-        taps = taps[::-1]  # so that positions grow
-        at = [(first + pad - t * dilation) // stride for t in taps]
-        low, high = at[0], at[-1] + count - 1
-        pads.append((max(-low, 0), max(high - (p - 1), 0)))
-        starts.append((at[0] + max(-low, 0), taps[0]))
-        tap_runs.append(_run(len(taps)))
-        step = (at[1] - at[0], taps[1] - taps[0]) if len(taps) > 1 else (0, 0)
-        moves.append((1, step[0], step[1], 0))
-    source = _padded(grouping, dy, pads)
+    groups = eq.attrs["groups"]
+    spatial = zip(combination, eq.attrs["dilation"], dy.spec.shape[2:], strict=True)
+    met = [_met(*axis) for axis in spatial]
+    source = _padded(grouping, dy, [m.pads for m in met])
     image, group, row, column = _run(n), _run(groups), _run(o // groups), _run(cg)
     if column:
         column[0].fixed = True
     dy_reach = [
         _moves((image, 1)),
         _moves((group, o // groups), (row, 1)),
-        *[_moves((p, m[0]), (t, m[1])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
+        *[_moves((m.place, m.dy[0]), (m.taps, m.dy[1])) for m in met],
     ]
     w_reach = [
         _moves((group, o // groups), (row, 1)),
         _moves((column, 1)),
-        *[_moves((t, m[2]), (p, m[3])) for p, t, m in zip(places, tap_runs, moves, strict=True)],
+        *[_moves((m.taps, m.w[1]), (m.place, m.w[0])) for m in met],
     ]
-    begin = [(0, 0, *[s[0] for s in starts]), (0, 0, *[s[1] for s in starts])]
-    summed = [b for run in [*tap_runs, row] for b in run]
-    dims = [image, group + column, *places]
+    begin = [(0, 0, *[m.first[0] for m in met]), (0, 0, *[m.first[1] for m in met])]
+    summed = [b for run in [*[m.taps for m in met], row] for b in run]
+    dims = [image, group + column, *[m.place for m in met]]
     _product(grouping, eq, (source, w), out, dims, [dy_reach, w_reach], summed, begin)
+
+
+def _pool_input(grouping: Grouping, eq: Equation) -> None:
+    """The gradient of sums over windows: for each element the sum of dy at the windows it is in."""
+    dy = eq.inputs[0]
+    assert isinstance(dy, Var)
+    a = eq.attrs
+    sizes = (a["spatial"], a["kernel"], a["stride"], a["padding"], a["dilation"], dy.spec.shape[2:])
+    if all([n == k * q and s == k and d == 1 for n, k, s, _, d, q in zip(*sizes, strict=True)]):
+        _repeated(grouping, eq, dy)
+        return
+    axes = [_phases(n, k, s, p, d) for n, k, s, (p, _), d, _ in zip(*sizes, strict=True)]
+
+    def place(out: Var, combination: Sequence[Phase]) -> None:
+        met = [
+            _met(*axis) for axis in zip(combination, a["dilation"], dy.spec.shape[2:], strict=True)
+        ]
+        source = _padded(grouping, dy, [m.pads for m in met])
+        if not any([m.taps for m in met]):  # each element is in one window
+            for k, (m, count) in enumerate(zip(met, out.spec.shape[2:], strict=True)):
+                attrs = {"start": m.first[0], "stop": m.first[0] + count, "step": 1}
+                source = grouping.viewed(source, "slice_", dim=2 + k, **attrs)
+            grouping.place(Equation(TABLE["clone"], (source,), {}, (out,), eq.place))
+            return
+        image, channel = _run(out.spec.shape[0]), _run(out.spec.shape[1])
+        reach = [
+            _moves((image, 1)),
+            _moves((channel, 1)),
+            *[_moves((m.place, m.dy[0]), (m.taps, m.dy[1])) for m in met],
+        ]
+        taps, places = [m.taps for m in met], [m.place for m in met]
+        begin = [(0, 0, *[m.first[0] for m in met])]
+        summed = [b for run in taps for b in run]
+        windows = Windows(eq, (source,), (out,), [reach], summed, begin)
+        grouping.own_reduction(windows, [image, channel, *places], places, taps)
+
+    _in_phases(grouping, eq, axes, place)
+
+
+def _repeated(grouping: Grouping, eq: Equation, dy: Var) -> None:
+    """Windows that lie side by side: each element of dy repeated, as a view."""
+    n, c, *positions = dy.spec.shape
+    kernel = eq.attrs["kernel"]
+    apart = (n, c, *[m for q in positions for m in (q, 1)])
+    wide = (n, c, *[m for q, k in zip(positions, kernel, strict=True) for m in (q, k)])
+    seen = grouping.viewed(grouping.viewed(dy, "view", shape=apart), "expand", shape=wide)
+    attrs = {"shape": eq.outputs[0].spec.shape}
+    grouping.seen(Equation(TABLE["view"], (seen,), attrs, eq.outputs, eq.place))
 
 
 def _pool(grouping: Grouping, eq: Equation) -> None:
