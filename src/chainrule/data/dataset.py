@@ -8,7 +8,7 @@ import bisect
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..base.errors import DTypeError, RangeError, ShapeError
 from ..tensors import Generator, randperm
@@ -26,7 +26,11 @@ __all__ = [
 ]
 
 
-class Dataset:
+Sample = TypeVar("Sample", covariant=True)
+"""What a data set has: `class Words(Dataset[str])`."""
+
+
+class Dataset(Generic[Sample]):
     """What a `DataLoader` draws from: subclasses define `__len__` and `__getitem__`.
 
     A data set whose samples change from epoch to epoch overrides `set_epoch`; the loader calls it
@@ -47,7 +51,7 @@ class Dataset:
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset[Sample]):
     """What yields its samples in an order of its own: subclasses define `__iter__`.
 
     In a `DataLoader` with workers each worker has a copy and would yield everything; `__iter__` asks
@@ -112,7 +116,7 @@ class TensorDataset(Dataset):
         return tuple(t[index] for t in self.tensors)
 
 
-class Subset(Dataset):
+class Subset(Dataset[Sample]):
     """The samples of `dataset` at `indices`, in that order.
 
     Raises:
@@ -176,7 +180,7 @@ class Augmented(Dataset):
         _pass_on([self.dataset], epoch)
 
 
-class ConcatDataset(Dataset):
+class ConcatDataset(Dataset[Sample]):
     """The samples of several data sets, one after the other.
 
     Raises:
@@ -218,7 +222,7 @@ class ConcatDataset(Dataset):
         _pass_on(self.datasets, epoch)
 
 
-class ChainDataset(IterableDataset):
+class ChainDataset(IterableDataset[Sample]):
     """The samples of several iterable-style data sets, one after the other.
 
     >>> list(ChainDataset([ChainDataset([]), ChainDataset([])]))
@@ -244,7 +248,7 @@ class ChainDataset(IterableDataset):
         _pass_on(self.datasets, epoch)
 
 
-class StackDataset(Dataset):
+class StackDataset(Dataset[Sample]):
     """Sample i is sample i of each of several data sets: a tuple, or with names a dictionary.
 
     Args:

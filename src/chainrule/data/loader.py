@@ -12,12 +12,12 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from ..base.errors import DTypeError, FormatError
 from ..tensors import Generator, default_generator
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, Sample
 from .fetch import Fetcher, Request
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
@@ -29,7 +29,7 @@ __all__ = ["DataLoader"]
 PREFETCH = 2  # batches ahead of each worker
 
 
-class DataLoader:
+class DataLoader(Generic[Sample]):
     """Iterates over a data set in batches; each `iter()` is the next epoch.
 
     Args:

@@ -9,7 +9,7 @@ to 4. In this they differ from PyTorch, whose order only `DistributedSampler` ha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -29,7 +29,11 @@ __all__ = [
 ]
 
 
-class Sampler:
+Index = TypeVar("Index", covariant=True)
+"""What a sampler yields: `class ByLength(Sampler[int])`."""
+
+
+class Sampler(Generic[Index]):
     """Yields the indices of one epoch. A sampler whose order changes from epoch to epoch overrides
     `set_epoch`.
     """
@@ -211,7 +215,7 @@ class WeightedRandomSampler(_Seeded):
         return self.num_samples
 
 
-class DistributedSampler(Sampler):
+class DistributedSampler(Sampler[Index]):
     """The share that one of several processes takes of a data set: every `num_replicas`-th index, from
     place `rank` on, of an order that is the same in all of them.
 
