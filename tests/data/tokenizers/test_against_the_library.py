@@ -9,6 +9,7 @@ import warnings
 import pytest
 import tokenizer_samples as samples
 
+from chainrule.base.errors import ShapeError
 from chainrule.data import tokenizers
 
 REAL = {"gpt2": samples.gpt2, "clip": samples.clip, "bert": samples.bert}
@@ -148,6 +149,9 @@ def test_calls_give_what_transformers_gives(name, transformers, tmp_path):
             {"truncation": "longest_first", "max_length": 10, "padding": "longest"},
             {"padding": "max_length", "truncation": True},
             {"add_special_tokens": False},
+            {"padding": True, "pad_to_multiple_of": 8, "return_length": True},
+            {"return_special_tokens_mask": True, "padding": "max_length", "max_length": 40},
+            {"return_token_type_ids": True, "return_attention_mask": False},
         ):
             for pair in (None, seconds):
                 wanted = dict(reference(texts, pair, **settings))
@@ -207,3 +211,73 @@ def test_spaces_of_t5(scheme, split, library, tmp_path):
         )
         lines = ["", " ", "the</s>of", "</s>the", " the  of</s> and", "▁the of"]
         same(tokenizer, reference, lines + samples.mixed_lines(300, seed=13))
+
+
+CLASSES = {
+    "GPT2Tokenizer": {"add_prefix_space": True}, "BertTokenizer": {}, "T5Tokenizer": {}, "CLIPTokenizer": {},
+    "LlamaTokenizer": {"add_eos_token": True}, "Qwen2Tokenizer": {},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_folder_of_a_class_of_transformers(name, transformers, tmp_path):
+    """Learnt, given more tokens and saved by it; read here, and what is saved here read by it again."""
+    cls = getattr(transformers, name)
+    texts = ["the quick brown fox, a box and an axe"] * 5
+    reference = cls(**CLASSES[name]).train_new_from_iterator(texts, 300)
+    marks = ({"lstrip": True}, {"rstrip": True, "normalized": False}, {"single_word": True}, {})
+    for k, mark in enumerate(marks):
+        reference.add_tokens([transformers.AddedToken(f"Mark{k}", **mark)])
+    reference.add_special_tokens({"extra_special_tokens": ["<|im_start|>"]})
+    reference.save_pretrained(tmp_path)
+    assert "1000000000000000019884624838656" in (tmp_path / "tokenizer_config.json").read_text()
+    tokenizer = tokenizers.from_folder(tmp_path)
+    assert tokenizer.model_max_length is None and tokenizer.padding_side == reference.padding_side
+    for role in tokenizers.tokenizer.ROLES:
+        assert getattr(tokenizer, role) == getattr(reference, role), role
+    rng = random.Random(0)
+    parts = [
+        "Mark0",
+        "Mark1",
+        "Mark2",
+        "Mark3",
+        "<|im_start|>",
+        "</s>",
+        " ",
+        "  ",
+        "the",
+        "Fox",
+        "é",
+    ]
+    lines = ["".join(rng.choices(parts, k=rng.randrange(1, 9))) for _ in range(500)]
+    tokenizer.save_pretrained(tmp_path / "again")
+    again = cls.from_pretrained(tmp_path / "again")
+    for line in lines + samples.mixed_lines(200, seed=8):
+        wanted = dict(reference(line))
+        assert tokenizer(line) == wanted == dict(again(line))
+        for skip in (False, True):
+            said = reference.decode(wanted["input_ids"], skip_special_tokens=skip)
+            assert tokenizer.decode(wanted["input_ids"], skip_special_tokens=skip) == said
+
+
+@pytest.mark.parametrize("which", ["only_first", "only_second"])
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_one_of_two_texts_is_shortened(which, side, transformers, tmp_path):
+    tokenizer = SMALL["bert"]()
+    tokenizer.save_pretrained(tmp_path)
+    reference = transformers.PreTrainedTokenizerFast.from_pretrained(tmp_path)
+    tokenizer.truncation_side = reference.truncation_side = side
+    first, second = "the the of of", "of the of"
+    refused = 0
+    for length in range(3, 14):
+        for pair in (None, second):
+            given = {"truncation": which, "max_length": length}
+            try:
+                wanted = dict(reference(first, pair, **given))
+            except Exception:  # the library has no class of its own for it
+                refused += 1
+                with pytest.raises(ShapeError, match="leaves nothing of that text"):
+                    tokenizer(first, pair, **given)
+            else:
+                assert tokenizer(first, pair, **given) == wanted
+    assert 0 < refused < 22

@@ -153,7 +153,7 @@ def test_wrong_calls():
     ):
         tokenizer("the", padding="short")
     with pytest.raises(ValueError, match="truncation is one of"):
-        tokenizer("the", truncation="only_first")
+        tokenizer("the", truncation="only_one")
     with pytest.raises(ValueError, match="return_tensors is one of None, 'cr', 'np', found 'pt'"):
         tokenizer("the", return_tensors="pt")
     with pytest.raises(TypeError, match="expected a text, found int"):

@@ -23,6 +23,8 @@ USUAL = {
     "CLIP": {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>",
              "pad_token": "<|endoftext|>"},
 }  # fmt: skip
+ON_THE_LEFT = ("CodeLlamaTokenizer", "GemmaTokenizer", "LlamaTokenizer")
+"""Classes that pad on the left where nothing is said; also with Fast behind it."""
 FOREVER = 10**9  # what transformers writes where no length is known is larger
 
 
@@ -66,6 +68,8 @@ def from_folder(folder: str | os.PathLike[str]) -> Tokenizer:
         )
     _configure(tokenizer, _optional(folder / "special_tokens_map.json"))
     _configure(tokenizer, config)
+    read = {*ROLES, "model_max_length", "padding_side", "truncation_side", "model_input_names"}
+    tokenizer.others = {k: v for k, v in config.value.items() if k not in read}
     return tokenizer
 
 
@@ -92,10 +96,14 @@ def _configure(tokenizer: Tokenizer, part: Part) -> None:
         if isinstance(value, dict):
             value = part.part(role).take("content", str)
         if value is None:
+            if role in part.value:  # said to be none, whatever is usual
+                tokenizer.roles.pop(role, None)
             continue
         if type(value) is not str or tokenizer.token_to_id(value) is None:
             raise part.error(role, f"expected a token of the vocabulary, found {value!r:.80}")
         tokenizer.set_role(role, value)
+    if str(part.value.get("tokenizer_class")).removesuffix("Fast") in ON_THE_LEFT:
+        tokenizer.padding_side = "left"
     length = part.take("model_max_length", int, float, default=None)
     if length is not None:
         if not length >= 1:

@@ -56,7 +56,7 @@ def read_object(path: str | os.PathLike[str]) -> Part:
         raise ValueError(f"{name} is not a number")
 
     def whole(digits: str) -> int:
-        if len(digits) > 18:
+        if len(digits) > 40:  # what transformers says of a length that is not known has 31
             raise ValueError(f"{digits:.40}… is not a number of anything here")
         return int(digits)
 

@@ -45,6 +45,16 @@ class Template:
             segments += [segment] * len(piece)
         return ids, segments
 
+    def marks(self, first: int, second: int | None, special: bool = True) -> list[int]:
+        """1 for each special token around texts of so many tokens, 0 for each of theirs."""
+        found: list[int] = []
+        for what, _ in self.one if second is None else self.two:
+            if isinstance(what, str):
+                found += [0] * ((first if what == "A" else second) or 0)
+            elif special:
+                found += [1] * len(what)
+        return found
+
     def added(self, two: bool) -> int:
         """How many special tokens there are."""
         return sum(

@@ -78,6 +78,7 @@ class Tokenizer:
         self._build(model, Part(steps), template or Template(), added)
         self.model_max_length, self.inputs = model_max_length, tuple(inputs)
         self.padding_side, self.truncation_side = padding_side, truncation_side
+        self.others: dict[str, Any] = {}  # what a folder's settings say that is not read here
         self.roles: dict[str, str] = {}
         for role, token in (roles or {}).items():
             self.set_role(role, token)
@@ -107,6 +108,9 @@ class Tokenizer:
                 "added_tokens", f"two tokens have the id {self._ids[twice]}: {twice!r:.40}"
             )
         self._special = {t.id for t in self.added if t.special}
+        # what is found after normalising is said as it was found
+        said = {t.id: self._normalize(t.content) for t in self.added if t.normalized}
+        self._said = {**self._tokens, **said}
 
     # ---- files
 
@@ -143,7 +147,7 @@ class Tokenizer:
             for i in what if isinstance(what, tuple) else ():
                 if i not in found._tokens:
                     raise part.error("post_processor", f"no token has the id {i}")
-        found.roles, found.model_max_length = {}, None
+        found.roles, found.model_max_length, found.others = {}, None, {}
         found.padding_side = found.truncation_side = "right"
         found.inputs = ("input_ids", "attention_mask")
         return found
@@ -178,6 +182,7 @@ class Tokenizer:
         self.save(folder / "tokenizer.json")
         settings: dict[str, Any] = {
             "tokenizer_class": "PreTrainedTokenizerFast",
+            **self.others,
             **self.roles,
             "padding_side": self.padding_side,
             "truncation_side": self.truncation_side,
@@ -281,7 +286,12 @@ class Tokenizer:
         padding: bool | str = False,
         truncation: bool | str = False,
         max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
         return_tensors: str | None = None,
+        return_token_type_ids: bool | None = None,
+        return_attention_mask: bool | None = None,
+        return_special_tokens_mask: bool = False,
+        return_length: bool = False,
         add_special_tokens: bool = True,
     ) -> dict[str, Any]:
         """A batch for a model: a dict of `input_ids`, `attention_mask` (1 is a token, 0 padding) and, where the model has
@@ -291,13 +301,19 @@ class Tokenizer:
             texts: a text or several.
             text_pair: as many second texts.
             padding: True or "longest": to the longest; "max_length"; False.
-            truncation: True or "longest_first": to `max_length`, from a pair what is longest first; False.
+            truncation: True or "longest_first": to `max_length`, from a pair what is longest first; "only_first" or "only_second":
+                from one of the two alone; False.
             max_length: tokens, special ones included; None: `model_max_length`.
+            pad_to_multiple_of: what is padded gets a length that this divides.
+            return_token_type_ids, return_attention_mask: whether these are returned; None: where the model reads them.
+            return_special_tokens_mask: whether to return which tokens the template put there (1), and padding.
+            return_length: whether to return the length of each row, padding included.
             return_tensors: "cr" (Tensors), "np" (arrays) or None (lists; of one text not nested).
             add_special_tokens: whether the template's special tokens stand around them.
 
         Raises:
-            ShapeError: texts of different lengths as a Tensor; another number of second texts; no room for a token.
+            ShapeError: texts of different lengths as a Tensor; another number of second texts; no room for a token, or in the one
+                that is shortened nothing left to cut off.
             FormatError: padding without a `pad_token`; `max_length` not known.
             ValueError: another value of an argument than those above.
 
@@ -309,7 +325,9 @@ class Tokenizer:
                    [2, 5, 3, 0, 0]])
         """
         _one_of("padding", padding, (False, True, "longest", "max_length"))
-        _one_of("truncation", truncation, (False, True, "longest_first"))
+        _one_of(
+            "truncation", truncation, (False, True, "longest_first", "only_first", "only_second")
+        )
         _one_of("return_tensors", return_tensors, (None, "cr", "np"))
         single = isinstance(texts, str)
         firsts = [texts] if isinstance(texts, str) else list(texts)
@@ -327,16 +345,25 @@ class Tokenizer:
             a, b = self.ids(text), None if second is None else self.ids(second)
             if truncation:
                 assert length is not None
-                a, b = self._cut_off(a, b, length, add_special_tokens)
-            rows.append(self.template.around(a, b, add_special_tokens))
+                a, b = self._cut_off(a, b, length, add_special_tokens, truncation)
+            marks = self.template.marks(len(a), None if b is None else len(b), add_special_tokens)
+            rows.append((*self.template.around(a, b, add_special_tokens), marks))
         target = 0
         if padding == "max_length":
             assert length is not None
             target = length
         elif padding and rows:
-            target = max(len(ids) for ids, _ in rows)
-        batch: dict[str, list[list[int]]] = {n: [] for n in self.inputs}
-        for ids, segments in rows:
+            target = max(len(ids) for ids, *_ in rows)
+        if padding and pad_to_multiple_of:
+            target = -(-target // pad_to_multiple_of) * pad_to_multiple_of
+        asked = {
+            "token_type_ids": return_token_type_ids, "attention_mask": return_attention_mask,
+            "special_tokens_mask": return_special_tokens_mask, "length": return_length,
+        }  # fmt: skip
+        names = [n for n in self.inputs if asked.get(n) is not False]
+        names += [n for n, wish in asked.items() if wish and n not in names]
+        batch: dict[str, list[Any]] = {n: [] for n in names}
+        for ids, segments, marks in rows:
             lacking = max(target - len(ids), 0)
             if lacking and self.pad_token_id is None:
                 raise FormatError(
@@ -346,31 +373,46 @@ class Tokenizer:
                 ("input_ids", ids, self.pad_token_id),
                 ("token_type_ids", segments, 0),
                 ("attention_mask", [1] * len(ids), 0),
+                ("special_tokens_mask", marks, 1),
             ):
                 if name in batch:
                     pad = [fill] * lacking
                     batch[name].append(
                         pad + values if self.padding_side == "left" else values + pad
                     )
+            if return_length:
+                batch["length"].append(len(ids) + lacking)
         if return_tensors is None:
-            return {n: rows[0] for n, rows in batch.items()} if single else dict(batch)
+            if single:
+                return {n: rows if n == "length" else rows[0] for n, rows in batch.items()}
+            return dict(batch)
         lengths = {len(row) for row in batch["input_ids"]}
         if len(lengths) > 1:
             raise ShapeError(
                 f"Tokenizer: texts of {min(lengths)} to {max(lengths)} tokens are no array; pass padding=True"
             )
-        arrays = {n: np.array(rows, np.int64).reshape(len(firsts), -1) for n, rows in batch.items()}
+        arrays = {n: np.array(rows, np.int64) for n, rows in batch.items()}
+        arrays = {n: a if n == "length" else a.reshape(len(firsts), -1) for n, a in arrays.items()}
         return arrays if return_tensors == "np" else {n: from_numpy(a) for n, a in arrays.items()}
 
     def _cut_off(
-        self, a: list[int], b: list[int] | None, length: int, special: bool
+        self, a: list[int], b: list[int] | None, length: int, special: bool, which: bool | str
     ) -> tuple[list[int], list[int] | None]:
-        """Texts shortened to a length; of two the longer first, until both are the same."""
+        """Texts shortened to a length; of two the longer first, until both are the same, or one of them alone."""
         room = length - (self.template.added(b is not None) if special else 0)
         if room < 0:
             raise ShapeError(f"Tokenizer: max_length {length} has no room for the special tokens")
         if len(a) + len(b or ()) <= room:
             return a, b
+        if which in ("only_first", "only_second") and room:
+            alone = a if which == "only_first" else b
+            kept = room - (len(a) + len(b or ()) - len(alone or ()))
+            if kept < 1 or alone is None:
+                raise ShapeError(
+                    f"Tokenizer: truncation={which!r} to {length} tokens leaves nothing of that text"
+                )
+            short = self._shortened(alone, kept)
+            return (short, b) if which == "only_first" else (a, short)
         if b is None:
             return self._shortened(a, room), None
         short, long = sorted((len(a), len(b)))
@@ -397,7 +439,7 @@ class Tokenizer:
         """
         tokens = []
         for i in np.asarray(ids.numpy() if isinstance(ids, Tensor) else ids).reshape(-1).tolist():
-            token = self._tokens.get(i)
+            token = self._said.get(i)
             if token is None:
                 raise RangeError(f"Tokenizer: no token has the id {i!r:.40}; there are {len(self)}")
             if not (skip_special_tokens and i in self._special):
