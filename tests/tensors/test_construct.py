@@ -191,3 +191,17 @@ def test_dlpack_with_torch(torch):
 def test_dlpack_of_a_tensor_with_history_is_refused():
     with pytest.raises(GradError, match="detach"):
         np.from_dlpack(cr.ones(2, requires_grad=True))
+
+
+@pytest.mark.parametrize("value", [0, 0.0, -0.0, False, 1, -1.5])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int64", "float16", "bfloat16", "float32", "float64"]
+)
+def test_one_value_everywhere_to_the_sign_of_a_zero(value, dtype):
+    """Zeros come from the system as they are, but for −0."""
+    if dtype == "uint8" and value < 0:
+        value = 2
+    found = cr.full((3, 5), value, dtype=getattr(cr, dtype))
+    assert found.dtype is getattr(cr, dtype) and found.shape == (3, 5)
+    expected = np.full((3, 5), value, found.numpy().dtype)
+    assert found.numpy().tobytes() == expected.tobytes()

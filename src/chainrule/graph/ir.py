@@ -7,6 +7,7 @@ and no memory: a write in place was turned into a `view_scatter` when it was tra
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -87,7 +88,7 @@ class Program:
     ):
         self.inputs, self.equations, self.outputs = tuple(inputs), tuple(equations), tuple(outputs)
 
-    @property
+    @functools.cached_property
     def output_specs(self) -> tuple[Spec, ...]:
         """Shape and dtype of each output."""
         from ..ops.promotion import spec_of

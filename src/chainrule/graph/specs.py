@@ -4,20 +4,41 @@ its definition.
 
 from __future__ import annotations
 
-import functools
-
 from ..base import dtypes
 from ..base.errors import ChainruleError
 from ..base.modes import modes
 from ..ops import Op, Spec
 from ..ops.promotion import common, spec_of
 from ..ops.record import as_floats
+from .ir import Program
 
 __all__ = ["output_specs"]
 
 
+MOST = 4096
+"""How many answers are known at a time."""
+
+_known: dict[tuple, tuple[Spec, ...]] = {}
+
+
 def output_specs(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
-    """The specs of all outputs, hidden ones too."""
+    """The specs of all outputs, hidden ones too. A model asks the same for each of its layers, so
+    answers are remembered; refusals are not, for they show the operands."""
+    kinds = tuple([v.__class__ for v in attrs.values()])  # 1, 1.0 and True are equal, not the same
+    if Program in kinds:  # there is one of it, and it may hold much
+        return _found(op, operands, attrs)
+    given = tuple([spec_of(a) for a in operands])
+    key = (op, given, tuple(attrs.items()), kinds, dtypes.default())
+    found = _known.get(key)
+    if found is None:
+        found = _found(op, operands, attrs)
+        if len(_known) >= MOST:
+            _known.clear()
+        _known[key] = found
+    return found
+
+
+def _found(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
     if not op.composite:
         return op.infer(operands, attrs)
     if op.types in ("floating", "same", "number"):
@@ -25,11 +46,10 @@ def output_specs(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
             common(op, [spec_of(a) for a in operands])
         except ChainruleError as e:
             raise op.explained(e, operands, attrs) from None
-    return _of_definition(op, tuple([spec_of(a) for a in operands]), tuple(attrs.items()))
+    return _of_definition(op, tuple([spec_of(a) for a in operands]), attrs)
 
 
-@functools.lru_cache(maxsize=4096)
-def _of_definition(op: Op, operands: tuple, attrs: tuple) -> tuple[Spec, ...]:
+def _of_definition(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
     """Run a composite's body on stand-ins in a trace of its own, and look at what comes out."""
     from .trace import Trace
 
@@ -38,7 +58,7 @@ def _of_definition(op: Op, operands: tuple, attrs: tuple) -> tuple[Spec, ...]:
     try:
         out = op.body(
             *as_floats(op, [None if s is None else scratch.new_input(s) for s in operands]),
-            **dict(attrs),
+            **attrs,
         )
     finally:
         modes.trace = before

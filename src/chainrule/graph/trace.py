@@ -26,7 +26,7 @@ import numpy as np
 from .. import ops
 from ..base import dtypes
 from ..base.errors import ShapeError, TraceError
-from ..base.lines import describe, here
+from ..base.lines import Place, describe, here
 from ..base.modes import modes
 from ..base.shapes import contiguous_strides
 from ..ops import Op, Spec
@@ -49,8 +49,8 @@ class Tracer:
     __slots__ = ("__weakref__", "place", "trace", "var")
     __array_ufunc__ = None
 
-    def __init__(self, trace: Trace, var: Var):
-        self.trace, self.var, self.place = trace, var, here()
+    def __init__(self, trace: Trace, var: Var, place: Place | None = None):
+        self.trace, self.var, self.place = trace, var, place or here()
 
     @property
     def spec(self) -> Spec:
@@ -268,9 +268,9 @@ class Trace:
             ),
             attrs,
         )
-        outputs = [Var(s) for s in specs]
-        self.equations.append(Equation(op, operands, attrs, outputs, here()))
-        tracers = tuple([Tracer(self, v) for v in outputs])
+        outputs, place = [Var(s) for s in specs], here()
+        self.equations.append(Equation(op, operands, attrs, outputs, place))
+        tracers = tuple([Tracer(self, v, place) for v in outputs])
         return tracers[0] if op.single else tracers
 
     def constant(self, value: np.ndarray) -> Tracer:

@@ -4,6 +4,7 @@ other.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backends import xp
@@ -36,6 +37,8 @@ def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:
 )
 def full(*, shape, value, dtype):
     """One value everywhere; an integer that does not fit wraps around."""
+    if value == 0 and math.copysign(1, value) > 0:  # the system gives new pages as zeros
+        return xp.zeros(shape, dtype.numpy)
     if isinstance(value, int) and dtype.category == dtypes.INTEGER:
         value = xp.asarray(value, "int64").astype(dtype.numpy)
     if dtype is dtypes.bfloat16:
