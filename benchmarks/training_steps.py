@@ -77,8 +77,9 @@ def side(framework: str, workload: str) -> None:
         step = jax_step(workload, work)
     losses = [step().item()]
     first = time.perf_counter() - start
+    making = getattr(step, "seconds", None)  # of `first`, what tracing and compiling took
     losses += [step().item() for _ in range(FIRST_STEPS - 1)]
-    answer({"losses": losses, "first": first})
+    answer({"losses": losses, "first": first, "making": making})
     for line in sys.stdin:
         if int(line) == MEMORY:
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -130,6 +131,7 @@ def measure(
             cold = Side(__file__, ours_is, workload, environment=machine_code)
             found |= {
                 "first_step_cold_s": round(cold.hello["first"], 2),
+                "making_cold_s": round(cold.hello["making"], 2),
                 "cold_mb": round(cold.ask(MEMORY), 1),
             }
             cold.close()
@@ -149,6 +151,7 @@ def measure(
             torch_mb, warm_mb = theirs.ask(MEMORY), ours.ask(MEMORY)
             found |= {
                 "first_step_warm_s": round(ours.hello["first"], 2),
+                "making_warm_s": round(ours.hello["making"], 2),
                 "warm_mb": round(warm_mb, 1),
                 "torch_mb": round(torch_mb, 1),
                 "cold_memory_ratio": round(found["cold_mb"] / torch_mb, 3),
@@ -202,12 +205,14 @@ def main() -> None:
     if a.compiled and a.against == "torch":
         result["slowest_cold_first_step_s"] = max([result[w]["first_step_cold_s"] for w in chosen])
         result["slowest_warm_first_step_s"] = max([result[w]["first_step_warm_s"] for w in chosen])
+        result["slowest_cold_making_s"] = max([result[w]["making_cold_s"] for w in chosen])
+        result["slowest_warm_making_s"] = max([result[w]["making_warm_s"] for w in chosen])
         result["largest_memory_ratio"] = max(
             [result[w][f"{k}_memory_ratio"] for w in chosen for k in ("cold", "warm")]
         )
         what += (
             "; memory at its peak beyond model and optimizer; seconds from the start of the process to the end of the first "
-            "step, with an empty and with a full cache"
+            "step, with an empty and with a full cache, and of these (making) what tracing and compiling took"
         )
     name = "compiled_steps" if a.compiled else "training_steps"
     if a.against != "torch":

@@ -210,11 +210,11 @@ def array(*numbers, dtype=np.float32):
     return np.array(numbers, dtype)
 
 
-def view(**attrs):
-    x = Var(Spec((3, 5), dtypes.float32))
-    shape = ops.TABLE["permute"].infer((x.spec,), attrs)[0]
-    y = Var(shape)
-    return Program([x], [Equation(ops.TABLE["permute"], (x,), attrs, (y,), None)], [y])
+def alone(op, shape=(3, 5), **attrs):
+    """One equation on an input, with attributes."""
+    x = Var(Spec(shape, dtypes.float32))
+    y = Var(ops.TABLE[op].infer((x.spec,), attrs)[0])
+    return Program([x], [Equation(ops.TABLE[op], (x,), attrs, (y,), None)], [y])
 
 
 def test_programs_that_differ_in_anything_have_keys_of_their_own():
@@ -246,8 +246,18 @@ def test_programs_that_differ_in_anything_have_keys_of_their_own():
         key(program(other=x.astype(np.float64))),
         key(program(other=x.reshape(1, 5))),
         key(program(other=np.repeat(x, 2)[::2])),  # NumPy may add it up in another order
-        key(view(dims=(1, 0))),
-        key(view(dims=(0, 1))),
+        key(alone("permute", dims=(1, 0))),
+        key(alone("permute", dims=(0, 1))),
+        key(alone("permute", (5, 5), dims=(1, 0))),
+        key(alone("permute", (5, 5), dims=(0, 1))),
+        key(alone("tril", diagonal=0)),
+        key(alone("tril", diagonal=1)),
+        key(alone("tril", diagonal=-1)),
+        key(alone("triu", diagonal=0)),
+        key(alone("sum", dim=(0,), keepdim=False)),
+        key(alone("sum", dim=(0,), keepdim=True)),
+        key(alone("sum", (5, 5), dim=(0,), keepdim=False)),
+        key(alone("sum", (5, 5), dim=(1,), keepdim=False)),
     ]
     assert len(set(found)) == len(found)
 
@@ -305,6 +315,7 @@ def test_what_a_plan_depends_on_beside_the_program(monkeypatch, what):
 def test_source_that_is_newer_than_this_process_has_no_digest(monkeypatch):
     sources.digest.cache_clear()
     assert sources.digest(("base",)) not in (None, sources.digest(("graph",)))
+    assert sources.digest(("base", "a room without files")) is None
     monkeypatch.setattr(sources, "_began", 0)
     sources.digest.cache_clear()
     assert sources.digest(("base",)) is None

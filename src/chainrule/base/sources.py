@@ -9,7 +9,7 @@ import functools
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 __all__ = ["digest"]
 
@@ -18,19 +18,31 @@ _began = time.time()  # this file is among the first of the package to be import
 
 @functools.cache
 def digest(rooms: Sequence[str]) -> str | None:
-    """The hash of all files of some rooms; None if one of them is newer than this process's import
-    of the package, for then another source is running than lies there."""
+    """The hash of all files of some rooms. None if it cannot be told what is running: there are no
+    files, or one is newer than the import of the package by this process."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     found = hashlib.sha256()
-    for room in rooms:
-        for folder, inside, files in os.walk(os.path.join(package, room)):
-            inside.sort()
-            for name in sorted([name for name in files if name.endswith(".py")]):
-                with open(os.path.join(folder, name), "rb", buffering=0) as file:
+    try:
+        for room in rooms:
+            count = 0
+            for count, path in enumerate(_files(os.path.join(package, room)), start=1):
+                with open(path, "rb", buffering=0) as file:
                     if os.fstat(file.fileno()).st_mtime > _began:
                         return None
                     content = file.readall()
-                place = os.path.relpath(os.path.join(folder, name), package)
-                found.update(f"{place}\0{len(content)}\0".encode())
+                found.update(f"{os.path.relpath(path, package)}\0{len(content)}\0".encode())
                 found.update(content)
+            if not count:
+                return None
+    except OSError:
+        return None
     return found.hexdigest()
+
+
+def _files(folder: str) -> Iterator[str]:
+    """The Python files under a folder, always in the same order."""
+    for place, inside, names in os.walk(folder):
+        inside.sort()
+        for name in sorted(names):
+            if name.endswith(".py"):
+                yield os.path.join(place, name)

@@ -1,4 +1,4 @@
-"""The folder where machine code, and what is known of this machine, is kept between runs.
+"""The folder where machine code, plans, and what is known of this machine, are kept between runs.
 
 An entry stands under a name that is a hash of all that it depends on. What is read from there is
 going to be run, so nobody else may write there, and an entry that is not whole counts as none. The

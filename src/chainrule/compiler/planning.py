@@ -101,9 +101,7 @@ def _remembered(
     name: str, program: Program, donated: dict[int, int], target: Target, lines: Sequence[Place]
 ) -> Execution:
     made = _made(program, donated, target)
-    if all(
-        [call.op.name != "scan" for call in made.left_to_numpy]
-    ):  # why one is left, is said anew
+    if "scan" not in [call.op.name for call in made.left_to_numpy]:  # why one is, is said each time
         with contextlib.suppress(Unwritable):
             kept.remember(name, written(made.plan, lines))
     return made
