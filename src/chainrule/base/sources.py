@@ -24,16 +24,16 @@ def digest(rooms: Sequence[str]) -> str | None:
     found = hashlib.sha256()
     try:
         for room in rooms:
-            count = 0
-            for count, path in enumerate(_files(os.path.join(package, room)), start=1):
+            paths = list(_files(os.path.join(package, room)))
+            if not paths:
+                return None
+            for path in paths:
                 with open(path, "rb", buffering=0) as file:
                     if os.fstat(file.fileno()).st_mtime > _began:
                         return None
                     content = file.readall()
                 found.update(f"{os.path.relpath(path, package)}\0{len(content)}\0".encode())
                 found.update(content)
-            if not count:
-                return None
     except OSError:
         return None
     return found.hexdigest()
