@@ -103,7 +103,10 @@ def described(name: str, value: Any) -> str:
             signature = ADDRESS.sub(r"<\1>", str(inspect.signature(value)))
         except ValueError:  # a builtin class without a signature
             return f"{name}: {type(value).__name__}"
-        return f"{name}: {signature}"
+        code = getattr(value, "__code__", None)
+        kept = code.co_varnames[code.co_argcount :][: code.co_kwonlyargcount] if code else ()
+        beside = ", and out" if "out" in kept else ""
+        return f"{name}: {signature}{beside}"
     return f"{name}: {type(value).__name__}"
 
 

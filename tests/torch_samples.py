@@ -3,7 +3,7 @@
     python tests/torch_samples.py                      a line for each op: what agrees, what does not, what is missing
     python tests/torch_samples.py nn.functional.pad    the failures of one op in full (a prefix of names will do)
 
-A sample is called as a function, as a method and in place where PyTorch has these. Values, dtypes and shapes must
+A sample is called as a function, as a method, in place and with `out=` where PyTorch has these. Values, dtypes and shapes must
 agree; in float64 also the gradients of a weighted sum of the results. What PyTorch refuses (`error_inputs`) is refused.
 """
 
@@ -72,6 +72,8 @@ def ours(torch: Any, value: Any, leaf: bool) -> Any:
         return type(value)([ours(torch, v, leaf) for v in value])
     if isinstance(value, dict):
         return {k: ours(torch, v, leaf) for k, v in value.items()}
+    if isinstance(value, torch.nn.Module):  # a distance, say
+        return getattr(cr.nn, type(value).__name__)()
     return value
 
 
@@ -110,6 +112,13 @@ def has_complex(torch: Any, *values: Any) -> bool:
     return any(t.is_complex() for t in tensors) or any(isinstance(v, complex) for v in flat(values))
 
 
+def shares_memory(torch: Any, out: Any, others: Any) -> bool:
+    """Whether `out` lies on itself or on what it is made of: our samples are copies, which do not."""
+    addresses = [x.untyped_storage().data_ptr() for x in leaves(others, torch.Tensor)]
+    found = leaves(out, torch.Tensor)
+    return any([0 in x.stride() or x.untyped_storage().data_ptr() in addresses for x in found])
+
+
 def flat(value: Any) -> Iterator[Any]:
     """Everything in nested arguments that is not a list, tuple or dict."""
     if isinstance(value, dict):
@@ -126,8 +135,9 @@ def flat(value: Any) -> Iterator[Any]:
 
 OTHERWISE: dict[str, Callable] = {
     "einsum": lambda xs, equation: cr.einsum(equation, *xs),
-    "polygamma": lambda x, n: cr.polygamma(n, x),
-    "special.polygamma": lambda x, n: cr.special.polygamma(n, x),
+    "polygamma": lambda x, n, **out: cr.polygamma(n, x, **out),
+    "special.polygamma": lambda x, n, **out: cr.special.polygamma(n, x, **out),
+    "where": lambda x, condition, other, **out: cr.where(condition, x, other, **out),
     "zero_": lambda x: x.clone().zero_(),
 }
 """Ops that PyTorch's records call with their arguments in another order, or on a copy."""
@@ -147,6 +157,7 @@ OWN_VALUES = frozenset("""
     bernoulli cauchy exponential geometric log_normal multinomial normal rand_like randint randint_like randn randn_like
     uniform empty empty_like empty_permuted empty_strided new_empty new_empty_strided nn.functional.alpha_dropout
     nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d nn.functional.feature_alpha_dropout
+    nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d nn.functional.rrelu
 """.split())  # fmt: skip
 """Ops whose numbers are drawn, from another stream than PyTorch's, or not set: shapes and dtypes are compared."""
 
@@ -181,6 +192,30 @@ OF_VARIANTS = {
 """Variants that call more than the op whose name they have."""
 
 
+WITHOUT_OUT = frozenset("""
+    equal linalg.eig linalg.eigvals unbind_copy split_with_sizes_copy
+""".split())  # fmt: skip
+"""Ops whose records say that they take `out`, and that do not, or return nothing then."""
+
+
+def written_into(f: Callable | None) -> Callable | None:
+    """f with its results written into tensors of their shapes and dtypes, which must be what it returns."""
+    if f is None:
+        return None
+
+    def call(*args: Any, **options: Any) -> Any:
+        y = f(*args, **options)
+        several = isinstance(y, (tuple, list))
+        outs = [t.new_zeros(tuple(t.shape)) for t in (y if several else [y])]
+        given = tuple(outs) if several else outs[0]
+        returned = f(*args, **options, out=given)
+        same = [a is b for a, b in zip(returned if several else [returned], outs, strict=True)]
+        assert all(same), f"out is {same} what was returned"
+        return given
+
+    return call
+
+
 def forms(info: Any) -> dict[str, tuple[Callable, Callable | None]]:
     """How the op can be called: PyTorch's callable and ours (None if it is missing)."""
     if info.name == "__getitem__":
@@ -188,7 +223,10 @@ def forms(info: Any) -> dict[str, tuple[Callable, Callable | None]]:
     variant = OF_VARIANTS.get((info.name, info.variant_test_name))
     own = f"{info.name}_" if info.variant_test_name == "in_place" else info.name
     function = variant or function_named(own)
-    found = {info.name: (info.op, turned(function) if info.name in TURNED else function)}
+    function = turned(function) if info.name in TURNED else function
+    found = {info.name: (info.op, function)}
+    if info.supports_out and variant is None and info.name not in WITHOUT_OUT:
+        found[f"{info.name}(out=…)"] = (written_into(info.op), written_into(function))
     for kind in ("method_variant", "inplace_variant"):
         theirs_ = getattr(info, kind)
         name = getattr(theirs_, "__name__", None)
@@ -358,7 +396,7 @@ def outcomes(
     for dtype in dtypes_of(torch, info, dtypes):
         found = samples(torch, info, dtype, most)
         for name, (f, g) in forms(info).items():
-            for sample in found:
+            for sample in found[:4] if name.endswith("(out=…)") else found:
                 outcome = compare(torch, info, dtype, sample, name, f, g)
                 if outcome is not None:
                     yield dtype, outcome
@@ -367,6 +405,8 @@ def outcomes(
         for wrong in info.error_inputs("cpu"):
             s = wrong.sample_input
             if g is None or has_complex(torch, s.input, s.args, s.kwargs):
+                continue
+            if shares_memory(torch, s.kwargs.get("out"), (s.input, s.args)):
                 continue
             call = f"{info.name}{described(torch, (s.input, *s.args), s.kwargs)}"
             try:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chainrule.base import shapes
-from chainrule.base.errors import RangeError, ShapeError
+from chainrule.base.errors import DTypeError, RangeError, ShapeError
 
 sizes = st.lists(st.sampled_from([0, 1, 2, 3, 5]), max_size=4).map(tuple)
 
@@ -91,5 +91,5 @@ def test_dimensions():
         shapes.axis(2, 2)
     with pytest.raises(ShapeError, match="dimension 1 appears twice"):
         shapes.axes((1, -1), 2)
-    with pytest.raises(ShapeError, match="a dimension is an int, found 1.5"):
+    with pytest.raises(DTypeError, match="a dimension is an int, found 1.5"):
         shapes.axis(1.5, 3)

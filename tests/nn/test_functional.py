@@ -26,6 +26,8 @@ X = cr.ones(2, 3, 7, 7)
         (lambda: F.adaptive_avg_pool2d(X, (1, 2, 3)), ShapeError, r"output_size must be one number or 2"),
         (lambda: F.batch_norm(X, None, None), ValueError, r"Expected running_mean and running_var"),
         (lambda: F.batch_norm(X, cr.ones(5), cr.ones(5)), ShapeError, r"every vector must have one element for each of the 3 channels"),
+        (lambda: F.batch_norm(X, None, None, training=True, eps=0.0), ValueError, r"eps must be above 0 in training, found 0.0"),
+        (lambda: cr.nn.CircularPad1d(1)(X), ShapeError, r"CircularPad1d takes 2 axes, or 3 with a batch, found shape \(2, 3, 7, 7\)"),
         (lambda: F.batch_norm(cr.ones(1, 3), None, None, training=True), ShapeError,
          r"Expected more than 1 value per channel.*\n  hint: DataLoader\(drop_last=True\)"),
         (lambda: F.cross_entropy(cr.ones(5, 3), cr.ones(5, 3, dtype=cr.int64)), ShapeError,

@@ -81,6 +81,17 @@ def test_a_copy_of_a_lazy_layer_is_lazy_by_itself():
     assert other(cr.ones(2, 7)).shape == (2, 5) and other.in_features == 7
 
 
+def test_what_it_is_converted_to_before_the_first_input_it_is_afterwards():
+    cr.manual_seed(3)
+    layer = nn.LazyLinear(5).double()
+    assert layer(cr.ones(2, 3).double()).dtype is layer.weight.dtype is cr.float64
+    cr.manual_seed(3)
+    assert cr.equal(layer.weight, nn.Linear(3, 5, dtype=cr.float64).weight)
+    other = copy.deepcopy(nn.LazyBatchNorm1d(dtype=cr.float64))
+    other(cr.ones(2, 3).double())
+    assert other.running_var.dtype is other.weight.dtype is cr.float64
+
+
 def test_hooks_and_modes_stay():
     layer = nn.LazyBatchNorm1d().eval()
     seen = []

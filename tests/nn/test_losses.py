@@ -87,6 +87,7 @@ SCORES = cr.zeros(5, 3)
         (lambda: F.binary_cross_entropy(cr.tensor([1.5]), cr.ones(1)), RangeError, r"between 0 and 1"),
         (lambda: F.smooth_l1_loss(X, X, beta=-1.0), ValueError, r"negative values for beta"),
         (lambda: F.huber_loss(X, X, delta=0.0), ValueError, r"non-positive values for delta"),
+        (lambda: nn.HuberLoss(delta=1j), TypeError, r"HuberLoss: delta must be a number, found complex"),
         (lambda: F.mse_loss(SCORES, SCORES, weight=cr.ones(3)), ShapeError, r"weight must have one element for each of the input"),
         (lambda: F.gaussian_nll_loss(SCORES, SCORES, -1.0), RangeError, r"var has negative entry"),
         (lambda: F.gaussian_nll_loss(SCORES, SCORES, cr.ones(3)), ShapeError, r"var is of incorrect size: .* found \(3,\)"),
@@ -135,6 +136,13 @@ def test_ignored_classes_may_have_any_value():
         rtol=1e-6,
     )
     assert math.isnan(F.cross_entropy(x, cr.tensor([-100] * 5)).item())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_where_every_entry_is_ignored_nothing_is_pulled(smoothing):
+    x = cr.randn(5, 3, requires_grad=True)
+    F.cross_entropy(x, cr.tensor([-100] * 5), label_smoothing=smoothing).backward()
+    assert not x.grad.any()
 
 
 def test_the_weight_of_a_class_has_no_derivative():

@@ -1,9 +1,10 @@
 """PyTorch's own samples of its ops, as the tests of ours: what `tests/torch_samples.py` prints, asserted.
 
-`WHOLE` names, family by family, the ops whose every sample (function, method, in-place form; values, dtypes, shapes, gradients; what is
-refused) must agree. To add an op: run `python tests/torch_samples.py NAME`, mend what it prints, and put the name into its family, in
-order; all variants of the name are then tested. If something is left that we do differently on purpose, say so in `DELIBERATE`: the name,
-a regular expression that finds each such outcome in its "dtype kind call words", and the reason. An entry that finds nothing is a fault.
+`WHOLE` names, family by family, the ops whose every sample (function, method, in-place form, `out=`; values, dtypes, shapes,
+gradients; what is refused) must agree. To add an op: run `python tests/torch_samples.py NAME`, mend what it prints, and put the
+name into its family, in order; all variants of the name are then tested. If something is left that we do differently on purpose,
+say so in `DELIBERATE`: the name, a regular expression that finds each such outcome in its "dtype kind call words", and the reason.
+An entry that finds nothing is a fault.
 
 Of random ops and of `empty` only shapes and dtypes are compared (`torch_samples.OWN_VALUES`); `test_drawing.py` looks at the numbers.
 """
@@ -35,7 +36,7 @@ WHOLE = {
     "reduction": """
         all amax amin aminmax any argmax argmin corrcoef count_nonzero cov cummax cummin cumprod cumsum
         cumulative_trapezoid diff dist gradient kthvalue log_softmax logcumsumexp logsumexp max mean median min mode
-        nanmean nanmedian nanquantile nansum prod quantile renorm softmax std std_mean sum sum_to_size trapezoid trapz
+        nanmean nanmedian nanquantile nansum norm prod quantile renorm softmax std std_mean sum sum_to_size trapezoid trapz
         var var_mean
     """,
     "order": """
@@ -61,7 +62,7 @@ WHOLE = {
     "places": """
         __getitem__ argwhere gather index_add index_copy index_fill index_put index_reduce index_select
         masked_fill masked_scatter masked_select nn.functional.one_hot nonzero nonzero_static put scatter
-        scatter_add scatter_reduce take take_along_dim
+        scatter_add scatter_reduce take take_along_dim where
     """,
     "products": """
         __rmatmul__ addbmm addmm addmv addr baddbmm bmm cdist cross dot einsum inner kron matmul mm mv
@@ -80,6 +81,7 @@ WHOLE = {
         nn.functional.celu nn.functional.elu nn.functional.gelu nn.functional.glu nn.functional.hardshrink
         nn.functional.hardsigmoid nn.functional.hardswish nn.functional.hardtanh nn.functional.leaky_relu
         nn.functional.logsigmoid nn.functional.mish nn.functional.prelu nn.functional.relu nn.functional.relu6
+        nn.functional.rrelu
         nn.functional.selu nn.functional.silu nn.functional.softmin nn.functional.softplus nn.functional.softshrink
         nn.functional.softsign nn.functional.tanhshrink nn.functional.threshold
     """,
@@ -90,6 +92,7 @@ WHOLE = {
         nn.functional.channel_shuffle nn.functional.conv1d nn.functional.conv2d nn.functional.conv3d
         nn.functional.conv_transpose1d nn.functional.conv_transpose2d nn.functional.conv_transpose3d
         nn.functional.embedding nn.functional.embedding_bag
+        nn.functional.fractional_max_pool2d nn.functional.fractional_max_pool3d
         nn.functional.grid_sample nn.functional.group_norm
         nn.functional.instance_norm nn.functional.interpolate nn.functional.layer_norm
         nn.functional.local_response_norm nn.functional.max_pool1d nn.functional.max_pool2d
@@ -102,7 +105,9 @@ WHOLE = {
         nn.functional.multi_head_attention_forward nn.functional.scaled_dot_product_attention
     """,
     "chance": """
-        bernoulli cauchy exponential geometric log_normal multinomial normal rand_like randint randint_like randn
+        bernoulli cauchy exponential geometric log_normal multinomial nn.functional.alpha_dropout
+        nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d
+        nn.functional.feature_alpha_dropout normal rand_like randint randint_like randn
         randn_like uniform
     """,
     "losses": """
@@ -115,6 +120,7 @@ WHOLE = {
         nn.functional.multilabel_soft_margin_loss nn.functional.nll_loss
         nn.functional.pairwise_distance nn.functional.pdist nn.functional.poisson_nll_loss
         nn.functional.smooth_l1_loss nn.functional.soft_margin_loss nn.functional.triplet_margin_loss
+        nn.functional.triplet_margin_with_distance_loss
     """,
 }  # fmt: skip
 """Ops that agree with PyTorch in every sample, by family."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from .errors import RangeError, ShapeError
+from .errors import DTypeError, RangeError, ShapeError
 
 __all__ = [
     "Shape",
@@ -61,7 +61,7 @@ def axis(dim: int, ndim: int) -> int:
         try:
             dim = dim.__index__()
         except AttributeError:
-            raise ShapeError(f"a dimension is an int, found {dim!r}") from None
+            raise DTypeError(f"a dimension is an int, found {dim!r}") from None
     if not -n <= dim < n:
         raise RangeError(
             f"dimension {dim} is out of range: a {ndim}-d tensor has dimensions {-n} to {n - 1}"

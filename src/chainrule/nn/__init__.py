@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..base.left_out import missing_from
 from ..base.loading import loaded_later
+from ..tensors.functions.face import face_constructors
 from . import functional, init
 from .activation import (
     CELU,
@@ -360,6 +361,7 @@ __all__ = [
     "utils",
 ]
 
+face_constructors([globals().get(name) for name in __all__], __name__)
 __getattr__, __dir__ = loaded_later(
     __name__, ("modules", "parallel", "utils"), missing=missing_from("nn")
 )

@@ -12,10 +12,12 @@ Linear(in_features=3, out_features=5, bias=True)
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, NoReturn
 
 from ..base.errors import ShapeError
 from ..ops.record import READERS
+from ..tensors import empty
 from . import init
 from .conv import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .instance_norm import InstanceNorm1d, InstanceNorm2d, InstanceNorm3d
@@ -43,14 +45,14 @@ class UninitializedParameter(Parameter):
 
     shape = property(_refuse, doc="Refused: it is not known yet.")  # type: ignore[assignment]
 
-    def __init__(self, requires_grad: bool = True) -> None:
-        super().__init__(None, requires_grad)
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
+        super().__init__(empty(0, device=device, dtype=dtype), requires_grad)
 
     def __repr__(self) -> str:
         return "UninitializedParameter()"
 
     def __deepcopy__(self, memo: dict) -> UninitializedParameter:
-        new = memo[id(self)] = UninitializedParameter(self.requires_grad)
+        new = memo[id(self)] = UninitializedParameter(self.requires_grad, dtype=self.dtype)
         return new
 
 
@@ -89,7 +91,7 @@ class _Lazy(Module):
         self._lazy = args, kwargs
         for name, p in list(self._parameters.items()):
             if p is not None:
-                self._parameters[name] = UninitializedParameter(p.requires_grad)
+                self._parameters[name] = UninitializedParameter(p.requires_grad, dtype=p.dtype)
         for name, b in list(self._buffers.items()):
             if b is not None and b.ndim:  # running statistics: one for each channel
                 self._buffers[name] = None
@@ -101,7 +103,11 @@ class _Lazy(Module):
     def initialize_parameters(self, input: Any) -> None:
         """Become the plain layer for inputs like this one."""
         args, kwargs = self.__dict__.pop("_lazy")
-        made = self.plain(input.shape[self.axis], *args, **kwargs)
+        given = inspect.signature(self.plain).bind(input.shape[self.axis], *args, **kwargs)
+        waiting_in = [p.dtype for p in self._parameters.values() if p is not None]
+        if waiting_in:  # what `to` has made of them, in which the weights are drawn
+            given.arguments["dtype"] = waiting_in[0]
+        made = self.plain(*given.args, **given.kwargs)
         for name, p in made._parameters.items():
             if p is not None:
                 waiting = self._parameters[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.errors import ShapeError
 from ..tensors import Tensor
 from . import functional as F
 from .module import Module
@@ -33,6 +34,11 @@ class _Pad(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The padded input."""
+        if input.ndim not in (self.axes + 1, self.axes + 2):
+            raise ShapeError(
+                f"{type(self).__name__} takes {self.axes + 1} axes, or {self.axes + 2} with a batch, "
+                f"found shape {tuple(input.shape)}"
+            )
         return F.pad(input, self.padding, self.mode)
 
     def extra_repr(self) -> str:

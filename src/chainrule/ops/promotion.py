@@ -124,7 +124,11 @@ def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
     must be rounded to, if any.
     """
     try:
-        target = common(op, [spec_of(a) for a in args])
+        specs = [spec_of(a) for a in args]
+        # NumPy would take None for an object in every element
+        if op.kind.name == "elementwise" and None in specs[: op.required]:
+            raise DTypeError("expected a tensor, an array or a number, found None")
+        target = common(op, specs)
     except ChainruleError as e:
         raise op.explained(e, args, {}) from None
     if target is None:

@@ -42,7 +42,7 @@ import operator
 import threading
 import types
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -52,7 +52,17 @@ from ..base.modes import modes
 from .explain import description, explained
 from .promotion import Spec, common, promoted, rounded, spec_of
 
-__all__ = ["READERS", "TABLE", "Kind", "Op", "Rule", "as_floats", "composite", "primitive"]
+__all__ = [
+    "READERS",
+    "TABLE",
+    "WRITERS",
+    "Kind",
+    "Op",
+    "Rule",
+    "as_floats",
+    "composite",
+    "primitive",
+]
 
 TABLE: dict[str, Op] = {}
 """Every op by name, in the order of definition."""
@@ -61,6 +71,9 @@ READERS: dict[type, Callable[[Op, tuple, dict], Any]] = {}
 """What a call does when an operand has this type. Tensor and its subclasses put their reading
 here: they record.
 """
+
+WRITERS: dict[str, Callable[[Op, tuple, dict], Any]] = {}
+"""What a call does that has a keyword which no op has: `out`, which the torch-shaped face puts here."""
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -289,6 +302,8 @@ class Op:
 
     def __call__(self, *args: Any, **attrs: Any) -> Any:
         if attrs and not self.defaults:
+            if "out" in attrs:
+                return WRITERS["out"](self, args, attrs)
             args, attrs = self._named(args, attrs), {}
         if len(args) != self.arity:
             args = self._completed(args)
@@ -327,25 +342,25 @@ class Op:
             if name in named and len(args) == place < self.arity:
                 args = (*args, named.pop(name))
         if named:
-            self._refuse_attribute(named)
+            self.refuse_attributes(named)
         return args
 
     def _attributes(self, args: tuple, attrs: dict) -> dict:
         if len(attrs) != len(self.defaults):
             attrs = self.defaults | attrs
         if len(attrs) != len(self.defaults):
-            self._refuse_attribute(attrs)
+            self.refuse_attributes(attrs)
         if self.normalize is not None:
             try:
                 attrs = self.normalize(args, attrs)
             except ChainruleError as e:
                 raise self.explained(e, args, attrs) from None
-            except AttributeError:
+            except (AttributeError, TypeError) as e:
                 self._refuse_strangers(args, attrs)
-                raise
+                raise self.explained(DTypeError(str(e)), args, attrs) from e
         return attrs
 
-    def _refuse_strangers(self, args: tuple, attrs: dict) -> None:
+    def _refuse_strangers(self, args: Sequence, attrs: dict) -> None:
         """Raise the error for an operand that is neither a tensor nor an array, if there is one: a
         list, or a number where the law asks for a shape.
         """
@@ -355,7 +370,8 @@ class Op:
                 found = DTypeError(f"expected a tensor or an array, found {kind}")
                 raise self.explained(found, args, attrs) from None
 
-    def _refuse_attribute(self, attrs: dict) -> None:
+    def refuse_attributes(self, attrs: dict) -> NoReturn:
+        """Raise the error for keywords that this op does not have."""
         unknown = sorted(set(attrs) - set(self.defaults))
         raise TypeError(
             f"{self.name}() has no argument {', '.join(unknown)}; it takes {self.__signature__}"
@@ -400,7 +416,7 @@ class Op:
                 y = _quiet.run(kernel, *args, **attrs)
             else:
                 y = _quiet.run(kernel, *args)
-        except (ValueError, IndexError, TypeError, LinAlgError) as e:
+        except (ValueError, IndexError, TypeError, AttributeError, KeyError, LinAlgError) as e:
             self._explain_failure(e, args, attrs)
             raise
         if y.__class__ is not ndarray:
@@ -423,7 +439,14 @@ class Op:
         """
         if isinstance(error, ChainruleError):
             raise self.explained(error, args, attrs) from None
-        if not self.composite:
+        if any([a is None for a in args[: self.required]]):
+            nothing = DTypeError("expected a tensor, an array or a number, found None")
+            raise self.explained(nothing, args, attrs) from None
+        if isinstance(error, AttributeError | KeyError):
+            if not self.nests:  # what a function of the user's has raised stays as it is
+                self._refuse_strangers(args, attrs)
+                raise self.explained(DTypeError(str(error)), args, attrs) from error
+        elif not self.composite:
             self.infer(args, attrs)
             if isinstance(error, TypeError) and any(a is None for a in args):
                 nothing = DTypeError("expected a tensor, an array or a number, found None")
@@ -437,6 +460,8 @@ class Op:
                 raise self.explained(
                     ShapeError(f"the shapes do not fit: {e}"), args, attrs
                 ) from None
+        if isinstance(error, TypeError) and not self.nests:
+            raise self.explained(DTypeError(str(error)), args, attrs) from error
 
     # --------------------------------------------------------------------------------------------------------- laws
 

@@ -37,6 +37,7 @@ from .device import Device
 from .drawing import *  # noqa: F403
 from .drawing import __all__ as _drawing
 from .functions import *  # noqa: F403 - the curated list stands there
+from .functions.face import faced as _faced
 from .generator import (
     Generator,
     default_generator,
@@ -64,3 +65,6 @@ __all__ = [
     "is_inference_mode_enabled", "manual_seed", "no_grad", "scan", "seed", "set_grad_enabled", "set_printoptions",
     "set_rng_state", "uint8", *_counting, *_creation, *_drawing, *_functions.__all__, *_inplace, *_legacy, *_sequences,
 ]  # fmt: skip
+
+_made = (*_counting, *_creation, *_drawing, *_sequences)
+globals().update(_faced({name: globals()[name] for name in _made}, __name__))

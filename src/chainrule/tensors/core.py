@@ -386,6 +386,8 @@ class Tensor(Methods):
             new = shapes.resolve(target, self.numel())
         except ShapeError as e:
             raise ops.view.explained(e, (self,), {"shape": tuple(target)}) from None
+        except TypeError as e:
+            raise DTypeError(f"view: sizes are integers, found {target!r}") from e
         if self._restrides(new) is None:
             raise ShapeError(
                 f"view: the memory of a tensor with shape {tuple(self.shape)} and strides {self.stride()} cannot be seen as {tuple(new)}\n"

@@ -16,6 +16,7 @@ from ..tape.modes import modes
 from . import functions
 from .core import Tensor
 from .drawing import bernoulli, multinomial, rand, randint, randn
+from .functions.face import faced
 from .generator import Generator
 
 FUNCTIONS = """
@@ -70,8 +71,9 @@ for _symbol, _name in _SYMBOLS.items():
 
 
 def _method(f: Callable) -> Callable:
-    setattr(Tensor, f.__name__, f)
-    return f
+    method = faced({f.__name__: f}, __name__)[f.__name__]
+    setattr(Tensor, f.__name__, method)
+    return method
 
 
 @_method

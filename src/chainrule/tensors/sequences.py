@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
+from typing import Any, SupportsFloat
 
 import numpy as np
 
 from .. import ops
 from ..base import dtypes
-from ..base.errors import ArgumentError, ShapeError
+from ..base.errors import ArgumentError, DTypeError, ShapeError
 from . import functions
 from .core import Tensor, made_of
 from .creation import made, only_steering
@@ -105,6 +105,8 @@ def _number(v: Any) -> Any:
         if v.ndim:
             raise ShapeError(f"an end is a number or a 0-d tensor, found shape {tuple(v.shape)}")
         return v.item()
+    if not isinstance(v, SupportsFloat):
+        raise DTypeError(f"an end is a number or a 0-d tensor, found {type(v).__name__}")
     return v
 
 

@@ -177,7 +177,8 @@ def _cross_entropy_rule(
         view(g, shape=w.shape) if reduction == "none" else g / sum(w) if reduction == "mean" else g
     )
     p = exp(logp)
-    share = w * ((1 - label_smoothing) * scale)  # of the target class
+    # of the target class; of an ignored entry nothing, even where no entry counts and the mean is 0 / 0
+    share = where(w == 0, 0.0, w * ((1 - label_smoothing) * scale))
     gx = share * p
     gx = scatter(gx, at, gather(gx, at, dim=d) - share, dim=d)
     if label_smoothing:

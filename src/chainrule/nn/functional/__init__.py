@@ -9,6 +9,7 @@ Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `
 """
 
 from ...base.left_out import missing_from
+from ...tensors.functions.face import faced
 from .activation import *  # noqa: F403
 from .activation import __all__ as _activation
 from .attention import *  # noqa: F403
@@ -40,4 +41,5 @@ __all__ = [
     *_uneven_pooling, *_vision,
 ]  # fmt: skip
 
+globals().update(faced({name: globals()[name] for name in __all__}, __name__, "nn.functional"))
 __getattr__ = missing_from("nn.functional")

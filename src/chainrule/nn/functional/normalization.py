@@ -47,17 +47,19 @@ def batch_norm(
         bias: (C,), a summand.
         training: whether the statistics are those of the batch.
         momentum: how far the running statistics move.
-        eps: added to the variance.
+        eps: added to the variance; above 0 in training.
 
     Raises:
-        ValueError: no statistics to use.
+        ValueError: no statistics to use, or in training an eps that is not above 0.
         ShapeError: in training, one value per channel, whose variance is not defined.
 
     Example:
-        >>> F.batch_norm(tensor([[1.0], [3.0]]), None, None, training=True, eps=0.0)
-        tensor([[-1.],
-                [ 1.]])
+        >>> F.batch_norm(tensor([[1.0], [3.0]]), None, None, training=True)
+        tensor([[-1.0000],
+                [ 1.0000]])
     """
+    if training and eps <= 0:
+        raise ValueError(f"batch_norm: eps must be above 0 in training, found {eps}")
     if _mixed(input, running_mean, running_var, weight, bias):
         x = input.float()
         y = batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
@@ -108,10 +110,10 @@ def instance_norm(
         bias: (C,), a summand.
         use_input_stats: whether the statistics are those of each sample.
         momentum: how far the running statistics move.
-        eps: added to the variance.
+        eps: added to the variance; above 0 in training.
 
     Raises:
-        ValueError: no statistics to use.
+        ValueError: no statistics to use, or in training an eps that is not above 0.
         ShapeError: one position per channel, whose variance is not defined.
 
     Example:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import SupportsIndex
 
-from ...base.errors import ShapeError
+from ...base.errors import DTypeError, ShapeError
 from ...tensors import Tensor
 
 Sizes = int | Sequence[int]
+Cells = int | Sequence[int | None] | None  # None: as many as there are elements
 
 
 def per_axis(value: Sizes, axes: int, what: str) -> tuple[int, ...]:
     """One number for each spatial axis."""
     if isinstance(value, int):
         return (value,) * axes
-    values = tuple(value)
+    values = tuple(value) if isinstance(value, Iterable) else ()
+    if not values or not all([isinstance(v, SupportsIndex) for v in values]):
+        raise DTypeError(
+            f"{what} must be an integer or {axes}, one per spatial axis, found {value!r}"
+        )
     if len(values) == 1:
         return values * axes
     if len(values) != axes:

@@ -9,7 +9,7 @@ from typing import Any
 from ... import functional as fn
 from ...base.errors import ShapeError
 from ...tensors import Tensor, rand
-from .sizes import Sizes, batched_input, per_axis
+from .sizes import Cells, Sizes, batched_input, per_axis
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -17,7 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _grid(output_size: Any, x: Tensor, axes: int) -> tuple[int, ...]:
+def _grid(output_size: Cells, x: Tensor, axes: int) -> tuple[int, ...]:
     """The number of cells along each axis; None stands for the size of x."""
     wanted = (output_size,) * axes if isinstance(output_size, (int, type(None))) else output_size
     if len(wanted) == 1:
@@ -28,20 +28,20 @@ def _grid(output_size: Any, x: Tensor, axes: int) -> tuple[int, ...]:
     return tuple([n if size is None else size for size, n in pairs])
 
 
-def _adaptive_avg_pool(axes: int, input: Tensor, output_size: Any) -> Tensor:
+def _adaptive_avg_pool(axes: int, input: Tensor, output_size: Cells) -> Tensor:
     x, batched = batched_input(input, axes, f"adaptive_avg_pool{axes}d")
     y = fn.adaptive_avg_pool(x, size=_grid(output_size, x, axes))
     return y if batched else y.squeeze(0)
 
 
-def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool1d(input: Tensor, output_size: Cells) -> Tensor:
     """Means over ``output_size`` pieces of an axis, x (B, C, L) or (C, L); as
     ``adaptive_avg_pool2d``.
     """
     return _adaptive_avg_pool(1, input, output_size)
 
 
-def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool2d(input: Tensor, output_size: Cells) -> Tensor:
     """Means over a grid of cells that cover the image, whatever its size; cell i of n is rows
     ⌊i·H/n⌋ to ⌈(i+1)·H/n⌉.
 
@@ -57,12 +57,12 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     return _adaptive_avg_pool(2, input, output_size)
 
 
-def adaptive_avg_pool3d(input: Tensor, output_size: Any) -> Tensor:
+def adaptive_avg_pool3d(input: Tensor, output_size: Cells) -> Tensor:
     """Means over a grid of cells of a volume, x (B, C, D, H, W); as ``adaptive_avg_pool2d``."""
     return _adaptive_avg_pool(3, input, output_size)
 
 
-def _adaptive_max_pool(axes: int, input: Tensor, output_size: Any, return_indices: bool) -> Any:
+def _adaptive_max_pool(axes: int, input: Tensor, output_size: Cells, return_indices: bool) -> Any:
     x, batched = batched_input(input, axes, f"adaptive_max_pool{axes}d")
     y, places = fn.adaptive_max_pool(x, size=_grid(output_size, x, axes))
     if not batched:
@@ -70,14 +70,14 @@ def _adaptive_max_pool(axes: int, input: Tensor, output_size: Any, return_indice
     return (y, places) if return_indices else y
 
 
-def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool1d(input: Tensor, output_size: Cells, return_indices: bool = False) -> Any:
     """The largest values of ``output_size`` pieces of an axis, x (B, C, L) or (C, L); as
     ``adaptive_max_pool2d``.
     """
     return _adaptive_max_pool(1, input, output_size, return_indices)
 
 
-def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool2d(input: Tensor, output_size: Cells, return_indices: bool = False) -> Any:
     """The largest values over a grid of cells, those of ``adaptive_avg_pool2d``.
 
     Args:
@@ -93,7 +93,7 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     return _adaptive_max_pool(2, input, output_size, return_indices)
 
 
-def adaptive_max_pool3d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
+def adaptive_max_pool3d(input: Tensor, output_size: Cells, return_indices: bool = False) -> Any:
     """The largest values over a grid of cells of a volume, x (B, C, D, H, W); as
     ``adaptive_max_pool2d``.
     """
@@ -104,7 +104,7 @@ def _fractional_max_pool(
     axes: int,
     input: Tensor,
     kernel_size: Sizes,
-    output_size: Any,
+    output_size: Cells,
     output_ratio: Any,
     return_indices: bool,
     samples: Tensor | None,

@@ -70,6 +70,8 @@ class HuberLoss(Loss):
     """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        if not isinstance(delta, int | float):
+            raise TypeError(f"HuberLoss: delta must be a number, found {type(delta).__name__}")
         super().__init__(reduction=reduction)
         self.delta = delta
 

@@ -6,7 +6,8 @@ well. Nothing here has a formula or a derivative: those stand in `ops` and `func
 
 Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
 (gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names),
-`questions` (what a tensor is); `results` (tuples with names), `mixed` (under autocast).
+`questions` (what a tensor is); `results` (tuples with names), `mixed` (under autocast); `face` (what stands around
+every function), `out` (results written into tensors that are there).
 """
 
 from . import (
@@ -31,6 +32,7 @@ from .copies import *  # noqa: F403
 from .cumulative import *  # noqa: F403
 from .elementwise import *  # noqa: F403 - the curated list stands there
 from .equations import *  # noqa: F403
+from .face import faced
 from .joining import *  # noqa: F403
 from .matrices import *  # noqa: F403
 from .order import *  # noqa: F403
@@ -61,3 +63,5 @@ __all__ = [
     )
     for name in chapter.__all__
 ]
+
+globals().update(faced({name: globals()[name] for name in __all__}, __name__))

@@ -332,7 +332,13 @@ def real(input: Any) -> Any:
     return input
 
 
-conj = conj_physical = resolve_conj = resolve_neg = real
+conj = resolve_conj = resolve_neg = real
+
+
+def conj_physical(input: Any) -> Any:
+    """input itself, as everything is real here."""
+    return input
+
 
 # ------------------------------------------------------------------------------------------------ special functions
 

@@ -7,6 +7,7 @@ from typing import Any
 from ... import functional, ops
 from ...base import dtypes, shapes
 from ...base.errors import ArgumentError, DTypeError, ShapeError
+from .linalg.norms import matrix_norm
 from .results import result_type
 from .shape import Dims, flat, flatten
 
@@ -150,11 +151,13 @@ def norm(
     input: Any, p: float | str = 2, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Any:
     """The p-norm  (Σ |x|ᵖ)^(1/p)  over axes; 'fro' is p = 2, ±inf the largest or smallest |x|, 0
-    the count of nonzeros.
+    the count of nonzeros; 'nuc' of matrices is the sum of their singular values.
     """
-    if isinstance(p, str) and p != "fro":
-        raise ArgumentError(f"norm knows p = 'fro' and numbers, found {p!r}")
     x = in_dtype(input, dtype)
+    if p == "nuc":
+        return matrix_norm(x, "nuc", (0, 1) if dim is None and x.ndim == 2 else dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise ArgumentError(f"norm knows p = 'fro', 'nuc' and numbers, found {p!r}")
     return ops.vector_norm(x, p=2.0 if p == "fro" else float(p), dim=listed(dim), keepdim=keepdim)
 
 

@@ -5,6 +5,7 @@ Read in order: `norms`, `solve`, `factor`, `product`.
 """
 
 from ....base.errors import LinAlgError
+from ..face import faced
 from .factor import (
     cholesky,
     cholesky_ex,
@@ -54,3 +55,5 @@ __all__ = [
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot",
     "vector_norm",
 ]  # fmt: skip
+
+globals().update(faced({name: globals()[name] for name in __all__}, __name__, "linalg"))

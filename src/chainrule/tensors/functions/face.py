@@ -1,0 +1,200 @@
+"""What stands around every torch-shaped function, and around the constructors of layers: a call that fails in
+Python's words (a list has no `ndim`, a string is not below 0) names the argument that was of no use, and a result is
+written into `out` where PyTorch has that.
+
+A call that succeeds pays one more frame. Ops, which are functions of the face as they are, and operators pay nothing:
+dispatch has words of its own (see `ops.record`).
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from types import FunctionType, NoneType
+from typing import Any, SupportsFloat, SupportsIndex
+
+from ...base.errors import ChainruleError, DTypeError
+from ...ops.record import READERS
+from .out import CONVERTING, EXACT, into
+
+__all__ = ["face_constructors", "faced"]
+
+NOTHING = object()  # no argument is this
+KNOWN: dict[str, tuple[Any, Any]] = {
+    "Tensor": ((), object),  # told by its dtype
+    "None": (NoneType, object),
+    "bool": (SupportsIndex, object),
+    "int": (SupportsIndex, object),
+    "float": (SupportsFloat, object),
+    "str": (str, object),
+    "Sizes": ((SupportsIndex, list, tuple), SupportsIndex),
+    "Sequence[int]": ((list, tuple), SupportsIndex),
+    "Dims": ((SupportsIndex, NoneType, list, tuple), SupportsIndex),
+    "Cells": ((SupportsIndex, NoneType, list, tuple), (SupportsIndex, NoneType)),
+}
+"""What the annotations of the functions say, as classes: of a value, and of its elements if it is a list."""
+WORDS = {
+    "Tensor": "a tensor", "Sizes": "an integer or a list of them", "Sequence[int]": "a list of integers",
+    "Dims": "an integer, a list of them or None", "Cells": "an integer, a list of them or None",
+}  # fmt: skip
+"""How they are said."""
+
+
+def faced(names: dict[str, Any], package: str, place: str = "") -> dict[str, Any]:
+    """Functions by name, each with its face around it; what is no function of Python's stays as it is.
+
+    Args:
+        names: what stands in the package's namespace.
+        package: the name of the module in which they are found.
+        place: PyTorch's name of it, behind `torch.`.
+    """
+    converting, exact = [frozenset(kind.get(place, "").split()) for kind in (CONVERTING, EXACT)]
+    done: dict[FunctionType, Callable] = {}  # a function of two names stays one; one has one face
+    for f in names.values():
+        if isinstance(f, FunctionType) and f.__globals__ is not globals() and f not in done:
+            takes_out = f.__name__ in converting or f.__name__ in exact
+            done[f] = _with_out(f, f.__name__ in converting) if takes_out else _named(f)
+            functools.update_wrapper(done[f], f)
+            done[f].__module__ = package
+            if takes_out:
+                done[f].__doc__ = f"{f.__doc__}\n\n    `out=` is a tensor to write the result into."
+    return {name: done.get(f, f) for name, f in names.items()}
+
+
+def face_constructors(classes: Iterable[Any], package: str) -> None:
+    """Let the constructors of classes, and of the bases they have in a package, name what they cannot use.
+
+    >>> nn.Conv2d(1, 2, 3.0)
+    Traceback (most recent call last):
+        ...
+    chainrule.base.errors.DTypeError: Conv2d(): argument 'kernel_size' (position 3) must be an integer or a list of
+    them, found float
+    """
+    for base in dict.fromkeys([b for c in classes if isinstance(c, type) for b in c.__mro__]):
+        f = vars(base).get("__init__")
+        if isinstance(f, FunctionType) and base.__module__.startswith(package):
+            setattr(base, "__init__", functools.update_wrapper(_named(f), f))  # noqa: B010 - mypy
+
+
+def _named(f: Callable) -> Callable:
+    def call(*args: Any, **options: Any) -> Any:
+        try:
+            return f(*args, **options)
+        except (AttributeError, TypeError, KeyError, IndexError) as e:
+            name_stranger(f, args, options, e)
+            raise
+
+    return call
+
+
+def _with_out(f: Callable, converts: bool) -> Callable:
+    def call(*args: Any, out: Any = None, **options: Any) -> Any:
+        if out is not None:
+            return into(out, call, args, options, converts)
+        try:
+            return f(*args, **options)
+        except (AttributeError, TypeError, KeyError, IndexError) as e:
+            name_stranger(f, args, options, e)
+            raise
+
+    return call
+
+
+# ------------------------------------------------------------------------------------------- an argument of no use
+
+
+def name_stranger(f: Callable, args: tuple, options: dict, error: Exception) -> None:
+    """Raise the error that names the argument which a call has failed on, if Python raised what came of it,
+    and it can be told: it is not of the type that the function is annotated with, or it was asked for
+    what tensors have and is none.
+
+    >>> cr.flatten([1, 2])
+    Traceback (most recent call last):
+        ...
+    chainrule.base.errors.DTypeError: flatten(): argument 'input' (position 1) must be a tensor, found list
+      hint: chainrule.tensor(…) makes one
+    >>> cr.topk(cr.ones(3), "2")
+    Traceback (most recent call last):
+        ...
+    chainrule.base.errors.DTypeError: topk(): argument 'k' (position 2) must be int, found str
+    """
+    if isinstance(error, ChainruleError):
+        return
+    try:
+        given = inspect.signature(f).bind(*args, **options).arguments
+    except TypeError:  # too many arguments, or too few, which Python has said
+        return
+    call = f.__name__
+    if call == "__init__":
+        call = type(given.pop("self")).__name__
+    stranger = getattr(error, "obj", NOTHING) if _asked_of_a_tensor(error) else NOTHING
+    for k, (name, value) in enumerate(given.items()):
+        for place, v in _within(value):
+            if v is stranger:
+                raise DTypeError(_words(call, name + place, k, "a tensor", v)) from None
+    if not _is_python_s(error):
+        return
+    expected = inspect.get_annotations(f)
+    for k, (name, value) in enumerate(given.items()):
+        wanted = expected.get(name, "Any")
+        if not _is(value, wanted):
+            raise DTypeError(_words(call, name, k, wanted, value)) from None
+    for k, (name, value) in enumerate(given.items()):
+        needed = inspect.signature(f).parameters[name].default is inspect.Parameter.empty
+        if value is None and needed:
+            raise DTypeError(_words(call, name, k, "given", value)) from None
+    found = ", ".join([f"{name} {_kind(value)}" for name, value in given.items()])
+    raise DTypeError(f"{call}(): {error}\n  called with {found}") from error
+
+
+def _is_python_s(error: Exception) -> bool:
+    """Whether Python or NumPy raised an error, in the middle of our code: none of a `raise` of ours, which has
+    said what is wrong, and none of a function that was an argument.
+    """
+    at = error.__traceback__
+    while at is not None and at.tb_next is not None:
+        at = at.tb_next
+    assert at is not None
+    place = at.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+    raised = dis.opname[at.tb_frame.f_code.co_code[at.tb_lasti]] == "RAISE_VARARGS"
+    return place == "numpy" or (place == __name__.partition(".")[0] and not raised)
+
+
+def _asked_of_a_tensor(error: Exception) -> bool:
+    """Whether something that is no tensor was asked for what tensors have."""
+    if not isinstance(error, AttributeError) or error.name is None or hasattr(error.obj, "dtype"):
+        return False
+    return any([hasattr(t, error.name) for t in READERS])
+
+
+def _is(value: Any, wanted: str) -> bool:
+    """Whether a value is of a type that is written as in an annotation; of a type not known here it may be."""
+    for kind in wanted.split(" | "):
+        known, elements = KNOWN.get(kind, (object, object))
+        if isinstance(value, known) or (kind == "Tensor" and hasattr(value, "dtype")):
+            return not isinstance(value, list | tuple) or all(
+                [isinstance(v, elements) for v in value]
+            )
+    return False
+
+
+def _words(call: str, name: str, place: int, wanted: str, found: Any) -> str:
+    wanted = " or ".join([WORDS.get(kind, kind) for kind in wanted.split(" | ")])
+    numbers = wanted == "a tensor" and isinstance(found, bool | int | float | list | tuple)
+    hint = "\n  hint: chainrule.tensor(…) makes one" if numbers else ""
+    return f"{call}(): argument {name!r} (position {place + 1}) must be {wanted}, found {_kind(found)}{hint}"
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _within(value: Any) -> Iterator[tuple[str, Any]]:
+    """A value, and if it is a list its elements, each with its place in it."""
+    yield "", value
+    if isinstance(value, list | tuple):
+        for k, v in enumerate(value):
+            for place, w in _within(v):
+                yield f"[{k}]{place}", w

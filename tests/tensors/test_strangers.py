@@ -1,0 +1,75 @@
+"""A call that fails in Python's words names the argument that was of no use, what it was and what it should have been."""
+
+import pytest
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.base.errors import DTypeError
+from chainrule.nn import functional as F
+
+X = cr.ones(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: F.linear(X, None), r"linear\(\): argument 'weight' \(position 2\) must be a tensor, found None$"),
+        (lambda: F.conv2d([1.0], X), r"conv2d\(\): argument 'input' \(position 1\) must be a tensor, found list\n  hint: chainrule.tensor"),
+        (lambda: F.conv2d(X[None], cr.ones(1, 1, 1, 1), stride=1.5), "stride must be an integer or 2, one per spatial axis, found 1.5"),
+        (lambda: cr.flatten("abc"), r"flatten\(\): argument 'input' \(position 1\) must be a tensor, found str$"),
+        (lambda: X.matmul([1.0]), r"matmul\(\): argument 'other' \(position 2\) must be a tensor, found list"),
+        (lambda: cr.stack([X, None]), r"stack\(\): argument 'tensors\[1\]' \(position 1\) must be a tensor, found None"),
+        (lambda: cr.meshgrid([X[0], 2]), r"meshgrid\(\): argument 'tensors\[0\]\[1\]' \(position 1\) must be a tensor, found int"),
+        (lambda: cr.topk(X, "0"), r"topk\(\): argument 'k' \(position 2\) must be int, found str"),
+        (lambda: cr.narrow(X, 0, None, 1), r"narrow\(\): argument 'start' \(position 3\) must be given, found None"),
+        (lambda: F.adaptive_avg_pool2d(X[None], 2.5), "output_size.* must be an integer, a list of them or None, found float"),
+        (lambda: cr.split(X, None), r"split\(\): .* as an integer\n  called with tensor Tensor, split_size_or_sections None"),
+        (lambda: X.clone().uniform_("a"), r"uniform_\(\): argument 'a' \(position 2\) must be float, found str"),
+        (lambda: cr.add(None, X, out=cr.empty(2, 3)), "expected a tensor, an array or a number, found None"),
+        (lambda: cr.linspace("a", 1, 3), "an end is a number or a 0-d tensor, found str"),
+        (lambda: X.view(None), r"view: sizes are integers, found \(None,\)"),
+        (lambda: X.reshape(None), r"view\(x, shape=\(None,\)\): "),
+        (lambda: X.sum(keepdim=None), r"sum\(x, dim=\(0, 1\), keepdim=None\): "),
+        (lambda: cr.sin(None), "sin.*expected a tensor, an array or a number, found None"),
+        (lambda: cr.logical_and(X, None), "logical_and.*expected a tensor, an array or a number, found None"),
+        (lambda: cr.clone(3.5), r"clone.*expected a tensor or an array, found float"),
+        (lambda: nn.Conv2d(1, 2, 3.0), r"Conv2d\(\): .*'kernel_size' \(position 3\) must be an integer or a list of them, found float"),
+        (lambda: nn.LayerNorm(None), r"LayerNorm\(\): .*shape' \(position 1\) must be int or a list of integers, found None"),
+        (lambda: nn.Dropout("a"), r"Dropout\(\): argument 'p' \(position 1\) must be float, found str"),
+        (lambda: nn.ZeroPad2d(None), r"ZeroPad2d\(\): argument 'padding' \(position 1\) must be given, found None"),
+    ],
+)  # fmt: skip
+def test_named(call, text):
+    with pytest.raises(DTypeError, match=text) as caught:
+        call()
+    assert isinstance(caught.value, TypeError)
+
+
+def test_what_a_function_of_the_caller_s_raises_stays_as_it_is():
+    def distance(a, b):
+        return None.shape
+
+    def step(state, x):
+        raise KeyError("mine")
+
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
+        F.triplet_margin_with_distance_loss(X, X, X, distance_function=distance)
+    with pytest.raises(KeyError, match="mine"):
+        cr.scan(step, X[0], X)
+
+
+def test_too_few_and_too_many_arguments_are_told_by_python():
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'other'"):
+        cr.add(X)
+    with pytest.raises(TypeError, match="takes from 1 to 4 positional arguments but 5 were given"):
+        cr.var(X, 1, 2, 3, 4)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'out_features'"):
+        nn.Linear(2)
+
+
+def test_functions_are_one_under_two_names_and_can_be_pickled():
+    import pickle
+
+    assert cr.div is cr.true_divide
+    for f in (cr.div, F.linear, cr.linalg.inv, cr.arange):
+        assert pickle.loads(pickle.dumps(f)) is f
