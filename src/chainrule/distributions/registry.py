@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..tensors import Tensor
 from . import constraints, transforms
 
 __all__ = ["ConstraintRegistry", "biject_to", "transform_to"]
@@ -66,7 +67,7 @@ def _real(constraint: Any) -> transforms.Transform:
 def _above(constraint: Any) -> transforms.Transform:
     """e^x, moved to the bound."""
     bound = constraint.lower_bound
-    if not isinstance(bound, transforms.Tensor) and bound == 0:
+    if not isinstance(bound, Tensor) and bound == 0:
         return transforms.ExpTransform()
     return transforms.ComposeTransform(
         [transforms.ExpTransform(), transforms.AffineTransform(bound, 1)]
@@ -83,7 +84,7 @@ def _below(constraint: Any) -> transforms.Transform:
 @_into(constraints.interval, constraints.half_open_interval)
 def _between(constraint: Any) -> transforms.Transform:
     low, high = constraint.lower_bound, constraint.upper_bound
-    numbers = not isinstance(low, transforms.Tensor) and not isinstance(high, transforms.Tensor)
+    numbers = not isinstance(low, Tensor) and not isinstance(high, Tensor)
     if numbers and (low, high) == (0, 1):
         return transforms.SigmoidTransform()
     return transforms.ComposeTransform(

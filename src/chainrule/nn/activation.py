@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor, full
 from . import functional as F
 from .module import Module
@@ -340,7 +341,7 @@ class Hardtanh(Module):
             warnings.warn("max_value is deprecated, write max_val", FutureWarning, stacklevel=2)
             max_val = max_value
         if max_val <= min_val:
-            raise ValueError(f"max_val ({max_val}) must be larger than min_val ({min_val})")
+            raise ArgumentError(f"max_val ({max_val}) must be larger than min_val ({min_val})")
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace
@@ -536,7 +537,9 @@ class Softmax2d(Module):
     def forward(self, input: Tensor) -> Tensor:
         """Shares that sum to one over the channels."""
         if input.ndim not in (3, 4):
-            raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead")
+            raise ArgumentError(
+                f"Softmax2d: expected input to be 3D or 4D, got {input.ndim}D instead"
+            )
         return F.softmax(input, -3)
 
 

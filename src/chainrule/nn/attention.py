@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor, empty
 from . import functional as F
 from . import init
@@ -95,12 +96,12 @@ class MultiheadAttention(Module):
         dtype: Any = None,
     ) -> None:
         if embed_dim <= 0 or num_heads <= 0:
-            raise ValueError(
+            raise ArgumentError(
                 "embed_dim and num_heads must be greater than 0, "
                 f"got embed_dim={embed_dim} and num_heads={num_heads} instead"
             )
         if embed_dim % num_heads:
-            raise ValueError(
+            raise ArgumentError(
                 f"embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}"
             )
         super().__init__()

@@ -12,7 +12,7 @@ import math
 from typing import Any
 
 from .. import functional as fn
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..tensors import Tensor, empty, zeros
 from . import functional as F
 from . import init
@@ -125,7 +125,7 @@ class RNNCell(RNNCellBase):
         dtype: Any = None,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f"Unknown nonlinearity: {nonlinearity}; there are tanh and relu")
+            raise ArgumentError(f"Unknown nonlinearity: {nonlinearity}; there are tanh and relu")
         super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 

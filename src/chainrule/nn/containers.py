@@ -17,6 +17,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, KeysView, Mapping
 from typing import Any, Self
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor
 from .module import Module
 from .parameter import Parameter
@@ -156,7 +157,7 @@ class Sequential(_ModuleSequence):
         if not isinstance(times, int):
             return NotImplemented
         if times <= 0:
-            raise ValueError(f"a Sequential can be repeated 1 or more times, not {times}")
+            raise ArgumentError(f"a Sequential can be repeated 1 or more times, not {times}")
         return Sequential(*(list(self) * times))
 
     __rmul__ = __mul__
@@ -495,7 +496,7 @@ def _pairs(owner: Module, items: Any) -> list[tuple[str, Any]]:
             )
         pair = tuple(item)
         if len(pair) != 2:
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(owner).__name__} update sequence element #{place} has length {len(pair)}; "
                 "2 is required"
             )

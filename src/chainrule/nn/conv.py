@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor, empty
 from . import functional as F
 from . import init
@@ -58,11 +59,11 @@ class _ConvNd(Module):
     ) -> None:
         super().__init__()
         if groups <= 0:
-            raise ValueError("groups must be a positive integer")
+            raise ArgumentError("groups must be a positive integer")
         if in_channels % groups != 0:
-            raise ValueError("in_channels must be divisible by groups")
+            raise ArgumentError("in_channels must be divisible by groups")
         if out_channels % groups != 0:
-            raise ValueError("out_channels must be divisible by groups")
+            raise ArgumentError("out_channels must be divisible by groups")
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.kernel_size = _tuple(kernel_size, self.axes)
@@ -72,11 +73,13 @@ class _ConvNd(Module):
         self.groups = groups
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
-                raise ValueError(f"Invalid padding string {padding!r}, should be 'same' or 'valid'")
+                raise ArgumentError(
+                    f"Invalid padding string {padding!r}, should be 'same' or 'valid'"
+                )
             if padding == "same" and any(s != 1 for s in self.stride):
-                raise ValueError("padding='same' is not supported for strided convolutions")
+                raise ArgumentError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
-            raise ValueError(
+            raise ArgumentError(
                 f"padding_mode must be one of {sorted(_PADDING_MODES)}, "
                 f"but got padding_mode='{padding_mode}'"
             )
@@ -237,7 +240,7 @@ class _ConvTransposeNd(_ConvNd):
         dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise ValueError(
+            raise ArgumentError(
                 f'Only "zeros" padding mode is supported for {type(self).__name__}, '
                 f"found {padding_mode!r}"
             )
@@ -270,7 +273,7 @@ class _ConvTransposeNd(_ConvNd):
         axes = self.axes
         unbatched = input.ndim == axes + 1
         if len(output_size) not in (axes, axes + (1 if unbatched else 2)):
-            raise ValueError(
+            raise ArgumentError(
                 f"{type(self).__name__}: output_size must have {axes} sizes, or all of the output's, "
                 f"found {tuple(output_size)}"
             )
@@ -286,7 +289,7 @@ class _ConvTransposeNd(_ConvNd):
         ):
             least = (n - 1) * s - 2 * int(p) + d * (k - 1) + 1
             if not least <= wanted <= least + s - 1:
-                raise ValueError(
+                raise ArgumentError(
                     f"requested an output size of {tuple(output_size)}, but valid sizes range from "
                     f"{least} to {least + s - 1} (for an input of {tuple(input.shape[-axes:])})"
                 )

@@ -6,6 +6,7 @@ Source: Srivastava et al. 2014; scaled in training ("inverted"), so that evaluat
 
 from __future__ import annotations
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor
 from . import functional as F
 from .module import Module
@@ -19,7 +20,7 @@ class _Dropout(Module):
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         if not 0 <= p <= 1:
-            raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+            raise ArgumentError(f"dropout probability has to be between 0 and 1, but got {p}")
         self.p = p
         self.inplace = inplace
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..tape.modes import no_grad
 from ..tensors import Tensor, empty
 from . import functional as F
@@ -64,7 +64,7 @@ class Embedding(Module):
         refuse_sparse(sparse)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(
+                raise ArgumentError(
                     f"padding_idx must be within num_embeddings: {padding_idx} is not in "
                     f"[{-num_embeddings}, {num_embeddings})"
                 )
@@ -198,7 +198,7 @@ class EmbeddingBag(Module):
         refuse_sparse(sparse)
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(
+                raise ArgumentError(
                     f"padding_idx must be within num_embeddings: {padding_idx} is not in "
                     f"[{-num_embeddings}, {num_embeddings})"
                 )

@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import DTypeError, ShapeError
+from ..base.errors import ArgumentError, DTypeError, ShapeError
 from ..tape.modes import modes, no_grad
 from ..tensors import Generator, Tensor, as_tensor, default_generator, float64, where, zeros
 from ..tensors import eye as identity
@@ -90,11 +90,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise ValueError(f"negative_slope {param} not a valid number")
+            raise ArgumentError(f"negative_slope {param} not a valid number")
         return math.sqrt(2.0 / (1 + slope**2))
     if nonlinearity == "selu":
         return 3.0 / 4
-    raise ValueError(f"Unsupported nonlinearity {nonlinearity}")
+    raise ArgumentError(f"Unsupported nonlinearity {nonlinearity}")
 
 
 @contextlib.contextmanager
@@ -272,7 +272,7 @@ def eye_(tensor: Tensor) -> Tensor:
         ValueError: the tensor has not two dimensions.
     """
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise ArgumentError("Only tensors with 2 dimensions are supported")
     with no_grad():
         return tensor.copy_(identity(*tensor.shape, dtype=tensor.dtype))
 
@@ -290,9 +290,9 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
         ValueError: another number of dimensions, or out is not a multiple of groups.
     """
     if tensor.ndim not in (3, 4, 5):
-        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+        raise ArgumentError("Only tensors with 3, 4, or 5 dimensions are supported")
     if tensor.shape[0] % groups != 0:
-        raise ValueError("dim 0 must be divisible by groups")
+        raise ArgumentError("dim 0 must be divisible by groups")
     per_group = tensor.shape[0] // groups
     centre = tuple(size // 2 for size in tensor.shape[2:])
     with no_grad():
@@ -305,7 +305,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 def _fans(tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim < 2:
-        raise ValueError(
+        raise ArgumentError(
             "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions"
         )
     window = math.prod(tensor.shape[2:])
@@ -315,7 +315,7 @@ def _fans(tensor: Tensor) -> tuple[int, int]:
 def _fan(tensor: Tensor, mode: str) -> int:
     modes = ["fan_in", "fan_out"]
     if mode.lower() not in modes:
-        raise ValueError(f"Mode {mode} not supported, please use one of {modes}")
+        raise ArgumentError(f"Mode {mode} not supported, please use one of {modes}")
     return _fans(tensor)[modes.index(mode.lower())]
 
 
@@ -411,7 +411,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
         ValueError: fewer than two dimensions.
     """
     if tensor.ndim < 2:
-        raise ValueError("Only tensors with 2 or more dimensions are supported")
+        raise ArgumentError("Only tensors with 2 or more dimensions are supported")
     if tensor.numel() == 0:
         return tensor
     rows = tensor.shape[0]
@@ -437,7 +437,7 @@ def sparse_(
         ValueError: the tensor has not two dimensions.
     """
     if tensor.ndim != 2:
-        raise ValueError("Only tensors with 2 dimensions are supported")
+        raise ArgumentError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
     cleared = math.ceil(sparsity * rows)
     with no_grad():

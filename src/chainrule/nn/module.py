@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from ..base.errors import ArgumentError
 from ..base.modes import structure
 from ..tape.modes import modes, no_grad
 from ..tensors import Tensor
@@ -215,7 +216,7 @@ class Module(Converting, Saving):
                 "(Parameter or None required)"
             )
         if param is not None and param.grad_fn is not None:
-            raise ValueError(
+            raise ArgumentError(
                 f"cannot assign a tensor with a history to parameter '{name}': model parameters "
                 "are leaves; compute the value in forward instead"
             )
@@ -289,7 +290,7 @@ class Module(Converting, Saving):
             ValueError: ``mode`` is not a bool.
         """
         if not isinstance(mode, bool):
-            raise ValueError("training mode is expected to be boolean")
+            raise ArgumentError("training mode is expected to be boolean")
         self.training = mode
         for module in self.children():
             module.train(mode)

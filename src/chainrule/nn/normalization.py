@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..base.errors import DeviceError, ShapeError
+from ..base.errors import ArgumentError, DeviceError, ShapeError
 from ..tensors import Tensor, empty, int64, ones, zeros
 from . import functional as F
 from . import init
@@ -297,7 +297,7 @@ class GroupNorm(Module):
     ) -> None:
         super().__init__()
         if num_channels % num_groups != 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"num_channels ({num_channels}) must be divisible by num_groups ({num_groups})"
             )
         self.num_groups = num_groups

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..tape.modes import modes
 from ..tensors import Tensor, argsort, cat, full, int64, stack, tensor, where
 
@@ -204,7 +204,7 @@ def pack_padded_sequence(
         order = tensor(places)
         x = x[:, order]
     elif any(a < b for a, b in pairwise(counts)):
-        raise ValueError(
+        raise ArgumentError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You "
             "can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to "
             "sidestep this requirement if you do not need ONNX exportability."
@@ -292,7 +292,7 @@ def pad_packed_sequence(
     sizes = sequence.sizes()
     T, B = len(sizes), sizes[0]
     if total_length is not None and total_length < T:
-        raise ValueError(
+        raise ArgumentError(
             "Expected total_length to be at least the length of the longest sequence in input, but "
             f"got total_length={total_length} and max sequence length being {T}"
         )
@@ -334,7 +334,7 @@ def pad_sequence(
                 [0, 3]])
     """
     if padding_side not in ("left", "right"):
-        raise ValueError(f"padding_side should be 'left' or 'right', got {padding_side!r}")
+        raise ArgumentError(f"padding_side should be 'left' or 'right', got {padding_side!r}")
     parts = list(sequences)
     if not parts:
         raise ShapeError("pad_sequence: received an empty list of sequences")

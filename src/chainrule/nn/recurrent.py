@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as fn
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..tensors import Tensor, cat, empty, scan, stack, where, zeros
 from . import functional as F
 from . import init
@@ -81,11 +81,11 @@ class RNNBase(Module):
     ) -> None:
         super().__init__()
         if mode not in _GATES:
-            raise ValueError(f"Unrecognized RNN mode: {mode}; there are {', '.join(_GATES)}")
+            raise ArgumentError(f"Unrecognized RNN mode: {mode}; there are {', '.join(_GATES)}")
         _check_sizes(input_size, hidden_size, num_layers, proj_size)
         _check_switches(bias=bias, batch_first=batch_first)
         if isinstance(dropout, bool) or not 0 <= dropout <= 1:
-            raise ValueError(
+            raise ArgumentError(
                 "dropout should be a number in range [0, 1] representing the probability of an "
                 f"element being zeroed, got {dropout}"
             )
@@ -305,16 +305,16 @@ def _check_sizes(input_size: int, hidden_size: int, num_layers: int, proj_size: 
         if not isinstance(size, int):
             raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
         if size <= 0:
-            raise ValueError(f"{name} must be greater than zero, got {size}")
+            raise ArgumentError(f"{name} must be greater than zero, got {size}")
     if num_layers <= 0:
-        raise ValueError(f"num_layers must be greater than zero, got {num_layers}")
+        raise ArgumentError(f"num_layers must be greater than zero, got {num_layers}")
     if proj_size < 0:
-        raise ValueError(
+        raise ArgumentError(
             "proj_size should be a positive integer or zero to disable projections, "
             f"got {proj_size}"
         )
     if proj_size >= hidden_size:
-        raise ValueError(f"proj_size has to be smaller than hidden_size, got {proj_size}")
+        raise ArgumentError(f"proj_size has to be smaller than hidden_size, got {proj_size}")
 
 
 def _check_switches(**switches: Any) -> None:
@@ -363,7 +363,7 @@ class RNN(RNNBase):
         dtype: Any = None,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(
+            raise ArgumentError(
                 f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
             )
         mode = "RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU"

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..base.errors import ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..tensors import Tensor, full, triu
 from . import functional as F
 from . import init
@@ -45,7 +45,7 @@ def _activation(activation: Activation) -> Callable[[Tensor], Tensor]:
     if not isinstance(activation, str):
         return activation
     if activation not in ("relu", "gelu"):
-        raise ValueError(f"activation should be relu/gelu, not {activation}")
+        raise ArgumentError(f"activation should be relu/gelu, not {activation}")
     return F.relu if activation == "relu" else F.gelu
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor
 from . import functional as F
 from .module import Module
@@ -154,7 +155,7 @@ class _FractionalMaxPool(Module):
         super().__init__()
         name = type(self).__name__
         if (output_size is None) == (output_ratio is None):
-            raise ValueError(
+            raise ArgumentError(
                 f"{name} requires specifying either an output size, or a pooling ratio"
                 if output_size is None
                 else f"{name}: only one of output_size and output_ratio may be specified"
@@ -165,7 +166,7 @@ class _FractionalMaxPool(Module):
         self.output_size = None if output_size is None else self._each(output_size)
         self.output_ratio = None if output_ratio is None else self._each(output_ratio)
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
-            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+            raise ArgumentError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
     def _each(self, value: Any) -> tuple:
         """One number per spatial axis."""

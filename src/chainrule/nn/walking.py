@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from ..base.errors import ArgumentError
 from ..tensors import Tensor
 from .parameter import Parameter
 
@@ -166,7 +167,7 @@ class Walking:
             TypeError: ``module`` is not a Module.
         """
         if target == "":
-            raise ValueError("cannot set the submodule without a target name")
+            raise ArgumentError("cannot set the submodule without a target name")
         if not isinstance(module, Walking):
             raise TypeError(f"{type(module).__name__} is not a Module subclass")
         path, _, name = target.rpartition(".")

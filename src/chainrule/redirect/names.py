@@ -16,7 +16,6 @@ from ..base.errors import ChainruleError
 from ..base.left_out import words_for
 from .surroundings import private
 from .surroundings.absent import ABSENT, DTYPES, Absent, AbsentModule, absent, module, spec_of
-from .surroundings.out import HAVE_OUT, into
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -141,8 +140,6 @@ class _Torch(types.ModuleType):
             return absent(name)
         if name.startswith("_foreach_"):
             return private.foreach(name)
-        if name in HAVE_OUT:
-            return into(name)
         try:
             return getattr(private if name in vars(private) else chainrule, name)
         except AttributeError:

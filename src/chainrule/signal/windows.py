@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import ops
 from ..base import dtypes
-from ..base.errors import DTypeError, ShapeError
+from ..base.errors import ArgumentError, ShapeError
 from ..tensors import Tensor
 from ..tensors.creation import made, only_steering
 
@@ -35,7 +35,7 @@ def _window(name: str, M: int, options: dict, weights: Callable[[Any], Any]) -> 
     if M < 0:
         raise ShapeError(f"{name}: a window has no negative length, found {M}")
     if not found.is_floating_point:
-        raise DTypeError(f"{name}: a window holds floating numbers, found dtype {found.name}")
+        raise ArgumentError(f"{name}: a window holds floating numbers, found dtype {found.name}")
     k = ops.arange(start=0, step=1, count=M, dtype=dtypes.float64)
     y = ops.full(shape=(M,), value=1.0, dtype=dtypes.float64) if M < 2 else weights(k)
     return made(ops.cast(y, dtype=found), requires_grad, device)
@@ -48,7 +48,7 @@ def _period(M: int, sym: bool) -> int:
 def general_cosine(M: int, *, a: Sequence[float], sym: bool = True, **options: Any) -> Tensor:
     """Σᵢ (−1)ⁱ aᵢ cos(2π i k / N)  with N = M − 1, or M if not symmetric."""
     if not a:
-        raise ValueError("general_cosine takes at least one coefficient")
+        raise ArgumentError("general_cosine takes at least one coefficient")
 
     def weights(k: Any) -> Any:
         angle = k * (2 * math.pi / _period(M, sym))
@@ -104,7 +104,7 @@ def exponential(
     if tau <= 0:
         raise ShapeError(f"exponential: tau is positive, found {tau}")
     if sym and center is not None:
-        raise ValueError("exponential: a symmetric window has its center in the middle")
+        raise ArgumentError("exponential: a symmetric window has its center in the middle")
     middle = _period(M, sym) / 2 if center is None else center
     return _window("exponential", M, options, lambda k: ops.exp(-ops.abs(k - middle) / tau))
 

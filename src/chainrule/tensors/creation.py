@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import ops
 from ..base import dtypes
-from ..base.errors import DTypeError, ShapeError
+from ..base.errors import ArgumentError, DTypeError, ShapeError
 from ..tape.modes import modes
 from .core import Tensor, made_of, wrap
 from .device import device_of
@@ -167,7 +167,9 @@ def only_steering(name: str, options: dict) -> None:
     """Arguments that only steer PyTorch's implementation pass; anything else is an error."""
     layout = options.get("layout")
     if layout is not None and not str(layout).endswith("strided"):
-        raise TypeError(f"{name}() makes tensors that are strided in memory, found layout={layout}")
+        raise ArgumentError(
+            f"{name}() makes tensors that are strided in memory, found layout={layout}"
+        )
     unknown = set(options) - {"layout", "pin_memory", "memory_format", "names", "out"}
     if unknown or options.get("out") is not None or options.get("names") is not None:
         raise TypeError(

@@ -16,7 +16,7 @@ from ..base import dtypes
 from ..base.errors import ArgumentError, DTypeError, ShapeError
 from . import functions
 from .core import Tensor, made_of
-from .creation import made, only_steering
+from .creation import made, only_steering, sizes_of
 from .device import device_of
 from .functions.shape import flat
 
@@ -39,6 +39,8 @@ def arange(
     only_steering("arange", steering)
     start, end, step = (0, start, step) if end is None else (start, end, step)
     start, end, step = [v.item() if isinstance(v, Tensor) else v for v in (start, end, step)]
+    if not all([math.isfinite(v) for v in (start, end, step)]):
+        raise ShapeError(f"arange: from {start} to {end} by steps of {step} never arrives")
     if step == 0 or (end - start) * step < 0:
         raise ShapeError(f"arange: from {start} to {end} by steps of {step} leads nowhere")
     found = dtype or (
@@ -49,11 +51,9 @@ def arange(
     found = dtypes.of(found)
     if found is dtypes.int64:  # counted in integers, the others in real steps
         start, end, step = int(start), int(end), int(step)
-    count = (
-        -((start - end) // step)
-        if step and found is dtypes.int64
-        else math.ceil((end - start) / step)
-    )
+        if step == 0:
+            raise ShapeError("arange: a step below 1 is 0 among integers")
+    count = -((start - end) // step) if found is dtypes.int64 else math.ceil((end - start) / step)
     if found.category != dtypes.FLOATING:
         start, step = int(start), int(step)
     return made(
@@ -137,10 +137,9 @@ def eye(
     requires_grad: bool = False,
 ) -> Tensor:
     """The identity matrix, n × m."""
+    rows, columns = sizes_of((n, n if m is None else m))
     return made(
-        ops.eye(rows=n, columns=n if m is None else m, dtype=dtype or dtypes.default()),
-        requires_grad,
-        device,
+        ops.eye(rows=rows, columns=columns, dtype=dtype or dtypes.default()), requires_grad, device
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import functional as fn
 from ... import ops
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import modes
 from ...tensors import Tensor, default_generator, ones_like, zeros_like
 
@@ -65,7 +65,7 @@ def rrelu(
         tensor([-0.5000,  2.0000])
     """
     if lower > upper:
-        raise ValueError(
+        raise ArgumentError(
             "rrelu: Lower bound should be less than or equal to the upper bound, found "
             f"lower={lower}, upper={upper}"
         )
@@ -131,7 +131,7 @@ def hardtanh(
 ) -> Tensor:
     """x limited to [min_val, max_val]."""
     if min_val > max_val:
-        raise ValueError("min_val cannot be greater than max_val")
+        raise ArgumentError("min_val cannot be greater than max_val")
     return _apply(fn.hardtanh, input, inplace, min_val=min_val, max_val=max_val)
 
 
@@ -163,7 +163,7 @@ def tanhshrink(input: Tensor) -> Tensor:
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
     if lambd < 0:
-        raise ValueError(f"lambda must be greater or equal to 0, but found to be {lambd}")
+        raise ArgumentError(f"lambda must be greater or equal to 0, but found to be {lambd}")
     return fn.softshrink(input, lambd=lambd)
 
 
@@ -257,7 +257,7 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
 
 def _along(name: str, op: Callable, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
     if dim is None:
-        raise ValueError(
+        raise ArgumentError(
             f"{name}: name the axis, {name}(x, dim=…); PyTorch's choice when it is left out depends on "
             "the number of axes, and is deprecated there"
         )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from ... import functional as fn
 from ... import ops
-from ...base.errors import DTypeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, ShapeError
 from ...tensors import Tensor, bool_, cat, float32, where, zeros
 from .dropout import dropout
 from .linear import linear
@@ -165,7 +165,7 @@ def multi_head_attention_forward(
     D = E // num_heads
     _check_sizes(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     if is_causal and attn_mask is None:
-        raise ValueError(
+        raise ArgumentError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
             "method `generate_square_subsequent_mask` to create this mask."
         )
@@ -180,7 +180,7 @@ def multi_head_attention_forward(
     else:
         weights = (None,) * 3 if in_proj_weight is None else in_proj_weight.chunk(3)
     if any(w is None for w in weights):
-        raise ValueError(
+        raise ArgumentError(
             "multi_head_attention_forward: use_separate_proj_weight="
             f"{use_separate_proj_weight} needs "
             f"{'q_, k_ and v_proj_weight' if use_separate_proj_weight else 'in_proj_weight'}"
@@ -193,10 +193,10 @@ def multi_head_attention_forward(
         q, k, v = [linear(x, w, b) for x, w, b in inputs]
 
     if (bias_k is None) != (bias_v is None):
-        raise ValueError("multi_head_attention_forward: bias_k and bias_v come together")
+        raise ArgumentError("multi_head_attention_forward: bias_k and bias_v come together")
     if bias_k is not None:
         if static_k is not None or static_v is not None:
-            raise ValueError("bias cannot be added to static key or static value.")
+            raise ArgumentError("bias cannot be added to static key or static value.")
         k, v = cat([k, bias_k.expand(1, B, E)]), cat([v, bias_v.expand(1, B, E)])
         mask, key_padding_mask = _one_more(mask), _one_more(key_padding_mask)
     q = _heads(q, num_heads)  # (B·H, T, D)

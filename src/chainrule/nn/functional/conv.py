@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import ops
-from ...base.errors import DTypeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, ShapeError
 from ...tensors import Tensor
 from ...tensors.functions.mixed import beside
 from .sizes import Sizes, batched_input, per_axis
@@ -34,13 +34,13 @@ def _conv(
     spread = per_axis(dilation, axes, "dilation")
     if padding == "same":
         if any(s != 1 for s in steps):
-            raise ValueError("padding='same' is not supported for strided convolutions")
+            raise ArgumentError("padding='same' is not supported for strided convolutions")
         reach = [d * (k - 1) for d, k in zip(spread, weight.shape[2:], strict=True)]
         pads = tuple((r // 2, r - r // 2) for r in reach)
     elif padding == "valid":
         pads = ((0, 0),) * axes
     elif isinstance(padding, str):
-        raise ValueError(f"Invalid padding string {padding!r}, should be 'same' or 'valid'")
+        raise ArgumentError(f"Invalid padding string {padding!r}, should be 'same' or 'valid'")
     else:
         pads = tuple((p, p) for p in per_axis(padding, axes, "padding"))
     y = ops.conv(x, weight, stride=steps, padding=pads, dilation=spread, groups=groups)

@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from ... import functional as fn
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tensors import Tensor, default_generator
 
 __all__ = [
@@ -24,7 +24,7 @@ def _dropout(
     op: Any = fn.dropout,
 ) -> Tensor:
     if not 0.0 <= p <= 1.0:
-        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+        raise ArgumentError(f"dropout probability has to be between 0 and 1, but got {p}")
     if not training or p == 0.0 or input.numel() == 0:
         return input
     drawn = math.prod(input.shape[:2]) if channels else input.numel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ... import functional as fn
 from ... import ops
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, arange, bool_, cat, int64, tensor, zeros
 from .loss import check_classes
@@ -55,7 +55,7 @@ def _row(index: int | None, rows: int) -> int | None:
     if index is None:
         return None
     if not -rows <= index < rows:
-        raise ValueError(
+        raise ArgumentError(
             f"padding_idx must be within num_embeddings: {index} is not in [{-rows}, {rows})"
         )
     return index % rows
@@ -161,9 +161,11 @@ def _check_bags(
             "embedding_bag: a 1-d input needs 1-d offsets, a 2-d input, whose rows are the bags, none"
         )
     if mode not in ("sum", "mean", "max"):
-        raise ValueError(f"embedding_bag: mode has to be one of sum, mean or max, found {mode!r}")
+        raise ArgumentError(
+            f"embedding_bag: mode has to be one of sum, mean or max, found {mode!r}"
+        )
     if mode == "max" and scale_grad_by_freq:
-        raise ValueError("max mode does not support scaling the gradient by the frequency")
+        raise ArgumentError("max mode does not support scaling the gradient by the frequency")
     if per_sample_weights is not None:
         if mode != "sum":
             raise NotImplementedError(
@@ -204,9 +206,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """
     if num_classes == -1:
         if tensor.numel() == 0:
-            raise ValueError("Can not infer total number of classes from empty tensor.")
+            raise ArgumentError("Can not infer total number of classes from empty tensor.")
         num_classes = int(tensor.max().item()) + 1
     if num_classes < 1:
-        raise ValueError(f"num_classes should be positive, got {num_classes}")
+        raise ArgumentError(f"num_classes should be positive, got {num_classes}")
     check_classes("one_hot", tensor, num_classes)
     return (tensor.unsqueeze(-1) == arange(num_classes)).to(int64)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from ... import functional as fn
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, bfloat16, float16, float32
 
@@ -59,14 +59,14 @@ def batch_norm(
                 [ 1.0000]])
     """
     if training and eps <= 0:
-        raise ValueError(f"batch_norm: eps must be above 0 in training, found {eps}")
+        raise ArgumentError(f"batch_norm: eps must be above 0 in training, found {eps}")
     if _mixed(input, running_mean, running_var, weight, bias):
         x = input.float()
         y = batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps)
         return y.to(input.dtype)
     if not training:
         if running_mean is None or running_var is None:
-            raise ValueError(
+            raise ArgumentError(
                 "Expected running_mean and running_var to be given when training=False"
             )
         return fn.batch_norm_with(input, running_mean, running_var, weight, bias, eps=eps)
@@ -127,7 +127,7 @@ def instance_norm(
         return y.to(input.dtype)
     if not use_input_stats:
         if running_mean is None or running_var is None:
-            raise ValueError(
+            raise ArgumentError(
                 "Expected running_mean and running_var to be given when use_input_stats=False"
             )
         return fn.batch_norm_with(input, running_mean, running_var, weight, bias, eps=eps)

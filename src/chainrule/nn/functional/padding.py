@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ... import functional as fn
 from ... import ops
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tensors import Tensor
 
 __all__ = [
@@ -49,11 +49,11 @@ def pad(
         edges = (*((0, 0),) * first, *pairs)
         return ops.pad(input, pads=edges, value=0.0 if value is None else value)
     if mode not in ("reflect", "replicate", "circular"):
-        raise ValueError(
+        raise ArgumentError(
             f"pad: mode is 'constant', 'reflect', 'replicate' or 'circular', found {mode!r}"
         )
     if value is not None:
-        raise ValueError(f"Padding mode {mode!r} doesn't take in value argument")
+        raise ArgumentError(f"Padding mode {mode!r} doesn't take in value argument")
     for axis, (before, after) in enumerate(pairs, start=first):
         if before or after:
             input = fn.extend(input, dim=axis, before=before, after=after, mode=mode)

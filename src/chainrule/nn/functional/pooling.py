@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import functional as fn
 from ... import ops
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tensors import Tensor
 from .sizes import Sizes, batched_input, per_axis, steps_of
 
@@ -141,7 +141,7 @@ def _avg_pool(
 ) -> Tensor:
     name = f"avg_pool{axes}d"
     if divisor_override == 0:
-        raise ValueError(f"{name}: divisor must be not zero")
+        raise ArgumentError(f"{name}: divisor must be not zero")
     x, batched = batched_input(input, axes, name)
     kernel = per_axis(kernel_size, axes, "kernel_size")
     steps = steps_of(stride, kernel, axes)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import functional as fn
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tensors import Tensor, rand
 from .sizes import Cells, Sizes, batched_input, per_axis
 
@@ -115,7 +115,7 @@ def _fractional_max_pool(
     if output_size is not None:
         size = per_axis(output_size, axes, "output_size")
     elif output_ratio is None:
-        raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+        raise ArgumentError(f"{name} requires specifying either an output_size or an output_ratio")
     else:
         one = isinstance(output_ratio, (int, float))
         ratios = (output_ratio,) * axes if one else tuple(output_ratio)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import functional as fn
 from ... import ops
-from ...base.errors import DTypeError, ShapeError
+from ...base.errors import ArgumentError, DTypeError, ShapeError
 from ...tensors import Tensor, uint8
 from .sizes import Sizes, batched_input, per_axis
 
@@ -58,12 +58,12 @@ def interpolate(
     """
     axes = input.ndim - 2
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
-        raise ValueError(
+        raise ArgumentError(
             "align_corners option can only be set with the interpolating modes: "
             "linear | bilinear | bicubic | trilinear"
         )
     if size is not None and recompute_scale_factor:
-        raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        raise ArgumentError("recompute_scale_factor is not meaningful with an explicit size.")
     _check_mode(mode, axes, antialias, bool(align_corners))
     sizes, scales = _sizes(input, size, scale_factor, recompute_scale_factor or mode == "area")
     if mode == "area":
@@ -99,12 +99,12 @@ def _check_mode(mode: str, axes: int, antialias: bool, align: bool) -> None:
             "'lanczos' for 4, 'trilinear' for 5"
         )
     if antialias and mode not in ("bilinear", "bicubic", "lanczos"):
-        raise ValueError(
+        raise ArgumentError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes "
             "and requires a 4-D tensor as input"
         )
     if mode == "lanczos" and (align or not antialias):
-        raise ValueError(
+        raise ArgumentError(
             "Lanczos mode requires antialias=True and does not support align_corners=True"
         )
 
@@ -122,7 +122,7 @@ def _sizes(
     """The sizes asked for, and the factors from which places follow (None: from the sizes)."""
     axes = x.ndim - 2
     if (size is None) == (scale_factor is None):
-        raise ValueError(
+        raise ArgumentError(
             "interpolate: only one of size or scale_factor should be defined"
             if size is not None
             else "interpolate: either size or scale_factor should be defined"
@@ -233,12 +233,12 @@ def grid_sample(
         tensor([[[[2.]]]])
     """
     if mode not in ("bilinear", "nearest", "bicubic"):
-        raise ValueError(
+        raise ArgumentError(
             "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
             f"but got: {mode!r}"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
-        raise ValueError(
+        raise ArgumentError(
             "nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or "
             f"'reflection', but got: {padding_mode!r}"
         )

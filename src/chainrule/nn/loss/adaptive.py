@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import modes
 from ...tensors import Tensor, cat, where, zeros_like
 from .. import functional as F
@@ -69,10 +69,10 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         super().__init__()
         cutoffs = list(cutoffs)
         if not cutoffs:
-            raise ValueError("cutoffs should be a sequence of length larger than 0")
+            raise ArgumentError("cutoffs should be a sequence of length larger than 0")
         ends = [0, *cutoffs, n_classes]
         if any([int(b) != b or a >= b for a, b in pairwise(ends)]):
-            raise ValueError(
+            raise ArgumentError(
                 "cutoffs should be a sequence of unique, positive integers sorted in an increasing "
                 f"order, where each value is between 1 and n_classes-1, found {cutoffs}"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tensors import Tensor
 from .. import functional as F
 from ..linear import Linear
@@ -105,7 +105,9 @@ class LinearCrossEntropyLoss(WeightedLoss):
                 f"found {tuple(weight.shape)}"
             )
         if not 0.0 <= label_smoothing <= 1.0:
-            raise ValueError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+            raise ArgumentError(
+                f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
+            )
         super().__init__(weight, reduction=reduction)
         self.num_classes = num_classes
         self.out_features = tuple(out_features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...base.errors import ArgumentError
 from ...tensors import Tensor
 from .. import functional as F
 from .reduction import Loss
@@ -110,7 +111,7 @@ class TripletMarginLoss(Loss):
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         if margin <= 0:
-            raise ValueError(f"margin must be greater than 0, got {margin}")
+            raise ArgumentError(f"margin must be greater than 0, got {margin}")
         self.margin = margin
         self.p = p
         self.eps = eps
@@ -155,7 +156,7 @@ class TripletMarginWithDistanceLoss(Loss):
     ) -> None:
         super().__init__(reduction=reduction)
         if margin <= 0:
-            raise ValueError(f"margin must be greater than 0, got {margin}")
+            raise ArgumentError(f"margin must be greater than 0, got {margin}")
         self.distance_function = (
             F.pairwise_distance if distance_function is None else distance_function
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...base.errors import ArgumentError
 from ...tensors import Tensor
 from .. import functional as F
 from .reduction import Loss, WeightedLoss
@@ -39,9 +40,9 @@ class MultiMarginLoss(WeightedLoss):
     ) -> None:
         super().__init__(weight, size_average, reduce, reduction)
         if p not in (1, 2):
-            raise ValueError("only p == 1 and p == 2 supported")
+            raise ArgumentError("only p == 1 and p == 2 supported")
         if weight is not None and weight.ndim != 1:
-            raise ValueError(f"weight must be (C,), found {tuple(weight.shape)}")
+            raise ArgumentError(f"weight must be (C,), found {tuple(weight.shape)}")
         self.p = p
         self.margin = margin
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ...base.errors import ArgumentError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, ones_like, zeros_like
 from ..module import Module
@@ -93,7 +94,7 @@ def fuse_linear_bn_eval(linear: Any, bn: Any) -> Any:
     """
     _need_evaluation(linear, bn)
     if bn.num_features not in (linear.out_features, 1):
-        raise ValueError(
+        raise ArgumentError(
             f"To fuse, linear.out_features == bn.num_features or bn.num_features == 1, found "
             f"{linear.out_features} and {bn.num_features}"
         )
@@ -119,6 +120,6 @@ def fuse_linear_bn_weights(
 
 def _need_evaluation(layer: Module, bn: Any) -> None:
     if layer.training or bn.training:
-        raise ValueError("Fusion only for eval! Call eval() on both modules")
+        raise ArgumentError("Fusion only for eval! Call eval() on both modules")
     if bn.running_mean is None or bn.running_var is None:
-        raise ValueError("the batch norm keeps no running statistics, so it cannot be fused")
+        raise ArgumentError("the batch norm keeps no running statistics, so it cannot be fused")

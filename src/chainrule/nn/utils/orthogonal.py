@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...base import dtypes
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, as_tensor, cat, empty, eye, zeros, zeros_like
 from ...tensors.functions import linalg
@@ -145,18 +145,18 @@ def orthogonal(
     """
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
-        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+        raise ArgumentError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     if weight.ndim < 2:
         raise ShapeError(
             f"Expected a matrix or batch of matrices. Got a tensor of {weight.ndim} dimensions."
         )
     if weight.dtype not in (dtypes.float32, dtypes.float64):
-        raise ValueError(f"orthogonal is for float32 and float64, found {weight.dtype.name}")
+        raise ArgumentError(f"orthogonal is for float32 and float64, found {weight.dtype.name}")
     if orthogonal_map is None:
         square = weight.shape[-2] == weight.shape[-1]
         orthogonal_map = "matrix_exp" if square else "householder"
     if orthogonal_map not in MAPS:
-        raise ValueError(
+        raise ArgumentError(
             f'orthogonal_map has to be one of "matrix_exp", "cayley", "householder". '
             f"Got: {orthogonal_map}"
         )

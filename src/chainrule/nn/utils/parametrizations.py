@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...base.errors import RangeError
+from ...base.errors import ArgumentError, RangeError
 from ...tensors import Tensor
 from ..functional import normalize
 from ..module import Module
@@ -75,7 +75,7 @@ class _SpectralNorm(Module):
                 f"{dim})"
             )
         if n_power_iterations <= 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"Expected n_power_iterations to be positive, but got {n_power_iterations}"
             )
         self.dim = dim % ndim
@@ -129,7 +129,7 @@ def spectral_norm(
     """
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
-        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
+        raise ArgumentError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     dim = default_dim(module) if dim is None else dim
     return register_parametrization(
         module, name, _SpectralNorm(weight, n_power_iterations, dim, eps)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from ...base.errors import DTypeError, ShapeError, TraceError
+from ...base.errors import ArgumentError, DTypeError, ShapeError, TraceError
 from ...tape.modes import modes, no_grad
 from ...tensors import Tensor
 from ..containers import ModuleDict, ModuleList
@@ -64,7 +64,7 @@ class ParametrizationList(ModuleList):
 
     def __init__(self, modules: Sequence[Module], original: Tensor, unsafe: bool = False) -> None:
         if len(modules) == 0:
-            raise ValueError("ParametrizationList requires one or more modules.")
+            raise ArgumentError("ParametrizationList requires one or more modules.")
         super().__init__(modules)
         self.unsafe = unsafe
         shape, dtype = tuple(original.shape), original.dtype
@@ -89,7 +89,7 @@ class ParametrizationList(ModuleList):
                     t = Parameter(t, original.requires_grad)
                 _file(self, f"original{i}", t)
         else:
-            raise ValueError(
+            raise ArgumentError(
                 "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
                 f"Got {type(new).__name__}"
             )
@@ -114,7 +114,7 @@ class ParametrizationList(ModuleList):
         originals = [self.original] if self.is_tensor else self._originals()
         values = [new] if self.is_tensor else new
         if not isinstance(values, Sequence) or len(values) != len(originals):
-            raise ValueError(
+            raise ArgumentError(
                 f"'right_inverse' must return a sequence of {len(originals)} tensors, "
                 f"got {type(values).__name__}"
             )
@@ -193,7 +193,7 @@ def register_parametrization(
         compute_attribute(module, tensor_name, get, put, prefix="Parametrized")
         module.parametrizations[tensor_name] = made
     else:
-        raise ValueError(
+        raise ArgumentError(
             f"Module '{module}' does not have a parameter, a buffer, or a parametrized element "
             f"with name '{tensor_name}'"
         )
@@ -243,7 +243,7 @@ def remove_parametrizations(
             ``leave_parametrized`` is false.
     """
     if not is_parametrized(module, tensor_name):
-        raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
+        raise ArgumentError(f"Module {module} does not have a parametrization on {tensor_name}")
     parametrizations = module.parametrizations[tensor_name]
     if parametrizations.is_tensor:
         original = parametrizations.original
@@ -254,7 +254,7 @@ def remove_parametrizations(
         value = getattr(module, tensor_name)
         original = Parameter(value.detach()) if value.requires_grad else value
     else:
-        raise ValueError(
+        raise ArgumentError(
             "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized "
             "in terms of a sequence of tensors."
         )
@@ -313,7 +313,7 @@ def _inverse(module: Any, value: Any) -> Any:
 
 def _check(what: str, found: Any, shape: tuple, dtype: Any) -> Tensor:
     if not isinstance(found, Tensor):
-        raise ValueError(f"A parametrization must return a tensor. Got {type(found).__name__}.")
+        raise ArgumentError(f"A parametrization must return a tensor. Got {type(found).__name__}.")
     if found.dtype is not dtype:
         raise DTypeError(
             f"{what} may not change the dtype of the tensor, unless `unsafe` is true: "

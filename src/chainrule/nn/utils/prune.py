@@ -13,7 +13,7 @@ import numbers
 from typing import Any
 
 from ...base import shapes
-from ...base.errors import ShapeError
+from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, ones_like, rand
 from ..module import Module
@@ -111,7 +111,7 @@ def remove(module: Module, name: str) -> Module:
         ValueError: the weight is not pruned.
     """
     if not _has_mask(module, name):
-        raise ValueError(
+        raise ArgumentError(
             f"Parameter '{name}' of module {module} has to be pruned before pruning can be removed"
         )
     value = getattr(module, name).detach()
@@ -141,7 +141,7 @@ def _mask(module: Module, name: str) -> Tensor:
     if _has_mask(module, name):
         return module._buffers[f"{name}_mask"].clone()
     if module._parameters.get(name) is None:
-        raise ValueError(f"{module._get_name()} has no parameter {name!r} to prune")
+        raise ArgumentError(f"{module._get_name()} has no parameter {name!r} to prune")
     return ones_like(module._parameters[name].detach())
 
 
@@ -163,13 +163,13 @@ def _count(amount: Any, size: int) -> int:
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     whole = isinstance(amount, numbers.Integral)
     if amount < 0 or (not whole and amount > 1):
-        raise ValueError(
+        raise ArgumentError(
             f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
             "integer"
         )
     count = int(amount) if whole else round(float(amount) * size)
     if count > size:
-        raise ValueError(f"amount={amount} should be smaller than the number of parameters to prune={size}")  # fmt: skip
+        raise ArgumentError(f"amount={amount} should be smaller than the number of parameters to prune={size}")  # fmt: skip
     return count
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...base.errors import ArgumentError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, empty
 from .. import init
@@ -88,9 +89,9 @@ def spectral_norm(
     """
     w = module._parameters.get(name)
     if w is None:
-        raise ValueError(f"{module._get_name()} has no parameter {name!r} to normalise")
+        raise ArgumentError(f"{module._get_name()} has no parameter {name!r} to normalise")
     if n_power_iterations <= 0:
-        raise ValueError(
+        raise ArgumentError(
             f"Expected n_power_iterations to be positive, but got {n_power_iterations}"
         )
     dim = default_dim(module) if dim is None else dim
@@ -119,7 +120,7 @@ def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
         ValueError: the weight is not normalised.
     """
     if f"{name}_orig" not in module._parameters or name in module._parameters:
-        raise ValueError(f"spectral_norm of '{name}' not found in {module}")
+        raise ArgumentError(f"spectral_norm of '{name}' not found in {module}")
     training, module.training = module.training, False
     value = getattr(module, name).detach()
     module.training = training

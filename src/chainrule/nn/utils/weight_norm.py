@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import ops
+from ...base.errors import ArgumentError
 from ...tape.modes import no_grad
 from ...tensors import Tensor
 from ..module import Module
@@ -53,7 +54,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     """
     w = module._parameters.get(name)
     if w is None:
-        raise ValueError(f"{module._get_name()} has no parameter {name!r} to normalise")
+        raise ArgumentError(f"{module._get_name()} has no parameter {name!r} to normalise")
     with no_grad():
         g = length(w, dim).clone()
     del module._parameters[name]
@@ -74,7 +75,7 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
         ValueError: the weight is not normalised.
     """
     if f"{name}_g" not in module._parameters or name in module._parameters:
-        raise ValueError(f"weight_norm of '{name}' not found in {module}")
+        raise ArgumentError(f"weight_norm of '{name}' not found in {module}")
     value, wanted = getattr(module, name).detach(), module._parameters[f"{name}_v"].requires_grad
     kept_attribute(module, name)
     del module._parameters[f"{name}_g"], module._parameters[f"{name}_v"]

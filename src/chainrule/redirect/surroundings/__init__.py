@@ -4,6 +4,5 @@ Model files import these at their top and seldom reach them. So importing works;
 the rest says, when it is called, that it is not there and what is.
 
 Reading order: `absent` (names that can be imported and not used), `hub`, `distributed`, `multiprocessing`, `compiler`, `pytree`,
-`tensorboard`, `serialization`, `types` and `version` (names alone), `private` (names with an underscore that people use),
-`out` (functions that write into a tensor they are given).
+`tensorboard`, `serialization`, `types` and `version` (names alone), `private` (names with an underscore that people use).
 """

@@ -24,8 +24,8 @@ CONVERTING = {
     "": """
         add addcdiv addcmul addr arange bernoulli cat chain_matmul cholesky cholesky_inverse cholesky_solve clamp clamp_max
         clamp_min column_stack concat concatenate cumprod cumsum div dstack empty eye float_power full geqrf hstack inverse
-        kron ldexp linspace logit logspace logsumexp lu mean mvlgamma nanmean nansum normal ones outer polygamma pow prod
-        rand randint randn randperm square stack std sub sum var vstack zeros
+        ger kron ldexp linspace logit logspace logsumexp lu mean mvlgamma nanmean nansum normal ones outer polygamma pow prod
+        rand randint randn randperm row_stack square stack std sub sum var vstack zeros
     """,
     "linalg": """
         cond householder_product inv lstsq matrix_power matrix_rank pinv tensorinv tensorsolve
@@ -36,7 +36,7 @@ CONVERTING = {
 
 EXACT = {
     "": """
-        addbmm addmm addmv alias_copy all amax amin aminmax any argmax argmin as_strided_copy baddbmm bmm bucketize
+        addbmm addmm addmv alias_copy all amax amin aminmax any argmax argmin argsort as_strided_copy baddbmm bmm bucketize
         conj_physical cross cummax cummin diag diagonal_copy diff dot expand_copy frexp gather heaviside histc histogram
         index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp
         lu_solve lu_unpack masked_select matmul matrix_power max median min mm mode msort multinomial mv nan_to_num nanmedian

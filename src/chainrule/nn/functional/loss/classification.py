@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from .... import functional as fn
-from ....base.errors import DTypeError, RangeError, ShapeError
+from ....base.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from ....tape.modes import modes
 from ....tensors import Tensor
 from ..linear import linear
@@ -69,7 +69,7 @@ def cross_entropy(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise ValueError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        raise ArgumentError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if not isinstance(target, Tensor):
         raise DTypeError(
             "cross_entropy: the target is a tensor of classes or of their probabilities, found "
@@ -77,7 +77,7 @@ def cross_entropy(
         )
     if target.is_floating_point():
         if ignore_index >= 0:
-            raise ValueError(
+            raise ArgumentError(
                 f"cross_entropy: ignore_index={ignore_index} has no meaning where the target holds "
                 "probabilities of classes"
             )
@@ -148,7 +148,7 @@ def linear_cross_entropy(
             f"found {tuple(linear_bias.shape)}"
         )
     if ignore_index is not None and target.is_floating_point():
-        raise ValueError(
+        raise ArgumentError(
             "linear_cross_entropy: ignore_index cannot be given where the target holds "
             "probabilities of classes"
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .... import functional as fn
-from ....base.errors import ShapeError
+from ....base.errors import ArgumentError, ShapeError
 from ....tensors import Tensor, as_tensor, int64
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
@@ -50,7 +50,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     if input.ndim != 2:
         raise ShapeError(f"pdist: expected a matrix, found shape {tuple(input.shape)}")
     if p < 0:
-        raise ValueError(f"pdist only supports non-negative p values, got {p}")
+        raise ArgumentError(f"pdist only supports non-negative p values, got {p}")
     # lists: they are constants of a traced program
     i, j = (as_tensor(k.tolist(), dtype=int64) for k in np.triu_indices(input.shape[0], 1))
     return fn.pairwise_distance(input[i], input[j], p=p, eps=0.0)

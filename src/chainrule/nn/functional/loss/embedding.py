@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .... import functional as fn
-from ....base.errors import ShapeError
+from ....base.errors import ArgumentError, ShapeError
 from ....tensors import Tensor
 from ....tensors.functions.mixed import in_float32
 from .distance import pairwise_distance
@@ -166,7 +166,7 @@ def _triplet(
     reduction: str,
 ) -> Tensor:
     if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
+        raise ArgumentError(f"margin must be greater than 0, got {margin}")
     shapes = [tuple(t.shape) for t in (anchor, positive, negative)]
     if len(set(shapes)) > 1:
         raise ShapeError(

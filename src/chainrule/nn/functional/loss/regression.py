@@ -5,7 +5,7 @@ with a warning.
 from __future__ import annotations
 
 from .... import functional as fn
-from ....base.errors import RangeError, ShapeError
+from ....base.errors import ArgumentError, RangeError, ShapeError
 from ....tape.modes import modes
 from ....tensors import Tensor, full_like
 from .reduction import reduction_of
@@ -69,7 +69,7 @@ def smooth_l1_loss(
     """d²/(2β) where d = |x − y| < β, else d − β/2; different shapes are refused."""
     reduction = reduction_of(size_average, reduce, reduction)
     if beta < 0:
-        raise ValueError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
+        raise ArgumentError(f"smooth_l1_loss does not support negative values for beta, got {beta}")
     return fn.smooth_l1_loss(input, target, reduction=reduction, beta=beta)
 
 
@@ -84,7 +84,9 @@ def huber_loss(
     the mean is over the elements.
     """
     if delta <= 0:
-        raise ValueError(f"huber_loss does not support non-positive values for delta, got {delta}")
+        raise ArgumentError(
+            f"huber_loss does not support non-positive values for delta, got {delta}"
+        )
     return fn.huber_loss(input, target, weight, reduction=reduction, delta=delta)
 
 
