@@ -422,3 +422,27 @@ def test_losses_are_warned_of_nothing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         nn.CrossEntropyLoss()(cr.zeros(3, 2), cr.tensor([0, 1, 1]))
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "circular"])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_layers_that_compute_the_weights_of_a_convolution_derive_from_it(torch, axes, padding_mode):
+    """Standardized weights, as model files write them: `_conv_forward` is not documented, and much used."""
+
+    def layer(L):
+        class Standardized(getattr(L.nn, f"Conv{axes}d")):
+            def forward(self, x):
+                w = self.weight
+                w = (w - w.mean()) / w.std()
+                return self._conv_forward(x, w, self.bias)
+
+        L.manual_seed(3)
+        made = Standardized(2, 5, 3, stride=2, padding=1, padding_mode=padding_mode)
+        x = L.linspace(-1, 1, 2 * 7**axes).reshape(1, 2, *(7,) * axes)
+        y = made(x)
+        (y * y).sum().backward()
+        edges = list(made._reversed_padding_repeated_twice)
+        return y.detach().numpy(), made.weight.grad.numpy(), edges
+
+    for mine, theirs in zip(layer(cr), layer(torch), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)

@@ -28,6 +28,7 @@ from torch.testing import assert_close
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only, tree_unflatten
 from torch.utils.data._utils.collate import default_collate
 from torch.utils.data.distributed import DistributedSampler
+from torch.utils.dlpack import from_dlpack, to_dlpack
 from torch.utils.tensorboard import SummaryWriter
 
 assert not dist.is_available() and not dist.is_initialized()
@@ -104,6 +105,8 @@ assert_close(
     torch.tensor([0.0, 2.0]).double(),
 )
 highest = torch.zeros(2)
+from_dlpack(to_dlpack(highest)).fill_(-1)  # the same memory
+assert highest.sum() == -2
 assert torch.max(highest, torch.ones(2), out=highest) is highest and highest.sum() == 2
 for name, call in {
     "export": lambda: torch.onnx.export(nn.ReLU(), torch.ones(1), "x.onnx"),

@@ -109,6 +109,22 @@ def test_hooks_need_a_gradient():
         cr.ones(2).retain_grad()
 
 
+def test_what_is_retained_is_what_hooks_have_made(torch):
+    """Also of hooks that came later, and of those alone that are still there."""
+
+    def grads(L):
+        x = L.ones(3, requires_grad=True)
+        y = x * 2
+        y.retain_grad()
+        y.register_hook(lambda g: g * 5)
+        y.register_hook(lambda g: g * 7).remove()
+        y.register_hook(lambda g: g + 1)
+        y.sum().backward()
+        return y.grad.tolist(), x.grad.tolist()
+
+    assert grads(cr) == grads(torch) == ([6.0] * 3, [12.0] * 3)
+
+
 def test_retain_grad():
     x = leaf(1.0, 2.0)
     h = x * 3

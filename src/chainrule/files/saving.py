@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..base.errors import ChainruleError, DTypeError, FormatError
+from ..base.errors import ChainruleError, DeviceError, DTypeError, FormatError
 from ..tensors import Tensor, from_numpy
 from ..tensors.device import device_of
 
@@ -100,6 +100,35 @@ def _array(path: str | os.PathLike[str], key: Any, value: Any) -> np.ndarray:
     )
 
 
+class _Loaded:
+    """What a `map_location` function is given in the place of a storage: memory of the CPU."""
+
+    def cpu(self) -> _Loaded:
+        """Itself."""
+        return self
+
+    def cuda(self, device: Any = None, **options: Any) -> None:
+        """Refused: there is no such device."""
+        device_of("cuda")
+
+
+def _need_cpu(map_location: Any) -> None:
+    """Refuse to put tensors elsewhere."""
+    if callable(map_location):
+        storage = _Loaded()
+        place = map_location(storage, "cpu")
+        if place is not None and place is not storage:
+            raise DeviceError(
+                f"load: map_location put a storage to {place!r}; tensors live on 'cpu'\n"
+                "  hint: a function returns the storage that it was given"
+            )
+    elif isinstance(map_location, Mapping):
+        for place in map_location.values():
+            device_of(place)
+    else:
+        device_of(map_location)
+
+
 def load(
     f: str | os.PathLike[str] | BinaryIO,
     map_location: Any = None,
@@ -116,27 +145,29 @@ def load(
 
     Args:
         f: a path, or a file open for reading in bytes (PyTorch's format only).
-        map_location: None or "cpu"; there is no other device.
+        map_location: where tensors go: None or "cpu", a dict of places by places, as {"cuda:0": "cpu"}, or a
+            function of a storage and the place that it was saved from, as `lambda storage, place: storage`. There
+            is no other device.
         pickle_module: None; nothing is unpickled.
-        weights_only: True or None; nothing else is read.
+        weights_only: whether a file may not have code run. It never may here; False, which permits it in PyTorch,
+            changes nothing.
         mmap: let the file be the tensors' memory (not of `.npz`): nothing is read before it is
             used; writing to a tensor changes memory, never the file.
 
     Raises:
         FormatError: a file of another format, a damaged one, or one that asks for code to be run.
         DeviceError: a `map_location` other than the CPU.
-        ValueError: `weights_only=False` or a `pickle_module`.
+        ValueError: a `pickle_module`.
         OSError: it cannot be read.
     """
-    if weights_only not in (None, True) or pickle_module is not None:
+    if pickle_module is not None:
         raise ValueError(
-            "load: weights_only=False (or a pickle_module) would run whatever the file says; "
-            "only tensors and plain objects are read"
+            "load: a pickle_module would run whatever the file says; only tensors and plain objects are read"
         )
     from .safetensors import read_safetensors
     from .torch_reader import read_torch
 
-    device_of(map_location)
+    _need_cpu(map_location)
     if not isinstance(f, (str, os.PathLike)):
         return read_torch(f, mmap=bool(mmap))
     with open(f, "rb") as file:

@@ -116,13 +116,22 @@ class _ConvNd(Module):
                 edges += [width, width]
         return edges
 
-    def _convolve(self, convolution: Any, input: Tensor) -> Tensor:
+    @property
+    def _reversed_padding_repeated_twice(self) -> list[int]:
+        """PyTorch's name of the edges, for layers that pad by themselves."""
+        return self._edges()
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution with this weight and bias. Layers that compute theirs derive from these and call it."""
         padding: Any = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._edges(), mode=self.padding_mode), 0
-        return convolution(
-            input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
-        )
+        convolution: Any = (F.conv1d, F.conv2d, F.conv3d)[self.axes - 1]
+        return convolution(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """The convolution of the input."""
+        return self._conv_forward(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The sizes, and what differs from the defaults."""
@@ -173,10 +182,6 @@ class Conv1d(_ConvNd):
 
     axes = 1
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The convolution of the input."""
-        return self._convolve(F.conv1d, input)
-
 
 class Conv2d(_ConvNd):
     """Convolution (really cross-correlation) over images; arguments as ``Conv1d``, a number or one
@@ -193,10 +198,6 @@ class Conv2d(_ConvNd):
 
     axes = 2
 
-    def forward(self, input: Tensor) -> Tensor:
-        """The convolution of the input."""
-        return self._convolve(F.conv2d, input)
-
 
 class Conv3d(_ConvNd):
     """Convolution (really cross-correlation) over volumes; arguments as ``Conv1d``, a number or one
@@ -211,10 +212,6 @@ class Conv3d(_ConvNd):
     """
 
     axes = 3
-
-    def forward(self, input: Tensor) -> Tensor:
-        """The convolution of the input."""
-        return self._convolve(F.conv3d, input)
 
 
 class _ConvTransposeNd(_ConvNd):

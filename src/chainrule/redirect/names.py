@@ -81,6 +81,7 @@ STANDS_FOR = {
     "torch.utils.data.dataset": "utils.data",
     "torch.utils.data.distributed": "utils.data",
     "torch.utils.data.sampler": "utils.data",
+    "torch.utils.dlpack": "redirect.surroundings.dlpack",
     "torch.utils.hooks": "base.handles",
     "torch.utils.model_zoo": "redirect.surroundings.hub",
     "torch.utils.tensorboard": "redirect.surroundings.tensorboard",

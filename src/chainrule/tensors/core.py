@@ -618,7 +618,9 @@ class Tensor(Methods):
         else:
             edge[0].hooks = edge[0].hooks or {}
             hooks = edge[0].hooks.setdefault(edge[1], [])
-        hooks.append(run)
+        kept = self._retains
+        last = kept is not None and kept._run in hooks  # what is retained is what hooks have made
+        hooks.insert(hooks.index(kept._run) if last else len(hooks), run)  # type: ignore[union-attr]
         return _HookHandle(hooks, run)
 
     def retain_grad(self) -> None:

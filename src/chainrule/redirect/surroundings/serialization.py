@@ -9,6 +9,7 @@ from typing import Any
 from ...files.saving import load, save
 
 __all__ = [
+    "DEFAULT_PROTOCOL",
     "add_safe_globals",
     "clear_safe_globals",
     "get_safe_globals",
@@ -16,6 +17,9 @@ __all__ = [
     "safe_globals",
     "save",
 ]
+
+DEFAULT_PROTOCOL = 2
+"""The version of Python's pickle format that `save` writes."""
 
 
 def add_safe_globals(safe_globals: list[Any]) -> None:
