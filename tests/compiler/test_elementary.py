@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from chainrule.compiler import elementary
+from chainrule.compiler import angles, elementary
 from chainrule.compiler.code import I64, PTR, Code, Type, module
 from chainrule.compiler.target import Target
 
@@ -21,8 +21,10 @@ DTYPES = {"float": np.float32, "double": np.float64}
 WIDER = {"float": np.float64, "double": np.longdouble}
 ULP = {
     "exp": 1.5, "expm1": 2, "log": 1, "log1p": 2, "sin": 2, "cos": 2, "tanh": 3, "sigmoid": 3,
-    "erf": 1.5, "pow": 1.5,
+    "erf": 1.5, "pow": 1.5, "tan": 4, "asin": 2, "acos": 2, "atan": 2, "atan2": 3, "hypot": 2,
+    "sinh": 4, "cosh": 6, "asinh": 4, "acosh": 4, "atanh": 4, "exp2": 2, "log2": 3, "log10": 3,
 }  # fmt: skip
+OF_TWO = ("pow", "atan2", "hypot")
 """The bounds that the docstrings state."""
 
 
@@ -43,13 +45,14 @@ llvm.initialize_native_asmprinter()
 def compiled(name, base, level="host", lanes=None):
     """A function of arrays that applies one elementary function, `lanes` elements at a time."""
     target = Target.host() if level == "host" else Target.level(level)
-    t, operands = Type(base), 2 if name in ("pow", "floor_mod") else 1
+    t, operands = Type(base), 2 if name in (*OF_TWO, "floor_mod") else 1
+    function = getattr(elementary, name, None) or getattr(angles, name)
     lanes = lanes or target.lanes(t)
     c = Code("apply", [PTR] * operands + [PTR, I64])
     *inputs, output, n = c.parameters
     with c.loop(0, n, lanes) as i:
         values = [c.load(t.of(lanes), c.at(x, i, t.bytes)) for x in inputs]
-        c.store(getattr(elementary, name)(c, *values), c.at(output, i, t.bytes))
+        c.store(function(c, *values), c.at(output, i, t.bytes))
     c.finish()
     native = llvm.Target.from_default_triple()
     machine = native.create_target_machine(
@@ -110,7 +113,11 @@ def sigmoid(x):
     return np.where(x < 0, e, 1) / (1 + e)
 
 
-REFERENCE = {"erf": erf_series, "sigmoid": sigmoid, "pow": np.power}
+REFERENCE = {
+    "erf": erf_series, "sigmoid": sigmoid, "pow": np.power, "asin": np.arcsin, "acos": np.arccos,
+    "atan": np.arctan, "atan2": np.arctan2, "asinh": np.arcsinh, "acosh": np.arccosh,
+    "atanh": np.arctanh,
+}  # fmt: skip
 
 
 def check(name, base, y, *x):
@@ -131,7 +138,7 @@ def check(name, base, y, *x):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("base", DTYPES)
-@pytest.mark.parametrize("name", [name for name in ULP if name != "pow"])
+@pytest.mark.parametrize("name", [name for name in ULP if name not in OF_TWO])
 def test_error_and_edges(name, base, level):
     x = inputs(base)
     check(name, base, compiled(name, base, level)(x), x)
@@ -163,9 +170,10 @@ def pairs(base, count=20_000):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("base", DTYPES)
-def test_pow(base, level):
+@pytest.mark.parametrize("name", OF_TWO)
+def test_functions_of_two_numbers(name, base, level):
     x, y = pairs(base)
-    check("pow", base, compiled("pow", base, level)(x, y), x, y)
+    check(name, base, compiled(name, base, level)(x, y), x, y)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -187,14 +195,14 @@ def test_floor_mod_is_exact(base, level):
 @pytest.mark.parametrize("name", [*ULP, "floor_mod"])
 def test_scalars_and_vectors_agree(name, base):
     """Any number of lanes gives the same bits: a lane does not see its neighbours."""
-    x = pairs(base, 500) if name in ("pow", "floor_mod") else [inputs(base, 500)]
+    x = pairs(base, 500) if name in (*OF_TWO, "floor_mod") else [inputs(base, 500)]
     results = [compiled(name, base, lanes=n)(*x) for n in (1, 2, 16)]
     for y in results[1:]:
         np.testing.assert_array_equal(y, results[0])
 
 
 @pytest.mark.parametrize("base", DTYPES)
-@pytest.mark.parametrize("name", ["sin", "cos"])
+@pytest.mark.parametrize("name", ["sin", "cos", "tan"])
 def test_a_large_angle_changes_no_other_lane(name, base):
     x = np.linspace(-20, 20, 64, dtype=DTYPES[base])
     alone, f = compiled(name, base)(x), compiled(name, base)
@@ -225,6 +233,12 @@ def test_a_bounded_function_stays_in_its_bounds(name, base):
         ("sigmoid", -100.0, 3.783506e-44),
         ("sin", np.inf, np.nan),
         ("cos", 0.0, 1.0),
+        ("log2", 8.0, 3.0),
+        ("log10", 1000.0, 3.0),
+        ("exp2", -149.0, 1e-45),
+        ("exp2", 10.0, 1024.0),
+        ("atan", -np.inf, -1.5707964),
+        ("acosh", 1.0, 0.0),
     ],
 )
 def test_values_one_can_look_up(name, x, expected):

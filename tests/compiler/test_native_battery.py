@@ -44,8 +44,8 @@ ON_HOST = frozenset(
 at indices, which are so in half floats and integers; matrices solved for and taken apart."""
 
 WITHOUT_INSTRUCTIONS = frozenset("""
-    acos acosh asin asinh atan atan2 atanh cosh hypot sinh tan exp2 log2 log10 fmod trunc_divide
-    copysign signbit mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
+    fmod trunc_divide
+    mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
     igamma igammac mode searchsorted isin
     erfc erfcx erfinv ndtri log_ndtr lgamma digamma polygamma zeta i0 i0e i1 i1e
 """.split())  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import dtypes
 from ..base.dtypes import DType
-from . import elementary
+from . import angles, elementary
 from .code import BOOL, DOUBLE, FLOAT, HALF, I8, I16, I32, I64, Code, Type, Value
 
 __all__ = ["INSTRUCTIONS", "convert", "in_memory", "in_register", "load", "rounded", "store"]
@@ -342,6 +342,15 @@ def _whole_division(c: Code, dtype: DType, a: Value, b: Value) -> tuple[Value, V
     return c.select(by_zero, zero, quotient), c.select(by_zero, zero, rest)
 
 
+def _signbit(c: Code, dtype: DType, x: Value) -> Value:
+    if x.type.floating:
+        integer = I64 if x.type.bits == 64 else I32
+        x = c.cast("bitcast", x, integer.of(x.type.lanes))
+    elif dtype in (dtypes.uint8, dtypes.bool_):
+        return c.const(False, BOOL.of(x.type.lanes))
+    return c.icmp("slt", x, c.const(0, x.type))
+
+
 def _elementary(f: Callable) -> Callable:
     return lambda c, dtype, *operands: f(c, *operands)
 
@@ -369,6 +378,22 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "tanh": _elementary(elementary.tanh),
     "sigmoid": _elementary(elementary.sigmoid),
     "erf": _elementary(elementary.erf),
+    "tan": _elementary(angles.tan),
+    "asin": _elementary(angles.asin),
+    "acos": _elementary(angles.acos),
+    "atan": _elementary(angles.atan),
+    "atan2": _elementary(angles.atan2),
+    "hypot": _elementary(angles.hypot),
+    "sinh": _elementary(angles.sinh),
+    "cosh": _elementary(angles.cosh),
+    "asinh": _elementary(angles.asinh),
+    "acosh": _elementary(angles.acosh),
+    "atanh": _elementary(angles.atanh),
+    "exp2": _elementary(angles.exp2),
+    "log2": _elementary(angles.log2),
+    "log10": _elementary(angles.log10),
+    "copysign": lambda c, dtype, a, b: c.intrinsic("copysign", a.type, a, b),
+    "signbit": _signbit,
     "floor": _rounding("floor"),
     "ceil": _rounding("ceil"),
     "trunc": _rounding("trunc"),
@@ -400,11 +425,13 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
 
 FLOATING_ONLY: dict[str, Callable[..., Any]] = {
     "pow": _elementary(elementary.pow),
+    "fmod": lambda c, dtype, a, b: c.binary("frem", a, b),
 }
 """Ops that have instructions for floating-point numbers, and are left to NumPy for others."""
 
 EXPENSIVE = frozenset(
-    "exp expm1 log log1p sin cos tanh sigmoid erf pow remainder floor_divide uniform normal "
+    "exp expm1 log log1p sin cos tanh sigmoid erf tan asin acos atan atan2 sinh cosh asinh acosh "
+    "atanh exp2 log2 log10 pow remainder floor_divide uniform normal "
     "random_integers".split()
 )
 """Ops whose result is worth keeping rather than computing twice."""
