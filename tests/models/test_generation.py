@@ -9,6 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule import models
 from chainrule.base.errors import RangeError, ShapeError
+from chainrule.models.attention import attend, may_see
 from chainrule.models.choosing import _largest, _nucleus, _penalized
 
 
@@ -293,3 +294,19 @@ def test_what_the_folder_says_of_writing_is_done(model):
         assert cr.equal(model.generate(PROMPT, eos_token_id=[], max_length=13), free)
     finally:
         model.generation = {}
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_who_sees_nobody_hears_nothing(weights):
+    """With padding on the left and a window there are positions that may look at none: they get zeros, in both ways."""
+    cr.manual_seed(0)
+    q, k, v = [cr.randn(2, 3, 4, 6) for _ in range(3)]
+    mask = cr.tensor([[0, 0, 1, 1], [1, 1, 1, 0]])
+    seen = may_see(4, mask, None, window=2)  # (2, 1, 4, 4)
+    y, shares = attend(q, k, v, seen, 0.5, weights=weights)
+    assert (y[0, :, :2] == 0).all() and y.isfinite().all() and y[0, :, 2:].abs().min() > 0
+    assert seen[1, 0, 3].tolist() == [False, False, True, False]
+    if weights:
+        assert cr.equal(shares.sum(-1)[0, 0], cr.tensor([0.0, 0.0, 1.0, 1.0]))
+    else:
+        assert shares is None

@@ -495,3 +495,21 @@ def test_names_of_classes(tmp_path):
     assert models.BertConfig.from_dict(file).num_labels == 3
     assert models.BertConfig.from_dict({"num_labels": 4}).num_labels == 4
     assert models.BertConfig().num_labels == 2
+
+
+def test_what_a_decoder_is_given_first(tmp_path):
+    """The token of padding, unless something else is said; a file says it in any case."""
+    sizes = {"vocab_size": 11, "d_model": 6, "d_kv": 2, "d_ff": 5, "num_layers": 1, "num_heads": 2}
+    for given, start in (({}, 0), ({"pad_token_id": 3}, 3), ({"decoder_start_token_id": 5}, 5)):
+        config = models.T5Config(**sizes, **given)
+        assert config.start_token == config.to_dict()["decoder_start_token_id"] == start
+        cr.manual_seed(0)
+        model = models.T5ForConditionalGeneration(config)
+        assert model.shifted(cr.tensor([[7, -100, 8]])).tolist() == [
+            [start, 7, config.pad_token_id]
+        ]
+    (tmp_path / "x").mkdir()
+    model.save_pretrained(tmp_path / "x")
+    (tmp_path / "x" / "generation_config.json").write_text('{"decoder_start_token_id": 9}')
+    again = models.from_pretrained(tmp_path / "x")
+    assert again.generate(cr.tensor([[1, 2]]), max_new_tokens=2)[0, 0] == 9

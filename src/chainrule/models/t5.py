@@ -76,6 +76,10 @@ class T5Config(Labelled):
         )  # fmt: skip
         self.need_activation(self.act)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As of `Config`, with the token that a decoder is given first."""
+        return {**super().to_dict(), "decoder_start_token_id": self.start_token}
+
     @property
     def start_token(self) -> int:
         """What a decoder is given first: `decoder_start_token_id`, or else the token of padding."""
