@@ -26,13 +26,13 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.stateless import functional_call
 from torch.testing import assert_close
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only, tree_unflatten
-from torch.utils.data._utils.collate import default_collate
+from torch.utils.data._utils.collate import default_collate, np_str_obj_array_pattern
 from torch.utils.data.distributed import DistributedSampler
 from torch.utils.dlpack import from_dlpack, to_dlpack
 from torch.utils.tensorboard import SummaryWriter
 
 assert not dist.is_available() and not dist.is_initialized()
-assert torch.version.cuda is None and not hasattr(torch, "xpu")
+assert torch.torch is torch and torch.version.cuda is None and not hasattr(torch, "xpu")
 assert isinstance(nn.BatchNorm2d(3), (_BatchNorm, nn.modules.batchnorm._BatchNorm))
 assert (
     isinstance(nn.Conv2d(3, 5, 1), nn.modules.conv._ConvNd) and _ConvNd is nn.modules.conv._ConvNd
@@ -104,6 +104,7 @@ assert_close(
     functional_call(nn.ReLU(), {}, (default_collate([-1.0, 2.0]),)),
     torch.tensor([0.0, 2.0]).double(),
 )
+assert np_str_obj_array_pattern.search("<U3") and not np_str_obj_array_pattern.search("<f4")
 highest = torch.zeros(2)
 from_dlpack(to_dlpack(highest)).fill_(-1)  # the same memory
 assert highest.sum() == -2

@@ -388,16 +388,12 @@ class Module(Converting, Saving):
         return hooks.add(hooks.backward, Hook(hook), prepend)
 
     def register_backward_hook(self, hook: Callable) -> RemovableHandle:
-        """Refused: PyTorch's older hook saw the gradients of the last operation in forward, whatever
-        that was.
+        """PyTorch's older name of ``register_full_backward_hook``.
 
-        Raises:
-            NotImplementedError: always; ``register_full_backward_hook`` sees those of the module.
+        Where a module is more than one op, PyTorch's hands out as ``grad_input`` whatever the last of them
+        was given, weights too. Here it is always the module's inputs; ``grad_output`` is the same.
         """
-        raise NotImplementedError(
-            "register_backward_hook is not built: use register_full_backward_hook, which sees the "
-            "gradients of the module's inputs and outputs"
-        )
+        return self.register_full_backward_hook(hook)
 
     # ---- printing -----------------------------------------------------------------------------------------------
 

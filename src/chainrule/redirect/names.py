@@ -76,7 +76,7 @@ STANDS_FOR = {
     "torch.utils.checkpoint": "utils.checkpoint",
     "torch.utils.data": "utils.data",
     "torch.utils.data._utils": "utils.data",
-    "torch.utils.data._utils.collate": "utils.data",
+    "torch.utils.data._utils.collate": "redirect.surroundings.collate",
     "torch.utils.data.dataloader": "utils.data",
     "torch.utils.data.dataset": "utils.data",
     "torch.utils.data.distributed": "utils.data",
@@ -134,6 +134,8 @@ class _Torch(types.ModuleType):
     __path__: Sequence[str] = ()  # a package, whose modules are found by `_Finder` alone
 
     def __getattr__(self, name: str) -> Any:
+        if name == "torch":  # as in PyTorch, whose own file imports it
+            return self
         whole = f"torch.{name}"
         if whole in STANDS_FOR or whole in ABSENT:
             return module(whole) if whole in ABSENT else _at(STANDS_FOR[whole])
