@@ -358,6 +358,24 @@ def test_gradients_of_a_scan(dtype):
     check(step, times=2, loops=2)
 
 
+@pytest.mark.parametrize("name", ["LSTM", "GRU"])
+def test_stacked_rows_that_would_meet_in_the_cache_lie_apart(name):
+    """Four gates of 128 numbers are 2048 bytes: the product that makes the weights' gradient walks
+    down a stack of them."""
+    size = {"LSTM": 128, "GRU": 512}[name]
+    net = getattr(cr.nn, name)(3, size)
+    (xs,) = arrays((17, 2, 3))
+
+    def step(xs):
+        y, _ = net(xs)
+        return y, *cr.grad((y**2).sum(), list(net.parameters()))
+
+    made = []
+    TracedFunction(step, lambda *given: made.append(Both(*given)) or made[0])(xs)
+    layout = made[0].native.memory.layout.values()
+    assert any(len(x.shape) == 3 and x.strides[1] == x.shape[2] + 16 for x in layout)
+
+
 def test_bits_do_not_depend_on_threads(monkeypatch):
     found = []
     for threads in (1, 2, 4):

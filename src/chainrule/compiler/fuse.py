@@ -22,7 +22,7 @@ from .pieces import Piece, assembled
 from .roles import PICKS, RANDOM, indices_of, lookup_dims, reduces_nothing, role
 from .space import Access, Axis, Dims, before, cut, dense, row_major, through, whole
 
-__all__ = ["Group", "Grouping"]
+__all__ = ["Group", "Grouping", "lines_between"]
 
 LONGEST_ROW = 1 << 16
 """Elements of a row that a group may pass over more than once: they should stay in the cache."""
@@ -154,6 +154,8 @@ class Grouping:
         out = eq.outputs[0]
         pieces = assembled(eq) or ()
         self._lay_as_pieces(out, pieces)
+        if eq.op.name in ("cat", "stack"):
+            self._lay_apart(out)
         lies = self.lies(out)
         for piece in pieces:
             source = piece.source
@@ -555,17 +557,11 @@ class Grouping:
     def _lay_apart(self, v: Var) -> None:
         """Rows whose length is a multiple of what the cache (L1) repeats after would all fall into
         the same few of its places when a product walks across them: leave a line between them."""
-        shape, size = v.spec.shape, v.spec.dtype.itemsize
-        if self.steps or v.id in self.layout or v.id in self.parts or len(shape) < 2:
+        if self.steps or v.id in self.layout or v.id in self.parts:
             return
-        row = shape[-1] * size
-        if row % REPEATS or row > 4 * REPEATS or math.prod(shape[:-1]) < 32:
-            return
-        strides, step = [1], shape[-1] + LINE // size
-        for n in reversed(shape[1:-1]):
-            strides.insert(0, step)
-            step *= n
-        self.lay(v, Access(shape, (step, *strides)))
+        access = lines_between(v.spec.shape, v.spec.dtype.itemsize)
+        if access is not None:
+            self.lay(v, access)
 
     def _inside(self, g: Group, v: Any) -> Dims | bool | None:
         """The axes of an operand made in this group; None if it is made elsewhere, False if it is
@@ -707,6 +703,22 @@ class Grouping:
                     if v.id in self.parts:
                         out[v.id] = v
         return out
+
+
+def lines_between(shape: tuple[int, ...], size: int) -> Access | None:
+    """How a value lies with a line between its rows; None if its rows need none. Rows whose length
+    is a multiple of what the cache (L1) repeats after would all fall into the same few of its places
+    when a product walks across them."""
+    if len(shape) < 2:
+        return None
+    row = shape[-1] * size
+    if row % REPEATS or row > 4 * REPEATS or math.prod(shape[:-1]) < 32:
+        return None
+    strides, step = [1], shape[-1] + LINE // size
+    for n in reversed(shape[1:-1]):
+        strides.insert(0, step)
+        step *= n
+    return Access(shape, (step, *strides))
 
 
 def _bases(program: Program) -> set[int]:

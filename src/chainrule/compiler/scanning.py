@@ -27,14 +27,18 @@ from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import TABLE, Spec
 from ..ops.promotion import spec_of
 from .emit import Memory, Reference
-from .fuse import Grouping
-from .roles import PICKS
+from .fuse import Grouping, lines_between
+from .roles import PICKS, role
 from .space import Access, row_major
 
 __all__ = ["MOST_ENTRIES", "Loop", "opened", "place_scan"]
 
 MOST_ENTRIES = 100_000
 """The entries that a loop may put into the schedule, of 64 bytes each."""
+
+
+LAID_ANYHOW = frozenset(("pointwise", "lookup", "reduce", "anchor", "assembly"))
+"""Roles of equations whose results may lie with gaps."""
 
 
 # ------------------------------------------------------------------------------- before grouping
@@ -147,12 +151,15 @@ class Loop:
             access = None if operand.spec.weak else outer.access(operand)
             self.operands[v.id] = (k, outer.chain(operand)[0], access)
         self.layout = {v.id: self._inside(v) for v in self.body.inputs if not v.spec.weak}
+        lying = self.layout | self._results_apart(outer)
         self.grouping = Grouping(
-            self.body, outer.slices, outer.windows, outer.scans, layout=self.layout, steps=True
+            self.body, outer.slices, outer.windows, outer.scans, layout=lying, steps=True
         )
         steady = self.body.inputs[self.carries + self.sequences :]
         self.grouping.steady = {v.id for v in steady}
         self.sizes = [math.prod(s.shape) for s in self.body.output_specs]
+        for k in range(self.carries, len(self.sizes)):
+            self.sizes[k] = outer.lies(eq.outputs[k]).strides[0]
         self.made: dict[int, int] = {}
         for k, out in enumerate(self.body.outputs):
             self.made.setdefault(out.id, k)  # type: ignore[union-attr]
@@ -170,6 +177,23 @@ class Loop:
             return row_major(v.spec.shape)
         skip = int(k < self.carries + self.sequences)
         return Access(access.shape[skip:], access.strides[skip:])
+
+    def _results_apart(self, outer: Grouping) -> dict[int, Access]:
+        """Stacked results whose rows are laid apart (see `fuse.lines_between`), and so what a step
+        makes of them. What is read back as a carry stays as carries lie."""
+        made = {v.id: eq for eq in self.body.equations for v in eq.outputs}
+        out: dict[int, Access] = {}
+        for k in range(self.carries, len(self.body.outputs)):
+            v, result = self.body.outputs[k], self.equation.outputs[k]
+            access = lines_between(result.spec.shape, result.spec.dtype.itemsize)
+            if access is None or k in self.last.values():
+                continue
+            if role(made[v.id]) not in LAID_ANYHOW:  # type: ignore[union-attr]
+                continue
+            outer.lay(result, access)
+            if outer.lies(result) == access:
+                out[v.id] = Access(access.shape[1:], access.strides[1:])  # type: ignore[union-attr]
+        return out
 
     # ----------------------------------------------------------------------------- lowering
 
