@@ -1,6 +1,8 @@
 """Imports what model files import at their top, in a process of its own whose `torch` is chainrule."""
 
 import chainrule.torch_imports  # noqa: F401  # isort: skip
+import importlib.util
+
 import torch
 import torch._dynamo
 import torch.cuda.nvtx
@@ -32,6 +34,7 @@ from torch.utils.dlpack import from_dlpack, to_dlpack
 from torch.utils.tensorboard import SummaryWriter
 
 assert not dist.is_available() and not dist.is_initialized()
+assert importlib.util.find_spec("torch").name == "torch"
 assert torch.torch is torch and torch.version.cuda is None and not hasattr(torch, "xpu")
 assert isinstance(nn.BatchNorm2d(3), (_BatchNorm, nn.modules.batchnorm._BatchNorm))
 assert (

@@ -8,6 +8,7 @@ import sys
 import types
 from collections.abc import Sequence
 from functools import reduce
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import chainrule
@@ -167,6 +168,8 @@ _finder = _Finder()
 _added: list[tuple[Any, str]] = []
 """Where `install` has hung a module on its package."""
 _torch = _Torch("torch", "PyTorch's interface, on chainrule.")
+# libraries ask `importlib.util.find_spec("torch")` whether there is one, which fails without a spec
+_torch.__spec__ = ModuleSpec("torch", None, is_package=True)
 
 
 def install() -> None:
