@@ -842,3 +842,12 @@ def test_gradients_are_guided(torch):
         return x.grad.numpy()
 
     np.testing.assert_allclose(gradient(cr), gradient(torch), rtol=1e-4, atol=1e-6)
+
+
+def test_what_is_printed_of_a_parameter(torch):
+    def texts(L):
+        kinds = L.nn.Parameter, L.nn.Buffer
+        values = [kind(L.tensor(value)) for kind in kinds for value in (0.5, [[1.0, 2.0]])]
+        return [[repr(v), f"{v}", str(v)] for v in values]
+
+    assert texts(cr) == texts(torch)

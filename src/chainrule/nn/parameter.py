@@ -35,6 +35,12 @@ class Parameter(Tensor):
         _share(self, data)
         self.requires_grad_(requires_grad)
 
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+    def __format__(self, how: str) -> str:
+        return super().__format__(how) if how else repr(self)
+
 
 class Buffer(Tensor):
     """A tensor that a module keeps but does not train: assigned to an attribute, it joins
