@@ -111,11 +111,10 @@ def labelled(rng: np.random.Generator) -> tuple[dict[str, Any], np.ndarray]:
 
 
 def ends(rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Where answers start and end; some where there is no token."""
-    return {
-        "start_positions": rng.integers(0, TIME + 2, BATCH),
-        "end_positions": rng.integers(0, TIME + 2, BATCH),
-    }
+    """Where answers start and end; some where there is no token, but not all: a mean of nothing is no number."""
+    both = rng.integers(0, TIME + 2, (2, BATCH))
+    both[:, 0] %= TIME
+    return {"start_positions": both[0], "end_positions": both[1]}
 
 
 @family(

@@ -310,3 +310,15 @@ def test_who_sees_nobody_hears_nothing(weights):
         assert cr.equal(shares.sum(-1)[0, 0], cr.tensor([0.0, 0.0, 1.0, 1.0]))
     else:
         assert shares is None
+
+
+def test_padding_is_known_by_its_token(model, t5):
+    ids = cr.tensor([[0, 0, 5, 6, 7], [8, 9, 10, 11, 12]])
+    mask = (ids != 0).to(cr.int64)
+    for some in (model, t5):
+        told = some.generate(ids, attention_mask=mask, pad_token_id=0, max_new_tokens=5)
+        assert cr.equal(some.generate(ids, pad_token_id=0, max_new_tokens=5), told)
+    end = {"pad_token_id": 0, "eos_token_id": 0, "max_new_tokens": 1}  # an end may be meant
+    assert cr.equal(
+        model.generate(ids, **end), model.generate(ids, attention_mask=cr.ones(2, 5), **end)
+    )

@@ -90,13 +90,19 @@ def written(torch, transformers, name, seed, folder):
     if rng.random() < 0.5:
         mask[0, :3] = 0
         ids[mask == 0] = 0
+    given = (
+        {} if rng.random() < 0.3 else {"attention_mask": mask}
+    )  # else padding is known by its token
     theirs = getattr(transformers, name).from_pretrained(folder).eval()
     expected = theirs.generate(
-        torch.from_numpy(ids), attention_mask=torch.from_numpy(mask), do_sample=False, **options
+        torch.from_numpy(ids),
+        **{k: torch.from_numpy(v) for k, v in given.items()},
+        do_sample=False,
+        **options,
     )
-    ours, ids, mask = models.from_pretrained(folder), cr.tensor(ids), cr.tensor(mask)
+    ours, given = models.from_pretrained(folder), {k: cr.tensor(v) for k, v in given.items()}
     found = [
-        ours.generate(ids, attention_mask=mask, use_cache=use_cache, **options).tolist()
+        ours.generate(cr.tensor(ids), **given, use_cache=use_cache, **options).tolist()
         for use_cache in (True, False)
     ]
     return found, filled(expected.tolist(), theirs.generation_config), options

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from ..base.errors import RangeError
 from ..nn import functional as F
-from ..tensors import Tensor, int64, where, zeros, zeros_like
+from ..tensors import Tensor, int64, ones, where, zeros, zeros_like
 
 __all__ = ["GenerationSettings"]
 
@@ -133,6 +133,15 @@ class GenerationSettings:
         if self.max_new_tokens is not None:
             return self.max_new_tokens
         return 20 if self.max_length is None else max(0, self.max_length - prompt)
+
+    def seen(self, ids: Tensor) -> Tensor:
+        """Which tokens of prompts (B, T) are no padding, int64, if nobody says it: those that are not `pad_token_id`, where that is
+        not an end too.
+        """
+        pad = self.pad_token_id
+        if pad is None or pad in self.ends:
+            return ones(*ids.shape, dtype=int64)
+        return (ids != pad).to(int64)
 
     def adjusted(self, logits: Tensor, ids: Tensor, mask: Tensor, prompt: int) -> Tensor:
         """The logits (B, V) by which the next token is chosen.

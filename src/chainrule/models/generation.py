@@ -68,7 +68,7 @@ class Generates(Module):
 
         Args:
             input_ids: prompts (B, T) int64.
-            attention_mask: (B, T), 0 where there is padding, on the left.
+            attention_mask: (B, T), 0 where there is padding, on the left; None: where there is `pad_token_id`, if that is no end.
             generator: random numbers; the default generator's if None.
             streamer: called with each new token of the batch, (B,), as it comes; not with beams.
             use_cache: whether to keep keys and values; without, everything is read again for each token.
@@ -83,7 +83,7 @@ class Generates(Module):
         """
         given = getattr(self, "generation", {})
         wanted = GenerationSettings.of(settings, given, self.config)
-        B, T = input_ids.shape
+        T = input_ids.shape[1]
         new = wanted.new(T)
         if not T or new < 0:
             raise ShapeError(
@@ -95,7 +95,7 @@ class Generates(Module):
             raise ShapeError(
                 f"generate: {T} tokens and {new} more are more than the model's {self.most_positions} positions"
             )
-        mask = ones(B, T, dtype=int64) if attention_mask is None else attention_mask.to(int64)
+        mask = wanted.seen(input_ids) if attention_mask is None else attention_mask.to(int64)
         was_training = self.training
         self.eval()
         try:

@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, Linear, Module, ModuleList, RMSNorm, init
 from ..platform import finfo
-from ..tensors import Tensor, arange, cat, full, int64, no_grad, where, zeros
+from ..tensors import Generator, Tensor, arange, cat, full, int64, no_grad, ones, where, zeros
 from .activations import activation
 from .attention import attend, may_see
 from .cache import ROOM, Cache
+from .choosing import GenerationSettings
 from .config import Labelled
 from .generation import Generates
 from .heads import classification_loss, flat_loss, span_logits, span_loss
@@ -531,21 +533,34 @@ class T5ForConditionalGeneration(T5PreTrained):
         return x * self.config.d_model**-0.5 if scales else x
 
     def generate(
-        self, input_ids: Tensor, *, attention_mask: Tensor | None = None, **settings: Any
+        self,
+        input_ids: Tensor,
+        *,
+        attention_mask: Tensor | None = None,
+        generator: Generator | None = None,
+        streamer: Callable[[Tensor], Any] | None = None,
+        use_cache: bool = True,
+        **settings: Any,
     ) -> Tensor:
         """What the model writes when it has read something: (B · num_return_sequences, 1 + new), the start token included.
 
         Args:
             input_ids: what is read, (B, S) int64.
-            attention_mask: (B, S), 0 where there is padding.
-            settings: those of `Generates.generate`: max_new_tokens, do_sample, num_beams, streamer, ….
+            attention_mask: (B, S), 0 where there is padding; None: where there is `pad_token_id`, if that is no end.
+            generator, streamer, use_cache, settings: those of `Generates.generate`.
         """
         first = self.generation.get("decoder_start_token_id")
         first = self.config.start_token if first is None else first
         start = full((input_ids.shape[0], 1), first, dtype=int64)
+        if attention_mask is None:
+            wanted = GenerationSettings.of(settings, self.generation, self.config)
+            attention_mask = wanted.seen(input_ids)
         with no_grad():
             answer = T5Answer(self, input_ids, attention_mask)
-        return answer.generate(start, **settings)
+        written = ones(*start.shape, dtype=int64)  # the start token may be that of padding
+        return answer.generate(
+            start, attention_mask=written, generator=generator, streamer=streamer, use_cache=use_cache, **settings
+        )  # fmt: skip
 
 
 class T5Answer(Generates):
