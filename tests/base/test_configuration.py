@@ -18,6 +18,7 @@ def machine(monkeypatch):
     monkeypatch.setattr(configuration, "_threads", None)
     monkeypatch.setattr(configuration, "processors", lambda: 3)
     monkeypatch.delenv("CHAINRULE_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     return monkeypatch
 
 
@@ -30,6 +31,21 @@ def test_the_environment_says_how_many_threads(machine):
     assert chainrule.get_num_threads() == 2
     chainrule.set_num_threads(1)
     assert chainrule.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(
+    "text, count", [("1", 1), ("2,1", 2), ("64", 3), ("0", 3), ("many", 3), ("", 3)]
+)
+def test_what_others_read_is_read_too(machine, text, count):
+    """PyTorch and NumPy's products take their number from it; what is meant for them alone is no error here."""
+    machine.setenv("OMP_NUM_THREADS", text)
+    assert chainrule.get_num_threads() == count
+
+
+def test_the_number_of_ones_own_counts_more(machine):
+    machine.setenv("OMP_NUM_THREADS", "1")
+    machine.setenv("CHAINRULE_THREADS", "2")
+    assert chainrule.get_num_threads() == 2
 
 
 @pytest.mark.parametrize("text", ["two", "-1", "1.5"])

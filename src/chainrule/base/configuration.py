@@ -3,7 +3,8 @@ where data sets are.
 
 The only place where chainrule reads environment variables:
 
-    CHAINRULE_THREADS   how many threads a compiled program runs on
+    CHAINRULE_THREADS   how many threads a compiled program runs on; without it, OMP_NUM_THREADS, which PyTorch
+                        and NumPy's products read as well
     CHAINRULE_CACHE     the folder in which machine code is kept between runs
     CHAINRULE_DATA      the folder in which data sets are looked for, and to which they are fetched
 """
@@ -89,14 +90,17 @@ _threads: int | None = None
 
 
 def threads() -> int:
-    """How many threads a compiled program runs on: what `set_threads` was given, else
-    CHAINRULE_THREADS, else every processor there is.
+    """How many threads a compiled program runs on: what `set_threads` was given, else CHAINRULE_THREADS, else
+    OMP_NUM_THREADS, else every processor there is.
     """
     global _threads
     if _threads is None:
         text = os.environ.get("CHAINRULE_THREADS", "").strip()
         if not text:
-            _threads = processors()
+            # written for others too: "4,2" is a number for each level, and what is no number is not ours to refuse
+            first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+            wanted = int(first) if first.isdecimal() else 0
+            _threads = min(wanted or processors(), processors())
         elif not text.isdecimal():
             raise DeviceError(f"CHAINRULE_THREADS is a number of threads, found {text!r}")
         else:
