@@ -592,6 +592,8 @@ def binary_entropy(torch, x, target):
 
 @entry
 def group_norm(torch, x, weight, bias, *, groups, eps):
+    if weight is None and bias is not None:
+        weight = torch.ones_like(bias)  # without one PyTorch's backward pass fails
     return torch.nn.functional.group_norm(x, groups, weight, bias, eps)
 
 
