@@ -19,7 +19,7 @@ __all__ = ["loaded_later", "without_collector"]
 @contextlib.contextmanager
 def without_collector() -> Iterator[None]:
     """A block in which Python does not look for garbage: for imports, which make thousands of objects that stay, so that
-    it would look through all of them several times.
+    it would look through all of them several times. They count as old behind it, or the next look would be at all of them.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -27,6 +27,9 @@ def without_collector() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if not gc.get_freeze_count():  # else what somebody has frozen would be thawed
+                gc.freeze()
+                gc.unfreeze()  # into the oldest generation
             gc.enable()
 
 

@@ -27,6 +27,7 @@ from ..base.errors import ArgumentError
 from ..base.modes import structure
 from ..tape.modes import modes, no_grad
 from ..tensors import Tensor
+from ..tensors.functions.face import face_constructor
 from .converting import Converting
 from .hooks import Hook, RemovableHandle, call_with_hooks
 from .parameter import Buffer, Parameter
@@ -35,6 +36,7 @@ from .saving import Saving
 __all__ = ["Module"]
 
 M = TypeVar("M", bound="Module")
+LAYERS = f"{__name__.rpartition('.')[0]}."  # where the layers stand, whose constructors have a face
 
 
 def _counted(name: str) -> Callable:
@@ -81,6 +83,11 @@ class Module(Converting, Saving):
     """
 
     call_super_init: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__module__.startswith(LAYERS):
+            face_constructor(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):

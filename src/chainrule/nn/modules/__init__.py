@@ -37,10 +37,9 @@ def __getattr__(name: str) -> Any:
     if name in BASES:
         place, _, last = BASES[name].rpartition(".")
         return getattr(importlib.import_module(f"..{place}", __name__), last)
-    from .. import __dict__ as layers
-
-    if name in layers and not name.startswith("__"):
-        return layers[name]
     if name in FILES:
         return sys.modules[__name__]
+    room = sys.modules[__name__.rpartition(".")[0]]
+    if name in room.__all__ or name in vars(room):
+        return getattr(room, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

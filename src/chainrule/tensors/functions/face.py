@@ -11,7 +11,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType, NoneType
 from typing import Any, SupportsFloat, SupportsIndex
 
@@ -19,7 +19,7 @@ from ...base.errors import ChainruleError, DTypeError
 from ...ops.record import READERS
 from .out import CONVERTING, EXACT, into
 
-__all__ = ["face_constructors", "faced"]
+__all__ = ["face_constructor", "faced"]
 
 NOTHING = object()  # no argument is this
 KNOWN: dict[str, tuple[Any, Any]] = {
@@ -63,8 +63,8 @@ def faced(names: dict[str, Any], package: str, place: str = "") -> dict[str, Any
     return {name: done.get(f, f) for name, f in names.items()}
 
 
-def face_constructors(classes: Iterable[Any], package: str) -> None:
-    """Let the constructors of classes, and of the bases they have in a package, name what they cannot use.
+def face_constructor(cls: type) -> None:
+    """Let the constructor of a class name what it cannot use.
 
     >>> nn.Conv2d(1, 2, 3.0)
     Traceback (most recent call last):
@@ -72,10 +72,9 @@ def face_constructors(classes: Iterable[Any], package: str) -> None:
     chainrule.base.errors.DTypeError: Conv2d(): argument 'kernel_size' (position 3) must be an integer or a list of
     them, found float
     """
-    for base in dict.fromkeys([b for c in classes if isinstance(c, type) for b in c.__mro__]):
-        f = vars(base).get("__init__")
-        if isinstance(f, FunctionType) and base.__module__.startswith(package):
-            setattr(base, "__init__", functools.update_wrapper(_named(f), f))  # noqa: B010 - mypy
+    f = vars(cls).get("__init__")
+    if f is not None:
+        setattr(cls, "__init__", functools.update_wrapper(_named(f), f))  # noqa: B010 - mypy
 
 
 def _named(f: Callable) -> Callable:
