@@ -146,9 +146,9 @@ def machine_code(native: Native, name: str, form: str = "llvm") -> str:
     return native.codes[name].text() if form == "llvm" else native.library.assembly(name)
 
 
-def machine_peak(target: Target) -> float:
-    """Fused multiply-adds that one thread can do, as floating-point operations a second: twelve
-    independent chains in registers."""
+def machine_peak(target: Target, threads: int = 1) -> float:
+    """Fused multiply-adds that threads can do at the same time, as floating-point operations a
+    second: twelve independent chains in registers of each."""
     c = kernel_code("peak")
     lanes = FLOAT.of(target.lanes(FLOAT))
     chains = [c.variable(lanes, c.const(k, lanes)) for k in range(12)]
@@ -165,12 +165,12 @@ def machine_peak(target: Target) -> float:
     memory = np.zeros(64, np.float32)
     arguments = np.array([memory.ctypes.data], np.int64)
     schedule = Schedule(
-        [Entry(library.address("peak"), arguments.ctypes.data, 1, True)], keep=library
+        [Entry(library.address("peak"), arguments.ctypes.data, threads, True)], keep=library
     )
-    runtime = Runtime(threads=1)
+    runtime = Runtime(threads=threads)
     best = math.inf
     for _ in range(7):
         start = time.perf_counter()
         runtime.run(schedule)
         best = min(best, time.perf_counter() - start)
-    return 2.0 * steps * 12 * lanes.lanes / best
+    return 2.0 * steps * 12 * lanes.lanes * threads / best
