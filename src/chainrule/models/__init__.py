@@ -6,14 +6,15 @@
 A model's file has its configuration, its blocks, and the model; it imports `nn` and `functional` alone. Modules have the
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
-Reading order: `gpt2`, the plainest; then what it leans on: `config`, `output`, `attention`, `cache`, `choosing`, `generation`,
-`activations`, `pretrained`; then the others: `llama` with `rotary`, `recurrent`, `bert`, `t5`, `vit`, `resnet`, `clip`;
-and what stands before a model and behind it: `heads`, `images`,
-`sentences`, `writing`, `classifying`, `searching` (text is the affair of `chainrule.data.tokenizers`).
+Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
+`choosing`, `generation`, `activations`, `pretrained`; then the others: `llama` with `rotary`, what `qwen2` and `mistral` change in it,
+`recurrent`, `bert` with `bert_heads`, `t5` with `buckets`, `answering` and `t5_heads`, `vit` with `patches`, `resnet`, `clip_towers` and
+`clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`, `classifying`, `searching` (text is the affair of
+`chainrule.data.tokenizers`).
 """
 
-from .bert import (
-    BertConfig,
+from .bert import BertConfig, BertModel
+from .bert_heads import (
     BertForMaskedLM,
     BertForMultipleChoice,
     BertForNextSentencePrediction,
@@ -22,20 +23,16 @@ from .bert import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertLMHeadModel,
-    BertModel,
 )
 from .classifying import Classifier
 from .clip import (
     CLIPConfig,
     CLIPForImageClassification,
     CLIPModel,
-    CLIPTextConfig,
-    CLIPTextModel,
     CLIPTextModelWithProjection,
-    CLIPVisionConfig,
-    CLIPVisionModel,
     CLIPVisionModelWithProjection,
 )
+from .clip_towers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 from .config import Config
 from .gpt2 import (
     GPT2Config,
@@ -53,12 +50,17 @@ from .llama import (
     LlamaForSequenceClassification,
     LlamaForTokenClassification,
     LlamaModel,
+)
+from .mistral import (
     MistralConfig,
     MistralForCausalLM,
     MistralForQuestionAnswering,
     MistralForSequenceClassification,
     MistralForTokenClassification,
     MistralModel,
+)
+from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
+from .qwen2 import (
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen2ForQuestionAnswering,
@@ -66,20 +68,12 @@ from .llama import (
     Qwen2ForTokenClassification,
     Qwen2Model,
 )
-from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
 from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
 from .searching import Library
 from .sentences import SentenceEncoder, minilm
-from .t5 import (
-    T5Config,
-    T5EncoderModel,
-    T5ForConditionalGeneration,
-    T5ForQuestionAnswering,
-    T5ForSequenceClassification,
-    T5ForTokenClassification,
-    T5Model,
-)
+from .t5 import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
+from .t5_heads import T5ForQuestionAnswering, T5ForSequenceClassification, T5ForTokenClassification
 from .vit import (
     ViTConfig,
     ViTForImageClassification,

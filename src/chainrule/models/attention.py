@@ -1,13 +1,20 @@
-"""What the attentions of decoders share: who may see whom, and the weights when somebody asks for them."""
+"""What attentions share: who may see whom, and the weights when somebody asks for them."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..nn import functional as F
 from ..platform import finfo
-from ..tensors import Tensor, arange, where
+from ..tensors import Tensor, arange, where, zeros
 from .cache import Cache
 
-__all__ = ["attend", "may_see"]
+__all__ = ["added", "attend", "may_see", "no_padding"]
+
+
+def no_padding(mask: Tensor | None) -> Tensor | None:
+    """Who may be seen where all look everywhere, (B, S) → (B, 1, 1, S): 0 is padding; None: there is none."""
+    return None if mask is None else (mask != 0)[:, None, None]
 
 
 def may_see(
@@ -39,6 +46,11 @@ def may_see(
     return seen & (padding != 0).unsqueeze(1).unsqueeze(1)  # (B, 1, T, S)
 
 
+def added(seen: Tensor, dtype: Any) -> Tensor:
+    """Who may be seen as a number added to scores: 0, and for others the least there is: whoever sees nothing then looks at all alike."""
+    return zeros(seen.shape, dtype=dtype).masked_fill(seen.logical_not(), finfo(dtype).min)
+
+
 def attend(
     q: Tensor,
     k: Tensor,
@@ -46,9 +58,9 @@ def attend(
     mask: Tensor | None,
     scale: float,
     dropout: float = 0.0,
-    weights: bool = False,
-) -> tuple[Tensor, Tensor | None]:
-    """softmax(q kᵀ · scale + mask) v, and the weights if asked for.
+    shares: list[Tensor] | None = None,
+) -> Tensor:
+    """softmax(q kᵀ · scale + mask) v.
 
     Args:
         q: (B, H, T, D).
@@ -56,18 +68,18 @@ def attend(
         mask: bool who may be seen, or a number added, broadcast to (B, H, T, S).
         scale: of the scores.
         dropout: probability with which a weight is zeroed.
-        weights: whether to return them, (B, H, T, S).
+        shares: where the weights (B, H, T, S) are written down, if somebody asks for them.
     """
     few = k.shape[1] != q.shape[1]
-    if not weights:
-        y = F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=scale, enable_gqa=few)
-        return y, None
+    if shares is None:
+        return F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=scale, enable_gqa=few)
     if few:
         k, v = [x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v)]
     scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
     if mask is None or mask.dtype.is_floating_point:
-        shares = F.softmax(scores if mask is None else scores + mask, dim=-1)
+        each = F.softmax(scores if mask is None else scores + mask, dim=-1)
     else:  # who sees nobody has shares of 0
-        shares = F.softmax(where(mask, scores, finfo(scores.dtype).min), dim=-1)
-        shares = where(mask, shares, 0.0)
-    return F.dropout(shares, dropout) @ v, shares
+        each = F.softmax(where(mask, scores, finfo(scores.dtype).min), dim=-1)
+        each = where(mask, each, 0.0)
+    shares.append(each)
+    return F.dropout(each, dropout) @ v

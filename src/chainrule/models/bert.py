@@ -7,31 +7,27 @@ As a decoder (`is_decoder`) a position sees those before it alone, and the state
 B batch, T time, S time of an encoder's states, C channels (`hidden_size`), H heads, V vocabulary.
 
 Source: Devlin, Chang, Lee & Toutanova 2019; sentence embeddings: Reimers & Gurevych 2019. Checkpoints as Hugging Face's
-`BertModel` and its relatives have them.
+`BertModel` and its relatives have them. What is asked of it stands in `bert_heads`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from ..base.errors import ShapeError
-from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, Parameter, init
+from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, init
 from ..nn import functional as F
-from ..tensors import Tensor, arange, zeros, zeros_like
+from ..tensors import Tensor, arange, zeros_like
 from .activations import activation
-from .attention import attend, may_see
-from .cache import ROOM, Cache
+from .attention import attend, may_see, no_padding
+from .cache import Cache
 from .config import Labelled
-from .generation import Generates, next_token_loss
-from .heads import classification_loss, flat_loss, span_logits, span_loss
-from .output import BaseOutput, CausalLMOutput, ClassifierOutput, PreTrainingOutput, SpanOutput
+from .output import BaseOutput
 from .pretrained import PreTrained, architecture
+from .reading import Layers, Reading, either, room_for
 
-__all__ = [
-    "BertConfig", "BertForMaskedLM", "BertForMultipleChoice", "BertForNextSentencePrediction", "BertForPreTraining",
-    "BertForQuestionAnswering", "BertForSequenceClassification", "BertForTokenClassification", "BertLMHeadModel", "BertModel",
-]  # fmt: skip
+__all__ = ["BertConfig", "BertModel", "BertPreTrained"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,35 +110,30 @@ class BertEmbeddings(Module):
 
 
 class BertSelfAttention(Module):
-    """Queries, keys and values, these two of an encoder's states if there are some."""
+    """Queries, keys and values; with `across` these two are of an encoder's states."""
 
-    def __init__(self, config: BertConfig, layer: int):
+    def __init__(self, config: BertConfig, layer: int, across: bool):
         super().__init__()
         C = config.hidden_size
         self.heads, self.dropout = config.num_attention_heads, config.attention_probs_dropout_prob
-        self.layer = layer
+        self.layer, self.across = layer, across
         self.query, self.key, self.value = Linear(C, C), Linear(C, C), Linear(C, C)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        cache: Cache | None,
-        weights: bool,
-        states: Tensor | None,
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S) if asked for."""
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
         B, T, C = x.shape
-        source = x if states is None else states
+        source, mask, shares = x, reading.mask, reading.attentions
+        if self.across:
+            source, mask, shares = reading.states, reading.states_mask, reading.cross_attentions
         q, k, v = [
             part(y).view(B, -1, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T or S, D)
             for part, y in ((self.query, x), (self.key, source), (self.value, source))
         ]
-        if cache is not None:
-            k, v = cache.put(self.layer, k, v)  # (B, H, longest, D)
+        if reading.cache is not None and not self.across:
+            k, v = reading.cache.put(self.layer, k, v)  # (B, H, longest, D)
         dropout = self.dropout if self.training else 0.0
-        y, attention = attend(q, k, v, mask, (C // self.heads) ** -0.5, dropout, weights)
-        return y.transpose(1, 2).reshape(B, T, C), attention
+        y = attend(q, k, v, mask, (C // self.heads) ** -0.5, dropout, shares)
+        return y.transpose(1, 2).reshape(B, T, C)
 
 
 class BertOutput(Module):
@@ -160,24 +151,16 @@ class BertOutput(Module):
 
 
 class BertAttention(Module):
-    """norm(x + attention(x))."""
+    """norm(x + attention(x)); with `across` norm(x + attention(x to an encoder's states))."""
 
-    def __init__(self, config: BertConfig, layer: int):
+    def __init__(self, config: BertConfig, layer: int, across: bool = False):
         super().__init__()
-        self.self = BertSelfAttention(config, layer)
+        self.self = BertSelfAttention(config, layer, across)
         self.output = BertOutput(config.hidden_size, config)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        cache: Cache | None,
-        weights: bool,
-        states: Tensor | None = None,
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights."""
-        y, attention = self.self(x, mask, cache, weights, states)
-        return self.output(y, x), attention
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return self.output(self.self(x, reading), x)
 
 
 class BertIntermediate(Module):
@@ -200,24 +183,15 @@ class BertLayer(Module):
         super().__init__()
         self.attention, self.intermediate = BertAttention(config, layer), BertIntermediate(config)
         if config.add_cross_attention:
-            self.crossattention = BertAttention(config, layer)
+            self.crossattention = BertAttention(config, layer, across=True)
         self.output = BertOutput(config.intermediate_size, config)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        cache: Cache | None,
-        weights: bool,
-        states: Tensor | None,
-        states_mask: Tensor | None,
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the weights of both attentions."""
-        x, attention = self.attention(x, mask, cache, weights)
-        across = None
-        if states is not None:
-            x, across = self.crossattention(x, states_mask, None, weights, states)
-        return self.output(self.intermediate(x), x), attention, across
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        x = self.attention(x, reading)
+        if reading.states is not None:
+            x = self.crossattention(x, reading)
+        return self.output(self.intermediate(x), x)
 
 
 class BertEncoder(Module):
@@ -225,7 +199,11 @@ class BertEncoder(Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
-        self.layer = ModuleList([BertLayer(config, k) for k in range(config.num_hidden_layers)])
+        self.layer = Layers([BertLayer(config, k) for k in range(config.num_hidden_layers)])
+
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return self.layer(x, reading)
 
 
 class BertPooler(Module):
@@ -300,6 +278,7 @@ class BertModel(BertPreTrained):
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
         past_key_values: Cache | None = None,
+        *,
         use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
@@ -318,40 +297,24 @@ class BertModel(BertPreTrained):
             use_cache: whether a decoder returns a cache, one that grows, for the call that goes on.
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
         """
-        config, cache = self.config, past_key_values
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ShapeError("BertModel: give input_ids or inputs_embeds, one of the two")
-        if (cache is not None or use_cache) and not config.is_decoder:
+        config = self.config
+        B, T = either("BertModel", input_ids, inputs_embeds).shape[:2]
+        if (past_key_values is not None or use_cache) and not config.is_decoder:
             raise ShapeError("BertModel: a cache is for decoders (is_decoder): others look ahead")
         if encoder_hidden_states is not None and not config.add_cross_attention:
             raise ShapeError(
                 "BertModel: encoder_hidden_states are for models whose configuration says add_cross_attention"
             )
-        B, T = (input_ids if inputs_embeds is None else inputs_embeds).shape[:2]
-        if use_cache:
-            cache = (self.cache(B, T + ROOM) if cache is None else cache).with_room(T)
+        cache = room_for(self, B, T, past_key_values, use_cache)
+        causal = config.is_decoder
+        mask = may_see(T, attention_mask, cache) if causal else no_padding(attention_mask)
+        reading = Reading(
+            mask, cache, encoder_hidden_states, no_padding(encoder_attention_mask), output_attentions, output_hidden_states
+        )  # fmt: skip
         x = self.embeddings(input_ids, token_type_ids, position_ids, inputs_embeds, cache)
-        mask = may_see(T, attention_mask, cache) if config.is_decoder else _seen(attention_mask)
-        states_mask = _seen(encoder_attention_mask)
-        states, attentions, crossing = [x], [], []
-        for layer in self.encoder.layer:
-            x, attention, across = layer(
-                x, mask, cache, output_attentions, encoder_hidden_states, states_mask
-            )
-            states.append(x)
-            attentions.append(attention)
-            crossing.append(across)
-        if cache is not None:
-            cache.position.add_(T)
-        across = output_attentions and encoder_hidden_states is not None
-        return BaseOutput(
-            last_hidden_state=x,
-            pooler_output=None if self.pooler is None else self.pooler(x),
-            past_key_values=cache,
-            hidden_states=tuple(states) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
-            cross_attentions=tuple(crossing) if across else None,
-        )
+        x = self.encoder(x, reading)
+        pooled = None if self.pooler is None else self.pooler(x)
+        return BaseOutput(last_hidden_state=x, pooler_output=pooled, **reading.end(x))
 
     def embed(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Sentence embeddings: the mean of the last hidden state over what is not padding, of length 1; (B, C)."""
@@ -360,330 +323,3 @@ class BertModel(BertPreTrained):
             return F.normalize(x.mean(dim=1), dim=1)
         share = attention_mask.to(x.dtype).unsqueeze(-1)  # (B, T, 1)
         return F.normalize((x * share).sum(dim=1) / share.sum(dim=1).clamp(min=1e-9), dim=1)
-
-
-def _seen(padding: Tensor | None) -> Tensor | None:
-    """Which positions are no padding, (B, 1, 1, S)."""
-    return None if padding is None else (padding != 0)[:, None, None]
-
-
-class BertTransform(Module):
-    """A linear map, activation and norm before words are told."""
-
-    def __init__(self, config: BertConfig):
-        super().__init__()
-        self.dense, self.act = (
-            Linear(config.hidden_size, config.hidden_size),
-            activation(config.hidden_act),
-        )
-        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) → (B, T, C)."""
-        return self.LayerNorm(self.act(self.dense(x)))
-
-
-class BertPredictions(Module):
-    """Logits of words."""
-
-    def __init__(self, config: BertConfig):
-        super().__init__()
-        self.transform = BertTransform(config)
-        self.decoder = Linear(config.hidden_size, config.vocab_size)
-        self.bias = Parameter(zeros(config.vocab_size))
-        if config.tie_word_embeddings:
-            self.decoder.bias = self.bias
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) → (B, T, V)."""
-        return self.decoder(self.transform(x))
-
-
-class BertHeads(Module):
-    """What tells words, whether the second sentence follows the first, or both, under the checkpoints' names."""
-
-    def __init__(self, config: BertConfig, words: bool, follows: bool):
-        super().__init__()
-        if words:
-            self.predictions = BertPredictions(config)
-        if follows:
-            self.seq_relationship = Linear(config.hidden_size, 2)
-
-
-class BertWithWords(BertPreTrained):
-    """What the models that tell words share: their head, whose weights are the embeddings'."""
-
-    tied: ClassVar = {
-        "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
-        "cls.predictions.decoder.bias": "cls.predictions.bias",
-    }
-    pooled = False
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=self.pooled)
-        self.cls = BertHeads(config, words=True, follows=self.pooled)
-        if self.pooled:
-            self.start(self.cls.seq_relationship)
-        if config.tie_word_embeddings:
-            self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
-        else:
-            init.normal_(self.cls.predictions.decoder.weight, std=config.initializer_range)
-
-
-@architecture
-class BertForMaskedLM(BertWithWords):
-    """BERT that tells masked words: logits (B, T, V); the loss is over the positions whose label is not −100."""
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        encoder_hidden_states: Tensor | None = None,
-        encoder_attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """`labels` (B, T) int64; the others as of `BertModel.forward`."""
-        out = self.bert(
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, encoder_hidden_states,
-            encoder_attention_mask, **settings,
-        )  # fmt: skip
-        logits = self.cls.predictions(out.last_hidden_state)
-        return ClassifierOutput(
-            loss=None if labels is None else flat_loss(logits, labels),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
-
-
-@architecture
-class BertLMHeadModel(Generates, BertWithWords):
-    """BERT that writes, with `is_decoder`: the logits (B, T, V) of the next token at every position."""
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        encoder_hidden_states: Tensor | None = None,
-        encoder_attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        past_key_values: Cache | None = None,
-        use_cache: bool = False,
-        logits_to_keep: int = 0,
-        **settings: Any,
-    ) -> CausalLMOutput:
-        """`labels` (B, T) int64, those of `input_ids`: the label of each position is the next one's; `logits_to_keep`: of so many
-        of the last positions alone, 0 for all; the others as of `BertModel.forward`.
-        """
-        out = self.bert(
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, encoder_hidden_states,
-            encoder_attention_mask, past_key_values, use_cache, **settings,
-        )  # fmt: skip
-        logits = self.cls.predictions(out.last_hidden_state[:, -logits_to_keep:])
-        return CausalLMOutput(
-            loss=None if labels is None else next_token_loss(logits, labels),
-            logits=logits,
-            past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-            cross_attentions=out.cross_attentions,
-        )
-
-    @property
-    def most_positions(self) -> int:
-        """The longest sequence there are positions for."""
-        return self.config.max_position_embeddings
-
-
-@architecture
-class BertForPreTraining(BertWithWords):
-    """BERT as it is trained first: `prediction_logits` (B, T, V) of words, and `seq_relationship_logits` (B, 2): does the second
-    sentence follow the first (0), or is it any other (1)?
-    """
-
-    pooled = True
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        next_sentence_label: Tensor | None = None,
-        **settings: Any,
-    ) -> PreTrainingOutput:
-        """With `labels` (B, T) and `next_sentence_label` (B,) the sum of both losses; the others as of `BertModel.forward`."""
-        out = self.bert(
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
-        )
-        words = self.cls.predictions(out.last_hidden_state)
-        follows = self.cls.seq_relationship(out.pooler_output)
-        loss = None
-        if labels is not None and next_sentence_label is not None:
-            loss = flat_loss(words, labels) + flat_loss(follows, next_sentence_label)
-        return PreTrainingOutput(
-            loss=loss,
-            prediction_logits=words,
-            seq_relationship_logits=follows,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
-
-
-class BertClassifier(BertPreTrained):
-    """What the heads that classify share."""
-
-    pooled = True
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=self.pooled)
-        self.start(self.head())
-
-    def head(self) -> Module:
-        """What stands behind the model; the part that has weights."""
-        self.dropout = Dropout(self.config.head_dropout)
-        self.classifier = Linear(self.config.hidden_size, len(self.config.id2label))
-        return self.classifier
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` the loss; the others as of `BertModel.forward`."""
-        out = self.bert(
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
-        )
-        logits = self.logits(out.pooler_output if self.pooled else out.last_hidden_state)
-        return ClassifierOutput(
-            loss=None if labels is None else self.loss(logits, labels),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
-
-    def logits(self, x: Tensor) -> Tensor:
-        """What the head makes of a state."""
-        return self.classifier(self.dropout(x))
-
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Cross-entropy over all that has a label."""
-        return flat_loss(logits, labels)
-
-
-@architecture
-class BertForSequenceClassification(BertClassifier):
-    """BERT that classifies texts: logits (B, classes); the loss is that of the configuration's `problem_type`."""
-
-    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """See `classification_loss`."""
-        return classification_loss(logits, labels, self.config)
-
-
-@architecture
-class BertForTokenClassification(BertClassifier):
-    """BERT that classifies every token: logits (B, T, classes); a label of −100 is passed over."""
-
-    pooled = False
-
-
-@architecture
-class BertForNextSentencePrediction(BertClassifier):
-    """BERT that tells whether the second sentence follows the first (0) or is any other (1): logits (B, 2)."""
-
-    def head(self) -> Module:
-        """The checkpoints' name for it."""
-        self.cls = BertHeads(self.config, words=False, follows=True)
-        return self.cls
-
-    def logits(self, x: Tensor) -> Tensor:
-        """(B, C) → (B, 2)."""
-        return self.cls.seq_relationship(x)
-
-
-@architecture
-class BertForMultipleChoice(BertClassifier):
-    """BERT that chooses one of several texts: of `input_ids` (B, choices, T) logits (B, choices). Masks, segments and positions have
-    the same shape, embeddings (B, choices, T, C).
-    """
-
-    def head(self) -> Module:
-        """One logit for each text."""
-        self.dropout = Dropout(self.config.head_dropout)
-        self.classifier = Linear(self.config.hidden_size, 1)
-        return self.classifier
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B,) int64 the loss; the others as of `BertModel.forward`."""
-        given = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ShapeError("BERT: give input_ids or inputs_embeds, one of the two")
-        choices = (input_ids if inputs_embeds is None else inputs_embeds).shape[1]
-        out = self.bert(*[None if x is None else x.flatten(0, 1) for x in given], **settings)
-        logits = self.logits(out.pooler_output).view(-1, choices)
-        return ClassifierOutput(
-            loss=None if labels is None else flat_loss(logits, labels),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
-
-
-@architecture
-class BertForQuestionAnswering(BertPreTrained):
-    """BERT that tells where in a text an answer starts and ends: `start_logits` and `end_logits` (B, T)."""
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=False)
-        self.qa_outputs = Linear(config.hidden_size, 2)
-        self.start(self.qa_outputs)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        start_positions: Tensor | None = None,
-        end_positions: Tensor | None = None,
-        **settings: Any,
-    ) -> SpanOutput:
-        """Logits, and with both positions (B,) int64 the loss; the others as of `BertModel.forward`."""
-        out = self.bert(
-            input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
-        )
-        starts, ends = span_logits(self.qa_outputs(out.last_hidden_state))
-        return SpanOutput(
-            loss=span_loss(starts, ends, start_positions, end_positions),
-            start_logits=starts,
-            end_logits=ends,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )

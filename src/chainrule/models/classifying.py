@@ -16,7 +16,7 @@ from ..base.errors import FormatError, ShapeError
 from ..data.tokenizers import from_folder
 from ..nn import functional as F
 from ..tensors import Tensor, cat, no_grad
-from .bert import BertForSequenceClassification
+from .bert_heads import BertForSequenceClassification
 from .clip import CLIPModel
 from .images import ImageProcessor
 from .pretrained import from_pretrained

@@ -18,16 +18,16 @@ import math
 from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
-from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, ModuleList, Parameter, init
+from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, Parameter, init
 from ..tensors import Tensor, arange, empty
 from .activations import activation
-from .attention import attend, may_see
-from .cache import ROOM, Cache
+from .attention import attend, may_see, no_padding
+from .cache import Cache
 from .config import Labelled
-from .generation import Generates, next_token_loss
-from .heads import classification_loss, flat_loss, last_tokens, span_logits, span_loss
-from .output import BaseOutput, CausalLMOutput, ClassifierOutput, SpanOutput
+from .heads import ClassifiesTexts, ClassifiesTokens, FindsSpans, WritesOn, last_tokens
+from .output import BaseOutput
 from .pretrained import PreTrained, architecture
+from .reading import Layers, Reading, either, room_for
 
 __all__ = [
     "GPT2Config", "GPT2ForQuestionAnswering", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2LMHeadModel",
@@ -92,7 +92,7 @@ class GPT2Attention(Module):
     def __init__(self, config: GPT2Config, layer: int, across: bool = False):
         super().__init__()
         C = config.n_embd
-        self.heads, self.layer = config.n_head, layer
+        self.heads, self.layer, self.across = config.n_head, layer, across
         self.c_attn = Conv1D((2 if across else 3) * C, C)
         if across:
             self.q_attn = Conv1D(C, C)
@@ -102,30 +102,24 @@ class GPT2Attention(Module):
         if config.scale_attn_by_inverse_layer_idx:
             self.scale /= layer + 1
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        cache: Cache | None,
-        weights: bool,
-        states: Tensor | None = None,
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S) if asked for."""
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
         B, T, C = x.shape
-        if states is None:
-            parts = self.c_attn(x).split(C, dim=2)
+        if self.across:
+            parts = (self.q_attn(x), *self.c_attn(reading.states).split(C, dim=2))
+            mask, shares = reading.states_mask, reading.cross_attentions
         else:
-            parts = (self.q_attn(x), *self.c_attn(states).split(C, dim=2))
+            parts = self.c_attn(x).split(C, dim=2)
+            mask, shares = reading.mask, reading.attentions
         q, k, v = [
             part.view(B, -1, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T or S, D)
             for part in parts
         ]
-        if cache is not None:
-            k, v = cache.put(self.layer, k, v)  # (B, H, longest, D)
+        if reading.cache is not None and not self.across:
+            k, v = reading.cache.put(self.layer, k, v)  # (B, H, longest, D)
         dropout = self.attn_dropout if self.training else 0.0
-        y, attention = attend(q, k, v, mask, self.scale, dropout, weights)
-        y = y.transpose(1, 2).reshape(B, T, C)
-        return self.resid_dropout(self.c_proj(y)), attention
+        y = attend(q, k, v, mask, self.scale, dropout, shares)
+        return self.resid_dropout(self.c_proj(y.transpose(1, 2).reshape(B, T, C)))
 
 
 class GPT2MLP(Module):
@@ -155,24 +149,12 @@ class GPT2Block(Module):
             self.ln_cross_attn = LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
         self.mlp = GPT2MLP(config)
 
-    def forward(
-        self,
-        x: Tensor,
-        mask: Tensor | None,
-        cache: Cache | None,
-        weights: bool,
-        states: Tensor | None,
-        states_mask: Tensor | None,
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the weights of both attentions."""
-        y, attention = self.attn(self.ln_1(x), mask, cache, weights)
-        x, across = x + y, None
-        if states is not None:
-            y, across = self.crossattention(
-                self.ln_cross_attn(x), states_mask, None, weights, states
-            )
-            x = x + y
-        return x + self.mlp(self.ln_2(x)), attention, across
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        x = x + self.attn(self.ln_1(x), reading)
+        if reading.states is not None:
+            x = x + self.crossattention(self.ln_cross_attn(x), reading)
+        return x + self.mlp(self.ln_2(x))
 
 
 class GPT2PreTrained(PreTrained):
@@ -182,14 +164,16 @@ class GPT2PreTrained(PreTrained):
     base_model_prefix = "transformer"
     left_over = r"(transformer\.)?h\.\d+\.(attn|crossattention)\.(bias|masked_bias)"
 
-    def start(self) -> None:
-        """Initial weights: N(0, initializer_range²), and those that end a residual branch smaller by √(2 · layers)."""
+    def start(self, part: Module) -> None:
+        """Initial weights of a part: N(0, initializer_range²), those that end a residual branch smaller by √(2 · layers); biases 0."""
         config = self.config
-        for name, module in self.named_modules():
+        for name, module in part.named_modules():
             if isinstance(module, (Linear, Embedding, Conv1D)):
                 ends = name.endswith("c_proj")
                 std = config.initializer_range / (math.sqrt(2 * config.n_layer) if ends else 1)
                 init.normal_(module.weight, std=std)
+                if getattr(module, "bias", None) is not None:
+                    init.zeros_(module.bias)
 
     def cache(self, batch: int, longest: int) -> Cache:
         """An empty cache for generation."""
@@ -215,9 +199,9 @@ class GPT2Model(GPT2PreTrained):
         self.wte = Embedding(config.vocab_size, config.n_embd)
         self.wpe = Embedding(config.n_positions, config.n_embd)
         self.drop = Dropout(config.embd_pdrop)
-        self.h = ModuleList([GPT2Block(config, k) for k in range(config.n_layer)])
+        self.h = Layers([GPT2Block(config, k) for k in range(config.n_layer)])
         self.ln_f = LayerNorm(config.n_embd, eps=config.layer_norm_epsilon)
-        self.start()
+        self.start(self)
 
     def forward(
         self,
@@ -229,56 +213,49 @@ class GPT2Model(GPT2PreTrained):
         inputs_embeds: Tensor | None = None,
         encoder_hidden_states: Tensor | None = None,
         encoder_attention_mask: Tensor | None = None,
+        *,
         use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
     ) -> BaseOutput:
-        """See `GPT2LMHeadModel.forward`; `last_hidden_state` (B, T, C)."""
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ShapeError("GPT2Model: give input_ids or inputs_embeds, one of the two")
-        if (encoder_hidden_states is not None) and not self.config.add_cross_attention:
+        """The last hidden state (B, T, C).
+
+        Args:
+            input_ids: (B, T) int64.
+            past_key_values: what was read before; the new steps are written into it.
+            attention_mask: (B, T), with a cache for all that was read: 0 where there is padding.
+            token_type_ids: (B, T), embedded like tokens and added.
+            position_ids: (B, T) or (1, T); counted from 0, or from the cache's position, if None.
+            inputs_embeds: (B, T, C) instead of `input_ids`.
+            encoder_hidden_states: (B, S, C), what a model with `add_cross_attention` looks at besides.
+            encoder_attention_mask: (B, S), 0 where these are padding.
+            use_cache: whether to return a cache, one that grows, for the call that goes on.
+            output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
+        """
+        B, T = either("GPT2Model", input_ids, inputs_embeds).shape[:2]
+        if encoder_hidden_states is not None and not self.config.add_cross_attention:
             raise ShapeError(
                 "GPT2Model: encoder_hidden_states are for models whose configuration says add_cross_attention"
             )
-        x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
-        B, T, _ = x.shape
-        cache, most = past_key_values, self.config.n_positions
-        if use_cache:
-            cache = (self.cache(B, T + ROOM) if cache is None else cache).with_room(T)
+        cache, most = room_for(self, B, T, past_key_values, use_cache), self.config.n_positions
         if T > (most if cache is None else min(cache.longest, most)):
             raise ShapeError(f"GPT2Model: {T} tokens are more than the {most} positions there are")
         if position_ids is None:
             position_ids = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
+        x = self.wte(input_ids) if inputs_embeds is None else inputs_embeds
         x = x + self.wpe(position_ids)
         if token_type_ids is not None:
             x = x + self.wte(token_type_ids)
-        x = self.drop(x)  # (B, T, C)
-        mask, states_mask = may_see(T, attention_mask, cache), encoder_attention_mask
-        if states_mask is not None:
-            states_mask = (states_mask != 0)[:, None, None]  # (B, 1, 1, S)
-        states, attentions, crossing = [x], [], []
-        for block in self.h:
-            x, attention, across = block(
-                x, mask, cache, output_attentions, encoder_hidden_states, states_mask
-            )
-            states.append(x)
-            attentions.append(attention)
-            crossing.append(across)
-        if cache is not None:
-            cache.position.add_(T)
-        x = states[-1] = self.ln_f(x)
-        across = output_attentions and encoder_hidden_states is not None
-        return BaseOutput(
-            last_hidden_state=x,
-            past_key_values=cache,
-            hidden_states=tuple(states) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
-            cross_attentions=tuple(crossing) if across else None,
-        )
+        mask = may_see(T, attention_mask, cache)
+        reading = Reading(
+            mask, cache, encoder_hidden_states, no_padding(encoder_attention_mask), output_attentions, output_hidden_states
+        )  # fmt: skip
+        x = self.ln_f(self.h(self.drop(x), reading))
+        return BaseOutput(last_hidden_state=x, **reading.end(x))
 
 
 @architecture
-class GPT2LMHeadModel(Generates, GPT2PreTrained):
+class GPT2LMHeadModel(WritesOn, GPT2PreTrained):
     """GPT-2 as a language model: the logits of the next token at every position.
 
     Example:
@@ -295,55 +272,13 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
         super().__init__(config)
         self.transformer = GPT2Model(config)
         self.lm_head = Linear(config.n_embd, config.vocab_size, bias=False)
-        init.normal_(self.lm_head.weight, std=config.initializer_range)
+        self.start(self.lm_head)
         if config.tie_word_embeddings:
             self.lm_head.weight = self.transformer.wte.weight
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        past_key_values: Cache | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        encoder_hidden_states: Tensor | None = None,
-        encoder_attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        use_cache: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-        logits_to_keep: int = 0,
-    ) -> CausalLMOutput:
-        """Logits, and with `labels` the loss.
-
-        Args:
-            input_ids: (B, T) int64.
-            past_key_values: what was read before; the new steps are written into it.
-            attention_mask: (B, T), with a cache for all that was read: 0 where there is padding.
-            token_type_ids: (B, T), embedded like tokens and added.
-            position_ids: (B, T) or (1, T); counted from 0, or from the cache's position, if None.
-            inputs_embeds: (B, T, C) instead of `input_ids`.
-            encoder_hidden_states: (B, S, C), what a model with `add_cross_attention` looks at besides.
-            encoder_attention_mask: (B, S), 0 where these are padding.
-            labels: (B, T) int64, those of `input_ids`: the label of each position is the next one's. −100 is passed over.
-            use_cache: whether to return a cache, one that grows, for the call that goes on.
-            output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
-            logits_to_keep: the logits of so many of the last positions alone are computed; 0: all.
-        """
-        out = self.transformer(
-            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds, encoder_hidden_states,
-            encoder_attention_mask, use_cache, output_attentions, output_hidden_states,
-        )  # fmt: skip
-        logits = self.lm_head(out.last_hidden_state[:, -logits_to_keep:])  # (B, T, V)
-        return CausalLMOutput(
-            loss=None if labels is None else next_token_loss(logits, labels),
-            logits=logits,
-            past_key_values=out.past_key_values,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-            cross_attentions=out.cross_attentions,
-        )
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """(B, T, C) → (B, T, V)."""
+        return self.lm_head(out.last_hidden_state)
 
     @property
     def most_positions(self) -> int:
@@ -351,117 +286,51 @@ class GPT2LMHeadModel(Generates, GPT2PreTrained):
         return self.config.n_positions
 
 
-class GPT2WithHead(GPT2PreTrained):
-    """What the heads of this file that write nothing share: what they are called with."""
-
-    def __init__(self, config: GPT2Config):
-        super().__init__(config)
-        self.transformer = GPT2Model(config)
-
-    def head(self, name: str, width: int, bias: bool) -> None:
-        """Put a linear map behind the model."""
-        layer = Linear(self.config.n_embd, width, bias=bias)
-        init.normal_(layer.weight, std=self.config.initializer_range)
-        if layer.bias is not None:
-            init.zeros_(layer.bias)
-        setattr(self, name, layer)
-
-
 @architecture
-class GPT2ForSequenceClassification(GPT2WithHead):
+class GPT2ForSequenceClassification(ClassifiesTexts, GPT2PreTrained):
     """GPT-2 that classifies texts by their last token: logits (B, classes). Where several texts end is told by `pad_token_id`."""
 
     def __init__(self, config: GPT2Config):
         super().__init__(config)
-        self.head("score", len(config.id2label), bias=False)
+        self.transformer = GPT2Model(config)
+        self.score = Linear(config.n_embd, len(config.id2label), bias=False)
+        self.start(self.score)
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        past_key_values: Cache | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` the loss, see `classification_loss`; the others as of `GPT2LMHeadModel.forward`."""
-        out = self.transformer(
-            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
-        )  # fmt: skip
-        values = self.score(out.last_hidden_state)
-        logits = last_tokens(values, input_ids, self.config.pad_token_id)
-        return ClassifierOutput(
-            loss=None if labels is None else classification_loss(logits, labels, self.config),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """(B, T, C) → (B, classes)."""
+        return last_tokens(self.score(out.last_hidden_state), input_ids, self.config.pad_token_id)
 
 
 @architecture
-class GPT2ForTokenClassification(GPT2WithHead):
-    """GPT-2 that classifies every token: logits (B, T, classes); a label of −100 is passed over."""
+class GPT2ForTokenClassification(ClassifiesTokens, GPT2PreTrained):
+    """GPT-2 that classifies every token: logits (B, T, classes)."""
 
     def __init__(self, config: GPT2Config):
         super().__init__(config)
+        self.transformer = GPT2Model(config)
         p = 0.1 if config.classifier_dropout is None else config.classifier_dropout
-        self.dropout = Dropout(p)
-        self.head("classifier", len(config.id2label), bias=True)
+        self.dropout, self.classifier = Dropout(p), Linear(config.n_embd, len(config.id2label))
+        self.start(self.classifier)
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        past_key_values: Cache | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B, T) int64 the loss; the others as of `GPT2LMHeadModel.forward`."""
-        out = self.transformer(
-            input_ids, past_key_values, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
-        )  # fmt: skip
-        logits = self.classifier(self.dropout(out.last_hidden_state))
-        return ClassifierOutput(
-            loss=None if labels is None else flat_loss(logits, labels),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """(B, T, C) → (B, T, classes)."""
+        return self.classifier(self.dropout(out.last_hidden_state))
 
 
 @architecture
-class GPT2ForQuestionAnswering(GPT2WithHead):
+class GPT2ForQuestionAnswering(FindsSpans, GPT2PreTrained):
     """GPT-2 that tells where an answer starts and ends: `start_logits` and `end_logits` (B, T)."""
 
     def __init__(self, config: GPT2Config):
         super().__init__(config)
-        self.head("qa_outputs", 2, bias=True)
+        self.transformer = GPT2Model(config)
+        self.qa_outputs = Linear(config.n_embd, 2)
+        self.start(self.qa_outputs)
 
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        start_positions: Tensor | None = None,
-        end_positions: Tensor | None = None,
-        **settings: Any,
-    ) -> SpanOutput:
-        """Logits, and with both positions (B,) int64 the loss; the others as of `GPT2LMHeadModel.forward`."""
-        out = self.transformer(
-            input_ids, None, attention_mask, token_type_ids, position_ids, inputs_embeds, **settings
-        )
-        starts, ends = span_logits(self.qa_outputs(out.last_hidden_state))
-        return SpanOutput(
-            loss=span_loss(starts, ends, start_positions, end_positions),
-            start_logits=starts,
-            end_logits=ends,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+    def read(self, input_ids: Tensor | None, *given: Any, **settings: Any) -> BaseOutput:
+        """As of `GPT2Model.forward`, without a past."""
+        return self.transformer(input_ids, None, *given, **settings)
+
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """(B, T, C) → (B, T, 2)."""
+        return self.qa_outputs(out.last_hidden_state)

@@ -1,16 +1,136 @@
-"""What heads share: the losses of classes, tokens and spans, and the token that stands for a text.
+"""Heads: what is asked of a model, and what its answer is measured by.
 
-A head is a linear map or two behind a model; each architecture's file has its own. What they are measured by is the same.
+    class BertForTokenClassification(ClassifiesTokens, BertPreTrained):
+        def __init__(self, config): …        makes the model, under `base_model_prefix`, and the layers behind it
+        def logits(self, out, input_ids): …  what these make of what the model returns
+
+A task stands here once: how it is called, its loss, the fields of its output. An architecture's file says what layers its checkpoints
+have for it.
 """
 
 from __future__ import annotations
+
+from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import functional as F
 from ..tensors import Tensor, arange, int64
 from .config import Labelled
+from .generation import Generates, next_token_loss
+from .output import BaseOutput, CausalLMOutput, ClassifierOutput, Output, SpanOutput
+from .pretrained import PreTrained
 
-__all__ = ["classification_loss", "flat_loss", "last_tokens", "span_logits", "span_loss"]
+__all__ = [
+    "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "FindsSpans", "WithHead", "WritesOn", "classification_loss",
+    "flat_loss", "last_tokens", "span_loss",
+]  # fmt: skip
+
+
+class WithHead(PreTrained):
+    """A model with a head behind it."""
+
+    output: ClassVar[type[Output]] = ClassifierOutput
+
+    def read(self, *given: Any, **settings: Any) -> Any:
+        """What the model without head returns."""
+        return getattr(self, self.base_model_prefix)(*given, **settings)
+
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """What the head makes of it; a subclass says so."""
+        raise NotImplementedError
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """What is to become small: the mean cross-entropy of all that has a label."""
+        return flat_loss(logits, labels)
+
+
+class ClassifiesTokens(WithHead):
+    """Tells a class of every token: logits (B, T, classes); a label of −100 is passed over."""
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        *given: Any,
+        labels: Tensor | None = None,
+        **settings: Any,
+    ) -> Any:
+        """Logits, and with `labels` (B, T) int64 the loss; the others as of the model without head."""
+        out = self.read(input_ids, *given, **settings)
+        logits = self.logits(out, input_ids)
+        loss = None if labels is None else self.loss(logits, labels)
+        return self.output.of(out, loss=loss, logits=logits)
+
+
+class ClassifiesTexts(ClassifiesTokens):
+    """Tells a class of every text: logits (B, classes); `labels` (B,) int64, or as the configuration's `problem_type` asks."""
+
+    config: Labelled
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """See `classification_loss`."""
+        return classification_loss(logits, labels, self.config)
+
+
+class ClassifiesImages(WithHead):
+    """Tells a class of every image: logits (B, classes)."""
+
+    config: Labelled
+
+    def forward(
+        self, pixel_values: Tensor, labels: Tensor | None = None, **settings: Any
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` the loss, see `classification_loss`; the others as of the model without head."""
+        out = self.read(pixel_values, **settings)
+        logits = self.logits(out, None)
+        loss = None if labels is None else classification_loss(logits, labels, self.config)
+        return ClassifierOutput.of(out, loss=loss, logits=logits)
+
+
+class FindsSpans(WithHead):
+    """Tells where in a text an answer starts and where it ends: `start_logits` and `end_logits` (B, T). The head's logits are both,
+    (B, T, 2).
+    """
+
+    output: ClassVar[type[Output]] = SpanOutput
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        *given: Any,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
+        **settings: Any,
+    ) -> Any:
+        """Logits, and with both positions (B,) int64 the loss; the others as of the model without head."""
+        out = self.read(input_ids, *given, **settings)
+        both = self.logits(out, input_ids)
+        starts, ends = both[..., 0], both[..., 1]  # (B, T) each
+        loss = span_loss(starts, ends, start_positions, end_positions)
+        return self.output.of(out, loss=loss, start_logits=starts, end_logits=ends)
+
+
+class WritesOn(Generates, WithHead):
+    """Tells the next token at every position: logits (B, T, V)."""
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        *given: Any,
+        labels: Tensor | None = None,
+        logits_to_keep: int = 0,
+        **settings: Any,
+    ) -> CausalLMOutput:
+        """Logits, and with `labels` the loss; the others as of the model without head.
+
+        Args:
+            labels: (B, T) int64, those of `input_ids`: the label of each position is the next one's. −100 is passed over.
+            logits_to_keep: the logits of so many of the last positions alone are computed; 0: all.
+        """
+        out = self.read(input_ids, *given, **settings)
+        out["last_hidden_state"] = out.last_hidden_state[:, -logits_to_keep:]
+        logits = self.logits(out, input_ids)
+        loss = None if labels is None else next_token_loss(logits, labels)
+        return CausalLMOutput.of(out, loss=loss, logits=logits)
 
 
 def classification_loss(logits: Tensor, labels: Tensor, config: Labelled) -> Tensor:
@@ -61,11 +181,6 @@ def last_tokens(values: Tensor, ids: Tensor | None, pad: int | None) -> Tensor:
         return values[:, -1]
     last = (arange(T) * (ids != pad).to(int64)).argmax(dim=-1)  # (B,)
     return values[arange(B), last]
-
-
-def span_logits(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Where an answer starts, and where it ends: (B, T, 2) → (B, T), (B, T)."""
-    return values[..., 0], values[..., 1]
 
 
 def span_loss(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 __all__ = [
     "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "ImageOutput", "Output", "PreTrainingOutput",
-    "Seq2SeqModelOutput", "Seq2SeqOutput", "SpanOutput",
+    "Seq2SeqModelOutput", "Seq2SeqOutput", "Seq2SeqSpanOutput", "SpanOutput",
 ]  # fmt: skip
 
 
@@ -35,6 +35,11 @@ class Output(dict):
 
     def __getitem__(self, key: Any) -> Any:
         return super().__getitem__(key) if isinstance(key, str) else self.to_tuple()[key]
+
+    @classmethod
+    def of(cls, out: Output, **values: Any) -> Self:
+        """What a head says, and of what it was told by the model the fields that both have."""
+        return cls({k: v for k, v in out.items() if k in cls.fields}, **values)
 
     def to_tuple(self) -> tuple:
         """The fields that were computed, in order."""
@@ -65,7 +70,7 @@ class ClassifierOutput(Output):
     `BaseOutput`.
     """
 
-    fields = ("loss", "logits", "hidden_states", "attentions")
+    fields = ("loss", "logits", "past_key_values", "hidden_states", "attentions")
 
 
 class ImageOutput(Output):
@@ -79,7 +84,9 @@ class SpanOutput(Output):
     `BaseOutput`.
     """
 
-    fields = ("loss", "start_logits", "end_logits", "hidden_states", "attentions")
+    fields = (
+        "loss", "start_logits", "end_logits", "past_key_values", "hidden_states", "attentions",
+    )  # fmt: skip
 
 
 class PreTrainingOutput(Output):
@@ -111,6 +118,17 @@ class Seq2SeqOutput(Output):
     fields = (
         "loss", "logits", "past_key_values", "decoder_hidden_states", "decoder_attentions", "cross_attentions",
         "encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions",
+    )  # fmt: skip
+
+
+class Seq2SeqSpanOutput(Output):
+    """An encoder and a decoder that find an answer in a text: `loss` in nats; `start_logits` and `end_logits` (B, T); the others as of
+    `Seq2SeqOutput`.
+    """
+
+    fields = (
+        "loss", "start_logits", "end_logits", "past_key_values", "decoder_hidden_states", "decoder_attentions",
+        "cross_attentions", "encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions",
     )  # fmt: skip
 
 

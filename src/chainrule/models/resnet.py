@@ -30,8 +30,8 @@ from ..nn import (
 from ..tensors import Tensor
 from .activations import activation
 from .config import Labelled
-from .heads import classification_loss
-from .output import BaseOutput, ClassifierOutput
+from .heads import ClassifiesImages
+from .output import BaseOutput
 from .pretrained import PreTrained, architecture
 
 __all__ = ["CifarResNet", "ResNetConfig", "ResNetForImageClassification", "ResNetModel"]
@@ -245,7 +245,7 @@ class ResNetModel(ResNetPreTrained):
 
 
 @architecture
-class ResNetForImageClassification(ResNetPreTrained):
+class ResNetForImageClassification(ClassifiesImages, ResNetPreTrained):
     """A residual network that classifies images: logits (B, classes).
 
     Example:
@@ -261,17 +261,9 @@ class ResNetForImageClassification(ResNetPreTrained):
             Flatten(), Linear(config.hidden_sizes[-1], len(config.id2label))
         )
 
-    def forward(
-        self, pixel_values: Tensor, labels: Tensor | None = None, output_hidden_states: bool = False
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B,) int64 the loss."""
-        out = self.resnet(pixel_values, output_hidden_states)
-        logits = self.classifier(out.pooler_output)
-        return ClassifierOutput(
-            loss=None if labels is None else classification_loss(logits, labels, self.config),
-            logits=logits,
-            hidden_states=out.hidden_states,
-        )
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """(B, width, 1, 1) → (B, classes)."""
+        return self.classifier(out.pooler_output)
 
 
 class CifarResNet(Module):

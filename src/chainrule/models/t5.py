@@ -8,40 +8,30 @@ it; scores are not scaled. Norms divide by the root mean square; there are no bi
 B batch, T time, S time of the input, C channels (`d_model`), H heads, D head size (`d_kv`), V vocabulary.
 
 Source: Raffel et al. 2020, and Shazeer 2020 for the gated form (T5 v1.1, Flan); checkpoints as Hugging Face's
-`T5ForConditionalGeneration` has them.
+`T5ForConditionalGeneration` has them. Heads that write nothing stand in `t5_heads`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, Linear, Module, ModuleList, RMSNorm, init
-from ..platform import finfo
-from ..tensors import Generator, Tensor, arange, cat, full, int64, no_grad, ones, where, zeros
+from ..tensors import Tensor, arange, cat, full, int64, where
 from .activations import activation
-from .attention import attend, may_see
-from .cache import ROOM, Cache
-from .choosing import GenerationSettings
+from .answering import Answers
+from .attention import added, attend, may_see, no_padding
+from .buckets import bucket
+from .cache import Cache
 from .config import Labelled
-from .generation import Generates
-from .heads import classification_loss, flat_loss, span_logits, span_loss
-from .output import (
-    BaseOutput,
-    CausalLMOutput,
-    ClassifierOutput,
-    Seq2SeqModelOutput,
-    Seq2SeqOutput,
-    SpanOutput,
-)  # fmt: skip
+from .heads import flat_loss
+from .output import BaseOutput, Seq2SeqModelOutput, Seq2SeqOutput
 from .pretrained import PreTrained, architecture
+from .reading import Layers, Reading, either, room_for
 
 __all__ = [
-    "T5Config", "T5EncoderModel", "T5ForConditionalGeneration", "T5ForQuestionAnswering", "T5ForSequenceClassification",
-    "T5ForTokenClassification", "T5Model",
+    "T5Config", "T5EncoderModel", "T5ForConditionalGeneration", "T5Model", "T5PreTrained",
 ]  # fmt: skip
 
 
@@ -83,10 +73,21 @@ class T5Config(Labelled):
         return {**super().to_dict(), "decoder_start_token_id": self.start_token}
 
     @property
+    def decoder_layers(self) -> int:
+        """How many blocks the decoder has: as many as the encoder, if nothing else is said."""
+        return self.num_layers if self.num_decoder_layers is None else self.num_decoder_layers
+
+    @property
     def start_token(self) -> int:
         """What a decoder is given first: `decoder_start_token_id`, or else the token of padding."""
         start = self.decoder_start_token_id
         return (self.pad_token_id or 0) if start is None else start
+
+    @property
+    def scales_states(self) -> bool:
+        """Whether states are made small before the head: where it is the embeddings, which are large."""
+        scales = self.scale_decoder_outputs
+        return self.tie_word_embeddings if scales is None else scales
 
     @property
     def gated(self) -> bool:
@@ -100,35 +101,17 @@ class T5Config(Labelled):
         return "gelu_new" if self.feed_forward_proj == "gated-gelu" else name
 
 
-def bucket(distance: Tensor, two_sided: bool, buckets: int, most: int) -> Tensor:
-    """Which bucket a distance (key − query) falls into: half of them for single steps, the others in powers up to `most`.
-
-    >>> from chainrule import tensor
-    >>> bucket(tensor([0, -1, -7, -8, -20, -500]), False, 16, 128)
-    tensor([ 0,  1,  7,  8, 10, 15])
-    """
-    at = zeros(distance.shape, dtype=int64)
-    if two_sided:
-        buckets //= 2
-        at = (distance > 0).to(int64) * buckets
-        distance = distance.abs()
-    else:
-        distance = (-distance).clamp(min=0)
-    near = buckets // 2
-    far = (distance.clamp(min=1).float() / near).log() / math.log(most / near) * (buckets - near)
-    far = (near + far.to(int64)).clamp(max=buckets - 1)
-    return at + where(distance < near, distance, far)
-
-
 class T5Attention(Module):
-    """Attention of x to itself or to an encoder's states. The first one of a stack has the bias of positions."""
+    """Attention of x to itself, or with `across` to an encoder's states. The first one of a stack has the bias of positions."""
 
-    def __init__(self, config: T5Config, with_bias: bool = False):
+    def __init__(self, config: T5Config, layer: int, across: bool = False):
         super().__init__()
         C, inner = config.d_model, config.num_heads * config.d_kv
         self.heads, self.dropout = config.num_heads, config.dropout_rate
+        self.layer, self.across = layer, across
         self.q, self.k, self.v = [Linear(C, inner, bias=False) for _ in range(3)]
         self.o = Linear(inner, C, bias=False)
+        with_bias = layer == 0 and not across
         if with_bias:
             self.relative_attention_bias = Embedding(
                 config.relative_attention_num_buckets, config.num_heads
@@ -141,59 +124,47 @@ class T5Attention(Module):
         if with_bias:
             init.normal_(self.relative_attention_bias.weight, std=factor * C**-0.5)
 
-    def split(self, x: Tensor) -> Tensor:
-        """(B, T, H · D) → (B, H, T, D)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
-    def forward(
-        self,
-        x: Tensor,
-        states: Tensor | None,
-        bias: Tensor,
-        cache: Cache | None,
-        layer: int,
-        weights: bool,
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S) if asked for."""
-        source = x if states is None else states
-        q, k, v = self.split(self.q(x)), self.split(self.k(source)), self.split(self.v(source))
-        if cache is not None and states is None:
-            k, v = cache.put(layer, k, v)
-        dropout = self.dropout if self.training else 0.0
-        y, attention = attend(q, k, v, bias, 1.0, dropout, weights)
-        return self.o(y.transpose(1, 2).flatten(2)), attention
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        source, mask, shares = x, reading.mask, reading.attentions
+        if self.across:
+            source, mask, shares = reading.states, reading.states_mask, reading.cross_attentions
+        q, k, v = [
+            part(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)  # (B, H, T or S, D)
+            for part, y in ((self.q, x), (self.k, source), (self.v, source))
+        ]
+        if reading.cache is not None and not self.across:
+            k, v = reading.cache.put(self.layer, k, v)  # (B, H, longest, D)
+        y = attend(q, k, v, mask, 1.0, self.dropout if self.training else 0.0, shares)
+        return self.o(y.transpose(1, 2).flatten(2))
 
 
 class T5SelfAttention(Module):
     """x + attention(norm(x))."""
 
-    def __init__(self, config: T5Config, with_bias: bool):
+    def __init__(self, config: T5Config, layer: int):
         super().__init__()
-        self.SelfAttention = T5Attention(config, with_bias)
+        self.SelfAttention = T5Attention(config, layer)
         self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = Dropout(config.dropout_rate)
 
-    def forward(
-        self, x: Tensor, bias: Tensor, cache: Cache | None, layer: int, weights: bool
-    ) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights."""
-        y, attention = self.SelfAttention(self.layer_norm(x), None, bias, cache, layer, weights)
-        return x + self.dropout(y), attention
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return x + self.dropout(self.SelfAttention(self.layer_norm(x), reading))
 
 
 class T5CrossAttention(Module):
     """x + attention(norm(x) to the encoder's states)."""
 
-    def __init__(self, config: T5Config):
+    def __init__(self, config: T5Config, layer: int):
         super().__init__()
-        self.EncDecAttention = T5Attention(config)
+        self.EncDecAttention = T5Attention(config, layer, across=True)
         self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = Dropout(config.dropout_rate)
 
-    def forward(self, x: Tensor, states: Tensor, bias: Tensor, weights: bool) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, S)."""
-        y, attention = self.EncDecAttention(self.layer_norm(x), states, bias, None, 0, weights)
-        return x + self.dropout(y), attention
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return x + self.dropout(self.EncDecAttention(self.layer_norm(x), reading))
 
 
 class T5Dense(Module):
@@ -207,11 +178,8 @@ class T5Dense(Module):
             init.normal_(getattr(self, name).weight, std=factor * C**-0.5)
         self.wo = Linear(wide, C, bias=False)
         init.normal_(self.wo.weight, std=factor * wide**-0.5)
-        self.gated, self.act, self.dropout = (
-            config.gated,
-            activation(config.act),
-            Dropout(config.dropout_rate),
-        )
+        self.gated, self.act = config.gated, activation(config.act)
+        self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) → (B, T, C)."""
@@ -228,7 +196,7 @@ class T5FeedForward(Module):
         self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = Dropout(config.dropout_rate)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
         """(B, T, C) → (B, T, C)."""
         return x + self.dropout(self.DenseReluDense(self.layer_norm(x)))
 
@@ -236,14 +204,18 @@ class T5FeedForward(Module):
 class T5Block(Module):
     """Self-attention, in a decoder cross-attention, and the small network."""
 
-    def __init__(self, config: T5Config, decodes: bool, with_bias: bool):
+    def __init__(self, config: T5Config, layer: int, decodes: bool):
         super().__init__()
-        parts = [
-            T5SelfAttention(config, with_bias),
-            *[T5CrossAttention(config)] * decodes,
-            T5FeedForward(config),
-        ]
-        self.layer = ModuleList(parts)
+        parts: list[Module] = [T5SelfAttention(config, layer)]
+        if decodes:
+            parts.append(T5CrossAttention(config, layer))
+        self.layer = ModuleList([*parts, T5FeedForward(config)])
+
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        for part in self.layer:
+            x = part(x, reading)
+        return x
 
 
 class T5Stack(Module):
@@ -251,13 +223,9 @@ class T5Stack(Module):
 
     def __init__(self, config: T5Config, decodes: bool, embeddings: Embedding):
         super().__init__()
-        layers = (
-            config.num_decoder_layers
-            if decodes and config.num_decoder_layers is not None
-            else config.num_layers
-        )
+        layers = config.decoder_layers if decodes else config.num_layers
         self.config, self.decodes, self.embed_tokens = config, decodes, embeddings
-        self.block = ModuleList([T5Block(config, decodes, k == 0) for k in range(layers)])
+        self.block = Layers([T5Block(config, k, decodes) for k in range(layers)])
         self.final_layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = Dropout(config.dropout_rate)
 
@@ -265,52 +233,29 @@ class T5Stack(Module):
         self,
         ids: Tensor | None,
         embeds: Tensor | None,
-        mask: Tensor | None,
-        states: Tensor | None,
-        states_mask: Tensor | None,
-        cache: Cache | None,
-        weights: bool,
-    ) -> tuple[list, list, list]:
-        """(B, T) → states before the first block and after each, attention weights, cross-attention weights."""
+        padding: Tensor | None,
+        reading: Reading,
+    ) -> BaseOutput:
+        """(B, T) → (B, T, C). What `reading` says of the encoder's padding becomes a number, like the bias of positions."""
         x = self.dropout(self.embed_tokens(ids) if embeds is None else embeds)
-        bias = self._bias(x.shape[1], mask, cache)
-        across = None if states_mask is None else _added((states_mask != 0)[:, None, None], x.dtype)
-        found, attentions, crossing = [x], [], []
-        for k, block in enumerate(self.block):
-            x, attention = block.layer[0](x, bias, cache, k, weights)
-            attentions.append(attention)
-            if self.decodes:
-                x, attention = block.layer[1](x, states, across, weights)
-                crossing.append(attention)
-            x = block.layer[-1](x)
-            found.append(x)
-        if cache is not None:
-            cache.position.add_(ids.shape[1] if embeds is None else embeds.shape[1])
-        found[-1] = self.dropout(self.final_layer_norm(x))
-        return found, attentions, crossing
+        reading.mask = self._bias(x.shape[1], padding, reading.cache)
+        if reading.states_mask is not None:
+            reading.states_mask = added(reading.states_mask, x.dtype)
+        x = self.dropout(self.final_layer_norm(self.block(x, reading)))
+        return BaseOutput(last_hidden_state=x, **reading.end(x))
 
-    def _bias(self, T: int, mask: Tensor | None, cache: Cache | None) -> Tensor:
+    def _bias(self, T: int, padding: Tensor | None, cache: Cache | None) -> Tensor:
         """What is added to the scores: the bias of distances (1, H, T, S), and what leaves nothing of those nobody may see."""
         c = self.config
         here = arange(T) if cache is None else cache.places(T)
         there = arange(T if cache is None else cache.longest)
         distance = there - here.unsqueeze(1)  # (T, S)
-        at = bucket(
-            distance,
-            not self.decodes,
-            c.relative_attention_num_buckets,
-            c.relative_attention_max_distance,
-        )
+        count, most = c.relative_attention_num_buckets, c.relative_attention_max_distance
         table = self.block[0].layer[0].SelfAttention.relative_attention_bias
+        at = bucket(distance, not self.decodes, count, most)
         bias = table(at).permute(2, 0, 1).unsqueeze(0)  # (1, H, T, S)
-        if self.decodes:
-            return bias + _added(may_see(T, mask, cache), bias.dtype)
-        return bias if mask is None else bias + _added((mask != 0)[:, None, None], bias.dtype)
-
-
-def _added(seen: Tensor, dtype: Any) -> Tensor:
-    """0 where there is something to see, the least number elsewhere: whoever sees nothing then looks at all alike, and not at NaN."""
-    return zeros(seen.shape, dtype=dtype).masked_fill(seen.logical_not(), finfo(dtype).min)
+        seen = may_see(T, padding, cache) if self.decodes else no_padding(padding)
+        return bias if seen is None else bias + added(seen, bias.dtype)
 
 
 class T5PreTrained(PreTrained):
@@ -336,10 +281,8 @@ class T5PreTrained(PreTrained):
         """Both stacks share their embeddings in any case, and the head if the configuration says so."""
         own = {k: v for k, v in self.tied.items() if hasattr(self, k.partition(".")[0])}
         if hasattr(self, self.base_model_prefix):
-            inner, prefix = (
-                getattr(self, self.base_model_prefix).ties(),
-                f"{self.base_model_prefix}.",
-            )
+            prefix = f"{self.base_model_prefix}."
+            inner = getattr(self, self.base_model_prefix).ties()
             own = {f"{prefix}{k}": f"{prefix}{v}" for k, v in inner.items()}
         return {
             k: v for k, v in own.items() if k != "lm_head.weight" or self.config.tie_word_embeddings
@@ -350,20 +293,11 @@ class T5PreTrained(PreTrained):
         input_ids: Tensor | None,
         attention_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        **asked: bool,
     ) -> BaseOutput:
-        """Read the input: `last_hidden_state` (B, S, C)."""
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ShapeError("T5: give input_ids or inputs_embeds, one of the two")
-        found, attentions, _ = self.encoder(
-            input_ids, inputs_embeds, attention_mask, None, None, None, output_attentions
-        )
-        return BaseOutput(
-            last_hidden_state=found[-1],
-            hidden_states=tuple(found) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
-        )
+        """Read the input: `last_hidden_state` (B, S, C). What may be asked for: `output_attentions`, `output_hidden_states`."""
+        either("T5", input_ids, inputs_embeds)
+        return self.encoder(input_ids, inputs_embeds, attention_mask, Reading(**asked))
 
     def shifted(self, labels: Tensor) -> Tensor:
         """What the decoder is given so that it says the labels: the start token, then all but the last label."""
@@ -386,35 +320,49 @@ class T5PreTrained(PreTrained):
         past_key_values: Cache | None = None,
         inputs_embeds: Tensor | None = None,
         decoder_inputs_embeds: Tensor | None = None,
+        *,
         use_cache: bool = False,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
     ) -> Seq2SeqModelOutput:
-        """Encoder and decoder; see `T5ForConditionalGeneration.forward`."""
+        """Encoder and decoder: `last_hidden_state` (B, T, C) is the decoder's.
+
+        Args:
+            input_ids: what is read, (B, S) int64.
+            attention_mask: (B, S), 0 where there is padding.
+            decoder_input_ids: what was written, (B, T).
+            decoder_attention_mask: (B, T), with a cache for all that was written: 0 where there is padding.
+            encoder_outputs: of `encode`, so that the input is read once.
+            past_key_values: what the decoder wrote before; the new steps are written into it.
+            inputs_embeds, decoder_inputs_embeds: embeddings instead of ids.
+            use_cache: whether to return a cache, one that grows, for the call that goes on.
+            output_attentions, output_hidden_states: whether to return these.
+        """
+        asked = {
+            "output_attentions": output_attentions,
+            "output_hidden_states": output_hidden_states,
+        }
         if encoder_outputs is None:
-            encoder_outputs = self.encode(
-                input_ids, attention_mask, inputs_embeds, output_attentions, output_hidden_states
-            )
-        states, cache = encoder_outputs[0], past_key_values
-        if (decoder_input_ids is None) == (decoder_inputs_embeds is None):
-            raise ShapeError("T5: give decoder_input_ids, decoder_inputs_embeds or labels")
-        if use_cache:
-            given = decoder_input_ids if decoder_inputs_embeds is None else decoder_inputs_embeds
-            B, T = given.shape[:2]
-            cache = (self.cache(B, T + ROOM) if cache is None else cache).with_room(T)
-        found, attentions, crossing = self.decoder(
-            decoder_input_ids, decoder_inputs_embeds, decoder_attention_mask, states, attention_mask, cache,
-            output_attentions,
-        )  # fmt: skip
-        if not isinstance(encoder_outputs, BaseOutput):
+            encoder_outputs = self.encode(input_ids, attention_mask, inputs_embeds, **asked)
+        elif not isinstance(encoder_outputs, BaseOutput):
             names = ("last_hidden_state", "hidden_states", "attentions")
             encoder_outputs = BaseOutput(dict(zip(names, encoder_outputs, strict=False)))
+        if (decoder_input_ids is None) == (decoder_inputs_embeds is None):
+            raise ShapeError("T5: give decoder_input_ids, decoder_inputs_embeds or labels")
+        given = decoder_input_ids if decoder_inputs_embeds is None else decoder_inputs_embeds
+        assert given is not None
+        cache = room_for(self, *given.shape[:2], past_key_values, use_cache)
+        states = encoder_outputs.last_hidden_state
+        reading = Reading(None, cache, states, no_padding(attention_mask), **asked)
+        out = self.decoder(
+            decoder_input_ids, decoder_inputs_embeds, decoder_attention_mask, reading
+        )
         return Seq2SeqModelOutput(
-            last_hidden_state=found[-1],
+            last_hidden_state=out.last_hidden_state,
             past_key_values=cache,
-            decoder_hidden_states=tuple(found) if output_hidden_states else None,
-            decoder_attentions=tuple(attentions) if output_attentions else None,
-            cross_attentions=tuple(crossing) if output_attentions else None,
+            decoder_hidden_states=out.hidden_states,
+            decoder_attentions=out.attentions,
+            cross_attentions=out.cross_attentions,
             encoder_last_hidden_state=states,
             encoder_hidden_states=encoder_outputs.hidden_states,
             encoder_attentions=encoder_outputs.attentions,
@@ -437,7 +385,7 @@ class T5Model(T5PreTrained):
         self.stacks(config)
 
     def forward(self, *given: Any, **settings: Any) -> Seq2SeqModelOutput:
-        """`last_hidden_state` (B, T, C) of the decoder; arguments as of `T5ForConditionalGeneration.forward`, but for labels."""
+        """`last_hidden_state` (B, T, C) of the decoder; arguments as of `read_and_write`."""
         return self.read_and_write(*given, **settings)
 
 
@@ -456,17 +404,14 @@ class T5EncoderModel(T5PreTrained):
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        **asked: bool,
     ) -> BaseOutput:
-        """Read a text (B, T); arguments as of `T5ForConditionalGeneration.forward`."""
-        return self.encode(
-            input_ids, attention_mask, inputs_embeds, output_attentions, output_hidden_states
-        )
+        """Read a text (B, T); arguments as of `read_and_write`."""
+        return self.encode(input_ids, attention_mask, inputs_embeds, **asked)
 
 
 @architecture
-class T5ForConditionalGeneration(T5PreTrained):
+class T5ForConditionalGeneration(Answers, T5PreTrained):
     """T5 with its head.
 
     Example:
@@ -491,246 +436,25 @@ class T5ForConditionalGeneration(T5PreTrained):
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
         decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        encoder_outputs: BaseOutput | tuple | None = None,
-        past_key_values: Cache | None = None,
-        inputs_embeds: Tensor | None = None,
-        decoder_inputs_embeds: Tensor | None = None,
+        *given: Any,
         labels: Tensor | None = None,
-        use_cache: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        **settings: Any,
     ) -> Seq2SeqOutput:
-        """Logits, and with `labels` the loss.
+        """Logits (B, T, V), and with `labels` the loss; the others as of `read_and_write`.
 
         Args:
             input_ids: what is read, (B, S) int64.
             attention_mask: (B, S), 0 where there is padding.
             decoder_input_ids: what was written, (B, T); the labels, one step later, if None.
-            decoder_attention_mask: (B, T), with a cache for all that was written: 0 where there is padding.
-            encoder_outputs: of `encode`, so that the input is read once.
-            past_key_values: what the decoder wrote before; the new steps are written into it.
-            inputs_embeds, decoder_inputs_embeds: embeddings instead of ids.
             labels: (B, T) int64; −100 is passed over.
-            use_cache: whether to return a cache, one that grows, for the call that goes on.
-            output_attentions, output_hidden_states: whether to return these.
         """
-        if labels is not None and decoder_input_ids is None and decoder_inputs_embeds is None:
+        embedded = settings.get("decoder_inputs_embeds") is not None
+        if labels is not None and decoder_input_ids is None and not embedded:
             decoder_input_ids = self.shifted(labels)
-        out = self.read_and_write(
-            input_ids, attention_mask, decoder_input_ids, decoder_attention_mask, encoder_outputs, past_key_values,
-            inputs_embeds, decoder_inputs_embeds, use_cache, output_attentions, output_hidden_states,
-        )  # fmt: skip
-        values = dict(out)
-        logits = self.lm_head(self._scaled(values.pop("last_hidden_state")))  # (B, T, V)
+        out = self.read_and_write(input_ids, attention_mask, decoder_input_ids, *given, **settings)
+        x, config = out.last_hidden_state, self.config
+        if config.scales_states:
+            x = x * config.d_model**-0.5
+        logits = self.lm_head(x)  # (B, T, V)
         loss = None if labels is None else flat_loss(logits, labels)
-        return Seq2SeqOutput(loss=loss, logits=logits, **values)
-
-    def _scaled(self, x: Tensor) -> Tensor:
-        """Where the head is the embeddings, states are made as small as those are large."""
-        scales = self.config.scale_decoder_outputs
-        scales = self.config.tie_word_embeddings if scales is None else scales
-        return x * self.config.d_model**-0.5 if scales else x
-
-    def generate(
-        self,
-        input_ids: Tensor,
-        *,
-        attention_mask: Tensor | None = None,
-        generator: Generator | None = None,
-        streamer: Callable[[Tensor], Any] | None = None,
-        use_cache: bool = True,
-        **settings: Any,
-    ) -> Tensor:
-        """What the model writes when it has read something: (B · num_return_sequences, 1 + new), the start token included.
-
-        Args:
-            input_ids: what is read, (B, S) int64.
-            attention_mask: (B, S), 0 where there is padding; None: where there is `pad_token_id`, if that is no end.
-            generator, streamer, use_cache, settings: those of `Generates.generate`.
-        """
-        first = self.generation.get("decoder_start_token_id")
-        first = self.config.start_token if first is None else first
-        start = full((input_ids.shape[0], 1), first, dtype=int64)
-        if attention_mask is None:
-            wanted = GenerationSettings.of(settings, self.generation, self.config)
-            attention_mask = wanted.seen(input_ids)
-        with no_grad():
-            answer = T5Answer(self, input_ids, attention_mask)
-        written = ones(*start.shape, dtype=int64)  # the start token may be that of padding
-        return answer.generate(
-            start, attention_mask=written, generator=generator, streamer=streamer, use_cache=use_cache, **settings
-        )  # fmt: skip
-
-
-class T5Answer(Generates):
-    """A T5 that has read something, as a model of what it writes. The input is read once."""
-
-    most_positions = None
-
-    def __init__(self, model: T5ForConditionalGeneration, read: Tensor, mask: Tensor | None):
-        super().__init__()
-        self.model, self.config, self.mask = model, model.config, mask
-        self.generation = model.generation
-        self.training = model.training
-        model.eval()
-        try:
-            self.states = model.encode(read, mask).last_hidden_state  # (B, S, C)
-        finally:
-            model.train(self.training)
-
-    def forward(
-        self,
-        ids: Tensor,
-        past_key_values: Cache | None = None,
-        attention_mask: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        logits_to_keep: int = 0,
-    ) -> CausalLMOutput:
-        """What was written, (B · beams, T) → the logits of what comes next. Positions are counted, as T5 looks at distances."""
-        beams = ids.shape[0] // self.states.shape[0]
-        states, mask = [
-            x if x is None or beams == 1 else x.repeat_interleave(beams, 0)
-            for x in (self.states, self.mask)
-        ]
-        out = self.model(
-            attention_mask=mask,
-            decoder_input_ids=ids,
-            decoder_attention_mask=attention_mask,
-            encoder_outputs=(states,),
-            past_key_values=past_key_values,
-        )
-        return CausalLMOutput(logits=out.logits[:, -logits_to_keep:])
-
-    def cache(self, batch: int, longest: int) -> Cache:
-        """An empty cache for what is written."""
-        return self.model.cache(batch, longest)
-
-
-class T5ClassificationHead(Module):
-    """A small network behind the state of a text's end."""
-
-    def __init__(self, config: T5Config):
-        super().__init__()
-        C, factor = config.d_model, config.initializer_factor
-        self.dense, self.out_proj = Linear(C, C), Linear(C, len(config.id2label))
-        self.dropout = Dropout(config.classifier_dropout)
-        for part in (self.dense, self.out_proj):
-            init.normal_(part.weight, std=factor * C**-0.5)
-            init.zeros_(part.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C) → (B, classes)."""
-        return self.out_proj(self.dropout(self.dense(self.dropout(x)).tanh()))
-
-
-@architecture
-class T5ForSequenceClassification(T5PreTrained):
-    """T5 that classifies texts: the decoder reads the input too, and its state at the last end token counts; logits (B, classes)."""
-
-    def __init__(self, config: T5Config):
-        super().__init__(config)
-        self.transformer = T5Model(config)
-        self.classification_head = T5ClassificationHead(config)
-
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> Seq2SeqOutput:
-        """Logits, and with `labels` the loss, see `classification_loss`; the others as of `T5ForConditionalGeneration.forward`.
-
-        Raises:
-            ShapeError: texts that do not have the same number of end tokens, or none.
-        """
-        if decoder_input_ids is None:
-            decoder_input_ids = self.shifted(input_ids)
-        ends = input_ids == self.config.eos_token_id  # (B, S)
-        counts = set(ends.to(int64).sum(dim=1).tolist())
-        if len(counts) != 1 or 0 in counts:
-            raise ShapeError(
-                f"T5: every text must have the same number of end tokens ({self.config.eos_token_id}), found {sorted(counts)}"
-            )
-        out = self.transformer(
-            input_ids, attention_mask, decoder_input_ids, decoder_attention_mask, **settings
-        )
-        B, T = ends.shape
-        last = (arange(T) * ends.to(int64)).argmax(dim=1)  # (B,)
-        values = dict(out)
-        logits = self.classification_head(values.pop("last_hidden_state")[arange(B), last])
-        loss = None if labels is None else classification_loss(logits, labels, self.config)
-        return Seq2SeqOutput(loss=loss, logits=logits, **values)
-
-
-@architecture
-class T5ForTokenClassification(T5PreTrained):
-    """T5's encoder that classifies every token: logits (B, T, classes); a label of −100 is passed over."""
-
-    left_over = r"transformer\.decoder\..*"
-
-    def __init__(self, config: T5Config):
-        super().__init__(config)
-        self.transformer = T5EncoderModel(config)
-        self.dropout = Dropout(config.classifier_dropout)
-        self.classifier = Linear(config.d_model, len(config.id2label))
-        init.normal_(self.classifier.weight, std=config.initializer_factor)
-        init.zeros_(self.classifier.bias)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B, T) int64 the loss; the others as of `T5EncoderModel.forward`."""
-        out = self.transformer(input_ids, attention_mask, inputs_embeds, **settings)
-        logits = self.classifier(self.dropout(out.last_hidden_state))
-        return ClassifierOutput(
-            loss=None if labels is None else flat_loss(logits, labels),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
-
-
-@architecture
-class T5ForQuestionAnswering(T5PreTrained):
-    """T5 that tells where in a text an answer starts and ends: `start_logits` and `end_logits` (B, T), of the decoder."""
-
-    def __init__(self, config: T5Config):
-        super().__init__(config)
-        self.stacks(config)
-        self.qa_outputs = Linear(config.d_model, 2)
-        init.normal_(self.qa_outputs.weight, std=config.initializer_factor * config.d_model**-0.5)
-        init.zeros_(self.qa_outputs.bias)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        decoder_input_ids: Tensor | None = None,
-        decoder_attention_mask: Tensor | None = None,
-        start_positions: Tensor | None = None,
-        end_positions: Tensor | None = None,
-        **settings: Any,
-    ) -> SpanOutput:
-        """Logits, and with both positions (B,) int64 the loss; the others as of `T5ForConditionalGeneration.forward`."""
-        if decoder_input_ids is None and input_ids is not None:
-            decoder_input_ids = self.shifted(input_ids)
-        out = self.read_and_write(
-            input_ids, attention_mask, decoder_input_ids, decoder_attention_mask, **settings
-        )
-        starts, ends = span_logits(self.qa_outputs(out.last_hidden_state))
-        return SpanOutput(
-            loss=span_loss(starts, ends, start_positions, end_positions),
-            start_logits=starts,
-            end_logits=ends,
-            hidden_states=out.decoder_hidden_states,
-            attentions=out.decoder_attentions,
-        )
+        return Seq2SeqOutput.of(out, loss=loss, logits=logits)

@@ -11,6 +11,7 @@ Source: Dosovitskiy et al. 2021; checkpoints as Hugging Face's `ViTModel` and `V
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from ..base.errors import ShapeError
 from ..nn import (
@@ -19,20 +20,20 @@ from ..nn import (
     LayerNorm,
     Linear,
     Module,
-    ModuleList,
     Parameter,
     PixelShuffle,
     Sequential,
     init,
 )  # fmt: skip
-from ..nn import functional as F
 from ..tensors import Tensor, cat, empty, where, zeros
 from .activations import activation
 from .attention import attend
 from .config import Labelled, is_size
-from .heads import classification_loss
-from .output import BaseOutput, ClassifierOutput, ImageOutput
+from .heads import ClassifiesImages
+from .output import BaseOutput, ImageOutput
+from .patches import resized_grid
 from .pretrained import PreTrained, architecture
+from .reading import Layers, Reading
 
 __all__ = ["ViTConfig", "ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"]
 
@@ -114,18 +115,14 @@ class ViTEmbeddings(Module):
 
     def __init__(self, config: ViTConfig, use_mask_token: bool):
         super().__init__()
-        C, std, (self.rows, self.columns) = (
-            config.hidden_size,
-            config.initializer_range,
-            config.grid,
-        )
+        C, self.grid = config.hidden_size, config.grid
         self.cls_token = Parameter(empty(1, 1, C))
-        self.position_embeddings = Parameter(empty(1, self.rows * self.columns + 1, C))
+        self.position_embeddings = Parameter(empty(1, self.grid[0] * self.grid[1] + 1, C))
         self.mask_token = Parameter(zeros(1, 1, C)) if use_mask_token else None
         self.patch_embeddings = ViTPatchEmbeddings(config)
         self.dropout, self.patch = Dropout(config.hidden_dropout_prob), _both(config.patch_size)
         for x in (self.cls_token, self.position_embeddings):
-            init.trunc_normal_(x, std=std)
+            init.trunc_normal_(x, std=config.initializer_range)
 
     def forward(self, pixels: Tensor, hidden: Tensor | None, interpolate: bool) -> Tensor:
         """(B, channels, size, size) → (B, 1 + N, C)."""
@@ -137,16 +134,11 @@ class ViTEmbeddings(Module):
                 )
             x = where((hidden != 0).unsqueeze(-1), self.mask_token, x)
         x = cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
-        positions = self._resized(*pixels.shape[2:]) if interpolate else self.position_embeddings
+        positions = self.position_embeddings
+        if interpolate:
+            (height, width), (tall, wide) = pixels.shape[2:], self.patch
+            positions = resized_grid(positions, self.grid, (height // tall, width // wide))
         return self.dropout(x + positions)
-
-    def _resized(self, height: int, width: int) -> Tensor:
-        """The positions' embeddings for images of another size, interpolated."""
-        first, rest = self.position_embeddings[:, :1], self.position_embeddings[:, 1:]
-        grid = rest.reshape(1, self.rows, self.columns, -1).permute(0, 3, 1, 2)
-        size = (height // self.patch[0], width // self.patch[1])
-        grid = F.interpolate(grid, size=size, mode="bicubic", align_corners=False)
-        return cat([first, grid.flatten(2).transpose(1, 2)], dim=1)
 
 
 class ViTSelfAttention(Module):
@@ -156,22 +148,18 @@ class ViTSelfAttention(Module):
         super().__init__()
         C, bias = config.hidden_size, config.qkv_bias
         self.heads, self.dropout = config.num_attention_heads, config.attention_probs_dropout_prob
-        self.query, self.key, self.value = (
-            Linear(C, C, bias=bias),
-            Linear(C, C, bias=bias),
-            Linear(C, C, bias=bias),
-        )
+        self.query, self.key, self.value = [Linear(C, C, bias=bias) for _ in range(3)]
 
-    def forward(self, x: Tensor, weights: bool) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights (B, H, T, T) if asked for."""
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
         B, T, C = x.shape
         q, k, v = [
             part(x).view(B, T, self.heads, C // self.heads).transpose(1, 2)  # (B, H, T, D)
             for part in (self.query, self.key, self.value)
         ]
-        dropout = self.dropout if self.training else 0.0
-        y, attention = attend(q, k, v, None, (C // self.heads) ** -0.5, dropout, weights)
-        return y.transpose(1, 2).reshape(B, T, C), attention
+        dropout, scale = self.dropout if self.training else 0.0, (C // self.heads) ** -0.5
+        y = attend(q, k, v, None, scale, dropout, reading.attentions)
+        return y.transpose(1, 2).reshape(B, T, C)
 
 
 class ViTDense(Module):
@@ -194,10 +182,9 @@ class ViTAttention(Module):
         self.attention = ViTSelfAttention(config)
         self.output = ViTDense(config.hidden_size, config.hidden_size, config.hidden_dropout_prob)
 
-    def forward(self, x: Tensor, weights: bool) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights."""
-        y, attention = self.attention(x, weights)
-        return self.output(y), attention
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return self.output(self.attention(x, reading))
 
 
 class ViTIntermediate(Module):
@@ -224,11 +211,10 @@ class ViTLayer(Module):
         self.layernorm_before = LayerNorm(C, eps=config.layer_norm_eps)
         self.layernorm_after = LayerNorm(C, eps=config.layer_norm_eps)
 
-    def forward(self, x: Tensor, weights: bool) -> tuple:
-        """(B, T, C) → (B, T, C), and the attention weights."""
-        y, attention = self.attention(self.layernorm_before(x), weights)
-        x = x + y
-        return x + self.output(self.intermediate(self.layernorm_after(x))), attention
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        x = x + self.attention(self.layernorm_before(x), reading)
+        return x + self.output(self.intermediate(self.layernorm_after(x)))
 
 
 class ViTEncoder(Module):
@@ -236,7 +222,11 @@ class ViTEncoder(Module):
 
     def __init__(self, config: ViTConfig):
         super().__init__()
-        self.layer = ModuleList([ViTLayer(config) for _ in range(config.num_hidden_layers)])
+        self.layer = Layers([ViTLayer(config) for _ in range(config.num_hidden_layers)])
+
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C)."""
+        return self.layer(x, reading)
 
 
 class ViTPooler(Module):
@@ -259,9 +249,9 @@ class ViTPreTrained(PreTrained):
     base_model_prefix = "vit"
     may_lack = r"(vit\.)?(pooler\..*|embeddings\.mask_token)"
 
-    def start(self) -> None:
-        """Initial weights: N(0, initializer_range²) cut off at 2, biases 0."""
-        for module in self.modules():
+    def start(self, part: Module) -> None:
+        """Initial weights of a part: N(0, initializer_range²) cut off at 2, biases 0."""
+        for module in part.modules():
             if isinstance(module, (Linear, Conv2d)):
                 init.trunc_normal_(module.weight, std=self.config.initializer_range)
                 if module.bias is not None:
@@ -292,7 +282,7 @@ class ViTModel(ViTPreTrained):
         self.encoder = ViTEncoder(config)
         self.layernorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.pooler = ViTPooler(config) if add_pooling_layer else None
-        self.start()
+        self.start(self)
 
     def forward(
         self,
@@ -310,51 +300,30 @@ class ViTModel(ViTPreTrained):
             interpolate_pos_encoding: whether images may have another size: the positions are then interpolated.
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
         """
-        x = self.embeddings(pixel_values, bool_masked_pos, interpolate_pos_encoding)
-        states, attentions = [x], []
-        for layer in self.encoder.layer:
-            x, attention = layer(x, output_attentions)
-            states.append(x)
-            attentions.append(attention)
-        x = self.layernorm(x)
-        return BaseOutput(
-            last_hidden_state=x,
-            pooler_output=None if self.pooler is None else self.pooler(x),
-            hidden_states=tuple(states) if output_hidden_states else None,
-            attentions=tuple(attentions) if output_attentions else None,
+        reading = Reading(
+            output_attentions=output_attentions, output_hidden_states=output_hidden_states
         )
+        x = self.embeddings(pixel_values, bool_masked_pos, interpolate_pos_encoding)
+        x = self.encoder(x, reading)
+        kept = reading.end(x)  # states have no norm
+        x = self.layernorm(x)
+        pooled = None if self.pooler is None else self.pooler(x)
+        return BaseOutput(last_hidden_state=x, pooler_output=pooled, **kept)
 
 
 @architecture
-class ViTForImageClassification(ViTPreTrained):
+class ViTForImageClassification(ClassifiesImages, ViTPreTrained):
     """ViT that classifies images: logits (B, classes) of the class token."""
 
     def __init__(self, config: ViTConfig):
         super().__init__(config)
         self.vit = ViTModel(config, add_pooling_layer=False)
         self.classifier = Linear(config.hidden_size, len(config.id2label))
-        init.trunc_normal_(self.classifier.weight, std=config.initializer_range)
-        init.zeros_(self.classifier.bias)
+        self.start(self.classifier)
 
-    def forward(
-        self,
-        pixel_values: Tensor,
-        labels: Tensor | None = None,
-        interpolate_pos_encoding: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B,) int64 the loss; see `ViTModel.forward`."""
-        out = self.vit(
-            pixel_values, None, interpolate_pos_encoding, output_attentions, output_hidden_states
-        )
-        logits = self.classifier(out.last_hidden_state[:, 0])
-        return ClassifierOutput(
-            loss=None if labels is None else classification_loss(logits, labels, self.config),
-            logits=logits,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+    def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
+        """(B, 1 + N, C) → (B, classes)."""
+        return self.classifier(out.last_hidden_state[:, 0])
 
 
 @architecture
@@ -366,19 +335,17 @@ class ViTForMaskedImageModeling(ViTPreTrained):
         self.vit = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
         stride = config.encoder_stride
         paint = Conv2d(config.hidden_size, stride * stride * config.num_channels, 1)
-        init.trunc_normal_(paint.weight, std=config.initializer_range)
-        init.zeros_(paint.bias)
+        self.start(paint)
         self.decoder = Sequential(paint, PixelShuffle(stride))
 
     def forward(
         self,
         pixel_values: Tensor,
         bool_masked_pos: Tensor | None = None,
-        interpolate_pos_encoding: bool = False,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        **settings: Any,
     ) -> ImageOutput:
-        """What the patches look like; with `bool_masked_pos` (B, N) the mean difference |painted − given| over those hidden.
+        """What the patches look like; with `bool_masked_pos` (B, N) the mean difference |painted − given| over those hidden; the others
+        as of `ViTModel.forward`.
 
         Raises:
             ShapeError: hidden patches, and what is painted is not as large as what is given (`encoder_stride` ≠ `patch_size`).
@@ -388,9 +355,7 @@ class ViTForMaskedImageModeling(ViTPreTrained):
             raise ShapeError(
                 f"ViT: with bool_masked_pos patch_size must be encoder_stride, found {patch} and {config.encoder_stride}"
             )
-        out = self.vit(
-            pixel_values, bool_masked_pos, interpolate_pos_encoding, output_attentions, output_hidden_states
-        )  # fmt: skip
+        out = self.vit(pixel_values, bool_masked_pos, **settings)
         height, width = [n // p for n, p in zip(pixel_values.shape[2:], patch, strict=True)]
         x = out.last_hidden_state[:, 1:].transpose(1, 2).unflatten(2, (height, width))
         painted, loss = self.decoder(x), None  # (B, channels, size, size)
@@ -400,9 +365,4 @@ class ViTForMaskedImageModeling(ViTPreTrained):
             hidden = hidden.unsqueeze(1)  # (B, 1, size, size)
             wrong = ((pixel_values - painted).abs() * hidden).sum()
             loss = wrong / (hidden.sum() + 1e-5) / config.num_channels
-        return ImageOutput(
-            loss=loss,
-            reconstruction=painted,
-            hidden_states=out.hidden_states,
-            attentions=out.attentions,
-        )
+        return ImageOutput.of(out, loss=loss, reconstruction=painted)
