@@ -301,6 +301,45 @@ def with_nan():
     return x, y
 
 
+class Coder(nn.Module):
+    """A variational autoencoder, without its noise."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean, self.log_variance = nn.Linear(FEATURES, 3), nn.Linear(FEATURES, 3)
+        self.decoder = nn.Linear(3, FEATURES)
+
+    def forward(self, x):
+        mean = self.mean(x)
+        return self.decoder(mean), mean, self.log_variance(x)
+
+
+def bound(sign):
+    def loss(out, x):
+        said, mean, log_variance = out
+        divergence = (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
+        return F.mse_loss(said, x) + sign * divergence
+
+    return loss
+
+
+def weakly_hooked():
+    model = mlp()
+    model[0].weight.register_hook(lambda g: g * 1e-9)
+    return plain(model)
+
+
+def steps(shift=1):
+    x = cr.tensor(np.cumsum(np.random.default_rng(6).standard_normal((19, 8, 2)), 1).astype("f"))
+    return x[:, :-shift], x[:, shift:]
+
+
+def forecaster(bidirectional):
+    layer = nn.GRU(2, 5, batch_first=True, bidirectional=bidirectional)
+    parts = nn.ModuleList([layer, nn.Linear(10 if bidirectional else 5, 2)])
+    return plain(Between(lambda net, x: net[1](net[0](x)[0]), parts), steps(), F.mse_loss)
+
+
 FAULTS = {
     "softmax before loss": (lambda: plain(mlp(last=nn.Softmax(dim=-1))), "remove the softmax (module 3)"),
     "relu before loss": (lambda: plain(mlp(last=nn.ReLU())), "remove the relu (module 3)"),
@@ -382,6 +421,12 @@ FAULTS = {
     "sees the future": (lambda: language(scramble=True), "a causal mask"),
     "places alike": (lambda: language(positions=False), "an embedding of positions"),
     "linear": (lambda: plain(nn.Sequential(nn.Linear(FEATURES, 32), nn.Linear(32, CLASSES))), "nn.ReLU"),
+    "bounded logits": (lambda: plain(mlp(last=nn.Tanh())), "logits may be any numbers"),
+    "no floor": (lambda: plain(Coder(), (data()[0], data()[0]), bound(-1)), "made of output 1"),
+    "axis moved by view": (
+        lambda: plain(Between(lambda net, x: net[2](net[0](x.view(N, FEATURES, 1).view(N, 1, FEATURES))
+                      .expand(N, 5, 64).contiguous().view(N, 64, 5).mean(2)))), "transpose or permute",
+    ),
     "target is input": (
         lambda: plain(Language(), (tokens()[0], tokens()[0].clone()), language_loss), "tokens[:, 1:]",
     ),
@@ -456,6 +501,52 @@ def test_the_evidence_says_how_and_where(make, name, evidence, where):
     assert evidence in finding.evidence and where in finding.where + finding.what, str(report)
 
 
+def test_steps_that_come_later_are_the_future_too():
+    cr.manual_seed(0)
+    [finding] = forecaster(bidirectional=True).findings
+    assert (
+        finding.name == "sees the future" and "a step depends on the steps after it" in finding.what
+    )
+    assert forecaster(bidirectional=False)
+
+
+def test_hooks_that_leave_next_to_nothing_are_found():
+    [finding] = [f for f in weakly_hooked().findings if f.name == "zero gradient"]
+    assert "1 of 2: 0.weight" in finding.evidence and "hooks take" in finding.what
+
+
+def test_logits_that_are_cut_far_out_may_be():
+    assert plain(Between(lambda net, x: net(x).clamp(-15, 15)))
+    [cut] = plain(Between(lambda net, x: net(x).clamp(0, 1))).findings
+    assert "from 0 to 1 at most" in cut.evidence and ".clamp(0, 1)" in cut.where
+    report = plain(regressor(nn.Hardtanh()), numbers_of_two(), F.binary_cross_entropy_with_logits)
+    assert "below 0.313" in report.findings[0].evidence
+
+
+def numbers_of_two():
+    return data()[0], (data()[0][:, :1] > 0).float()
+
+
+def test_a_module_without_a_line_of_its_own_is_named_alone():
+    [finding] = plain(mlp(last=nn.Softmax(dim=-1))).findings
+    assert finding.where == "module 3"
+
+
+def test_a_logsumexp_over_the_batch_is_found():
+    def loss(out, y):
+        return (out.logsumexp(0).mean() - out.gather(1, y.unsqueeze(1))).mean()
+
+    [finding] = [f for f in plain(mlp(), loss=loss).findings if f.name == "softmax over batch"]
+    assert "dim=0 of shape (32, 7)" in finding.evidence
+
+
+def test_a_list_of_modules_is_told_by_the_finding_alone(recwarn):
+    model = mlp()
+    model.others = [nn.Linear(3, 3)]
+    plain(model)
+    assert not [w for w in recwarn if "plain list" in str(w.message)]
+
+
 def test_findings_of_one_name_that_say_something_else_stay_apart():
     def step(net, x):
         return net[2]((net[0](x) > 0).float())
@@ -493,6 +584,18 @@ NOTES = {
         mlp(), (cr.cat([data()[0][:1], data()[0][:1], data()[0][2:]]), cr.cat([cr.tensor([1, 2]), data()[1][2:]]))
     ),
     "log_softmax before cross_entropy": lambda: plain(Between(lambda net, x: F.log_softmax(net(x), -1))),
+    "whichever answer is given to which of the 32 targets": lambda: plain(
+        regressor(), numbers(), lambda out, y: (out.mean() - y.mean()) ** 2
+    ),
+    "no label is 0, and each of the other 7 classes": lambda: plain(
+        nn.Linear(FEATURES, CLASSES + 1), (data(n=96)[0], data(n=96)[1] + 1)
+    ),
+    "the modules 0, 2 are one Linear": lambda: plain(
+        nn.Sequential(*[nn.Linear(FEATURES, FEATURES), nn.Tanh()] * 2, nn.Linear(FEATURES, CLASSES))
+    ),
+    "faster and faster: if it has no floor": lambda: plain(
+        Between(lambda net, x: (net(x) ** 2).mean()), loss=lambda out, y: 2 - 3 * out
+    ),
     "the most similar example of the batch has the same label in": lambda: plain(mlp(), data(n=200)),
 }  # fmt: skip
 
@@ -571,6 +674,14 @@ UNUSUAL = {
     ),
     "a dictionary of answers": lambda: plain(
         Between(lambda net, x: {"logits": net(x)}), loss=lambda out, y: F.cross_entropy(out["logits"], y)
+    ),
+    "a variational bound": lambda: plain(Coder(), (data()[0], data()[0]), bound(1)),
+    "rewards of either sign for numbers": lambda: plain(
+        regressor(), numbers(), lambda out, y: (cr.tensor(ADVANTAGES)[:, None] * (out - y) ** 2).mean()
+    ),
+    "a critic": lambda: plain(Between(lambda net, x: (net(x), net(x + 1))), loss=lambda out, y: (out[1] - out[0]).mean()),
+    "heads that are cut and moved": lambda: plain(
+        Between(lambda net, x: net[2](F.relu(net[0](x)).view(N, 4, 16).transpose(1, 2).reshape(N, 64)))
     ),
     "noise in the model": lambda: plain(Between(lambda net, x: net(x + cr.randn_like(x) * 0.1))),
 }  # fmt: skip

@@ -1,12 +1,13 @@
 """Why does it not learn? Checks of the data, the model and the optimizer, with evidence and what to
 change; silent on a healthy run.
 
-Reading order: `finding`, `look` (one forward pass, watched), `data`, `loss`, `paths`,
-`gradients`, `signals`, `structure` (the model asked as a function), `learning`.
+Reading order: `finding`, `look` (one forward pass, watched), `data`, `loss`, `reach` (the loss asked as a function), `paths`,
+`gradients`, `signals`, `axes`, `structure` (the model asked as a function), `learning`.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from ...optim import Optimizer
 from ...tape.modes import enable_grad
 from ...tensors import Tensor
 from ..watch import unchanged
+from .axes import check_axes
 from .data import check_batch, check_leakage
 from .finding import Finding, Report
 from .gradients import check_gradients
@@ -24,6 +26,7 @@ from .learning import check_optimizer, check_overfit, check_update
 from .look import Look, array
 from .loss import check_loss
 from .paths import check_hidden, check_paths
+from .reach import check_reach
 from .signals import check_mode, check_signals
 from .structure import check_structure
 
@@ -45,10 +48,10 @@ def doctor(
     | of | what is looked at |
     |---|---|
     | the batch | finite, scaled and different inputs and targets, one class, contradictions, examples of ``validation`` |
-    | the loss | an activation before it that it has itself, its first value against ln C, softmax over the batch |
+    | the loss | an activation before it that it has itself, its first value against ln C, softmax over the batch, whether it has a floor |
     | signals | dead and saturated units, an output that does not depend on the input, evaluation mode, dropout |
     | gradients | parameters without a path and where it ends, sizes layer by layer, units that are all the same |
-    | structure | examples that meet, the future that is seen, places that are alike, layers that are one linear map |
+    | structure | views for a transpose, examples that meet, the future that is seen, places alike, layers that are one linear map |
     | the optimizer | which parameters it holds, how far and which way one step goes, weight decay |
     | learning | whether a copy can learn this batch by heart |
 
@@ -81,30 +84,44 @@ def doctor(
         raise ValueError(
             "doctor: the batch is a tuple of the model's inputs and the target, the last"
         )
-    batch = tuple(batch)
-    found: list[Finding | str] = []
-    with unchanged(model), enable_grad(), np.errstate(all="ignore"):
-        found += check_batch(batch)
-        if validation is not None:
-            found += check_leakage(batch, tuple(validation))
-        found += check_mode(model)
-        look = Look(model, loss_fn, batch)
-        for check in (
-            check_loss,
-            check_paths,
-            check_hidden,
-            check_signals,
-            check_gradients,
-            check_structure,
+    with warnings.catch_warnings(), np.errstate(all="ignore"), enable_grad():
+        warnings.filterwarnings("ignore", ".* is a plain ")  # a finding says it: `not registered`
+        with unchanged(model):
+            return Report.of(_examined(model, loss_fn, tuple(batch), optimizer, validation, steps))
+
+
+def _examined(
+    model: Module,
+    loss_fn: Callable[[Any, Any], Tensor],
+    batch: tuple,
+    optimizer: Optimizer | None,
+    validation: tuple | None,
+    steps: int,
+) -> list[Finding | str]:
+    """What all checks find."""
+    found: list[Finding | str] = [*check_batch(batch)]
+    if validation is not None:
+        found += check_leakage(batch, tuple(validation))
+    found += check_mode(model)
+    look = Look(model, loss_fn, batch)
+    for check in (
+        check_loss,
+        check_reach,
+        check_paths,
+        check_hidden,
+        check_signals,
+        check_gradients,
+        check_axes,
+        check_structure,
+    ):
+        found += check(look)
+    if optimizer is not None:
+        found += check_optimizer(model, optimizer)
+    finite = np.isfinite(array(look.loss)).all()
+    if finite and any(g is not None for g in look.gradients.values()):
+        if optimizer is not None and not any(
+            f.name == "other model" for f in found if isinstance(f, Finding)
         ):
-            found += check(look)
-        if optimizer is not None:
-            found += check_optimizer(model, optimizer)
-        finite = np.isfinite(array(look.loss)).all()
-        if finite and any(g is not None for g in look.gradients.values()):
-            if optimizer is not None and not any(
-                f.name == "other model" for f in found if isinstance(f, Finding)
-            ):
-                found += check_update(model, optimizer, loss_fn, batch)
-            found += check_overfit(model, loss_fn, batch, steps)
-    return Report.of(found)
+            found += check_update(model, optimizer, loss_fn, batch)
+        found += check_overfit(model, loss_fn, batch, steps)
+    return found

@@ -61,7 +61,16 @@ def _check_small(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
         )  # fmt: skip
         return
     if small:
-        small = [n for n in small if n in _still_small(look)]
+        still = _still_small(look)  # of a copy, which has no hooks
+        cut = [n for n in small if n in hooked and n not in still]
+        if cut and not begins_at_zero(look):
+            yield Finding(
+                "zero gradient", "hooks take the gradient of some weights away",
+                f"{len(cut)} of {len(sizes)}: {listed(cut)}; root mean square {sizes[cut[0]]:.2g} in {cut[0]}, {largest:.2g} "
+                "elsewhere, and without the hooks it is not so small",
+                "look at what the hooks return: it takes the place of the gradient; None leaves it",
+            )  # fmt: skip
+        small = [n for n in small if n in still]
     if small and not begins_at_zero(look):
         worst = min(small, key=lambda n: sizes[n])
         yield Finding(

@@ -182,9 +182,12 @@ def _rate(rates: list[float], ratio: float) -> float:
     return max(rates) * 1e-3 / ratio
 
 
-def check_overfit(model: Module, loss_fn: Callable, batch: tuple, steps: int) -> Iterator[Finding]:
+def check_overfit(
+    model: Module, loss_fn: Callable, batch: tuple, steps: int
+) -> Iterator[Finding | str]:
     """Can the batch be learned by heart? A copy is trained on it alone, by Adam, at two rates."""
-    first = best = math.nan
+    first = best = value = math.nan
+    fallen: list[float] = []  # the losses after that, while they fall on
     for lr in RATES:
         learner = copy.deepcopy(model)
         parameters = [p for p in learner.parameters() if p.requires_grad]
@@ -196,15 +199,22 @@ def check_overfit(model: Module, loss_fn: Callable, batch: tuple, steps: int) ->
                 break  # one that goes down slowly gets longer
             optimizer.zero_grad()
             loss = loss_fn(learner(*batch[:-1]), batch[-1]).sum()
-            value = float(loss)
+            before, value = value, float(loss)
             if step == 0:
-                first = value
+                first = before = value
                 best = min(best, value) if not math.isnan(best) else value
             if not math.isfinite(value):
+                if fallen:
+                    yield from _note_of_floor(first, [*fallen, value])
+                    return
                 break
             best = min(best, value)
             if best <= first - (1 - LEARNED) * abs(first) or abs(first) < 1e-3:
-                return
+                fallen.append(value)
+                settled = value >= 0 and before - value <= value / 5
+                if settled or len(fallen) == steps:
+                    yield from _note_of_floor(first, fallen)
+                    return
             loss.backward()
             optimizer.step()
     if math.isfinite(first):
@@ -213,3 +223,13 @@ def check_overfit(model: Module, loss_fn: Callable, batch: tuple, steps: int) ->
             f"the loss goes from {first:.4g} to {best:.4g} in {steps} or more steps of Adam",
             "look at the findings above; do targets belong to the inputs? does the loss depend on the output?",
         )  # fmt: skip
+
+
+def _note_of_floor(first: float, fallen: list[float]) -> Iterator[str]:
+    """A loss far below 0 that falls faster and faster."""
+    half = fallen[len(fallen) // 2]
+    if fallen[-1] < -10 * abs(first) and half - fallen[-1] > 2 * (fallen[0] - half):
+        yield (
+            f"one batch was learned by heart, and the loss went on from {fallen[0]:.4g} to {fallen[-1]:.4g} in "
+            f"{len(fallen)} steps, faster and faster: if it has no floor, look at the signs of its parts"
+        )

@@ -26,6 +26,7 @@ class Applied:
     """One op that ran: its operands and result are kept, for one forward pass.
 
     Attributes:
+        where: the line, "" if it is that of the call of the doctor: nothing between it and the op was written by the user.
         path: of the module that ran, "" if none did: then the loss did it.
     """
 
@@ -40,6 +41,8 @@ class Applied:
     @property
     def place(self) -> str:
         """The line, and the module if there is one."""
+        if not self.where:
+            return f"module {self.path}"
         return f"{self.where} (module {self.path})" if self.path else self.where
 
 
@@ -62,6 +65,7 @@ class Look(Watch):
         self.applied: list[Applied] = []
         self.made: dict[int, Applied] = {}
         self.gradients: dict[str, np.ndarray | None] = {}
+        self.asked_at = here()
         with enable_grad(), self:
             self.output = model(*batch[:-1])
             self.loss = loss_fn(self.output, batch[-1])
@@ -86,7 +90,9 @@ class Look(Watch):
 
     def _note(self, op: str, args: tuple, attrs: dict, result: Any, makes: bool = True) -> None:
         inside = bool(self.running)
-        a = Applied(op, args, attrs, result, describe(here()), self.path(), inside)
+        place, path = here(), self.path()
+        where = "" if path and place == self.asked_at else describe(place)
+        a = Applied(op, args, attrs, result, where, path, inside)
         self.applied.append(a)
         for x in tensors_in(result) if makes else ():
             self.made[id(x)] = a

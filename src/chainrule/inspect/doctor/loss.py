@@ -42,13 +42,14 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
     yield from _check_reach(look)
     for a in look.named("cross_entropy"):
         yield from _check_guess(a)
+        yield from _note_of_counting(a)
     for a in look.named("nll_loss"):
         x = array(a.args[0])
         if x.size and x.max() > 1e-6:
             yield Finding(
                 "nll without log", "nll_loss is given what are not logarithms of probabilities",
                 f"they are as large as {x.max():.3g}; a logarithm of a probability is at most 0",
-                "cross_entropy takes logits; or log_softmax first", a.where,
+                "cross_entropy takes logits; or log_softmax first", a.place,
             )  # fmt: skip
     for a in look.named("binary_cross_entropy", "binary_cross_entropy_with_logits"):
         y = array(a.args[1])
@@ -56,14 +57,14 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
             yield Finding(
                 "no probabilities", f"the targets of {a.op} are no probabilities",
                 f"they go from {y.min():.3g} to {y.max():.3g}, where 0 is no and 1 is yes",
-                "(target + 1) / 2 for targets of -1 and 1; mse_loss for numbers", a.where,
+                "(target + 1) / 2 for targets of -1 and 1; mse_loss for numbers", a.place,
             )  # fmt: skip
     for a in look.named("kl_div"):
         x = array(a.args[0])
         if x.size and x.min() >= 0 and not a.attrs.get("log_input"):
             yield Finding(
                 "kl without log", "kl_div is given probabilities, where it takes their logarithms",
-                f"they go from {x.min():.3g} to {x.max():.3g}", "log_softmax in place of softmax", a.where,
+                f"they go from {x.min():.3g} to {x.max():.3g}", "log_softmax in place of softmax", a.place,
             )  # fmt: skip
     n = _batch_size(look.batch)
     for a in look.named("softmax", "log_softmax"):
@@ -72,7 +73,15 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
             yield Finding(
                 "softmax over batch", f"{a.op} runs over the batch, not over the classes",
                 f"dim=0 of shape {tuple(x.shape)}: the probabilities of one example depend on the others",
-                f"{a.op}(x, dim=-1)", a.where,
+                f"{a.op}(x, dim=-1)", a.place,
+            )  # fmt: skip
+    for a in look.named("logsumexp"):
+        x = a.args[0]
+        if a.attrs.get("dim") in (0, (0,)) and x.ndim == 2 and x.shape[0] == n != x.shape[1]:
+            yield Finding(
+                "softmax over batch", "logsumexp runs over the batch, not over the classes",
+                f"dim=0 of shape {tuple(x.shape)}: what one example costs depends on the others",
+                "logsumexp(x, dim=-1)", a.place,
             )  # fmt: skip
 
 
@@ -95,7 +104,7 @@ def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
                 "softmax before loss", "the loss is given probabilities, where cross_entropy takes logits and has the "
                 "softmax in it", f"each row of {tuple(a.args[0].shape)} is positive, and its sum is 1",
                 "give it what the probabilities are made of; nll_loss takes their logarithms",
-                maker.place if maker else a.where,
+                maker.place if maker else a.place,
             )  # fmt: skip
         if maker is not None and maker.op in wrong[a.op]:
             x = array(a.args[0])
@@ -105,7 +114,7 @@ def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
             yield Finding(
                 f"{maker.op} before loss", f"{maker.op} before {a.op}, which {why}",
                 f"the loss sees numbers from {x.min():.3g} to {x.max():.3g}, and {_size(look.loss):.4g} at first",
-                f"remove the {maker.op}" + (f" (module {maker.path})" if maker.path else ""), maker.where,
+                f"remove the {maker.op}" + (f" (module {maker.path})" if maker.path else ""), maker.place,
             )  # fmt: skip
 
 
@@ -142,7 +151,7 @@ def _check_pairs(look: Look) -> Iterator[Finding]:
             yield Finding(
                 "loss broadcasts", "the loss compares every output with every target, by broadcasting",
                 f"{a.op} of {tuple(pair[0].shape)} and {tuple(pair[1].shape)} made {tuple(a.result.shape)}",
-                "give both the same shape: output.squeeze(-1), or target.unsqueeze(-1)", a.where,
+                "give both the same shape: output.squeeze(-1), or target.unsqueeze(-1)", a.place,
             )  # fmt: skip
             return
 
@@ -251,7 +260,7 @@ def _check_guess(a: Applied) -> Iterator[Finding]:
         yield Finding(
             "one logit", "cross_entropy over a single class is 0 whatever the model says",
             f"logits of shape {tuple(x.shape)}",
-            "binary_cross_entropy_with_logits for one logit; or one logit for each class", a.where,
+            "binary_cross_entropy_with_logits for one logit; or one logit for each class", a.place,
         )  # fmt: skip
     elif mean and np.isfinite(loss) and loss > 2 * guess + 0.5:
         size = float(np.sqrt((array(x) ** 2).mean()))
@@ -260,8 +269,22 @@ def _check_guess(a: Applied) -> Iterator[Finding]:
             f"{loss:.4g}; guessing one of {classes} classes costs ln {classes} = {guess:.3g}; the logits have "
             f"root mean square {size:.3g}",
             "begin with smaller weights in the last layer, or look whether labels mean what you think",
-            a.where,
+            a.place,
         )  # fmt: skip
+
+
+def _note_of_counting(a: Applied) -> Iterator[str]:
+    """Labels that are there from 1 to the last class, but never 0."""
+    x, y = a.args[0], array(a.args[1])
+    classes = x.shape[1] if x.ndim > 1 else x.shape[0]
+    there = np.unique(y[y != a.attrs.get("ignore_index", -100)])
+    if classes < 3 or there.tolist() != list(range(1, classes)):
+        return
+    if (1 - 1 / classes) ** y.size < 0.01:  # else by chance
+        yield (
+            f"no label is 0, and each of the other {classes - 1} classes is there: do the labels count from 1? "
+            "Classes count from 0"
+        )
 
 
 def _size(x: Any) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...nn import ModuleList, Sequential
 from ...tensors import Tensor
 from ..summary import tensors_in
 from .finding import Finding
@@ -26,6 +27,7 @@ def check_paths(look: Look) -> Iterator[Finding | str]:
     if frozen:
         yield f"{len(frozen)} of {len(everything)} parameters are frozen (requires_grad=False): {listed(frozen)}"
     yield from _check_twins(look)
+    yield from _note_of_repeats(look)
     without = [n for n in look.parameters if look.gradients.get(n) is None]
     unused = [n for n in without if not _using(look, n)]
     lost = [n for n in without if n not in unused]
@@ -69,6 +71,20 @@ def _check_twins(look: Look) -> Iterator[Finding]:
                     f"{before} and {full}, of shape {tuple(p.shape)}, have the same values in memories of their own",
                     f"to share one: {full} = {before} (the parameter itself, not a copy of it)",
                 )  # fmt: skip
+
+
+def _note_of_repeats(look: Look) -> Iterator[str]:
+    """One module with weights at several places of a list: ``[layer] * 4`` makes no copies."""
+    for path, module in look.model.named_modules():
+        if not isinstance(module, (Sequential, ModuleList)):
+            continue
+        for part in dict.fromkeys(module):
+            places = [f"{path}.{k}" if path else f"{k}" for k, m in enumerate(module) if m is part]
+            if len(places) > 1 and any(p.requires_grad for p in part.parameters()):
+                yield (
+                    f"the modules {listed(places)} are one {type(part).__name__}, which has its weights once: [layer] * n "
+                    "makes no copies, [make_layer() for _ in range(n)] makes n layers"
+                )
 
 
 def _using(look: Look, name: str) -> list[Applied]:

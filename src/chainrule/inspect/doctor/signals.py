@@ -59,7 +59,7 @@ def check_signals(look: Look) -> Iterator[Finding]:
                 "dead units", "most units are 0 for every example of the batch",
                 f"{dead:.0%} of {units} units after {a.op}" + (f" in {a.path}" if a.path else ""),
                 "a smaller learning rate, He initialisation (nn.init.kaiming_normal_), biases that begin at "
-                "0; or leaky_relu", a.where,
+                "0; or leaky_relu", a.place,
             )  # fmt: skip
     for a in look.named("tanh", "sigmoid"):
         y = array(a.result)
@@ -72,7 +72,7 @@ def check_signals(look: Look) -> Iterator[Finding]:
             yield Finding(
                 "saturated units", f"most {a.op} units are at the end of their range, where slopes vanish",
                 f"{share:.0%} of the values are within 1 % of it" + (f" in {a.path}" if a.path else ""),
-                "smaller weights before it (nn.init.xavier_uniform_), scaled inputs, or a norm", a.where,
+                "smaller weights before it (nn.init.xavier_uniform_), scaled inputs, or a norm", a.place,
             )  # fmt: skip
     yield from _check_dropped(look)
     yield from _check_padding(look)

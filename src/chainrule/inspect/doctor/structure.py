@@ -80,9 +80,13 @@ def check_structure(look: Look) -> Iterator[Finding]:
 def _time_axis(look: Look) -> int | None:
     """The axis along which the target is the input, one place later; None if there is none."""
     x, y = look.batch[0], look.batch[-1]
-    if not isinstance(y, Tensor) or x.shape != y.shape or x.ndim != 2 or x.is_floating_point():
+    if not isinstance(y, Tensor) or not 2 <= x.ndim <= 3:
         return None
     a, b = array(x), array(y)
+    if a.ndim == 3 and a.shape[2] == 1 and b.ndim == 2:
+        a = a[:, :, 0]
+    if a.shape != b.shape:
+        return None
     for axis in (1, 0):
         late, early = np.swapaxes(a, 0, axis)[1:], np.swapaxes(b, 0, axis)[:-1]
         if len(late) > 1 and len(np.unique(a)) > 2 and (late == early)[early >= 0].mean() > 0.9:
@@ -98,7 +102,7 @@ def _check_examples(look: Look, asked: _Asked, time: int | None) -> Iterator[Fin
     if len(sizes) > 1 or _knows_all_pairs(look, len(x)):
         return  # a graph, whose nodes do know of each other
     axes = [0] if x.ndim < 3 or _is_of(y, x, 0) else [0, 1]
-    if x.ndim == 2 and not look.batch[0].is_floating_point():
+    if time is not None or (x.ndim == 2 and not look.batch[0].is_floating_point()):
         axes = [1 - time] if time is not None else [0] if _is_of(y, x, 0) else [0, 1]
     mixed = []
     for axis in axes:
@@ -173,21 +177,23 @@ def _check_future(asked: _Asked, time: int) -> Iterator[Finding]:
     other = asked(changed)
     if other is None or other.shape != out.shape:
         return
-    if out.shape[:2] != x.shape:
-        if out.shape[0] == x.size:  # (B·T, V)
-            out, other = out.reshape(*x.shape, -1), other.reshape(*x.shape, -1)
-        elif out.ndim == 3 and (out.shape[0], out.shape[2]) == x.shape:  # (B, V, T)
+    if out.shape[:2] != x.shape[:2]:
+        if out.shape[0] == B * T:  # (B·T, V)
+            out, other = (o.reshape(*x.shape[:2], -1) for o in (out, other))
+        elif out.ndim == 3 and (out.shape[0], out.shape[2]) == x.shape[:2]:  # (B, V, T)
             out, other = out.swapaxes(1, 2), other.swapaxes(1, 2)
         else:
             return
     moved = np.moveaxis(asked.differs(out, other), time, 0)[:half]
     if moved.any():
         share = moved.any(axis=-1).mean()
+        one = "token" if x.dtype.kind in "iu" else "step"
         yield Finding(
-            "sees the future", "the model sees the future: what it says of a token depends on the tokens after it",
-            f"the tokens from place {half} on were changed, and {share:.0%} of the answers before it changed",
+            "sees the future", f"the model sees the future: what it says of a {one} depends on the {one}s after it",
+            f"the {one}s from place {half} on were changed, and {share:.0%} of the answers before it changed",
             "a causal mask (is_causal=True, or −∞ above the diagonal before the softmax); look whether it is the right way "
-            "round, and for a view or reshape that should be a transpose",
+            "round, and for a view or reshape that should be a transpose; a recurrent layer in one direction; padding of a "
+            "convolution on the left alone",
         )  # fmt: skip
 
 
