@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from chainrule.compiler import angles, elementary
+from chainrule.compiler import angles, elementary, powers
 from chainrule.compiler.code import I64, PTR, Code, Type, module
 from chainrule.compiler.target import Target
 
@@ -46,7 +46,9 @@ def compiled(name, base, level="host", lanes=None):
     """A function of arrays that applies one elementary function, `lanes` elements at a time."""
     target = Target.host() if level == "host" else Target.level(level)
     t, operands = Type(base), 2 if name in (*OF_TWO, "floor_mod") else 1
-    function = getattr(elementary, name, None) or getattr(angles, name)
+    function = next(
+        getattr(room, name) for room in (elementary, angles, powers) if hasattr(room, name)
+    )
     lanes = lanes or target.lanes(t)
     c = Code("apply", [PTR] * operands + [PTR, I64])
     *inputs, output, n = c.parameters

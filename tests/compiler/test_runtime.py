@@ -22,7 +22,8 @@ from chainrule.base.errors import DeviceError
 from chainrule.compiler.code import FLOAT, I64, PTR, Code, module
 from chainrule.compiler.kernel import kernel_code
 from chainrule.compiler.library import Library
-from chainrule.compiler.runtime import ENTRY, Entry, Runtime, Schedule, _native
+from chainrule.compiler.runtime import ENTRY, Entry, Runtime, Schedule
+from chainrule.compiler.walking import walker
 
 N = 61  # words in an array, and tasks in most entries
 
@@ -526,7 +527,7 @@ def test_a_runtime_needs_a_thread():
 def test_another_processor_is_named(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(DeviceError, match="compiled for x86-64, found riscv64"):
-        _native.__wrapped__()
+        walker.__wrapped__()
 
 
 def test_workers_leave_with_their_runtime():

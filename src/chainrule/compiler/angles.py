@@ -1,33 +1,31 @@
-"""Functions made of those of `elementary`, in the same way and for the same formats: arcs and the
-tangent, hyperbolic functions and their inverses, and exponentials and logarithms of other bases.
+"""Angles and their kin: sine, cosine and tangent, the arcs, hyperbolic functions and their inverses. Made
+as those of `elementary`, of the same pieces and for the same formats.
 
-The coefficients are Chebyshev fits (in 40 digits), whose error stands beside them. Lowest power
-first. How far results may be from the true value is said in ulp.
+The coefficients of sine and cosine are minimax fits, those of the arcs Chebyshev fits (in 40 digits);
+their error stands beside them. Lowest power first. How far results may be from the true value is said in
+ulp.
 """
 
 from __future__ import annotations
 
 import math
 
-from .code import DOUBLE, Code, Value
+from .code import DOUBLE, I32, Code, Value
 from .elementary import (
     _abs,
+    _bits,
     _copysign,
     _format,
     _itself_below,
-    _log,
-    _log_edges,
     _minus,
     _nearest,
     _number,
     _plus,
     _polynomial,
-    _reduce_by_half_pi,
-    _scaled_exp,
-    _sine_and_cosine,
-    _split,
+    _sum_and_error,
     _times,
-    _where_large,
+    _where_rare,
+    _with_constant,
     exp,
     expm1,
     log1p,
@@ -41,14 +39,36 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "cos",
     "cosh",
-    "exp2",
     "hypot",
-    "log2",
-    "log10",
+    "sin",
     "sinh",
     "tan",
 ]  # fmt: skip
+
+SIN = {
+    # (sin(r)/r − 1) / r² in powers of r², |r| ≤ π/4; errors 2⁻²⁸ and 2⁻⁵⁸
+    "float": (-0.16666654935040556, 0.008332177551149815, -0.00019517214062578196),
+    "double": (-0.16666666666666632, 0.008333333333322408, -0.00019841269829803785,
+               2.755731369053516e-06, -2.5050757897855714e-08, 1.5896782922738795e-10),
+}  # fmt: skip
+
+COS = {
+    # (cos(r) − 1 + r²/2) / r⁴ in powers of r², |r| ≤ π/4; errors 2⁻³³ and 2⁻⁶⁴
+    "float": (0.041666646852824604, -0.0013887366787770333, 2.443836266963332e-05),
+    "double": (0.0416666666666666, -0.001388888888887412, 2.4801587289479484e-05,
+               -2.7557314351486346e-07, 2.0875723150622616e-09, -1.1359641119941996e-11),
+}  # fmt: skip
+
+TWO_OVER_PI = 0.6366197723675814
+HALF_PI_SHORT = (1.5707963267341256, 6.077100506506192e-11)
+"""π/2 in parts of 33 and 53 bits: integers up to 2²⁰ times the first are exact."""
+HALF_PI_LONG = (1.5707963267923333, 2.5633441515971907e-12, -2.6718907338610155e-24)
+"""π/2 in parts of 38, 38 and 53 bits: integers up to 2¹⁵ times the first two are exact."""
+
+LARGE_ANGLE = {"float": 2.0**20, "double": 2.0**15}
+"""Beyond these the products with the parts of π/2 are exact no longer."""
 
 ATAN = {
     # (atan(t)/t − 1) / t² in powers of t², |t| ≤ tan(π/8); errors 2⁻²⁵ and 2⁻⁵⁹
@@ -77,20 +97,74 @@ HALF_PI = {
 }
 """π/2 as the nearest number of the format, and what is missing."""
 
-LOG10_2 = (0.30102999566383914, 1.42050232272661e-13)
-"""The logarithm of 2 in base 10 in two parts; exponents times the first are exact."""
-
 LARGE = {"float": 2.0**26, "double": 2.0**55}
 """x + 1 is x for anything more."""
 
 
-def _less_half_pi(c: Code, y: Value, times: int = 1) -> Value:
-    """times · π/2 − y."""
-    high, low = HALF_PI[y.type.base]
-    return _plus(c, _minus(c, _number(c, times * high, y), y), _number(c, times * low, y))
-
-
 # ------------------------------------------------------------------------------------------------- angles
+
+
+def sin(c: Code, x: Value) -> Value:
+    """The sine, within 2 ulp for every x. Beyond |x| = 2²⁰ (double: 2¹⁵), where reducing by π
+    takes more digits than is worth carrying here, a branch calls libm's `sin` lane by lane.
+    """
+    y = _where_large(c, "sin", x, _quadrants(c, x, 0))
+    return _itself_below(c, x, math.sqrt(_format(x).tiny), y)
+
+
+def cos(c: Code, x: Value) -> Value:
+    """The cosine, as `sin`."""
+    return _where_large(c, "cos", x, _quadrants(c, x, 1))
+
+
+def _quadrants(c: Code, x: Value, ahead: int) -> Value:
+    """sin(x + ahead · π/2), from the sine and cosine of what is left after quarter turns."""
+    r, quarters = _reduce_by_half_pi(c, x)
+    sine, cosine = _sine_and_cosine(c, r)
+    f = _format(x)
+    if ahead:
+        quarters = _with_constant(c, "add", quarters, ahead)
+    odd = c.icmp("ne", _with_constant(c, "and", quarters, 1), c.const(0, quarters.type))
+    y = _bits(c, c.select(odd, cosine, sine))
+    sign = _with_constant(c, "shl", _with_constant(c, "and", quarters, 2), f.integer.bits - 2)
+    return c.cast("bitcast", c.binary("xor", y, sign), x.type)
+
+
+def _reduce_by_half_pi(c: Code, x: Value) -> tuple[Value, Value]:
+    """x = n·π/2 + r with |r| ≤ π/4: r, and an integer whose low bits are n.
+
+    Near a multiple of π/2 almost all digits of x cancel. What is left has to be right in all of its
+    own digits, so π/2 is subtracted in parts whose products with n are exact.
+    """
+    if x.type.base == "float":  # in double, where two parts are enough
+        double = DOUBLE.of(x.type.lanes)
+        r = c.cast("fpext", x, double)
+        n, shifted = _nearest(c, r, TWO_OVER_PI)
+        for part in HALF_PI_SHORT:
+            r = c.fsub(r, c.fmul(n, c.const(part, double)))
+        n = c.cast("trunc", _bits(c, shifted), I32.of(x.type.lanes))
+        return c.cast("fptrunc", r, x.type), n
+    n, shifted = _nearest(c, x, TWO_OVER_PI)
+    first, second, third = [_times(c, n, _number(c, part, x)) for part in HALF_PI_LONG]
+    r, lost = _sum_and_error(c, _minus(c, x, first), c.fneg(second))
+    return _plus(c, r, _minus(c, lost, third)), _bits(c, shifted)
+
+
+def _sine_and_cosine(c: Code, r: Value) -> tuple[Value, Value]:
+    """sin r and cos r, |r| ≤ π/4."""
+    base, one, half = r.type.base, _number(c, 1.0, r), _number(c, 0.5, r)
+    z = c.fmul(r, r)
+    sine = c.fadd(c.fmul(c.fmul(z, r), _polynomial(c, z, SIN[base])), r)
+    rest = c.fsub(c.fmul(z, _polynomial(c, z, COS[base])), half)
+    return sine, c.fadd(c.fmul(z, rest), one)
+
+
+def _where_large(c: Code, name: str, x: Value, y: Value) -> Value:
+    """y, but libm's function of double where |x| is large."""
+    size = _abs(c, x)
+    large = c.fcmp("ogt", size, _number(c, LARGE_ANGLE[x.type.base], x))
+    large = c.binary("and", large, c.fcmp("olt", size, _number(c, math.inf, x)))
+    return _where_rare(c, large, name, [x], y)
 
 
 def tan(c: Code, x: Value) -> Value:
@@ -101,6 +175,15 @@ def tan(c: Code, x: Value) -> Value:
     odd = c.icmp("ne", odd, c.const(0, quarters.type))
     y = c.fdiv(c.select(odd, c.fneg(cosine), sine), c.select(odd, sine, cosine))
     return _itself_below(c, x, math.sqrt(_format(x).tiny), _where_large(c, "tan", x, y))
+
+
+# --------------------------------------------------------------------------------------------------- arcs
+
+
+def _less_half_pi(c: Code, y: Value, times: int = 1) -> Value:
+    """times · π/2 − y."""
+    high, low = HALF_PI[y.type.base]
+    return _plus(c, _minus(c, _number(c, times * high, y), y), _number(c, times * low, y))
 
 
 def _arc_to_one(c: Code, t: Value) -> Value:
@@ -225,36 +308,3 @@ def atanh(c: Code, x: Value) -> Value:
     a, one = _abs(c, x), _number(c, 1.0, x)
     z = c.fdiv(_plus(c, a, a), _minus(c, one, a))
     return _copysign(c, c.fmul(_number(c, 0.5, x), log1p(c, z)), x)
-
-
-# --------------------------------------------------------------------------------------------- other bases
-
-
-def exp2(c: Code, x: Value) -> Value:
-    """2ˣ, within 2 ulp; exact for whole x."""
-    f = _format(x)
-    least, most = _number(c, -f.bias - f.fraction - 2.0, x), _number(c, f.bias + 1.4, x)
-    x = c.select(c.fcmp("olt", x, least), least, x)
-    x = c.select(c.fcmp("ogt", x, most), most, x)
-    n, shifted = _nearest(c, x, 1.0)
-    return _scaled_exp(c, n, shifted, c.fmul(_minus(c, x, n), _number(c, math.log(2), x)))
-
-
-def log2(c: Code, x: Value) -> Value:
-    """The logarithm to base 2, within 3 ulp; exact for powers of 2."""
-    exponent, m = _split(c, x)
-    y = _log(c, _number(c, 0.0, x), _minus(c, m, _number(c, 1.0, x)))
-    return _log_edges(c, x, c.fadd(c.fmul(y, _number(c, 1 / math.log(2), x)), exponent))
-
-
-def log10(c: Code, x: Value) -> Value:
-    """The logarithm to base 10, within 3 ulp; that of a float in double, so that it is exact for
-    powers of 10."""
-    if x.type.base == "float":
-        wide = c.cast("fpext", x, DOUBLE.of(x.type.lanes))
-        return c.cast("fptrunc", log10(c, wide), x.type)
-    exponent, m = _split(c, x)
-    y = _log(c, _number(c, 0.0, x), _minus(c, m, _number(c, 1.0, x)))
-    high, low = [_number(c, part, x) for part in LOG10_2]
-    small = c.fadd(c.fmul(exponent, low), c.fmul(y, _number(c, 1 / math.log(10), x)))
-    return _log_edges(c, x, _plus(c, small, _times(c, exponent, high)))

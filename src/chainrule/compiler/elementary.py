@@ -26,9 +26,7 @@ from typing import NamedTuple
 
 from .code import DOUBLE, FLOAT, I32, I64, Code, Type, Value
 
-__all__ = [
-    "cos", "erf", "exp", "expm1", "floor_mod", "log", "log1p", "pow", "sigmoid", "sin", "tanh",
-]  # fmt: skip
+__all__ = ["erf", "exp", "expm1", "log", "log1p", "sigmoid", "tanh"]
 
 
 class Format(NamedTuple):
@@ -77,22 +75,11 @@ LOG_FLOAT = (
     0.14201772613723337, -0.13160210996422264, 0.1276154360837777, -0.07634423374365085,
 )  # fmt: skip
 
-LOG_RATIO = {
-    # (2·artanh(s)/s − 2) / s² in powers of s², |s| ≤ 3 − 2√2; errors 2⁻⁵⁸ and 2⁻³⁶
-    "double": (0.6666666666666734, 0.39999999999414254, 0.2857142874249137, 0.2222219856172827,
-               0.18183564959010212, 0.1531403347751081, 0.1479612882038776),
-    "float in double": (0.6666666564510573, 0.40000335297910594, 0.2853730071071704,
-                        0.2358231365214128),
-}  # fmt: skip
-
-LOG_TAIL = (
-    # (2·artanh(s)/s − 2 − 2s²/3) / s⁴ in powers of s², |s| ≤ 3 − 2√2; error 2⁻⁶⁵
-    0.4000000000000218, 0.2857142857013186, 0.22222222514820045, 0.18181784770141998,
-    0.15386740341259977, 0.13257183581282347, 0.13193163482417616,
+LOG_RATIO = (
+    # (2·artanh(s)/s − 2) / s² in powers of s², |s| ≤ 3 − 2√2; error 2⁻⁵⁸
+    0.6666666666666734, 0.39999999999414254, 0.2857142874249137, 0.2222219856172827,
+    0.18183564959010212, 0.1531403347751081, 0.1479612882038776,
 )  # fmt: skip
-
-THIRD = (1 / 3, 1.850371707708594e-17)
-"""1/3 to twice the precision of double."""
 
 ERF_NEAR = {
     # erf(x) / x − 1 in powers of x², |x| ≤ 1; errors 2⁻²⁹ and 2⁻⁶²
@@ -120,26 +107,6 @@ ERF_FAR = {
 }  # fmt: skip
 
 ERF_IS_ONE = {"float": 3.95, "double": 6.0}
-
-SIN = {
-    # (sin(r)/r − 1) / r² in powers of r², |r| ≤ π/4; errors 2⁻²⁸ and 2⁻⁵⁸
-    "float": (-0.16666654935040556, 0.008332177551149815, -0.00019517214062578196),
-    "double": (-0.16666666666666632, 0.008333333333322408, -0.00019841269829803785,
-               2.755731369053516e-06, -2.5050757897855714e-08, 1.5896782922738795e-10),
-}  # fmt: skip
-
-COS = {
-    # (cos(r) − 1 + r²/2) / r⁴ in powers of r², |r| ≤ π/4; errors 2⁻³³ and 2⁻⁶⁴
-    "float": (0.041666646852824604, -0.0013887366787770333, 2.443836266963332e-05),
-    "double": (0.0416666666666666, -0.001388888888887412, 2.4801587289479484e-05,
-               -2.7557314351486346e-07, 2.0875723150622616e-09, -1.1359641119941996e-11),
-}  # fmt: skip
-
-TWO_OVER_PI = 0.6366197723675814
-HALF_PI_SHORT = (1.5707963267341256, 6.077100506506192e-11)
-"""π/2 in parts of 33 and 53 bits: integers up to 2²⁰ times the first are exact."""
-HALF_PI_LONG = (1.5707963267923333, 2.5633441515971907e-12, -2.6718907338610155e-24)
-"""π/2 in parts of 38, 38 and 53 bits: integers up to 2¹⁵ times the first two are exact."""
 
 
 # ---------------------------------------------------------------------------------------------------- vocabulary
@@ -225,6 +192,33 @@ def _product_and_error(c: Code, a: Value, b: Value) -> tuple[Value, Value]:
     """a · b rounded, and what rounding lost."""
     product = _times(c, a, b)
     return product, c.fma(a, b, c.fneg(product))
+
+
+def _where_rare(c: Code, rare: Value, name: str, operands: Sequence[Value], y: Value) -> Value:
+    """y, but libm's function `name` of the operands in lanes where `rare` holds. As long as it
+    holds nowhere, this costs one branch.
+    """
+    t = y.type
+    result = c.variable(t, y)
+    somewhere = rare
+    if t.lanes > 1:
+        mask = c.cast("bitcast", rare, Type(f"i{t.lanes}"))
+        somewhere = c.icmp("ne", mask, c.const(0, mask.type))
+    with c.when(somewhere):
+        places = [c.stack(t.lanes * t.bytes) for _ in operands]
+        for x, place in zip(operands, places, strict=True):
+            c.store(x, place)
+        with c.loop(0, t.lanes) as k:
+            lanes = [c.at(place, k, t.bytes) for place in places]
+            wide = [_widened(c, c.load(t.of(1), lane)) for lane in lanes]
+            one = c.call(name, DOUBLE, *wide)
+            c.store(one if t.base == "double" else c.cast("fptrunc", one, FLOAT), lanes[0])
+        result.set(c.select(rare, c.load(t, places[0]), y))
+    return result.get()
+
+
+def _widened(c: Code, x: Value) -> Value:
+    return x if x.type.base == "double" else c.cast("fpext", x, DOUBLE)
 
 
 # ----------------------------------------------------------------------------------------------- exponentials
@@ -366,7 +360,7 @@ def _log(c: Code, exponent: Value, f: Value) -> Value:
     # log(1 + f) = 2·artanh(s) with s = f / (2 + f), arranged around f − f²/2, where digits count
     s = c.fdiv(f, _plus(c, f, _number(c, 2.0, f)))
     z = c.fmul(s, s)
-    rest = c.fmul(z, _polynomial(c, z, LOG_RATIO["double"]))
+    rest = c.fmul(z, _polynomial(c, z, LOG_RATIO))
     square = c.fmul(half, c.fmul(f, f))
     y = c.fadd(c.fmul(s, c.fadd(square, rest)), low)
     return c.fsub(high, c.fsub(c.fsub(square, y), f))
@@ -393,220 +387,3 @@ def log1p(c: Code, x: Value) -> Value:
     lost = c.select(large, _number(c, 0.0, x), lost)
     reduced = _plus(c, _minus(c, m, one), lost)
     return _itself_below(c, x, f.tiny, _log_edges(c, u, _log(c, exponent, reduced)))
-
-
-# ---------------------------------------------------------------------------------------------- trigonometry
-
-
-def sin(c: Code, x: Value) -> Value:
-    """The sine, within 2 ulp for every x. Beyond |x| = 2²⁰ (double: 2¹⁵), where reducing by π
-    takes more digits than is worth carrying here, a branch calls libm's `sin` lane by lane.
-    """
-    y = _where_large(c, "sin", x, _quadrants(c, x, 0))
-    return _itself_below(c, x, math.sqrt(_format(x).tiny), y)
-
-
-def cos(c: Code, x: Value) -> Value:
-    """The cosine, as `sin`."""
-    return _where_large(c, "cos", x, _quadrants(c, x, 1))
-
-
-LARGE_ANGLE = {"float": 2.0**20, "double": 2.0**15}
-
-
-def _quadrants(c: Code, x: Value, ahead: int) -> Value:
-    """sin(x + ahead · π/2), from the sine and cosine of what is left after quarter turns."""
-    r, quarters = _reduce_by_half_pi(c, x)
-    sine, cosine = _sine_and_cosine(c, r)
-    f = _format(x)
-    if ahead:
-        quarters = _with_constant(c, "add", quarters, ahead)
-    odd = c.icmp("ne", _with_constant(c, "and", quarters, 1), c.const(0, quarters.type))
-    y = _bits(c, c.select(odd, cosine, sine))
-    sign = _with_constant(c, "shl", _with_constant(c, "and", quarters, 2), f.integer.bits - 2)
-    return c.cast("bitcast", c.binary("xor", y, sign), x.type)
-
-
-def _reduce_by_half_pi(c: Code, x: Value) -> tuple[Value, Value]:
-    """x = n·π/2 + r with |r| ≤ π/4: r, and an integer whose low bits are n.
-
-    Near a multiple of π/2 almost all digits of x cancel. What is left has to be right in all of its
-    own digits, so π/2 is subtracted in parts whose products with n are exact.
-    """
-    if x.type.base == "float":  # in double, where two parts are enough
-        double = DOUBLE.of(x.type.lanes)
-        r = c.cast("fpext", x, double)
-        n, shifted = _nearest(c, r, TWO_OVER_PI)
-        for part in HALF_PI_SHORT:
-            r = c.fsub(r, c.fmul(n, c.const(part, double)))
-        n = c.cast("trunc", _bits(c, shifted), I32.of(x.type.lanes))
-        return c.cast("fptrunc", r, x.type), n
-    n, shifted = _nearest(c, x, TWO_OVER_PI)
-    first, second, third = [_times(c, n, _number(c, part, x)) for part in HALF_PI_LONG]
-    r, lost = _sum_and_error(c, _minus(c, x, first), c.fneg(second))
-    return _plus(c, r, _minus(c, lost, third)), _bits(c, shifted)
-
-
-def _sine_and_cosine(c: Code, r: Value) -> tuple[Value, Value]:
-    """sin r and cos r, |r| ≤ π/4."""
-    base, one, half = r.type.base, _number(c, 1.0, r), _number(c, 0.5, r)
-    z = c.fmul(r, r)
-    sine = c.fadd(c.fmul(c.fmul(z, r), _polynomial(c, z, SIN[base])), r)
-    rest = c.fsub(c.fmul(z, _polynomial(c, z, COS[base])), half)
-    return sine, c.fadd(c.fmul(z, rest), one)
-
-
-def _where_large(c: Code, name: str, x: Value, y: Value) -> Value:
-    """y, but libm's function of double where |x| is large."""
-    size = _abs(c, x)
-    large = c.fcmp("ogt", size, _number(c, LARGE_ANGLE[x.type.base], x))
-    large = c.binary("and", large, c.fcmp("olt", size, _number(c, math.inf, x)))
-    return _where_rare(c, large, name, [x], y)
-
-
-def _where_rare(c: Code, rare: Value, name: str, operands: Sequence[Value], y: Value) -> Value:
-    """y, but libm's function `name` of the operands in lanes where `rare` holds. As long as it
-    holds nowhere, this costs one branch.
-    """
-    t = y.type
-    result = c.variable(t, y)
-    somewhere = rare
-    if t.lanes > 1:
-        mask = c.cast("bitcast", rare, Type(f"i{t.lanes}"))
-        somewhere = c.icmp("ne", mask, c.const(0, mask.type))
-    with c.when(somewhere):
-        places = [c.stack(t.lanes * t.bytes) for _ in operands]
-        for x, place in zip(operands, places, strict=True):
-            c.store(x, place)
-        with c.loop(0, t.lanes) as k:
-            lanes = [c.at(place, k, t.bytes) for place in places]
-            wide = [_widened(c, c.load(t.of(1), lane)) for lane in lanes]
-            one = c.call(name, DOUBLE, *wide)
-            c.store(one if t.base == "double" else c.cast("fptrunc", one, FLOAT), lanes[0])
-        result.set(c.select(rare, c.load(t, places[0]), y))
-    return result.get()
-
-
-def _widened(c: Code, x: Value) -> Value:
-    return x if x.type.base == "double" else c.cast("fpext", x, DOUBLE)
-
-
-# ----------------------------------------------------------------------------------------- powers, remainders
-
-
-def pow(c: Code, x: Value, y: Value) -> Value:
-    """x to the power of y, within 1.5 ulp; the special cases are C99's (Annex F.9.4.4).
-
-    Computed as exp(y · log|x|). The product magnifies the error of the logarithm up to a
-    thousandfold, so this is known to more digits than the result: float is computed in double,
-    double with the logarithm as a sum of two numbers.
-    """
-    one, zero, infinity = (_number(c, v, x) for v in (1.0, 0.0, math.inf))
-    size = _abs(c, x)
-    magnitude = (_pow_of_float if x.type.base == "float" else _pow_of_double)(c, size, y)
-    whole = _whole(c, y)
-    odd = c.binary("xor", whole, _whole(c, c.fmul(y, _number(c, 0.5, y))))
-    odd = c.binary("and", odd, whole)
-    signed = c.select(odd, _copysign(c, magnitude, x), magnitude)
-    root = c.binary("and", c.fcmp("olt", x, zero), c.fcmp("olt", size, infinity))
-    root = c.binary("and", root, c.icmp("eq", whole, c.const(False, whole.type)))
-    result = c.select(root, _number(c, math.nan, x), signed)
-    is_one = c.binary("or", c.fcmp("oeq", x, one), c.fcmp("oeq", y, zero))
-    endless = c.binary("and", c.fcmp("oeq", size, one), c.fcmp("oeq", _abs(c, y), infinity))
-    return c.select(c.binary("or", is_one, endless), one, result)
-
-
-def _whole(c: Code, y: Value) -> Value:
-    """Whether y is an integer; every y too large for a fraction, and inf, counts as one."""
-    limit = _number(c, 2.0 ** _format(y).fraction, y)
-    a = _abs(c, y)
-    same = c.fcmp("oeq", _minus(c, _plus(c, a, limit), limit), a)
-    return c.binary("or", same, c.fcmp("uge", a, limit))
-
-
-def _pow_of_float(c: Code, x: Value, y: Value) -> Value:
-    """exp(y · log x) for floats x ≥ 0; in double from the logarithm to the reduced product."""
-    double = DOUBLE.of(x.type.lanes)
-    exponent, m = _split(c, x)
-    exponent = c.cast("fpext", _log_edges(c, x, exponent), double)
-    f = c.cast("fpext", _minus(c, m, _number(c, 1.0, m)), double)
-    s = c.fdiv(f, _plus(c, f, _number(c, 2.0, f)))
-    logarithm = c.fmul(s, _polynomial(c, c.fmul(s, s), (2.0, *LOG_RATIO["float in double"])))
-    ln2 = _number(c, math.log(2.0), f)
-    logarithm = c.fadd(logarithm, c.fmul(exponent, ln2))
-    p = c.fmul(c.cast("fpext", y, double), logarithm)
-    p = _at_most(c, _at_least(c, p, _format(x).least), _format(x).most)
-    n, _ = _nearest(c, p, ONE_OVER_LN2)
-    r = c.cast("fptrunc", c.fsub(p, c.fmul(n, ln2)), x.type)
-    n = c.cast("fptrunc", n, x.type)
-    return _scaled_exp(c, n, _plus(c, n, _number(c, _format(n).magic, n)), r)
-
-
-def _pow_of_double(c: Code, x: Value, y: Value) -> Value:
-    """exp(y · log x) for doubles x ≥ 0."""
-    high, low = _long_log(c, x)
-    high = _log_edges(c, x, high)
-    p, lost = _product_and_error(c, y, high)
-    tail = c.fadd(c.fmul(y, low), lost)
-    usual = c.fcmp("olt", _abs(c, p), _number(c, 1024.0, x))
-    return _exp(c, p, c.select(usual, tail, _number(c, 0.0, x)))
-
-
-def _long_log(c: Code, x: Value) -> tuple[Value, Value]:
-    """log x as the sum of two doubles, to about 65 bits, for positive finite x.
-
-    With s = f / (2 + f) and z = s²:  log(1 + f) = 2s · (1 + z/3 + z²·T(z)/2); all but the last term
-    are carried as sums of two.
-    """
-    exponent, m = _split(c, x)
-    one, two = _number(c, 1.0, x), _number(c, 2.0, x)
-    f = _minus(c, m, one)
-    below = _plus(c, f, two)
-    below_low = _minus(c, f, _minus(c, below, two))
-    inverse = c.fdiv(one, below)
-    s = _times(c, f, inverse)
-    remainder = c.fma(c.fneg(s), below, f)
-    remainder = c.fma(c.fneg(s), below_low, remainder)
-    s_low = c.fmul(remainder, inverse)
-
-    z, z_low = _product_and_error(c, s, s)
-    z_low = c.fadd(z_low, c.fmul(_plus(c, s, s), s_low))
-    third, third_low = (_number(c, part, x) for part in THIRD)
-    k, k_low = _product_and_error(c, z, third)
-    k_low = c.fadd(k_low, c.fadd(c.fmul(z, third_low), c.fmul(z_low, third)))
-    rest = _times(c, _times(c, z, z), _polynomial(c, z, [t / 2 for t in LOG_TAIL]))
-    k, lost = _sum_and_error(c, k, rest)
-    k_low = _plus(c, k_low, lost)
-
-    u, u_low = _plus(c, s, s), _plus(c, s_low, s_low)
-    p, p_low = _product_and_error(c, u, k)
-    p_low = c.fadd(p_low, c.fadd(c.fmul(u, k_low), c.fmul(u_low, k)))
-    high, lost = _sum_and_error(c, u, p)
-    low = _plus(c, _plus(c, u_low, p_low), lost)
-    ln2, ln2_low = _format(x).ln2
-    high, lost = _sum_and_error(c, _times(c, exponent, _number(c, ln2, x)), high)
-    low = _plus(c, low, c.fadd(lost, c.fmul(exponent, _number(c, ln2_low, x))))
-    return high, low
-
-
-def floor_mod(c: Code, a: Value, b: Value) -> Value:
-    """a − b · ⌊a / b⌋ with the sign of b, as `numpy.remainder`: the exact remainder of division
-    toward zero, plus b if their signs differ; a zero has the sign of b too.
-
-    One fused multiply and add gives the remainder exactly as long as the quotient is an exact integer;
-    beyond, and where b is infinite, a branch calls libm's `fmod` lane by lane.
-    """
-    f = _format(a)
-    x, y = _abs(c, a), _abs(c, b)
-    zero = _number(c, 0.0, a)
-    quotient = c.fdiv(x, y)
-    magic = _number(c, f.magic, a)
-    whole = _minus(c, _plus(c, quotient, magic), magic)
-    rest = c.fma(c.fneg(whole), y, x)
-    rest = c.select(c.fcmp("olt", rest, zero), _plus(c, rest, y), rest)
-    rare = c.fcmp("uge", quotient, _number(c, 2.0 ** (f.fraction - 2), a))
-    rare = c.binary("or", rare, c.fcmp("oeq", y, _number(c, math.inf, a)))
-    rest = _copysign(c, _where_rare(c, rare, "fmod", [x, y], rest), a)
-    differ = c.binary("xor", c.fcmp("olt", rest, zero), c.fcmp("olt", b, zero))
-    differ = c.binary("and", differ, c.fcmp("une", rest, zero))
-    return _copysign(c, c.select(differ, _plus(c, rest, b), rest), b)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import dtypes
 from ..base.dtypes import DType
-from . import angles, elementary
+from . import angles, elementary, powers
 from .code import BOOL, DOUBLE, FLOAT, HALF, I8, I16, I32, I64, Code, Type, Value
 
 __all__ = ["INSTRUCTIONS", "convert", "in_memory", "in_register", "load", "rounded", "store"]
@@ -373,8 +373,8 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "log1p": _elementary(elementary.log1p),
     "sqrt": lambda c, dtype, x: c.intrinsic("sqrt", x.type, x),
     "rsqrt": _rsqrt,
-    "sin": _elementary(elementary.sin),
-    "cos": _elementary(elementary.cos),
+    "sin": _elementary(angles.sin),
+    "cos": _elementary(angles.cos),
     "tanh": _elementary(elementary.tanh),
     "sigmoid": _elementary(elementary.sigmoid),
     "erf": _elementary(elementary.erf),
@@ -389,9 +389,9 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "asinh": _elementary(angles.asinh),
     "acosh": _elementary(angles.acosh),
     "atanh": _elementary(angles.atanh),
-    "exp2": _elementary(angles.exp2),
-    "log2": _elementary(angles.log2),
-    "log10": _elementary(angles.log10),
+    "exp2": _elementary(powers.exp2),
+    "log2": _elementary(powers.log2),
+    "log10": _elementary(powers.log10),
     "copysign": lambda c, dtype, a, b: c.intrinsic("copysign", a.type, a, b),
     "signbit": _signbit,
     "floor": _rounding("floor"),
@@ -424,7 +424,7 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
 """op name → the value of its body on registers, all operands in the dtype it computes in."""
 
 FLOATING_ONLY: dict[str, Callable[..., Any]] = {
-    "pow": _elementary(elementary.pow),
+    "pow": _elementary(powers.pow),
     "fmod": lambda c, dtype, a, b: c.binary("frem", a, b),
 }
 """Ops that have instructions for floating-point numbers, and are left to NumPy for others."""

@@ -12,24 +12,18 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import Spec
-from ..ops.shape import walk
 from .elements import EXPENSIVE
-from .pieces import Piece, assembled
+from .layouts import Layouts
+from .pieces import assemble
 from .roles import PICKS, RANDOM, indices_of, lookup_dims, reduces_nothing, role
-from .space import Access, Axis, Dims, before, cut, dense, row_major, through, whole
+from .space import Access, Axis, Dims, cut, whole
 
-__all__ = ["Group", "Grouping", "lines_between"]
+__all__ = ["Group", "Grouping"]
 
 LONGEST_ROW = 1 << 16
 """Elements of a row that a group may pass over more than once: they should stay in the cache."""
-
-
-REPEATS, LINE = 2048, 64
-"""Bytes after which addresses fall into the same places of the nearest cache, and of a line."""
 
 MUCH = 4096
 """Elements that are worth not being written to memory."""
@@ -66,183 +60,28 @@ class Group:
         return any([a in mine for a in whole(axes)])
 
 
-class Grouping:
+class Grouping(Layouts):
     """A program cut into groups."""
+
+    home: dict[int, Group]
 
     def __init__(
         self, program: Program, slices: Callable[[Equation], int], windows: Callable[[Grouping, Equation], None],
         scans: Callable[[Grouping, Equation], None], layout: dict[int, Access] | None = None, steps: bool = False,
     ):  # fmt: skip
-        self.program, self.slices, self.windows, self.scans = program, slices, windows, scans
-        self.steps = steps  # whether this is a step of a loop, where kernels are small
-        self.parts: dict[
-            int, tuple[Var, Access]
-        ] = {}  # pieces: the whole, and where they lie in it
-        self.layout: dict[int, Access] = dict(layout or {})  # values that do not lie row-major
+        super().__init__(program, dict(layout or {}), steps)
+        self.slices, self.windows, self.scans = slices, windows, scans
         self.padded: dict[tuple, Var] = {}
         self.windowed: dict[Equation, tuple[Dims, Dims]] = {}  # pools: axes of positions and taps
         self.sliced: dict[Equation, int] = {}  # products whose results are partial sums
-        self.maker: dict[int, Equation] = {}
-        self.home: dict[int, Group] = {}  # the group that makes a value
         self.groups: list[Group] = []
         self.spread: dict[int, Equation] = {}  # what is computed where it is read
         self.copies: dict[int, Var] = {}  # values that had to be copied
         self.steady: set[int] = set()  # inputs that stay the same while the program runs many times
-        self.results = {v.id for v in program.outputs if isinstance(v, Var)}
-        self.seen_in_results = _bases(program)  # what results are views of
         for eq in program.equations:
             self.place(eq)
 
-    # ---------------------------------------------------------------------------------- views
-
-    def chain(self, v: Var) -> tuple[Var, list[Equation]]:
-        """What a value is a view of, and the view equations that lead from there to it."""
-        views: list[Equation] = []
-        while True:
-            eq = self.maker.get(v.id)
-            if eq is None or eq.op.kind.name != "view" or v.id in self.home:
-                return v, views[::-1]
-            views.append(eq)
-            v = eq.inputs[0]  # type: ignore[assignment]
-
-    def made_by_create(self, v: Any) -> bool:
-        """Whether a value is made from attributes alone (through views)."""
-        if not isinstance(v, Var):
-            return False
-        eq = self.maker.get(self.chain(v)[0].id)
-        return eq is not None and eq.op.kind.name == "create"
-
-    def access(self, v: Var, layout: Access | None = None) -> Access | None:
-        """How a value's elements lie in the memory of what it is a view of."""
-        base, views = self.chain(v)
-        found: Access | None = layout or self.lies(base)
-        for eq in views:
-            found = through(found, eq.op, eq.attrs)  # type: ignore[arg-type]
-            if found is None:
-                return None
-        return found
-
-    def lies(self, v: Var) -> Access:
-        """How a value lies in its own memory."""
-        return self.layout.get(v.id) or row_major(v.spec.shape)
-
-    def lay(self, v: Var, access: Access) -> None:
-        """Have a value lie in another way than row-major, unless it is a result."""
-        if v.id not in self.results:
-            self.layout[v.id] = access
-
-    def _lay_as_read(self, v: Var) -> None:
-        """Have a value that is read through a permutation lie in that order, its last axis last."""
-        for eq in self.program.equations:
-            if eq.op.name == "permute" and eq.inputs[0] is v:
-                dims = eq.attrs["dims"]
-                if dims[-1] == len(dims) - 1:
-                    self.lay(v, dense(v.spec.shape, dims))
-                return
-
-    def part(self, v: Var, whole: Var, access: Access) -> None:
-        """Have a value be a part of another's memory."""
-        self.parts[v.id] = (whole, access)
-
     # -------------------------------------------------------------------------------- placing
-
-    def _assemble(self, eq: Equation) -> None:
-        """A value put together of pieces: each a copy that is written into its box, by the group
-        that makes it if that can be."""
-        from ..ops import TABLE
-
-        out = eq.outputs[0]
-        pieces = assembled(eq) or ()
-        self._lay_as_pieces(out, pieces)
-        if eq.op.name in ("cat", "stack"):
-            self._lay_apart(out)
-        lies = self.lies(out)
-        for piece in pieces:
-            source = piece.source
-            start, shape, step = piece.box
-            if isinstance(source, tuple):
-                source, taken = source
-                for d, (first, n, by) in enumerate(zip(*taken, strict=True)):
-                    if n != source.spec.shape[d]:
-                        stop = first + (n - 1) * by + 1
-                        source = self.viewed(
-                            source, "slice_", dim=d, start=first, stop=stop, step=by
-                        )
-            elif isinstance(source, Var):
-                source = self._spread(eq, source, piece)
-            else:
-                made = Var(Spec(shape, out.spec.dtype))
-                attrs = {"shape": shape, "value": source, "dtype": out.spec.dtype}
-                self.maker[made.id] = Equation(TABLE["full"], (), attrs, (made,), eq.place)
-                source = made
-            if source.spec.shape != shape:
-                source = self.viewed(source, "view", shape=shape)
-            part = Var(Spec(shape, out.spec.dtype))
-            offset = sum([s * each for s, each in zip(start, lies.strides, strict=True)])
-            strides = tuple([s * each for s, each in zip(step, lies.strides, strict=True)])
-            box = Access(shape, strides, offset)
-            if self._fills(source, out, box, eq):
-                continue
-            self.part(part, out, box)
-            cast = Equation(TABLE["cast"], (source,), {"dtype": out.spec.dtype}, (part,), eq.place)
-            self.place(cast)
-        self.assembly(eq)
-
-    def _lay_as_pieces(self, out: Var, pieces: Sequence[Piece]) -> None:
-        """What is put together lies in the order of axes in which most of its elements lay before:
-        images stay channels-last, and what is computed from them reads both alike."""
-        if out.id in self.layout or self.steps:
-            return
-        votes: dict[tuple[int, ...], int] = {}
-        for piece in pieces:
-            v = piece.source
-            if not isinstance(v, Var) or v.spec.shape != piece.box.shape or self.made_by_create(v):
-                continue
-            access = self.access(v)
-            if access is None:
-                continue
-            strides = access.strides
-            if any([n > 1 and not s for n, s in zip(v.spec.shape, strides, strict=True)]):
-                continue
-            order = tuple(sorted(range(len(strides)), key=lambda k: -strides[k]))
-            votes[order] = votes.get(order, 0) + math.prod(v.spec.shape)
-        most = max(votes, key=lambda order: votes[order], default=())
-        if most != tuple(range(len(most))):
-            self.lay(out, dense(out.spec.shape, most))
-
-    def _fills(self, source: Var, whole: Var, box: Access, eq: Equation) -> bool:
-        """Whether a piece, seen through views, is a result of attention that nothing else reads: its
-        kernel writes by any strides, so it can write into the box, and there is nothing to copy."""
-        base, views = self.chain(source)
-        made = self.home.get(base.id)
-        if made is None or made.role != "attention" or base.id in self.results | self.parts.keys():
-            return False
-        if base.spec.dtype is not whole.spec.dtype:
-            return False
-        seen = {base.id, *[view.outputs[0].id for view in views]}
-        readers = [
-            e
-            for e in self.program.equations
-            if any([isinstance(v, Var) and v.id in seen for v in e.inputs])
-        ]
-        if any([e is not eq and e not in views for e in readers]) or eq.inputs.count(source) != 1:
-            return False
-        found: Access | None = box
-        for view in reversed(views):
-            found = before(found, view)  # type: ignore[arg-type]
-            if found is None:
-                return False
-        assert found is not None
-        self.part(base, whole, found)
-        return True
-
-    def _spread(self, eq: Equation, source: Var, piece: Piece) -> Var:
-        """What is written into a box, broadcast to the view that it is written through."""
-        if math.prod(source.spec.shape) == math.prod(piece.box.shape):
-            return source
-        ground = np.broadcast_to(np.int8(0), eq.outputs[0].spec.shape)
-        seen = walk(ground, eq.attrs["path"])
-        return self.viewed(source, "expand", shape=seen.shape)
 
     def assembly(self, eq: Equation) -> None:
         """The place in the order where a value that is put together is complete."""
@@ -257,24 +96,10 @@ class Grouping:
         self._own(g, eq, [], True)
         return g
 
-    def seen(self, eq: Equation) -> None:
-        """Have a value be a view of another, whatever made it before."""
-        self.home.pop(eq.outputs[0].id, None)
-        self.maker[eq.outputs[0].id] = eq
-
     def contiguous(self, v: Var) -> Var:
         """A value that lies row-major without gaps: this one, or a copy."""
         access = self.access(v)
         return v if access is not None and access.contiguous else self._copied(v)
-
-    def viewed(self, v: Var, name: str, **attrs: Any) -> Var:
-        """A view of a value, as a new equation."""
-        from ..ops import TABLE
-
-        op = TABLE[name]
-        out = Var(op.infer((v.spec,), attrs)[0])
-        self.maker[out.id] = Equation(op, (v,), attrs, (out,), None)
-        return out
 
     def own_product(self, eq: Equation, dims: Dims, *, closed: bool = False) -> None:
         """A product in a group of its own, over given axes. One with a long sum and a small
@@ -282,7 +107,7 @@ class Grouping:
         from ..ops import TABLE
 
         out = eq.outputs[0]
-        self._lay_apart(out)
+        self.lay_apart(out)
         n = self.slices(eq)
         if n == 1:
             self._own(self._new("anchor"), eq, dims, closed)
@@ -319,7 +144,7 @@ class Grouping:
         if what in ("pointwise", "lookup", "reduce"):
             self._place_in_loops(eq, what)
         elif what == "assembly":
-            self._assemble(eq)
+            assemble(self, eq)
         elif what == "window":
             self.windows(self, eq)
         elif what == "scan":
@@ -328,7 +153,7 @@ class Grouping:
             self.own_product(*_with_axes(eq))
         elif what == "attention":
             for v in eq.outputs:
-                self._lay_as_read(v)
+                self.lay_as_read(v)
             self._own(self._new(what), eq, [], True)
         else:
             self._own(self._new(what), eq, [], True)
@@ -529,7 +354,7 @@ class Grouping:
             default=0,
         )
         self.home[v.id] = g
-        self._follow(eq)
+        self.lay_as_operands(eq)
         return True
 
     def _join_neighbour(self, newest: Group | None, eq: Equation) -> bool:
@@ -539,29 +364,6 @@ class Grouping:
             if g.role == "loops" and not g.reduced and self._join(g, eq, "pointwise"):
                 return True
         return False
-
-    def _follow(self, eq: Equation) -> None:
-        """A result lies as its operands do, if their axes are not in order."""
-        out = eq.outputs[0]
-        if out.id in self.parts or eq.op.name == "clone":
-            return
-        for v in eq.inputs:
-            if isinstance(v, Var) and v.id in self.layout and v.spec.shape == out.spec.shape:
-                strides = self.layout[v.id].strides
-                order = sorted(range(len(strides)), key=lambda k: -strides[k])
-                if order != list(range(len(strides))):
-                    self.lay(out, dense(out.spec.shape, order))
-                    return
-        self._lay_apart(out)
-
-    def _lay_apart(self, v: Var) -> None:
-        """Rows whose length is a multiple of what the cache (L1) repeats after would all fall into
-        the same few of its places when a product walks across them: leave a line between them."""
-        if self.steps or v.id in self.layout or v.id in self.parts:
-            return
-        access = lines_between(v.spec.shape, v.spec.dtype.itemsize)
-        if access is not None:
-            self.lay(v, access)
 
     def _inside(self, g: Group, v: Any) -> Dims | bool | None:
         """The axes of an operand made in this group; None if it is made elsewhere, False if it is
@@ -703,34 +505,6 @@ class Grouping:
                     if v.id in self.parts:
                         out[v.id] = v
         return out
-
-
-def lines_between(shape: tuple[int, ...], size: int) -> Access | None:
-    """How a value lies with a line between its rows; None if its rows need none. Rows whose length
-    is a multiple of what the cache (L1) repeats after would all fall into the same few of its places
-    when a product walks across them."""
-    if len(shape) < 2:
-        return None
-    row = shape[-1] * size
-    if row % REPEATS or row > 4 * REPEATS or math.prod(shape[:-1]) < 32:
-        return None
-    strides, step = [1], shape[-1] + LINE // size
-    for n in reversed(shape[1:-1]):
-        strides.insert(0, step)
-        step *= n
-    return Access(shape, (step, *strides))
-
-
-def _bases(program: Program) -> set[int]:
-    """The values that a program's results are, or are views of."""
-    views = {eq.outputs[0].id: eq for eq in program.equations if eq.op.kind.name == "view"}
-    found = set()
-    for v in program.outputs:
-        while isinstance(v, Var) and v.id in views:
-            v = views[v.id].inputs[0]
-        if isinstance(v, Var):
-            found.add(v.id)
-    return found
 
 
 def _with_axes(eq: Equation) -> tuple[Equation, Dims]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..base import dtypes
 from ..graph.ir import Equation
 from ..ops.random import WORDS
-from . import elementary, elements
+from . import angles, elementary, elements
 from .code import DOUBLE, FLOAT, I32, I64, Code, Value
 
 __all__ = ["drawn"]
@@ -71,7 +71,7 @@ def drawn(c: Code, eq: Equation, seed: Value, offset: Value, index: Value) -> Va
         radius = c.intrinsic(
             "sqrt", real, c.fmul(elementary.log(c, unit(word)), c.const(-2.0, real))
         )
-        angle = elementary.cos(c, c.fmul(unit(second), c.const(6.283185307179586, real)))
+        angle = angles.cos(c, c.fmul(unit(second), c.const(6.283185307179586, real)))
         kind = dtypes.float64 if real.base == "double" else dtypes.float32
         return elements.convert(c, c.fmul(radius, angle), kind, dtype)
     low, high = eq.attrs["low"], eq.attrs["high"]

@@ -27,7 +27,8 @@ from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import TABLE, Spec
 from ..ops.promotion import spec_of
 from .emit import Memory, Reference
-from .fuse import Grouping, lines_between
+from .fuse import Grouping
+from .layouts import lines_between
 from .roles import PICKS, role
 from .space import Access, row_major
 
@@ -179,7 +180,7 @@ class Loop:
         return Access(access.shape[skip:], access.strides[skip:])
 
     def _results_apart(self, outer: Grouping) -> dict[int, Access]:
-        """Stacked results whose rows are laid apart (see `fuse.lines_between`), and so what a step
+        """Stacked results whose rows are laid apart (see `layouts.lines_between`), and so what a step
         makes of them. What is read back as a carry stays as carries lie."""
         made = {v.id: eq for eq in self.body.equations for v in eq.outputs}
         out: dict[int, Access] = {}
