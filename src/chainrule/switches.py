@@ -7,8 +7,7 @@ that asks for this has nothing to do, and one that asks for anything else is ref
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from importlib.machinery import ModuleSpec
+from collections.abc import Iterator
 from typing import Any
 
 from .base.errors import DeviceError
@@ -24,7 +23,6 @@ __all__ = [
     "get_default_device",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
-    "jit",
     "memory_format",
     "mps",
     "preserve_format",
@@ -255,57 +253,3 @@ class distributed:
     def is_initialized() -> bool:
         """False."""
         return False
-
-
-# -------------------------------------------------------------------------------------------------- script
-
-
-class jit:
-    """PyTorch's compiler of annotated Python. Functions marked for it run as they are written, which is what they
-    mean; `chainrule.compile` makes machine code of them.
-    """
-
-    # scripts import from its files, so it passes for a package
-    __path__: tuple[str, ...] = ()
-    __spec__ = ModuleSpec("torch.jit", None, is_package=True)
-
-    @staticmethod
-    def script(obj: Any) -> Any:
-        """The function, class or module itself."""
-        return obj
-
-    @staticmethod
-    def is_scripting() -> bool:
-        """False: this is Python."""
-        return False
-
-    @staticmethod
-    def is_tracing() -> bool:
-        """False: there is no such trace."""
-        return False
-
-    @staticmethod
-    def ignore(drop: Any = False, **kwargs: Any) -> Callable:
-        """The function itself; also as a decorator with arguments."""
-        return drop if callable(drop) else lambda f: f
-
-    export = unused = interface = script_method = _script_if_tracing = staticmethod(lambda f: f)
-    script_if_tracing = optimize_for_inference = freeze = _script_if_tracing
-    _overload = _overload_method = _script_if_tracing
-
-    @staticmethod
-    def annotate(the_type: Any, the_value: Any) -> Any:
-        """The value itself."""
-        return the_value
-
-    class ScriptModule:
-        """A compiled module of PyTorch's, in annotations and `isinstance`: no module is one."""
-
-    ScriptFunction = RecursiveScriptModule = TracedModule = ScriptModule
-    Attribute = staticmethod(lambda value, type: value)
-
-    class Final:
-        """`x: Final[int]`, an annotation."""
-
-        def __class_getitem__(cls, item: Any) -> Any:
-            return item

@@ -102,3 +102,10 @@ def test_spawned_processes_that_fail_are_told(tmp_path):
 
     with pytest.raises(cr.ChainruleError, match="process 0 of 1 ended with the code 1"):
         spawn(int, ("no base",), nprocs=1, start_method="fork")
+
+
+def test_private_names_are_what_model_files_expect():
+    script = Path(__file__).with_name("private_names.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("there is no torch.profiler.profile here")

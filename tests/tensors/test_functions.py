@@ -108,3 +108,19 @@ def test_operands_by_pytorchs_names():
     ):
         with pytest.raises(TypeError, match="has no argument"):
             wrong()
+
+
+def test_arguments_by_numpys_names():
+    """PyTorch's functions take them too, and people who come from NumPy write them."""
+    x = cr.arange(6.0).view(2, 3)
+    assert x.sum(axis=1, keepdims=True).tolist() == x.sum(1, True).tolist() == [[3], [12]]
+    assert cr.cat([x, x], axis=1).shape == (2, 6) and x.max(axis=0).values.tolist() == [3, 4, 5]
+    assert cr.stack([x, x], axis=-1).shape == (2, 3, 2) and x.std(axis=1).shape == (2,)
+    assert cr.exp(x=x).equal(x.exp()) and cr.maximum(x1=x, x2=2 * x).equal(2 * x)
+    for call in (
+        lambda: x.sum(axis=1, dim=1),
+        lambda: x.flip(axis=0),
+        lambda: cr.nn.functional.softmax(x, axis=1),
+    ):
+        with pytest.raises(TypeError, match="axis"):
+            call()

@@ -92,16 +92,16 @@ LEFT_OUT = (
     _reason(
         "TorchScript, and graphs as Python objects",
         "`graph.trace` writes a function down as a program to be read, and `compile` makes machine code of it",
-        "chainrule.graph.trace, chainrule.compile; jit.script returns the function as it is",
-        "export fx package library classes overrides cond while_loop jit.trace jit.load jit.save func.debug_unwrap "
+        "chainrule.graph.trace, chainrule.compile; jit.script and jit.trace give the function as it is",
+        "export fx package library classes cond while_loop jit.load jit.save func.debug_unwrap "
         "func.functionalize func.linearize func.rearrange func.replace_all_batch_norm_modules_",
     ),
     _reason(
-        "Nested, named and subclassed tensors",
+        "Nested and named tensors",
         "shapes are tuples of numbers, and an op looks at arrays, tensors and tracers alone",
         "padding with a mask, or packed sequences",
         "nn.UninitializedBuffer nested masked quasirandom Tensor.reinforce "
-        "Tensor.as_subclass Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
+        "Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
     ),
     _reason(
         "Data pipes",
@@ -181,17 +181,9 @@ LEFT_OUT = (
         "nn.functional.adaptive_max_pool1d_with_indices nn.functional.adaptive_max_pool2d_with_indices "
         "nn.functional.adaptive_max_pool3d_with_indices nn.functional.assert_int_or_pair nn.functional.boolean_dispatch "
         "nn.functional.conv_tbc nn.functional.fractional_max_pool2d_with_indices "
-        "nn.functional.fractional_max_pool3d_with_indices nn.functional.grouped_mm nn.functional.handle_torch_function "
-        "nn.functional.has_torch_function nn.functional.has_torch_function_unary nn.functional.has_torch_function_variadic "
+        "nn.functional.fractional_max_pool3d_with_indices nn.functional.grouped_mm "
         "nn.functional.max_pool1d_with_indices nn.functional.max_pool2d_with_indices nn.functional.max_pool3d_with_indices "
         "nn.functional.native_channel_shuffle optim.swap_in_optimizer_params_and_state",
-    ),
-    _reason(
-        "The older names of initializers",
-        "they write in place without saying so",
-        "the name with an underscore behind: nn.init.normal_",
-        "nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform "
-        "nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse",
     ),
 )
 """Everything that is left out on purpose."""

@@ -448,14 +448,30 @@ def sparse_(
         return tensor.copy_(values)
 
 
+# ------------------------------------------------------------------------------------------ older and private names
+
 DEPRECATED = (
     "uniform", "normal", "constant", "eye", "dirac", "xavier_uniform", "xavier_normal",
     "kaiming_uniform", "kaiming_normal", "orthogonal", "sparse",
 )  # fmt: skip
-"""PyTorch's older names of functions that fill in place."""
+"""PyTorch's older names of functions that fill in place. They work there with a warning, and so here."""
+
+_no_grad_uniform_, _no_grad_normal_, _no_grad_trunc_normal_ = uniform_, normal_, trunc_normal_
+_no_grad_fill_, _no_grad_zero_ = constant_, zeros_
 
 
 def __getattr__(name: str) -> Any:
-    if name in DEPRECATED:
-        raise AttributeError(f"nn.init.{name} is deprecated in PyTorch: write nn.init.{name}_")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in DEPRECATED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    filling = globals()[f"{name}_"]
+
+    @functools.wraps(filling)
+    def old(*args: Any, **options: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return filling(*args, **options)
+
+    return old

@@ -45,8 +45,10 @@ class UninitializedParameter(Parameter):
 
     shape = property(_refuse, doc="Refused: it is not known yet.")  # type: ignore[assignment]
 
-    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> None:
-        super().__init__(empty(0, device=device, dtype=dtype), requires_grad)
+    def __new__(
+        cls, requires_grad: bool = True, device: Any = None, dtype: Any = None
+    ) -> UninitializedParameter:
+        return super().__new__(cls, empty(0, device=device, dtype=dtype), requires_grad)
 
     def __repr__(self) -> str:
         return "UninitializedParameter()"

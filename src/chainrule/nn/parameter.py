@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensors import Tensor, empty, tensor
+from ..tensors.overrides import disabled_torch_function
 
 __all__ = ["Buffer", "Parameter"]
 
@@ -31,9 +32,12 @@ class Parameter(Tensor):
         True
     """
 
-    def __init__(self, data: Any = None, requires_grad: bool = True) -> None:
-        _share(self, data)
-        self.requires_grad_(requires_grad)
+    _called = "tensor"
+    # a product with a parameter is a plain tensor, whatever class is derived
+    __torch_function__ = disabled_torch_function  # type: ignore[assignment]
+
+    def __new__(cls, data: Any = None, requires_grad: bool = True) -> Parameter:
+        return _share(cls, data).requires_grad_(requires_grad)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"
@@ -56,15 +60,18 @@ class Buffer(Tensor):
     """
 
     persistent = True
+    _called = "tensor"
+    __torch_function__ = disabled_torch_function  # type: ignore[assignment]
 
-    def __init__(self, data: Any = None, *, persistent: bool = True) -> None:
-        _share(self, data)
+    def __new__(cls, data: Any = None, *, persistent: bool = True) -> Buffer:
+        self = _share(cls, data)
         self.persistent = persistent
+        return self
 
 
-def _share(new: Tensor, data: Any) -> None:
-    """Let a new tensor stand on the memory of ``data``: it becomes what ``data.detach()`` is, in
-    its own class.
-    """
+def _share(cls: type, data: Any) -> Any:
+    """A new tensor of a class on the memory of ``data``: it becomes what ``data.detach()`` is, in its own class."""
     value = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
+    new = object.__new__(cls)
     vars(new).update(vars(value.detach()))
+    return new

@@ -75,6 +75,9 @@ here: they record.
 WRITERS: dict[str, Callable[[Op, tuple, dict], Any]] = {}
 """What a call does that has a keyword which no op has: `out`, which the torch-shaped face puts here."""
 
+NAMES = (("input", 0), ("x", 0), ("a", 0), ("x1", 0), ("other", 1), ("x2", 1), ("exponent", 1))
+"""How PyTorch calls the operands of its functions, and in which place each stands."""
+
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -336,9 +339,11 @@ class Op:
         return (*args, *(None,) * (self.arity - len(args)))
 
     def _named(self, args: tuple, attrs: dict) -> tuple:
-        """Operands given by PyTorch's names for them, as in `tanh(input=x)` and `mul(x, other=y)`."""
+        """Operands given by PyTorch's names for them, as in `tanh(input=x)` and `mul(x, other=y)`, or by NumPy's, which it
+        knows as well.
+        """
         named = dict(attrs)
-        for name, place in (("input", 0), ("other", 1), ("exponent", 1)):
+        for name, place in NAMES:
             if name in named and len(args) == place < self.arity:
                 args = (*args, named.pop(name))
         if named:

@@ -21,10 +21,21 @@ from .surroundings.absent import ABSENT, DTYPES, Absent, AbsentModule, absent, m
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
 STANDS_FOR = {
+    "torch._C": "redirect.surroundings.machinery",
+    "torch._C._nn": "nn.functional",
+    "torch._VF": "redirect.surroundings.machinery",
+    "torch._tensor": "redirect.surroundings.machinery",
+    "torch._utils": "redirect.surroundings.machinery",
     "torch.amp": "amp",
+    "torch.amp.autocast_mode": "amp",
+    "torch.amp.grad_scaler": "amp",
     "torch.autograd": "autograd",
+    "torch.autograd.anomaly_mode": "autograd.anomaly",
     "torch.autograd.function": "autograd",
     "torch.autograd.functional": "autograd.functional",
+    "torch.autograd.grad_mode": "autograd",
+    "torch.autograd.gradcheck": "autograd",
+    "torch.autograd.profiler": "redirect.surroundings.profiler",
     "torch.autograd.variable": "autograd",
     "torch.backends": "backends",
     "torch.backends.cuda": "backends.cuda",
@@ -33,6 +44,11 @@ STANDS_FOR = {
     "torch.compiler": "redirect.surroundings.compiler",
     "torch.cuda": "cuda",
     "torch.cuda.amp": "cuda.amp",
+    "torch.cuda.amp.autocast_mode": "cuda.amp",
+    "torch.cuda.amp.grad_scaler": "cuda.amp",
+    "torch.cuda.memory": "cuda",
+    "torch.cuda.random": "cuda",
+    "torch.cuda.streams": "cuda",
     "torch.distributed": "redirect.surroundings.distributed",
     "torch.distributions": "distributions",
     "torch.distributions.constraint_registry": "distributions.registry",
@@ -44,18 +60,26 @@ STANDS_FOR = {
     "torch.functional": "tensors.functions",
     "torch.hub": "redirect.surroundings.hub",
     "torch.jit": "jit",
+    "torch.jit._script": "jit",
+    "torch.jit._trace": "jit",
     "torch.linalg": "linalg",
     "torch.multiprocessing": "redirect.surroundings.multiprocessing",
     "torch.nn": "nn",
+    "torch.nn._reduction": "nn.functional.private._Reduction",
     "torch.nn.attention": "nn.attention",
+    "torch.nn.common_types": "redirect.surroundings.types",
     "torch.nn.functional": "nn.functional",
     "torch.nn.init": "nn.init",
     "torch.nn.modules": "nn.modules",
-    "torch.nn.modules.module": "nn.module",
+    "torch.nn.modules.lazy": "redirect.surroundings.layer_files",
+    "torch.nn.modules.module": "redirect.surroundings.layer_files",
     "torch.nn.modules.utils": "nn.modules.utils",
-    "torch.nn.common_types": "redirect.surroundings.types",
     "torch.nn.parallel": "nn.parallel",
+    "torch.nn.parallel.data_parallel": "nn.parallel",
     "torch.nn.parallel.distributed": "nn.parallel",
+    "torch.nn.parallel.parallel_apply": "nn.parallel",
+    "torch.nn.parallel.replicate": "nn.parallel",
+    "torch.nn.parallel.scatter_gather": "nn.parallel",
     "torch.nn.parameter": "nn.parameter",
     "torch.nn.utils": "nn.utils",
     "torch.nn.utils.parametrizations": "nn.utils.parametrizations",
@@ -67,9 +91,12 @@ STANDS_FOR = {
     "torch.optim.lr_scheduler": "optim.lr_scheduler",
     "torch.optim.optimizer": "optim.optimizer",
     "torch.optim.swa_utils": "optim.swa_utils",
+    "torch.overrides": "redirect.surroundings.overrides",
+    "torch.profiler": "redirect.surroundings.profiler",
+    "torch.profiler.profiler": "redirect.surroundings.profiler",
     "torch.random": "random",
-    "torch.special": "special",
     "torch.serialization": "redirect.surroundings.serialization",
+    "torch.special": "special",
     "torch.testing": "testing",
     "torch.types": "redirect.surroundings.types",
     "torch.utils": "utils",
@@ -124,8 +151,12 @@ PARTS = {
 }  # fmt: skip
 """Files of PyTorch's from which people import what its packages have as well."""
 
+FILES = {"torch.nn.modules": "redirect.surroundings.layer_files"}
+"""Where the names of such files are found, if not in what stands for the package."""
+
 for _package, _files in PARTS.items():
-    STANDS_FOR |= {f"{_package}.{_file}": STANDS_FOR[_package] for _file in _files}
+    _place = FILES.get(_package, STANDS_FOR[_package])
+    STANDS_FOR |= {f"{_package}.{_file}": _place for _file in _files}
 
 
 class _Torch(types.ModuleType):

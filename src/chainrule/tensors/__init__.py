@@ -2,7 +2,8 @@
 
 Reading order: `storage`, `core` (the Tensor: the heart), `gradients`, `indexing`, `functions` (PyTorch's overloads),
 `methods`, `counting`, `creation`, `device`, `sequences`, `generator`, `twister` (the stream of initial
-weights), `drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names).
+weights), `drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names),
+`overrides` (derived classes).
 """
 
 from ..base.dtypes import (

@@ -35,6 +35,15 @@ from . import functions
 from .device import Device, device_of
 from .indexing import assign_index, read_index
 from .methods import Methods
+from .overrides import (
+    as_subclass,
+    asking,
+    detach_in_class,
+    disabled_torch_function,
+    keeping_the_class,
+    make_subclass,
+    refuse_wrapper,
+)
 from .storage import Alias, Size, Storage
 
 __all__ = ["Tensor", "made_of", "wrap"]
@@ -74,17 +83,29 @@ class Tensor(Methods):
     _cut = False  # a view taken while gradients were off
     _past = False  # got by `.data`, or a view of such: what it writes is looked at more closely
     _before: Tensor | None = None  # what it was, if it has become a view of itself (see `_become`)
+    _called = "tensor"  # in print; a derived class is called by its name
     __array_priority__ = (
         1000  # numpy_array * tensor asks the tensor; numpy.cos(tensor) takes its array
     )
 
     def __init_subclass__(cls, **options: Any) -> None:
+        global _record
         super().__init_subclass__(**options)
+        if "_called" not in vars(cls):
+            cls._called = cls.__name__
+        has_a_say = cls.__torch_function__ is not disabled_torch_function
+        if has_a_say and not hasattr(_record, "__wrapped__"):
+            before, _record = _record, functools.wraps(_record)(asking(_record))
+            for known, reader in READERS.items():
+                READERS[known] = _record if reader is before else reader
+        if has_a_say and cls.detach is Tensor.detach:  # which is no op
+            cls.detach = detach_in_class  # type: ignore[method-assign]
         READERS[cls] = _record  # a subclass takes part in dispatch as a Tensor does
 
-    def __init__(
-        self, *data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
-    ):
+    def __new__(
+        cls, *data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    ) -> Tensor:
+        self = _new(cls)
         device_of(device)
         if len(data) > 1 and not _are_sizes(data):
             raise TypeError(
@@ -97,7 +118,21 @@ class Tensor(Methods):
         else:
             given = data[0].dtype if isinstance(data[0], Tensor) and dtype is None else wanted
             value = array_from(data[0], given)
-        _begin(self, value, requires_grad)
+        return _begin(self, value, requires_grad)
+
+    def __init__(self, *data: Any, **options: Any):
+        """Nothing is left to do: `__new__` has made it, as in PyTorch, where derived classes rely on it."""
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Callable, types: Sequence[type], args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """What an op on tensors of a derived class gives: tensors of that class (see `overrides`)."""
+        return keeping_the_class(cls, func, args, kwargs)
+
+    as_subclass = as_subclass
+    _make_subclass = staticmethod(make_subclass)
+    _make_wrapper_subclass = staticmethod(refuse_wrapper)
 
     def __dir__(self) -> list[str]:
         return [name for name in object.__dir__(self) if name not in ABSENT]

@@ -64,8 +64,8 @@ def set_printoptions(
 
 
 def text(x: Any) -> str:
-    """`tensor([...], dtype=…, requires_grad=True)`; the dtype is named where it is not the usual
-    one.
+    """`tensor([...], dtype=…, requires_grad=True)`, or a derived class's name; the dtype is named where it is
+    not the usual one.
     """
     v = x._value
     if not isinstance(v, np.ndarray):
@@ -77,9 +77,9 @@ def text(x: Any) -> str:
     elif v.dtype.kind == "f":
         one = _float_format(v)
         width = max([len(one(n)) for n in _shown(v)])
-        body = one(v.item()) if v.ndim == 0 else _array(v, lambda n: one(n).rjust(width))
+        body = one(v.item()) if v.ndim == 0 else _array(v, lambda n: one(n).rjust(width), x._called)
     else:
-        body = _array(v, None)
+        body = _array(v, None, x._called)
     notes = []
     if v.size == 0 and x.shape != (0,):
         notes.append(f"size={tuple(x.shape)}")
@@ -89,16 +89,16 @@ def text(x: Any) -> str:
         notes.append(f"grad_fn=<{x.grad_fn.name}>")
     elif x.requires_grad:
         notes.append("requires_grad=True")
-    return f"tensor({', '.join([body, *notes])})"
+    return f"{x._called}({', '.join([body, *notes])})"
 
 
-def _array(v: np.ndarray, one: Any) -> str:
+def _array(v: np.ndarray, one: Any, called: str) -> str:
     """Nested lists of the elements, or of the edges of a large array."""
     return np.array2string(
         v,
         max_line_width=options.linewidth,
         separator=", ",
-        prefix="tensor(",
+        prefix=f"{called}(",
         threshold=options.threshold,
         edgeitems=options.edgeitems,
         formatter=None if one is None else {"float_kind": one},

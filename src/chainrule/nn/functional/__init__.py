@@ -5,7 +5,7 @@ not, in place or not. The formulas and their derivatives stand in the functional
 under the same names.
 
 Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `embedding`, `dropout`,
-`activation`, `loss`, `attention`, `padding`, `vision`; `sizes` (one number, or one for each axis).
+`activation`, `loss`, `attention`, `padding`, `vision`; `sizes` (one number, or one for each axis), `private`.
 """
 
 from ...base.left_out import missing_from
@@ -30,6 +30,7 @@ from .padding import *  # noqa: F403
 from .padding import __all__ as _padding
 from .pooling import *  # noqa: F403
 from .pooling import __all__ as _pooling
+from .private import *  # noqa: F403 - not in `__all__`: they are PyTorch's own affair
 from .uneven_pooling import *  # noqa: F403
 from .uneven_pooling import __all__ as _uneven_pooling
 from .vision import *  # noqa: F403

@@ -4,6 +4,6 @@ Model files import these at their top and seldom reach them. So importing works;
 the rest says, when it is called, that it is not there and what is.
 
 Reading order: `absent` (names that can be imported and not used), `hub`, `distributed`, `multiprocessing`, `compiler`, `pytree`,
-`tensorboard`, `serialization`, `dlpack`, `collate`, `types` and `version` (names alone), `private` (names with an underscore that people
-use).
+`tensorboard`, `serialization`, `dlpack`, `collate`, `types` and `version` (names alone), `profiler`, `overrides`, `layer_files`,
+`machinery` and `private` (names with an underscore that people use).
 """

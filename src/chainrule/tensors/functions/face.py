@@ -40,6 +40,17 @@ WORDS = {
     "Dims": "an integer, a list of them or None", "Cells": "an integer, a list of them or None",
 }  # fmt: skip
 """How they are said."""
+NUMPYS = {
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "x": "input",
+    "a": "input",
+    "x1": "input",
+    "x2": "other",
+}
+"""NumPy's names of arguments, by which PyTorch's functions take them too, and the names that they have here."""
+WITHOUT = ("nn.functional",)
+"""Where PyTorch's functions are written in Python, and take their own names alone."""
 
 
 def faced(names: dict[str, Any], package: str, place: str = "") -> dict[str, Any]:
@@ -55,7 +66,10 @@ def faced(names: dict[str, Any], package: str, place: str = "") -> dict[str, Any
     for f in names.values():
         if isinstance(f, FunctionType) and f.__globals__ is not globals() and f not in done:
             takes_out = f.__name__ in converting or f.__name__ in exact
-            done[f] = _with_out(f, f.__name__ in converting) if takes_out else _named(f)
+            numpys = place not in WITHOUT
+            done[f] = (
+                _with_out(f, f.__name__ in converting, numpys) if takes_out else _named(f, numpys)
+            )
             functools.update_wrapper(done[f], f)
             done[f].__module__ = package
             if takes_out:
@@ -77,28 +91,57 @@ def face_constructor(cls: type) -> None:
         setattr(cls, "__init__", functools.update_wrapper(_named(f), f))  # noqa: B010 - mypy
 
 
-def _named(f: Callable) -> Callable:
+def _named(f: Callable, numpys: bool = False) -> Callable:
     def call(*args: Any, **options: Any) -> Any:
         try:
             return f(*args, **options)
         except (AttributeError, TypeError, KeyError, IndexError) as e:
-            name_stranger(f, args, options, e)
-            raise
+            again = numpys and _renamed(f, options, e)
+            if not again:
+                name_stranger(f, args, options, e)
+                raise
+        return call(*args, **again)
 
     return call
 
 
-def _with_out(f: Callable, converts: bool) -> Callable:
+def _with_out(f: Callable, converts: bool, numpys: bool) -> Callable:
     def call(*args: Any, out: Any = None, **options: Any) -> Any:
         if out is not None:
             return into(out, call, args, options, converts)
         try:
             return f(*args, **options)
         except (AttributeError, TypeError, KeyError, IndexError) as e:
-            name_stranger(f, args, options, e)
-            raise
+            again = numpys and _renamed(f, options, e)
+            if not again:
+                name_stranger(f, args, options, e)
+                raise
+        return call(*args, **again)
 
     return call
+
+
+def _renamed(f: Callable, options: dict, error: Exception) -> dict | None:
+    """The arguments of a call that Python has refused because one has NumPy's name, by the names they have here; None
+    if that is not why.
+
+    >>> cr.ones(2, 3).sum(axis=1, keepdims=True).shape
+    chainrule.Size([2, 1])
+    """
+    strangers = [name for name in options if name in NUMPYS]
+    if not strangers or not isinstance(error, TypeError):
+        return None
+    known = _arguments(f)
+    names = {n: NUMPYS[n] for n in strangers if n not in known and NUMPYS[n] in known}
+    if not names or any([n in options for n in names.values()]):
+        return None
+    return {names.get(n, n): value for n, value in options.items()}
+
+
+@functools.cache
+def _arguments(f: Callable) -> frozenset[str]:
+    """The names of a function's arguments."""
+    return frozenset(inspect.signature(f).parameters)
 
 
 # ------------------------------------------------------------------------------------------- an argument of no use

@@ -1,0 +1,85 @@
+"""Imports what model files take from the inside of PyTorch's package, in a process of its own whose `torch` is chainrule, and uses it."""
+
+import chainrule.torch_imports  # noqa: F401  # isort: skip
+import math
+import warnings
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.autograd.function import Function, once_differentiable
+from torch.autograd.grad_mode import no_grad
+from torch.autograd.profiler import record_function as older_record_function
+from torch.distributed.elastic.multiprocessing.errors import record
+from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.nn.functional import _canonical_mask, _in_projection, _in_projection_packed
+from torch.nn.init import _no_grad_trunc_normal_
+from torch.nn.modules.conv import Optional, Tensor, _ConvNd, _pair, _size_2_t
+from torch.nn.modules.module import _addindent
+from torch.nn.modules.transformer import _get_activation_fn, _get_clones
+from torch.nn.modules.utils import (
+    _list_with_default,
+    _reverse_repeat_tuple,
+    consume_prefix_in_state_dict_if_present,
+)
+from torch.overrides import has_torch_function, is_tensor_like
+from torch.profiler import ProfilerActivity, profile, record_function
+
+assert [m.in_features for m in _get_clones(nn.Linear(3, 5), 2)] == [3, 3]
+assert (
+    _get_activation_fn("relu") is F.relu and _pair(3) == (3, 3) and issubclass(nn.Conv2d, _ConvNd)
+)
+assert _size_2_t is not None and Optional[int] is not None and isinstance(torch.ones(1), Tensor)
+assert _addindent("a\nb", 2) == "a\n  b" and _reverse_repeat_tuple((1, 2), 2) == (2, 2, 1, 1)
+assert _list_with_default([None, 7], [2, 3, 5]) == [3, 7]
+
+state = nn.DataParallel(nn.Linear(3, 5)).state_dict()
+consume_prefix_in_state_dict_if_present(state, "module.")
+nn.Linear(3, 5).load_state_dict(state)
+assert list(state) == ["weight", "bias"] and "module" not in state._metadata
+
+w = torch.empty(50)
+assert _no_grad_trunc_normal_(w, 0.0, 1.0, -0.5, 0.5) is w and w.abs().max() <= 0.5
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    nn.init.constant(w, 3)
+    assert (
+        F._Reduction.legacy_get_enum(None, False) == 0 and F._get_softmax_dim("softmax", 3, 1) == 0
+    )
+assert (w == 3).all() and [t.category for t in told][0] is FutureWarning and len(told) == 3
+
+x, weight = torch.ones(2, 3), torch.arange(27.0).view(9, 3)
+parts = _in_projection_packed(x, x, x, weight)
+assert torch.equal(torch.cat(parts, -1), F.linear(x, weight))
+assert torch.equal(_in_projection(x, x, x, *weight.chunk(3))[2], parts[2])
+mask = _canonical_mask(torch.tensor([True, False]), "mask", None, "", torch.float64)
+assert mask.tolist() == [-math.inf, 0] and mask.dtype == torch.float64
+assert not F.has_torch_function((x,)) and not has_torch_function((x, 1)) and is_tensor_like(x)
+
+flat = _flatten_dense_tensors([x, weight])
+assert torch.equal(_unflatten_dense_tensors(flat, [x, weight])[1], weight)
+
+
+class Doubled(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, g):
+        return 2 * g
+
+
+leaf = torch.ones(3, requires_grad=True)
+with record_function("step"), older_record_function("inside"):
+    Doubled.apply(leaf).sum().backward()
+assert leaf.grad.sum() == 6 and record_function("named")(len)([1, 2]) == 2
+with no_grad():
+    assert not (leaf * 2).requires_grad
+assert record(len) is len and not isinstance(nn.ReLU(), FullyShardedDataParallel)
+try:
+    profile(activities=[ProfilerActivity.CPU])
+except Exception as error:
+    print(str(error).splitlines()[0])

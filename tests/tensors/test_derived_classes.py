@@ -1,0 +1,119 @@
+"""Classes derived from Tensor: what ops make of them, and what they have to say in ops."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+import chainrule as cr
+from chainrule import nn
+from chainrule.tensors.overrides import (
+    disabled_torch_function,
+    handle_torch_function,
+    has_torch_function,
+)
+
+
+@pytest.fixture(autouse=True)
+def _dispatch(monkeypatch):
+    """Dispatch as it was before a class was derived, for the tests behind these."""
+    from chainrule.ops.record import READERS
+    from chainrule.tensors import core
+
+    monkeypatch.setattr(core, "_record", core._record)
+    before = dict(READERS)
+    yield
+    READERS.clear()
+    READERS.update(before)
+
+
+def test_what_ops_give_is_of_the_class():
+    class Kept(cr.Tensor):
+        pass
+
+    class Further(Kept):
+        pass
+
+    x = cr.arange(6.0).view(2, 3)
+    y = x.as_subclass(Kept)
+    for made in (
+        y * 2, 2 * y, x + y, y @ y.T, y[0], y.view(-1), y.sum(), y.max(0).values, y.unbind(0)[1], cr.cat([x, y]), y.detach(),
+        y.double(), nn.functional.softmax(y, -1), nn.Linear(3, 5)(y),
+    ):  # fmt: skip
+        assert type(made) is Kept
+    assert type(y + x.as_subclass(Further)) is Further
+    assert type(x * 2) is cr.Tensor and type(x) is cr.Tensor
+    y.add_(1)
+    assert x[0, 0] == 1  # the same memory
+    assert repr(y[0]) == "Kept([1., 2., 3.])"
+    assert type(copy.deepcopy(y)) is Kept
+
+
+def test_gradients_go_through_the_change_of_class():
+    class Kept(cr.Tensor):
+        pass
+
+    w = cr.ones(3, requires_grad=True)
+    y = w.as_subclass(Kept)
+    (y * cr.tensor([2.0, 3.0, 5.0])).sum().backward()
+    assert w.grad.tolist() == [2, 3, 5] and not y.is_leaf
+    leaf = cr.Tensor._make_subclass(Kept, w, True)
+    (leaf * 7).sum().backward()
+    assert leaf.is_leaf and leaf.grad.tolist() == [7, 7, 7] and w.grad.tolist() == [2, 3, 5]
+
+
+def test_a_class_may_have_a_say():
+    seen = []
+
+    class Watching(cr.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append((func.__name__, types))
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    class Silent(cr.Tensor):
+        __torch_function__ = disabled_torch_function
+
+    class Mute(cr.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return NotImplemented
+
+    x = cr.ones(3)
+    y = cr.exp(x.as_subclass(Watching)).softmax(0)  # a composite is asked for once
+    assert type(y) is Watching and seen == [("exp", (Watching,)), ("softmax", (Watching,))]
+    assert type(x.as_subclass(Silent) + 1) is cr.Tensor
+    assert has_torch_function((x, y)) and not has_torch_function((x, nn.Parameter(x), 1, None))
+    assert type(handle_torch_function(cr.add, (y,), y, y)) is Watching
+    with pytest.raises(TypeError, match="no __torch_function__ of Mute has an answer for mul"):
+        x.as_subclass(Mute) * 2
+
+
+def test_classes_are_made_by_new():
+    class Labelled(cr.Tensor):
+        @staticmethod
+        def __new__(cls, data, label, **options):
+            return super().__new__(cls, data, **options)
+
+        def __init__(self, data, label):
+            self.label = label
+
+    class Tagged(nn.Parameter):
+        def __new__(cls, data=None, requires_grad=True, tag=None):
+            new = cr.Tensor._make_subclass(cls, data, requires_grad)
+            new.tag = tag
+            return new
+
+    x = Labelled([1.0, 2.0], "lengths")
+    assert x.label == "lengths" and x.tolist() == [1, 2] and type(x + 1) is Labelled
+    net = nn.Module()
+    net.weight = Tagged(cr.ones(2), tag=3)
+    assert [p.tag for p in net.parameters()] == [3] and type(net.weight * 2) is cr.Tensor
+
+
+def test_what_is_no_derived_class_is_refused():
+    with pytest.raises(TypeError, match="a class derived from Tensor, found <class 'int'>"):
+        cr.ones(3).as_subclass(int)
+    with pytest.raises(cr.ChainruleError, match="_make_subclass"):
+        cr.Tensor._make_wrapper_subclass(cr.Tensor, (2, 3))
