@@ -202,7 +202,8 @@ class Op:
         self.differentiable = False  # has any operand a rule?
         self.is_definition = composite  # a composite without rules, which is run op by op
         self.keep: tuple[tuple[str, Any], ...] = ()  # where each saved value comes from
-        self.keeps_simply: str | None = None  # "nothing", the "output" or all "operands"
+        self.keeps_simply: str | None = None  # "nothing", the "output" or all "operands", …
+        self.keeps_shapes: tuple[int, ...] = ()  # … behind which are the shapes of these
         self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
 
     # ---------------------------------------------------------------------------------------------------- definition
@@ -235,12 +236,15 @@ class Op:
             else:
                 self.joint = rule
         self.differentiable, self.is_definition = True, False
+        everything = tuple([("operand", k) for k in range(self.arity)])
+        shapes = tuple([entry for entry in self.keep if entry[0] == "shape"])
         simple = {
             (): "nothing",
             (("output", 0),): "output",
-            tuple([("operand", k) for k in range(self.arity)]): "operands",
+            (*everything, *shapes): "operands",
         }
         self.keeps_simply = simple.get(self.keep) if self.single else None
+        self.keeps_shapes = tuple([k for _, k in shapes])
         self.rule_at = [self.rules.get(name) for name in self.operands]
 
     def _places(self) -> dict[str, tuple[str, Any]]:

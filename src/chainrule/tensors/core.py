@@ -1200,12 +1200,14 @@ def _record(op: Op, args: tuple, attrs: dict) -> Any:
     if y.dtype is not FLOAT32 and not dtypes.stored(y.dtype).is_floating_point:
         return out  # a cast to integers ends the history
     # from here on the usual case of `_with_history`: one output, and rules that need all operands,
-    # the output or nothing
+    # perhaps with shapes of some, the output or nothing
     if op.keeps_simply == "operands":
         stamps = []
         for a in args:
             storage = a._storage
             stamps.append((storage, storage.version))
+        if op.keeps_shapes:
+            raw.extend([raw[k].shape for k in op.keeps_shapes])
     elif op.keeps_simply == "output":
         raw, stamps = [out._value], [(out._storage, 0)]
     else:
