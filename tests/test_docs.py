@@ -22,6 +22,7 @@ PAGES = {  # page -> how many examples it has at least: a page whose examples ar
     "experiment.md": 20,
     "model-card.md": 10,
     "data-risks.md": 2,
+    "your-data.md": 45,
     "reading.md": 20,
     "derivations/softmax.md": 10,
     "derivations/convolution.md": 15,
@@ -35,7 +36,11 @@ def text_of(page: str) -> str:
     return (DOCS / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", PAGES)
+TRAINS = {"your-data.md"}  # three models: seconds
+MARKED = [pytest.param(p, marks=pytest.mark.slow) if p in TRAINS else p for p in PAGES]
+
+
+@pytest.mark.parametrize("page", MARKED)
 def test_the_examples_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = [line for line in text_of(page).splitlines() if not line.startswith("```")]

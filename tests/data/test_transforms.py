@@ -21,6 +21,7 @@ from chainrule.data.transforms import (
     RandomShift,
     RandomStream,
     RandomVerticalFlip,
+    Resize,
     ToTensor,
     Transform,
     mixup,
@@ -30,6 +31,7 @@ from chainrule.data.transforms.geometry import rotated
 RNG = np.random.default_rng(0)
 IMAGE = RNG.random((3, 5, 7)).astype(np.float32)
 ALL = [
+    Resize((4, 9)),
     Pad(2),
     RandomCrop(4, padding=1),
     CenterCrop(3),
@@ -99,7 +101,11 @@ def test_a_transform_is_a_pure_function_of_image_and_stream(transform):
     assert first.dtype == np.float32
 
 
-RANDOM = [t for t in ALL if type(t).__name__ not in ("Pad", "CenterCrop", "Normalize", "ToTensor")]
+RANDOM = [
+    t
+    for t in ALL
+    if type(t).__name__ not in ("Resize", "Pad", "CenterCrop", "Normalize", "ToTensor")
+]
 
 
 @pytest.mark.parametrize("transform", RANDOM, ids=lambda t: type(t).__name__)
@@ -130,6 +136,28 @@ def test_augmented_passes_epoch_and_index_on():
 
 
 # ---- each against a loop
+
+
+def test_a_smaller_image_is_made_of_weighted_means():
+    """Each new pixel under a tent as wide as two steps."""
+    out = Resize((5, 3))(IMAGE)
+    for k in range(3):
+        distance = np.abs(np.arange(7) + 0.5 - (k + 0.5) * 7 / 3) / (7 / 3)
+        weights = np.maximum(1 - distance, 0)
+        expected = (IMAGE * (weights / weights.sum())).sum(axis=-1)
+        np.testing.assert_allclose(out[:, :, k], expected, atol=1e-6)
+    assert Resize(10)(IMAGE).shape == (3, 10, 14) and Resize(10)(IMAGE.mT).shape == (3, 14, 10)
+    same = Resize(5)(IMAGE)
+    assert (same == IMAGE).all() and not np.shares_memory(same, IMAGE)
+
+
+def test_what_cannot_be_resized_is_told():
+    with pytest.raises(ValueError, match=r"Resize\(size\) must be at least 1, found \(3, 0\)"):
+        Resize((3, 0))
+    with pytest.raises(DTypeError, match="images of floats, .* found uint8"):
+        Resize(3)(np.zeros((4, 4), np.uint8))
+    with pytest.raises(ShapeError, match="Resize takes images"):
+        Resize(3)(np.zeros((3, 0, 4)))
 
 
 @pytest.mark.parametrize("mode", ["constant", "edge", "reflect"])

@@ -270,6 +270,10 @@ def test_a_task_whose_batches_only_it_knows_is_told_without_findings():
         epoch=3, history=said, task=None, model=nn.Linear(3, 2), optimizer=None
     )
     assert examined(nothing_fits, (cr.ones(2, 5), cr.ones(2))).findings == "nothing found"
+    of_two = SimpleNamespace(
+        epoch=3, history=said, task=None, model=nn.Bilinear(3, 3, 2), optimizer=None
+    )  # a model that its task calls with both parts of the batch
+    assert examined(of_two, (cr.ones(2, 3), cr.ones(2, 3))).findings == "nothing found"
 
 
 def test_a_run_that_learns_is_left_alone():

@@ -50,5 +50,6 @@ def _report(trainer: Trainer, batch: Any) -> Report:
 
     try:
         return doctor(trainer.model, loss, (inputs, targets), trainer.optimizer, steps=20)
-    except ChainruleError:  # that the run goes on is worth more than what could be said of it
+    except (ChainruleError, TypeError, ValueError, LookupError, AttributeError):
+        # A task that calls its model in a way of its own. That the run goes on is worth more than what could be said of it.
         return Report([])

@@ -96,7 +96,7 @@ def test_an_unknown_name_is_answered_with_the_nearest():
         DataNotFoundError, match=r"no data set 'Fashion-MNST'; did you mean fashion"
     ):
         load_dataset("Fashion-MNST")
-    with pytest.raises(FileNotFoundError, match="Known are digits, mnist"):
+    with pytest.raises(FileNotFoundError, match="known are digits, mnist"):
         load_dataset("imagenet")
 
 

@@ -603,5 +603,5 @@ def record(name: str) -> Record:
     if name in RECORDS:
         return RECORDS[name]
     near = difflib.get_close_matches(name.lower().replace("-", "_"), RECORDS, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise DataNotFoundError(f"there is no data set {name!r}; {hint}Known are {', '.join(RECORDS)}")
+    hint = f"did you mean {near[0]}? Known are" if near else "known are"
+    raise DataNotFoundError(f"there is no data set {name!r}; {hint} {', '.join(RECORDS)}")

@@ -18,6 +18,7 @@ from .geometry import (
     RandomHorizontalFlip,
     RandomRotation,
     RandomVerticalFlip,
+    Resize,
 )
 from .mixing import mixup
 from .shift import RandomShift
@@ -38,6 +39,7 @@ __all__ = [
     "RandomShift",
     "RandomStream",
     "RandomVerticalFlip",
+    "Resize",
     "ToTensor",
     "Transform",
     "mixup",

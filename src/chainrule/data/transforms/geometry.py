@@ -1,4 +1,4 @@
-"""Where things are in an image: padding, cutting, turning over, turning."""
+"""Where things are in an image: its size, padding, cutting, turning over, turning."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ...base.errors import ShapeError
+from ...base.errors import DTypeError, ShapeError
+from ...functional import resize_smoothly
 from .compose import Transform, need_image
 from .stream import RandomStream
 
@@ -17,6 +18,7 @@ __all__ = [
     "RandomHorizontalFlip",
     "RandomRotation",
     "RandomVerticalFlip",
+    "Resize",
 ]
 
 MODES = ("constant", "reflect", "edge")
@@ -28,6 +30,42 @@ def _pair(name: str, size: int | tuple[int, int], least: int) -> tuple[int, int]
     if min(height, width) < least:
         raise ValueError(f"{name} must be at least {least}, found {size}")
     return height, width
+
+
+class Resize(Transform):
+    """The whole image with other pixels, each the weighted mean of those it covers: what is too fine to be seen at the new size
+    vanishes.
+
+    Args:
+        size: (height, width), into which the image is stretched; or one number, to which its shorter side is brought,
+            the longer in proportion, so that `CenterCrop` of the same number makes a square of it.
+
+    >>> Resize((1, 2))(np.array([[0.0, 2.0, 4.0, 6.0]])).tolist()
+    [[1.0, 5.0]]
+    >>> Resize(8)(np.zeros((3, 40, 20))).shape
+    (3, 16, 8)
+    """
+
+    def __init__(self, size: int | tuple[int, int]):
+        _pair("Resize(size)", size, 1)
+        self.size = size
+
+    def apply(self, image: np.ndarray, stream: RandomStream | None = None) -> np.ndarray:
+        """The image of the new size, (..., height, width)."""
+        H, W = need_image("Resize", image)
+        if image.dtype.kind != "f":
+            raise DTypeError(
+                f"Resize takes images of floats, of which means can be taken, found {image.dtype}"
+            )
+        if isinstance(self.size, int):
+            longer = self.size * max(H, W) // min(H, W)
+            height, width = (self.size, longer) if H <= W else (longer, self.size)
+        else:
+            height, width = self.size
+        for axis, before, wanted in ((-1, W, width), (-2, H, height)):
+            if before != wanted:
+                image = resize_smoothly(image, dim=axis, size=wanted, mode="linear")
+        return image.copy() if (H, W) == (height, width) else image
 
 
 class Pad(Transform):

@@ -197,6 +197,8 @@ def _picture(path: Path, channels: int) -> np.ndarray:
     from matplotlib.image import imread
     from PIL import Image
 
+    if path.is_dir():
+        raise FormatError(f"{path}: expected a picture (PNG, JPEG, …), found a folder")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is told as an error, or harmless
@@ -207,8 +209,14 @@ def _picture(path: Path, channels: int) -> np.ndarray:
             pixels = np.asarray(imread(path))
     except (FileNotFoundError, FormatError):
         raise
-    except (Image.DecompressionBombError, *DAMAGE) as e:
+    except Image.UnidentifiedImageError as e:
+        raise FormatError(f"{path}: expected a picture (PNG, JPEG, …), found another file") from e
+    except Image.DecompressionBombError as e:
         raise FormatError(f"{path}: expected a picture (PNG, JPEG, …): {e}") from e
+    except DAMAGE as e:
+        raise FormatError(
+            f"{path}: expected a picture (PNG, JPEG, …), found a damaged one: {e}"
+        ) from e
     pixels = _from_0_to_1(path, pixels)
     if channels == 1:
         return pixels[..., :3].mean(axis=-1) if pixels.ndim == 3 else pixels
