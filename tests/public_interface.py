@@ -79,10 +79,12 @@ PUBLIC = {
 
 
 def class_lines(name: str, cls: type) -> Iterator[str]:
-    """The public attributes of a class: of its own body, and of bases that are not public themselves."""
+    """The public attributes of a class: of its own body, and of bases that neither are public nor belong to one that is."""
     attributes: dict[str, Any] = {}
+    public = [base for base in cls.__mro__[1:] if base.__name__ in PUBLIC]
     for base in reversed(cls.__mro__):
-        hidden = base.__module__.startswith("chainrule") and base.__name__ not in PUBLIC
+        ours = base.__module__.startswith("chainrule") and base.__name__ not in PUBLIC
+        hidden = ours and not any([issubclass(other, base) for other in public])
         if base is cls or hidden:
             attributes |= vars(base)
     for attribute, value in sorted(attributes.items()):

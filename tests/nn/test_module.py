@@ -1,6 +1,7 @@
 """Module: filing, walking, hooks, state dicts, printing. No torch needed."""
 
 import copy
+import importlib
 import pickle
 import warnings
 from collections import OrderedDict
@@ -574,3 +575,15 @@ def test_the_handle_of_a_copied_module_takes_the_hook_off_the_copy():
 
 def _minus_one(module, args, output):
     return output - 1
+
+
+@pytest.mark.parametrize("chapter", nn.CHAPTERS)
+def test_a_chapter_has_the_layers_that_are_looked_for_in_it(chapter):
+    """Its public layers, all of them and no others; they are loaded when they are first asked for."""
+    module = importlib.import_module(f"chainrule.nn.{chapter}")
+    public = {name for name in module.__all__ if issubclass(type(getattr(module, name)), type)}
+    others = {"SDPBackend", "DistributedDataParallel"}  # PyTorch has them one level below
+    assert set(nn.CHAPTERS[chapter].split()) == public - others
+    assert all(
+        [getattr(nn, name) is getattr(module, name) for name in nn.CHAPTERS[chapter].split()]
+    )

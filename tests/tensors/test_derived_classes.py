@@ -19,9 +19,9 @@ from chainrule.tensors.overrides import (
 def _dispatch(monkeypatch):
     """Dispatch as it was before a class was derived, for the tests behind these."""
     from chainrule.ops.record import READERS
-    from chainrule.tensors import core
+    from chainrule.tensors import operators
 
-    monkeypatch.setattr(core, "_record", core._record)
+    monkeypatch.setattr(operators, "record", operators.record)
     before = dict(READERS)
     yield
     READERS.clear()

@@ -152,3 +152,18 @@ def test_random_fillings():
 
 def test_in_place_on_empty_and_0d_tensors():
     assert cr.zeros(0).add_(1).tolist() == [] and cr.tensor(2.0).mul_(3).item() == 6
+
+
+def test_constants_written_over_a_history_leave_a_gradient_of_zero():
+    """As in PyTorch: what was there does not matter any more, and a backward pass goes through."""
+    w = cr.tensor([2.0, 3.0, 5.0], requires_grad=True)
+    x = w * 7
+    x.zero_()
+    assert x.requires_grad
+    (x * w + x).sum().backward()
+    assert w.grad.tolist() == [0.0, 0.0, 0.0]
+    y = w * 7
+    y[1:].fill_(11.0)
+    y.fill_(13.0)
+    (dw,) = cr.autograd.grad((y * w).sum(), w)
+    assert dw.tolist() == [13.0, 13.0, 13.0]

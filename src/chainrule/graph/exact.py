@@ -32,7 +32,7 @@ from ..base.dtypes import DType
 from ..base.errors import FormatError
 from ..base.lines import Place
 from ..ops import TABLE, Op, Spec
-from ..tensors.core import Size
+from ..tensors.storage import Size
 from .ir import Equation, Literal, Operand, Program, Var
 
 __all__ = ["Reader", "Tree", "Unwritable", "Writer"]

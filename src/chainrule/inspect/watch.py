@@ -18,7 +18,7 @@ from ..graph.traced import TracedFunction
 from ..nn import Module
 from ..ops.record import READERS, Op
 from ..tape.backward import Node
-from ..tensors import Tensor, core, get_rng_state, set_rng_state
+from ..tensors import Tensor, get_rng_state, operators, set_rng_state
 
 __all__ = ["Watch", "names_of", "unchanged", "with_their_own"]
 
@@ -66,7 +66,9 @@ class Watch:
         for cls, reader in list(READERS.items()):
             READERS[cls] = self._reading(reader)
             self._undo.append((READERS, cls, reader))
-        self._replace(core, "_record", self._reading)  # which operators call without asking READERS
+        self._replace(
+            operators, "record", self._reading
+        )  # which operators call without asking READERS
         self._replace(Tensor, "_assign", self._assigning)
         self._replace(Module, "__call__", self._calling)
         for cls in with_their_own(TracedFunction, "__call__"):
@@ -85,6 +87,8 @@ class Watch:
         self.running.clear()
 
     def _replace(self, place: Any, name: str, around: Callable) -> None:
+        if isinstance(place, type):  # the class that a method is inherited from
+            place = next(base for base in place.__mro__ if name in vars(base))
         before = vars(place)[name]
         self._undo.append((place, name, before))
         setattr(place, name, around(before))

@@ -1,8 +1,9 @@
 """Storage, Tensor, and the torch-shaped functions.
 
-Reading order: `storage`, `core` (the Tensor: the heart), `gradients`, `indexing`, `functions` (PyTorch's overloads),
-`methods`, `counting`, `creation`, `device`, `sequences`, `generator`, `twister` (the stream of initial
-weights), `drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names),
+Reading order: `storage`, then the Tensor from the ground up: `beneath`, `making`, `recording` (the heart), `operators`, `writing`,
+`inspection`, `history`, `methods`, and `core`, which puts them together; `gradients`, `indexing`, `functions` (PyTorch's
+overloads), `counting`, `creation`, `device`, `sequences`, `generator`, `twister` (the stream of initial weights),
+`drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names),
 `overrides` (derived classes).
 """
 

@@ -74,7 +74,7 @@ class Generator:
         (seed, offset, words drawn for initial weights, 1 if the second of a pair of normal numbers
         is left over from these, its float64 bits as an int64). The last two are 0 if none is.
         """
-        from .core import made_of
+        from .making import made_of
 
         half = self.weights.half
         bits = 0 if half is None else int(np.float64(half).view(np.int64))

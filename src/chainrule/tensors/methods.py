@@ -1,6 +1,7 @@
 """The methods of a tensor that are functions: conversions, and PyTorch's names for the ops and the torch-shaped functions.
 
-`Tensor` inherits them. None looks below the surface: what does is in `core`, what writes is in `inplace`.
+`Tensor` inherits them. None looks below the surface: what does is in `beneath` and the chapters on it; what writes is in
+`writing` and `inplace`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,145 @@
+"""Making tensors: of whatever a person has (numbers, lists, arrays), and around the values that ops compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import ops
+from ..base import dtypes
+from ..base.errors import DTypeError, ShapeError
+from ..tape.backward import Edge
+from ..tape.modes import modes
+from .beneath import Beneath
+from .storage import Storage
+
+if TYPE_CHECKING:
+    from .core import Tensor
+
+__all__ = ["array_from", "begin", "made", "made_of", "wrap"]
+
+ndarray = np.ndarray
+_new = object.__new__
+
+
+def begin(t: Tensor, value: Any, requires_grad: bool) -> Tensor:
+    """Give a new tensor its own memory."""
+    t._value, t._storage = value, Storage(value)
+    if modes.trace is not None:
+        modes.trace.own(t)
+    return t.requires_grad_() if requires_grad else t
+
+
+def made_of(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of its own of a number, nested lists, an array or a tensor: floats from Python become
+    the default dtype, integers int64, arrays and tensors keep theirs.
+    """
+    return begin(_new(Beneath._plain), array_from(data, dtype), requires_grad)
+
+
+def array_from(data: Any, dtype: Any = None) -> ndarray:
+    """A raw array of its own from whatever a tensor can be made of."""
+    wanted = None if dtype is None else dtypes.of(dtype)
+    if isinstance(data, Beneath):
+        v = data.read()
+        if v.__class__ is not ndarray:
+            return ops.cast(v, dtype=wanted or data.dtype)
+        return dtypes.convert(v, wanted).copy() if wanted else v.copy()
+    if isinstance(data, ndarray | np.generic):
+        if modes.trace is not None:
+            modes.trace.refuse(
+                "a NumPy array was turned into a tensor inside a traced function: its values "
+                "would be frozen into the program",
+                "make the tensor outside and pass it in, or use a list for a constant",
+            )
+        found = dtypes.of(data.dtype)
+        v = np.array(data, dtype=found.numpy, order="C")
+        return dtypes.convert(v, wanted) if wanted else v
+    if isinstance(data, (list, tuple)) and _holds_tensors(data):
+        parts = [array_from(d, wanted) for d in data]
+        return ops.stack(*parts, dim=0) if parts else np.zeros(0, np.float32)
+    try:
+        v = np.array(data)
+    except ValueError as e:
+        raise ShapeError(f"a tensor needs nested lists of equal lengths: {e}") from None
+    if v.dtype.kind not in "biuf":
+        if v.dtype.kind == "c":
+            raise DTypeError("complex numbers are not supported")
+        raise DTypeError(
+            f"a tensor is made of numbers, found {type(data).__name__} holding {v.dtype}"
+        )
+    if wanted is None:
+        wanted = (
+            dtypes.default()
+            if v.dtype.kind == "f" or not v.size
+            else dtypes.bool_
+            if v.dtype.kind == "b"
+            else dtypes.int64
+        )
+        if (
+            isinstance(data, (list, tuple))
+            and v.size
+            and (firsts := _first_array(data)) is not None
+        ):
+            wanted = dtypes.of(firsts.dtype)
+    value = dtypes.convert(np.ascontiguousarray(v).reshape(v.shape), wanted)
+    return value if modes.trace is None else modes.trace.constant(value)
+
+
+def _holds_tensors(data: Sequence) -> bool:
+    return len(data) > 0 and (
+        isinstance(data[0], Beneath)
+        or (isinstance(data[0], (list, tuple)) and _holds_tensors(data[0]))
+    )
+
+
+def _first_array(data: Any) -> Any:
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data if isinstance(data, ndarray | np.generic) else None
+
+
+def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:
+    """A tensor around a raw value whose gradient goes to `edge`. Numbers and None stay what they
+    are.
+
+    A leaf edge gives the leaf itself; with `alias` a new leaf of its own, at which gradients can be
+    asked for.
+    """
+    if value is None or value.__class__ in (
+        bool,
+        int,
+        float,
+    ):  # not NumPy's float64, which is a float as well
+        return value
+    if isinstance(value, Beneath):
+        return value
+    if alias:
+        out = made(value, modes.trace)
+        if edge is not None:
+            identity = wrap(value, edge)
+            out = identity if edge[1] >= 0 else ops.view(identity, shape=identity.shape)
+        return out
+    if edge is not None and edge[1] < 0:
+        return edge[0]
+    out = made(value, modes.trace)
+    if edge is not None:
+        out._edge = edge
+    return out
+
+
+def made(value: Any, trace: Any) -> Tensor:
+    """A new tensor on a storage of its own, and part of the active trace if there is one."""
+    out = _new(Beneath._plain)
+    if value.__class__ is ndarray:
+        if not value.flags.c_contiguous:
+            value = value.copy(order="C")  # everything but a view lies row-major
+    elif isinstance(value, np.generic):
+        value = np.asarray(value)
+    if trace is not None:
+        value = trace.adopt(out, value)
+    out._value = value
+    out._storage = Storage(value)
+    return out
