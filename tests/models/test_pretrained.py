@@ -469,8 +469,8 @@ def test_weights_that_were_trained_apart_stay_apart(folder, tmp_path):
 def test_settings_in_place_of_the_file_s(folder):
     model = models.from_pretrained(folder, attn_pdrop=0.5, layer_norm_epsilon=0.1)
     assert model.config.attn_pdrop == 0.5 and model.transformer.ln_f.eps == 0.1
-    with pytest.raises(TypeError, match="GPT2Config has no setting dropout, torch_dtype"):
-        models.from_pretrained(folder, dropout=0.5, torch_dtype="auto")
+    with pytest.raises(TypeError, match="GPT2Config has no setting device_map, dropout"):
+        models.from_pretrained(folder, dropout=0.5, device_map="auto")
 
 
 def test_what_is_saved_says_its_dtype_and_how_it_writes(folder, tmp_path):

@@ -7,12 +7,29 @@ A model's file has its configuration, its blocks, and the model; it imports `nn`
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
-`choosing`, `generation`, `activations`, `pretrained`; then the others: `llama` with `rotary`, what `qwen2` and `mistral` change in it,
-`recurrent`, `bert` with `bert_heads`, `t5` with `buckets`, `answering` and `t5_heads`, `vit` with `patches`, `resnet`, `clip_towers` and
-`clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`, `classifying`, `searching` (text is the affair of
-`chainrule.data.tokenizers`).
+`choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`, and
+what `qwen2` and `mistral` change in it; `recurrent`; `bert` with `bert_heads`; `t5` with `buckets`, `answering` and `t5_heads`;
+`vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`,
+`classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
+from .auto import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForImageClassification,
+    AutoModelForMaskedImageModeling,
+    AutoModelForMaskedLM,
+    AutoModelForMultipleChoice,
+    AutoModelForNextSentencePrediction,
+    AutoModelForPreTraining,
+    AutoModelForQuestionAnswering,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+)
 from .bert import BertConfig, BertModel
 from .bert_heads import (
     BertForMaskedLM,
@@ -84,6 +101,21 @@ from .writing import Writer
 
 __all__ = [
     "ARCHITECTURES",
+    "AutoConfig",
+    "AutoImageProcessor",
+    "AutoModel",
+    "AutoModelForCausalLM",
+    "AutoModelForImageClassification",
+    "AutoModelForMaskedImageModeling",
+    "AutoModelForMaskedLM",
+    "AutoModelForMultipleChoice",
+    "AutoModelForNextSentencePrediction",
+    "AutoModelForPreTraining",
+    "AutoModelForQuestionAnswering",
+    "AutoModelForSeq2SeqLM",
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "AutoTokenizer",
     "BertConfig",
     "BertForMaskedLM",
     "BertForMultipleChoice",

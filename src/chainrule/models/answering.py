@@ -32,16 +32,20 @@ class Answers(Module):
         *,
         attention_mask: Tensor | None = None,
         generator: Generator | None = None,
-        streamer: Callable[[Tensor], Any] | None = None,
+        streamer: Any = None,
         use_cache: bool = True,
+        return_dict_in_generate: bool = False,
+        output_scores: bool = False,
+        output_logits: bool = False,
         **settings: Any,
-    ) -> Tensor:
+    ) -> Any:
         """What the model writes when it has read something: (B · num_return_sequences, 1 + new), the start token included.
 
         Args:
             input_ids: what is read, (B, S) int64.
             attention_mask: (B, S), 0 where there is padding; None: where there is `pad_token_id`, if that is no end.
-            generator, streamer, use_cache, settings: those of `Generates.generate`.
+            generator, streamer, use_cache, return_dict_in_generate, output_scores, output_logits, settings: those of
+                `Generates.generate`.
         """
         first = self.generation.get("decoder_start_token_id")
         first = self.config.start_token if first is None else first
@@ -53,7 +57,8 @@ class Answers(Module):
             answer = Answer(self, input_ids, attention_mask)
         written = ones(*start.shape, dtype=int64)  # the start token may be that of padding
         return answer.generate(
-            start, attention_mask=written, generator=generator, streamer=streamer, use_cache=use_cache, **settings
+            start, attention_mask=written, generator=generator, streamer=streamer, use_cache=use_cache,
+            return_dict_in_generate=return_dict_in_generate, output_scores=output_scores, output_logits=output_logits, **settings,
         )  # fmt: skip
 
 

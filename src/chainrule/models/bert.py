@@ -223,6 +223,7 @@ class BertPreTrained(PreTrained):
 
     config_class = BertConfig
     base_model_prefix = "bert"
+    words_in = "embeddings.word_embeddings"
     left_over = r"(bert\.)?embeddings\.position_ids"
     renamed: ClassVar = (
         (r"LayerNorm\.gamma$", "LayerNorm.weight"),

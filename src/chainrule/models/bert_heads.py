@@ -74,6 +74,7 @@ class BertWithWords(WithHead, BertPreTrained):
         "cls.predictions.decoder.weight": "bert.embeddings.word_embeddings.weight",
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
+    words_out = "cls.predictions.decoder"
     pooled = False
 
     def __init__(self, config: BertConfig):

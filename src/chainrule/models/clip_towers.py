@@ -230,6 +230,7 @@ class CLIPTextModel(CLIPPreTrained):
 
     config_class = CLIPTextConfig
     base_model_prefix = "text_model"
+    words_in = "embeddings.token_embedding"
 
     def __init__(self, config: CLIPTextConfig):
         super().__init__(config)

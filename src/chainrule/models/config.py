@@ -85,6 +85,23 @@ class Config:
         }
         return {**self.others, **own, "model_type": self.model_type}
 
+    @classmethod
+    def from_pretrained(cls, folder: str | os.PathLike[str]) -> Self:
+        """What the `config.json` of a folder says.
+
+        Raises:
+            FormatError: as of `from_dict`; or no JSON.
+            OSError: no such file.
+        """
+        path = Path(folder) / "config.json"
+        return cls.from_dict(read_json(path), path)
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+        """Write the `config.json` of a folder, which is made if it is not there."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.save(folder / "config.json")
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file."""
         write_whole(path, (json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n").encode())
@@ -126,6 +143,11 @@ class Labelled(Config):
             f"problem_type is one of {', '.join(map(str, known))}, found {self.problem_type!r:.60}",
         )
         super().__post_init__()
+
+    @property
+    def label2id(self) -> dict[str, int]:
+        """The numbers of the classes by their names."""
+        return {name: number for number, name in (self.id2label or {}).items()}
 
     def to_dict(self) -> dict[str, Any]:
         """As of `Config`; the number of labels is that of their names."""

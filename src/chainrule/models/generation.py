@@ -30,6 +30,7 @@ from ..tensors import (
 )
 from .cache import ROOM, Cache
 from .choosing import GenerationSettings
+from .output import GenerateOutput
 
 __all__ = ["Generates", "next_token_loss"]
 
@@ -60,24 +61,30 @@ class Generates(Module):
         *,
         attention_mask: Tensor | None = None,
         generator: Generator | None = None,
-        streamer: Callable[[Tensor], Any] | None = None,
+        streamer: Any = None,
         use_cache: bool = True,
+        return_dict_in_generate: bool = False,
+        output_scores: bool = False,
+        output_logits: bool = False,
         **settings: Any,
-    ) -> Tensor:
+    ) -> Any:
         """The prompts and what the model adds to them, (B · num_return_sequences, T + new) int64.
 
         Args:
             input_ids: prompts (B, T) int64.
             attention_mask: (B, T), 0 where there is padding, on the left; None: where there is `pad_token_id`, if that is no end.
             generator: random numbers; the default generator's if None.
-            streamer: called with each new token of the batch, (B,), as it comes; not with beams.
+            streamer: called with each new token of the batch, (B,), as it comes; not with beams. An object with `put` and `end` is
+                given the prompts too, and told when all is there.
             use_cache: whether to keep keys and values; without, everything is read again for each token.
+            return_dict_in_generate: whether to return a `GenerateOutput`, whose `sequences` these are.
+            output_scores, output_logits: whether it has what each token was chosen by, see there.
             settings: of `GenerationSettings`: max_new_tokens, do_sample, temperature, top_k, top_p, repetition_penalty,
                 no_repeat_ngram_size, num_beams, eos_token_id, …. What is not given is what the folder of the model says
                 (`generation_config.json`); ends and padding are then the configuration's.
 
         Raises:
-            RangeError: a setting out of range.
+            RangeError: a setting out of range, or scores asked for where only ids are returned.
             ShapeError: no prompt, or more positions than the model has.
             TypeError: a setting that there is not.
         """
@@ -91,20 +98,36 @@ class Generates(Module):
             )
         if streamer is not None and wanted.num_beams > 1:
             raise RangeError("generate: a streamer needs num_beams=1: beams may change their past")
+        if (output_scores or output_logits) and not return_dict_in_generate:
+            raise RangeError(
+                "generate: output_scores and output_logits need return_dict_in_generate=True"
+            )
         if self.most_positions is not None and T + new > self.most_positions:
             raise ShapeError(
                 f"generate: {T} tokens and {new} more are more than the model's {self.most_positions} positions"
             )
         mask = wanted.seen(input_ids) if attention_mask is None else attention_mask.to(int64)
+        told = GenerateOutput.asked(output_scores, output_logits)
+        if hasattr(streamer, "put"):
+            streamer.put(input_ids)
         was_training = self.training
         self.eval()
         try:
             with no_grad():
                 if wanted.num_beams > 1:
-                    return self._beams(input_ids, mask, wanted, generator, use_cache)
-                return self._one_by_one(input_ids, mask, wanted, generator, streamer, use_cache)
+                    ids = self._beams(input_ids, mask, wanted, generator, use_cache, told)
+                else:
+                    tell = getattr(streamer, "put", streamer)
+                    ids = self._one_by_one(
+                        input_ids, mask, wanted, generator, tell, use_cache, told
+                    )
         finally:
             self.train(was_training)
+        if hasattr(streamer, "end"):
+            streamer.end()
+        if not return_dict_in_generate:
+            return ids
+        return told.of_steps(ids)
 
     def _room(self, batch: int, tokens: int) -> Cache:
         """A cache for so many tokens, or some more: calls of similar lengths then share a compiled program."""
@@ -139,8 +162,9 @@ class Generates(Module):
         mask: Tensor,
         wanted: GenerationSettings,
         generator: Generator | None,
-        streamer: Callable[[Tensor], Any] | None,
+        tell: Callable[[Tensor], Any] | None,
         use_cache: bool,
+        told: GenerateOutput,
     ) -> Tensor:
         ids, mask = [x.repeat_interleave(wanted.num_return_sequences, 0) for x in (ids, mask)]
         B, T = ids.shape
@@ -148,7 +172,9 @@ class Generates(Module):
         cache = self._room(B, T + new) if use_cache else None
         ended = zeros(B, dtype=int64) != 0
         for _ in range(new):
-            logits = wanted.adjusted(self._next(ids, mask, cache), ids, mask, T)
+            raw = self._next(ids, mask, cache)
+            logits = wanted.adjusted(raw, ids, mask, T)
+            told.note(logits, raw)
             draws = wanted.do_sample
             token = _drawn(logits, 1, generator)[:, 0] if draws else logits.argmax(-1)  # (B,)
             token = where(ended, wanted.pad, token)
@@ -156,8 +182,8 @@ class Generates(Module):
                 ended = ended | (token == end)
             ids = cat([ids, token.unsqueeze(1)], dim=1)
             mask = cat([mask, ones(B, 1, dtype=int64)], dim=1)
-            if streamer is not None:
-                streamer(token)
+            if tell is not None:
+                tell(token)
             if bool(ended.all()):
                 break
         return ids
@@ -169,6 +195,7 @@ class Generates(Module):
         wanted: GenerationSettings,
         generator: Generator | None,
         use_cache: bool,
+        told: GenerateOutput,
     ) -> Tensor:
         """The most likely of several sequences: at each step the best continuations of all of them are kept, and those
         that end are put aside, until it is decided that none that goes on can be better.
@@ -181,8 +208,9 @@ class Generates(Module):
         scores[:, 0] = 0.0  # all beams begin alike: only one may speak
         searches = [_Search(wanted, new) for _ in range(B)]
         for step in range(1, new + 1):
-            known = F.log_softmax(self._next(ids, mask, cache).float(), dim=-1)
-            logits = wanted.adjusted(known, ids, mask, T)
+            raw = self._next(ids, mask, cache)
+            logits = wanted.adjusted(F.log_softmax(raw.float(), dim=-1), ids, mask, T)
+            told.note(logits, raw)
             V = logits.shape[-1]
             total = (scores.reshape(-1, 1) + logits).reshape(B, beams * V)
             count = max(2, 1 + len(ends)) * beams
@@ -192,7 +220,7 @@ class Generates(Module):
                 picked = picked.gather(1, order)
             else:
                 values, picked = total.topk(count, dim=1)
-            rows, tokens, kept = [], [], []
+            rows, tokens, best = [], [], []
             for b, search in enumerate(searches):
                 found = zip(values[b].tolist(), picked[b].tolist(), strict=True)
                 free = []
@@ -205,11 +233,11 @@ class Generates(Module):
                     if len(free) == beams:
                         break
                 search.judge(free[0][0], step)
-                kept += [value for value, _, _ in free]
+                best += [value for value, _, _ in free]
                 rows += [row for _, row, _ in free]
                 tokens += [token for _, _, token in free]
             at = tensor(rows, dtype=int64)
-            scores = tensor(kept, dtype=scores.dtype).reshape(B, beams)
+            scores = tensor(best, dtype=scores.dtype).reshape(B, beams)
             ids = cat([ids.index_select(0, at), tensor(tokens, dtype=int64).unsqueeze(1)], dim=1)
             mask = cat([mask.index_select(0, at), ones(B * beams, 1, dtype=int64)], dim=1)
             if cache is not None:
@@ -219,7 +247,10 @@ class Generates(Module):
         for b, search in enumerate(searches):
             for k in range(beams):
                 search.put(scores[b, k].item(), ids.shape[1] - T, ids[b * beams + k].tolist())
-        answers = [text for search in searches for text in search.best()]
+        found = [pair for search in searches for pair in search.best()]
+        if "scores" in told:
+            told["sequences_scores"] = tensor([value for value, _ in found], dtype=scores.dtype)
+        answers = [text for _, text in found]
         longest = max(len(a) for a in answers)
         return tensor([a + [wanted.pad] * (longest - len(a)) for a in answers], dtype=int64)
 
@@ -247,10 +278,10 @@ class _Search:
         hope = best / length**self.wanted.length_penalty
         self.over = early is True or self.ended[-1][0] >= hope
 
-    def best(self) -> list[list[int]]:
-        """As many as are wanted."""
+    def best(self) -> list[tuple[float, list[int]]]:
+        """As many as are wanted, with what they are compared by."""
         found = sorted(self.ended, key=lambda found: -found[0])
-        return [text for _, text in found[: self.wanted.num_return_sequences]]
+        return found[: self.wanted.num_return_sequences]
 
 
 def _drawn(logits: Tensor, count: int, generator: Generator | None) -> Tensor:

@@ -162,6 +162,7 @@ class GPT2PreTrained(PreTrained):
 
     config_class = GPT2Config
     base_model_prefix = "transformer"
+    words_in = "wte"
     left_over = r"(transformer\.)?h\.\d+\.(attn|crossattention)\.(bias|masked_bias)"
 
     def start(self, part: Module) -> None:
@@ -267,6 +268,7 @@ class GPT2LMHeadModel(WritesOn, GPT2PreTrained):
     """
 
     tied: ClassVar = {"lm_head.weight": "transformer.wte.weight"}
+    words_out = "lm_head"
 
     def __init__(self, config: GPT2Config):
         super().__init__(config)

@@ -207,6 +207,7 @@ class LlamaPreTrained(PreTrained):
 
     config_class = LlamaConfig
     base_model_prefix = "model"
+    words_in = "embed_tokens"
     left_over = r".*rotary_emb\.inv_freq"
 
     def start(self, part: Module) -> None:
@@ -318,6 +319,7 @@ class LlamaForCausalLM(WritesOn, LlamaWithHead):
     """
 
     tied: ClassVar = {"lm_head.weight": "model.embed_tokens.weight"}
+    words_out = "lm_head"
     most_positions: ClassVar = None  # rotations have no end
 
     def __init__(self, config: LlamaConfig):

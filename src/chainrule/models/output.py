@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 __all__ = [
-    "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "ImageOutput", "Output", "PreTrainingOutput",
-    "Seq2SeqModelOutput", "Seq2SeqOutput", "Seq2SeqSpanOutput", "SpanOutput",
+    "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "GenerateOutput", "ImageOutput", "Output",
+    "PreTrainingOutput", "Seq2SeqModelOutput", "Seq2SeqOutput", "Seq2SeqSpanOutput", "SpanOutput",
 ]  # fmt: skip
 
 
@@ -130,6 +130,31 @@ class Seq2SeqSpanOutput(Output):
         "loss", "start_logits", "end_logits", "past_key_values", "decoder_hidden_states", "decoder_attentions",
         "cross_attentions", "encoder_last_hidden_state", "encoder_hidden_states", "encoder_attentions",
     )  # fmt: skip
+
+
+class GenerateOutput(Output):
+    """What was written: `sequences` (B, T + new) int64; of each step `scores` (B, V), by which its token was chosen, settings applied,
+    and `logits`, as the model gave them. Of beams, whose scores are log-probabilities (B · beams, V), also `sequences_scores` (B,), by
+    which sequences are compared.
+    """
+
+    fields = ("sequences", "sequences_scores", "scores", "logits")
+
+    @classmethod
+    def asked(cls, scores: bool, logits: bool) -> Self:
+        """One in which nothing stands yet of what is wanted."""
+        return cls(scores=[] if scores else None, logits=[] if logits else None)
+
+    def note(self, scores: Any, logits: Any) -> None:
+        """Write a step down, as far as it is wanted."""
+        for name, value in (("scores", scores), ("logits", logits)):
+            if name in self:
+                self[name].append(value)
+
+    def of_steps(self, sequences: Any) -> Self:
+        """All that was written down."""
+        steps = {k: tuple(v) if isinstance(v, list) else v for k, v in self.items()}
+        return type(self)(steps, sequences=sequences)
 
 
 class CLIPTowerOutput(Output):

@@ -21,21 +21,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from ..base import dtypes
 from ..base.errors import FormatError, StateDictError
-from ..files import read_safetensors, read_torch, write_safetensors, write_whole
-from ..nn import Module, init
+from ..files import write_whole
+from ..nn import Embedding, Module, init
 from ..tensors import Tensor, equal, float32
 from .config import Config, read_json
+from .reading import Layers
+from .vocabulary import resized
+from .weights import WEIGHTS, read_weights, write_weights
 
 __all__ = ["ARCHITECTURES", "PreTrained", "architecture", "from_pretrained"]
 
 ARCHITECTURES: dict[str, type[PreTrained]] = {}
 """The classes by the names that Hugging Face gives them."""
 
-CONFIG, GENERATION, WEIGHTS = "config.json", "generation_config.json", "model.safetensors"
-FILES = (WEIGHTS, "pytorch_model.bin")
-"""Where weights are, the first that is there; in pieces if it has an index."""
-SHARD = re.compile(r"[\w.-]+\.(safetensors|bin)")
+CONFIG, GENERATION = "config.json", "generation_config.json"
 
 
 def architecture(cls: type[PreTrained]) -> type[PreTrained]:
@@ -50,7 +51,8 @@ class PreTrained(Module):
     A subclass says which `config_class` it takes; under which name the model without head is an attribute of those
     with one (`base_model_prefix`); which parameters are others' (`tied`, key → key of the one that is saved); which
     keys of older files mean nothing (`left_over`) or were called otherwise (`renamed`, pattern and what replaces it); and which
-    some checkpoints of this architecture have and others do not (`may_lack`).
+    some checkpoints of this architecture have and others do not (`may_lack`). Where there are words, it says what the embeddings of
+    them are called in the model without head (`words_in`), and the layer that tells one (`words_out`).
     """
 
     config_class: ClassVar[type[Config]]
@@ -59,6 +61,8 @@ class PreTrained(Module):
     left_over: ClassVar[str | None] = None
     renamed: ClassVar[tuple[tuple[str, str], ...]] = ()
     may_lack: ClassVar[str | None] = None
+    words_in: ClassVar[str | None] = None
+    words_out: ClassVar[str | None] = None
 
     def __init__(self, config: Config):
         super().__init__()
@@ -74,9 +78,20 @@ class PreTrained(Module):
         """Of the parameters."""
         return next(self.parameters()).dtype
 
+    @property
+    def device(self) -> Any:
+        """Of the parameters."""
+        return next(self.parameters()).device
+
     @classmethod
     def from_pretrained(
-        cls, folder: str | os.PathLike[str], *, dtype: Any = None, **settings: Any
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        dtype: Any = None,
+        torch_dtype: Any = None,
+        ignore_mismatched_sizes: bool = False,
+        **settings: Any,
     ) -> Self:
         """The model of a folder, in evaluation mode.
 
@@ -85,7 +100,11 @@ class PreTrained(Module):
 
         Args:
             folder: see above.
-            dtype: of the parameters; None: float32 for half floats, else what the file has; "auto": what the file has.
+            dtype: of the parameters, also as a text ("bfloat16"); "auto": what the file has; None: that too, but half floats become
+                float32, in which processors compute (`transformers` 5 leaves them as they are).
+            torch_dtype: the older name of `dtype`.
+            ignore_mismatched_sizes: whether parameters whose shape is not the file's begin anew, of which a warning tells: another number
+                of classes, say.
             settings: of the configuration, other than the file's: `num_labels=3`.
 
         Raises:
@@ -96,29 +115,31 @@ class PreTrained(Module):
         """
         folder = Path(folder)
         path = folder / CONFIG
+        dtype = _dtype(dtype if dtype is not None else torch_dtype)
         described = _described(path)
         config = cls.config_class.from_dict(_changed(described, cls.config_class, settings), path)
-        state = _read_weights(folder)
+        state = read_weights(folder)
         try:
             with init.skipped():
                 model = cls(config)
         except (ValueError, MemoryError) as e:  # NumPy has no array of such a size
             raise FormatError(f"{path}: no model of these sizes can be built: {e}") from None
         try:
-            model._take(state, dtype, described.get("architectures"))
+            model._take(state, dtype, described.get("architectures"), ignore_mismatched_sizes)
         except StateDictError as e:
             raise StateDictError(f"{folder}: {e}") from None
         if (folder / GENERATION).is_file():
             model.generation = read_json(folder / GENERATION)
         return model.eval()
 
-    def _take(self, state: dict[str, Tensor], dtype: Any, named: Any) -> None:
+    def _take(self, state: dict[str, Tensor], dtype: Any, named: Any, any_size: bool) -> None:
         """Make a checkpoint's tensors the parameters.
 
         Args:
             state: the tensors by their keys.
             dtype: see `from_pretrained`.
             named: the classes that the folder names.
+            any_size: whether what has another shape begins anew.
         """
         own = self.state_dict()
         for pattern, replaced in self.renamed:
@@ -144,15 +165,28 @@ class PreTrained(Module):
         elif dtype != "auto":
             state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in state.items()}
         state, new = self._adapted(state, own, named == [type(self).__name__])
+        told = f"the folder does not have {', '.join(new)}"
+        if any_size:
+            other = {k: own[k] for k, v in state.items() if k in own and v.shape != own[k].shape}
+            state = {k: v for k, v in state.items() if k not in other}
+            told = (
+                f"{f'{told}, and' if new else 'the folder'} has in another shape {', '.join(other)}"
+                if other
+                else told
+            )
+            new |= other
         self.load_state_dict({**state, **new}, assign=True)
         if new:  # only now is it sure that all the others fit
             begun = type(self)(self.config).state_dict()
             like = next(iter(state.values())).dtype
             self.load_state_dict({**state, **{k: begun[k].to(like) for k in new}}, assign=True)
             warnings.warn(
-                f"{type(self).__name__}: the folder does not have {', '.join(new)}; these have initial weights, to be trained",
+                f"{type(self).__name__}: {told}; these have initial weights, to be trained",
                 stacklevel=4,
             )
+        self._tie(ties)
+
+    def _tie(self, ties: Mapping[str, str]) -> None:
         for key, source in ties.items():
             owner, _, name = key.rpartition(".")
             setattr(self.get_submodule(owner), name, self.get_parameter(source))
@@ -197,10 +231,17 @@ class PreTrained(Module):
         lacking = {k: own[k] for k in own if k not in kept and kept and free(k, given)}
         return kept, lacking
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, max_shard_size: int | str = "50GB"
+    ) -> None:
         """Write `config.json` and `model.safetensors`, each whole or not at all, and what was said of writing.
 
+        Args:
+            folder: made if it is not there.
+            max_shard_size: bytes of a file at most, or a text such as "5GB"; larger models are written in several, with an index.
+
         Raises:
+            RangeError: no such size.
             SaveError: the system refused.
         """
         folder = Path(folder)
@@ -208,7 +249,7 @@ class PreTrained(Module):
         own = dict(self.named_parameters(remove_duplicate=False))
         shared = {k for k, source in self.ties().items() if own[k] is own[source]}
         state = {k: v for k, v in self.state_dict().items() if k not in shared}
-        write_safetensors(folder / WEIGHTS, state, {"format": "pt"})
+        write_weights(folder, state, max_shard_size)
         config = self.config.to_dict()
         config.pop("torch_dtype", None)  # as it was called before
         config |= {
@@ -220,10 +261,91 @@ class PreTrained(Module):
             text = json.dumps(self.generation, indent=2, sort_keys=True) + "\n"
             write_whole(folder / GENERATION, text.encode())
 
+    def tie_weights(self) -> None:
+        """Make the parameters that are others', as the configuration says, one with these again."""
+        self._tie(self.ties())
 
-def from_pretrained(
-    folder: str | os.PathLike[str], *, dtype: Any = None, **settings: Any
-) -> PreTrained:
+    def num_parameters(self, only_trainable: bool = False, exclude_embeddings: bool = False) -> int:
+        """How many numbers the parameters are; one that is shared counts once."""
+        left = [m.weight for m in self.modules() if exclude_embeddings and isinstance(m, Embedding)]
+        return sum(
+            p.numel()
+            for p in self.parameters()
+            if (p.requires_grad or not only_trainable) and not any(p is w for w in left)
+        )
+
+    def get_input_embeddings(self) -> Embedding:
+        """The embeddings of words.
+
+        Raises:
+            TypeError: a model that has none.
+        """
+        if self.words_in is None:
+            raise TypeError(f"{type(self).__name__} has no embeddings of words")
+        body = getattr(self, self.base_model_prefix, self) if self.base_model_prefix else self
+        return body.get_submodule(self.words_in)
+
+    def get_output_embeddings(self) -> Module | None:
+        """The layer that tells words; None where none are told."""
+        return None if self.words_out is None else self.get_submodule(self.words_out)
+
+    def resize_token_embeddings(
+        self,
+        new_num_tokens: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        mean_resizing: bool = True,
+    ) -> Embedding:
+        """Make the vocabulary larger or smaller, at its end: the embeddings, the layer that tells words, and the configuration.
+
+        Args:
+            new_num_tokens: how many tokens there are then; None: as many as now.
+            pad_to_multiple_of: the number is made one that this divides.
+            mean_resizing: new tokens begin as the mean of those there are; else with initial weights.
+
+        Returns:
+            The embeddings.
+
+        Raises:
+            TypeError: a model without words.
+            RangeError: less than one token.
+        """
+        return resized(self, new_num_tokens, pad_to_multiple_of or 1, mean_resizing)
+
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Any = None) -> None:
+        """From now on a layer that is trained keeps its input alone, and is run again when the backward pass comes to it; see `Layers`.
+
+        Args:
+            gradient_checkpointing_kwargs: None, or {"use_reentrant": …}, without effect: there is one way.
+
+        Raises:
+            TypeError: a model whose layers are not alike (ResNet, LSTM).
+        """
+        if set(gradient_checkpointing_kwargs or ()) - {"use_reentrant"}:
+            raise TypeError(
+                f"gradient_checkpointing_enable knows use_reentrant, found {gradient_checkpointing_kwargs}"
+            )
+        if not self._checkpoints(True):
+            raise TypeError(
+                f"{type(self).__name__} has no stack of layers to run again; chainrule.utils.checkpoint does it for any function"
+            )
+
+    def gradient_checkpointing_disable(self) -> None:
+        """Layers keep what their backward pass reads."""
+        self._checkpoints(False)
+
+    @property
+    def is_gradient_checkpointing(self) -> bool:
+        """Whether layers are run again."""
+        return any(m.checkpointing for m in self.modules() if isinstance(m, Layers))
+
+    def _checkpoints(self, again: bool) -> int:
+        stacks = [m for m in self.modules() if isinstance(m, Layers)]
+        for stack in stacks:
+            stack.checkpointing = again
+        return len(stacks)
+
+
+def from_pretrained(folder: str | os.PathLike[str], **settings: Any) -> PreTrained:
     """The model of a folder, of the class that its configuration names; see `PreTrained.from_pretrained`."""
     path = Path(folder) / CONFIG
     named = _described(path).get("architectures")
@@ -235,7 +357,19 @@ def from_pretrained(
         raise FormatError(
             f"{path}: key 'architectures': there is no {named[0]!r:.80}; there are {', '.join(sorted(ARCHITECTURES))}"
         )
-    return ARCHITECTURES[named[0]].from_pretrained(folder, dtype=dtype, **settings)
+    return ARCHITECTURES[named[0]].from_pretrained(folder, **settings)
+
+
+def _dtype(given: Any) -> Any:
+    """A dtype, which may be told by its name."""
+    if not isinstance(given, str) or given == "auto":
+        return given
+    found = getattr(dtypes, given.removeprefix("torch."), None)
+    if not isinstance(found, dtypes.DType) or not found.is_floating_point:
+        raise TypeError(
+            f'from_pretrained: dtype is one of floats, its name, "auto" or None, found {given!r:.40}'
+        )
+    return found
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -259,52 +393,3 @@ def _changed(
     if "num_labels" in settings:
         given = {k: v for k, v in given.items() if k not in ("id2label", "label2id")}
     return {**given, **settings}
-
-
-def _read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder, mapped."""
-    for name in FILES:
-        if (folder / name).is_file():
-            return _read_file(folder / name)
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            return _read_shards(folder, index)
-    names = " or ".join([*FILES, *[f"{name}.index.json" for name in FILES]])
-    raise FormatError(f"{folder}: expected {names}, found none of them")
-
-
-def _read_file(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return read_safetensors(path, mmap=True)[0]
-    state = read_torch(path, mmap=True)
-    if not isinstance(state, dict) or not all(
-        [isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items()]
-    ):
-        raise FormatError(f"{path}: expected tensors by name, found something else")
-    return dict(state)
-
-
-def _read_shards(folder: Path, index: Path) -> dict[str, Tensor]:
-    places = read_json(index).get("weight_map")
-    if not isinstance(places, dict) or not places:
-        raise FormatError(
-            f"{index}: key 'weight_map': expected the file of each tensor, found {places!r:.80}"
-        )
-    state: dict[str, Tensor] = {}
-    for name in sorted({str(v) for v in places.values()}):
-        if not SHARD.fullmatch(name):
-            raise FormatError(
-                f"{index}: key 'weight_map': expected names of files beside it, found {name!r:.80}"
-            )
-        if not (folder / name).is_file():
-            raise FormatError(f"{index}: key 'weight_map': there is no file {name}")
-        for key, tensor in _read_file(folder / name).items():
-            if places.get(key) != name:
-                raise FormatError(
-                    f"{folder / name}: key {key!r:.80}: the index has it in {places.get(key)!r:.80}"
-                )
-            state[key] = tensor
-    lacking = sorted(set(places) - set(state))
-    if lacking:
-        raise FormatError(f"{index}: key {lacking[0]!r:.80}: {places[lacking[0]]} does not have it")
-    return state

@@ -263,6 +263,7 @@ class T5PreTrained(PreTrained):
 
     config_class = T5Config
     base_model_prefix = "transformer"
+    words_in = "shared"
     tied: ClassVar = {
         "encoder.embed_tokens.weight": "shared.weight",
         "decoder.embed_tokens.weight": "shared.weight",
@@ -422,6 +423,7 @@ class T5ForConditionalGeneration(Answers, T5PreTrained):
     """
 
     tied: ClassVar = {**T5PreTrained.tied, "lm_head.weight": "shared.weight"}
+    words_out = "lm_head"
 
     def __init__(self, config: T5Config):
         super().__init__(config)

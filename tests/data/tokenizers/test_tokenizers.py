@@ -154,8 +154,10 @@ def test_wrong_calls():
         tokenizer("the", padding="short")
     with pytest.raises(ValueError, match="truncation is one of"):
         tokenizer("the", truncation="only_one")
-    with pytest.raises(ValueError, match="return_tensors is one of None, 'cr', 'np', found 'pt'"):
-        tokenizer("the", return_tensors="pt")
+    with pytest.raises(
+        ValueError, match="return_tensors is one of None, 'cr', 'pt', 'np', found 'tf'"
+    ):
+        tokenizer("the", return_tensors="tf")
     with pytest.raises(TypeError, match="expected a text, found int"):
         tokenizer([3])
     with pytest.raises(FormatError, match="half of a character"):

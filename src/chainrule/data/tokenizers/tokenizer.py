@@ -19,16 +19,17 @@ from ...tensors import Tensor, from_numpy
 from .added import AddedToken, Finder
 from .bpe import BPE
 from .decode import decoder
+from .known_names import ROLES, Batch, KnownNames, without_spaces
 from .normalize import normalizer
 from .parts import Part, read_object
 from .split import splitter
 from .template import Template
+from .truncation import cut_off
 from .unigram import Unigram
 from .wordpiece import WordPiece
 
 __all__ = ["ROLES", "Tokenizer"]
 
-ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 MODELS = {"BPE": BPE, "Unigram": Unigram, "WordPiece": WordPiece}
 # The keys of a file that are read. `truncation` and `padding` are what calls say here, as in transformers.
 KEYS = {
@@ -37,7 +38,7 @@ KEYS = {
 }  # fmt: skip
 
 
-class Tokenizer:
+class Tokenizer(KnownNames):
     """Text to ids and back.
 
     Args:
@@ -262,19 +263,27 @@ class Tokenizer:
         return [self._tokens[i] for i in self.ids(text)]
 
     def encode(
-        self, text: str, pair: str | None = None, *, add_special_tokens: bool = True
-    ) -> list[int]:
+        self,
+        text: str,
+        pair: str | None = None,
+        *,
+        add_special_tokens: bool = True,
+        **settings: Any,
+    ) -> Any:
         """The ids of a text, or of two.
 
         Args:
             text: to be encoded.
             pair: a second text.
             add_special_tokens: whether the template's special tokens stand around them.
+            settings: those of a call: truncation, max_length, padding, return_tensors.
 
         Raises:
             TypeError: no text.
             FormatError: half of a surrogate pair, which is no character.
         """
+        if settings:
+            return self(text, pair, add_special_tokens=add_special_tokens, **settings)["input_ids"]
         second = None if pair is None else self.ids(pair)
         return self.template.around(self.ids(text), second, add_special_tokens)[0]
 
@@ -293,9 +302,9 @@ class Tokenizer:
         return_special_tokens_mask: bool = False,
         return_length: bool = False,
         add_special_tokens: bool = True,
-    ) -> dict[str, Any]:
-        """A batch for a model: a dict of `input_ids`, `attention_mask` (1 is a token, 0 padding) and, where the model has
-        segments, `token_type_ids`; lists, or int64 (B, T).
+    ) -> Batch:
+        """A batch for a model, a dict whose keys are attributes too: `input_ids`, `attention_mask` (1 is a token, 0 padding) and, where
+        the model has segments, `token_type_ids`; lists, or int64 (B, T).
 
         Args:
             texts: a text or several.
@@ -308,7 +317,7 @@ class Tokenizer:
             return_token_type_ids, return_attention_mask: whether these are returned; None: where the model reads them.
             return_special_tokens_mask: whether to return which tokens the template put there (1), and padding.
             return_length: whether to return the length of each row, padding included.
-            return_tensors: "cr" (Tensors), "np" (arrays) or None (lists; of one text not nested).
+            return_tensors: "cr" or "pt" (Tensors), "np" (arrays) or None (lists; of one text not nested).
             add_special_tokens: whether the template's special tokens stand around them.
 
         Raises:
@@ -328,7 +337,7 @@ class Tokenizer:
         _one_of(
             "truncation", truncation, (False, True, "longest_first", "only_first", "only_second")
         )
-        _one_of("return_tensors", return_tensors, (None, "cr", "np"))
+        _one_of("return_tensors", return_tensors, (None, "cr", "pt", "np"))
         single = isinstance(texts, str)
         firsts = [texts] if isinstance(texts, str) else list(texts)
         seconds: list[Any] = [None] * len(firsts)
@@ -343,9 +352,15 @@ class Tokenizer:
         rows = []
         for text, second in zip(firsts, seconds, strict=True):
             a, b = self.ids(text), None if second is None else self.ids(second)
+            special = self.template.added(b is not None) if add_special_tokens else 0
             if truncation:
                 assert length is not None
-                a, b = self._cut_off(a, b, length, add_special_tokens, truncation)
+                room = length - special
+                if room < 0:
+                    raise ShapeError(
+                        f"Tokenizer: max_length {length} has no room for the special tokens"
+                    )
+                a, b = cut_off(a, b, room, str(truncation), self.truncation_side == "left")
             marks = self.template.marks(len(a), None if b is None else len(b), add_special_tokens)
             rows.append((*self.template.around(a, b, add_special_tokens), marks))
         target = 0
@@ -384,8 +399,8 @@ class Tokenizer:
                 batch["length"].append(len(ids) + lacking)
         if return_tensors is None:
             if single:
-                return {n: rows if n == "length" else rows[0] for n, rows in batch.items()}
-            return dict(batch)
+                return Batch({n: rows if n == "length" else rows[0] for n, rows in batch.items()})
+            return Batch(batch)
         lengths = {len(row) for row in batch["input_ids"]}
         if len(lengths) > 1:
             raise ShapeError(
@@ -393,46 +408,24 @@ class Tokenizer:
             )
         arrays = {n: np.array(rows, np.int64) for n, rows in batch.items()}
         arrays = {n: a if n == "length" else a.reshape(len(firsts), -1) for n, a in arrays.items()}
-        return arrays if return_tensors == "np" else {n: from_numpy(a) for n, a in arrays.items()}
-
-    def _cut_off(
-        self, a: list[int], b: list[int] | None, length: int, special: bool, which: bool | str
-    ) -> tuple[list[int], list[int] | None]:
-        """Texts shortened to a length; of two the longer first, until both are the same, or one of them alone."""
-        room = length - (self.template.added(b is not None) if special else 0)
-        if room < 0:
-            raise ShapeError(f"Tokenizer: max_length {length} has no room for the special tokens")
-        if len(a) + len(b or ()) <= room:
-            return a, b
-        if which in ("only_first", "only_second") and room:
-            alone = a if which == "only_first" else b
-            kept = room - (len(a) + len(b or ()) - len(alone or ()))
-            if kept < 1 or alone is None:
-                raise ShapeError(
-                    f"Tokenizer: truncation={which!r} to {length} tokens leaves nothing of that text"
-                )
-            short = self._shortened(alone, kept)
-            return (short, b) if which == "only_first" else (a, short)
-        if b is None:
-            return self._shortened(a, room), None
-        short, long = sorted((len(a), len(b)))
-        long = short if short > room else max(short, room - short)
-        if short + long > room:
-            short, long = room // 2, room // 2 + room % 2
-        n, m = (short, long) if len(a) <= len(b) else (long, short)
-        return self._shortened(a, n), self._shortened(b, m)
-
-    def _shortened(self, ids: list[int], n: int) -> list[int]:
-        return ids[len(ids) - min(n, len(ids)) :] if self.truncation_side == "left" else ids[:n]
+        tensors = return_tensors in ("cr", "pt")
+        return Batch({n: from_numpy(a) if tensors else a for n, a in arrays.items()})
 
     # ---- decoding
 
-    def decode(self, ids: Any, *, skip_special_tokens: bool = False) -> str:
+    def decode(
+        self,
+        ids: Any,
+        *,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> str:
         """The text of ids.
 
         Args:
             ids: numbers, or a Tensor or array of them, (T,).
             skip_special_tokens: whether special tokens are left out.
+            clean_up_tokenization_spaces: whether the spaces before English punctuation and endings (n't, 's) are left out; None: no.
 
         Raises:
             RangeError: an id that no token has.
@@ -446,11 +439,12 @@ class Tokenizer:
                 tokens.append(token)
         text = "".join(self._decode(tokens))
         suffix = getattr(self.model, "suffix", "")
-        return text.replace(suffix, " ").strip() if suffix else text
+        text = text.replace(suffix, " ").strip() if suffix else text
+        return without_spaces(text) if clean_up_tokenization_spaces else text
 
-    def batch_decode(self, rows: Any, *, skip_special_tokens: bool = False) -> list[str]:
-        """The texts of several rows of ids."""
-        return [self.decode(row, skip_special_tokens=skip_special_tokens) for row in rows]
+    def batch_decode(self, rows: Any, **settings: Any) -> list[str]:
+        """The texts of several rows of ids; settings as of `decode`."""
+        return [self.decode(row, **settings) for row in rows]
 
 
 def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
