@@ -111,6 +111,7 @@ cumprod.vjp(x=lambda g, x, y, dim: _before(y, dim, 1.0) * _backwards(x, g, dim))
         S(F(5, 3), dim=None, keepdim=False),
         S(F(5, 3, 2), dim=(0, 2), keepdim=True),
         S(F(7, 2), dim=-1, keepdim=False),
+        S(F(0, 2), dim=-1, keepdim=False),
         S(F(), dim=None, keepdim=False),
     ),
 )
@@ -125,7 +126,10 @@ def _product_of_others(x: Any, dim: tuple) -> Any:
     """
     rest = tuple([k for k in range(x.ndim) if k not in dim])
     moved = permute(x, dims=(*rest, *dim))
-    rows = view(moved, shape=(*[x.shape[k] for k in rest], -1 if x.ndim else 1))
+    count = 1
+    for k in dim:
+        count *= x.shape[k]
+    rows = view(moved, shape=(*[x.shape[k] for k in rest], count))
     last = rows.ndim - 1
     before = cumprod(_before(rows, last, 1.0), dim=last)
     behind = cumprod(_before(flip(rows, dims=(last,)), last, 1.0), dim=last)

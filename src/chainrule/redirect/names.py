@@ -118,12 +118,45 @@ STANDS_FOR = {
     "torchvision": "redirect.torchvision",
     "torchvision.datasets": "redirect.torchvision.datasets",
     "torchvision.models": "redirect.torchvision.models",
+    "torchvision.models._utils": "redirect.torchvision.models.features",
+    "torchvision.models.alexnet": "redirect.torchvision.models.alexnet",
+    "torchvision.models.convnext": "redirect.torchvision.models.convnext",
     "torchvision.models.densenet": "redirect.torchvision.models.densenet",
+    "torchvision.models.efficientnet": "redirect.torchvision.models.efficientnet",
+    "torchvision.models.feature_extraction": "redirect.torchvision.models.features",
+    "torchvision.models.googlenet": "redirect.torchvision.models.googlenet",
+    "torchvision.models.inception": "redirect.torchvision.models.inception",
+    "torchvision.models.mnasnet": "redirect.torchvision.models.mnasnet",
     "torchvision.models.mobilenet": "redirect.torchvision.models.mobilenetv2",
     "torchvision.models.mobilenetv2": "redirect.torchvision.models.mobilenetv2",
+    "torchvision.models.mobilenetv3": "redirect.torchvision.models.mobilenetv3",
+    "torchvision.models.regnet": "redirect.torchvision.models.regnet",
     "torchvision.models.resnet": "redirect.torchvision.models.resnet",
+    "torchvision.models.segmentation": "redirect.torchvision.models.segmentation",
+    "torchvision.models.segmentation.deeplabv3": "redirect.torchvision.models.segmentation.deeplabv3",
+    "torchvision.models.segmentation.fcn": "redirect.torchvision.models.segmentation.fcn",
+    "torchvision.models.segmentation.lraspp": "redirect.torchvision.models.segmentation.lraspp",
+    "torchvision.models.shufflenetv2": "redirect.torchvision.models.shufflenetv2",
     "torchvision.models.squeezenet": "redirect.torchvision.models.squeezenet",
+    "torchvision.models.swin_transformer": "redirect.torchvision.models.swin_transformer",
+    "torchvision.models.utils": "redirect.surroundings.hub",
     "torchvision.models.vgg": "redirect.torchvision.models.vgg",
+    "torchvision.models.vision_transformer": "redirect.torchvision.models.vision_transformer",
+    "torchvision.ops": "redirect.torchvision.ops",
+    "torchvision.ops.boxes": "redirect.torchvision.ops.boxes",
+    "torchvision.ops.ciou_loss": "redirect.torchvision.ops.losses",
+    "torchvision.ops.deform_conv": "redirect.torchvision.ops.deformable",
+    "torchvision.ops.diou_loss": "redirect.torchvision.ops.losses",
+    "torchvision.ops.drop_block": "redirect.torchvision.ops.stochastic",
+    "torchvision.ops.feature_pyramid_network": "redirect.torchvision.ops.pyramid",
+    "torchvision.ops.focal_loss": "redirect.torchvision.ops.losses",
+    "torchvision.ops.giou_loss": "redirect.torchvision.ops.losses",
+    "torchvision.ops.misc": "redirect.torchvision.ops.misc",
+    "torchvision.ops.poolers": "redirect.torchvision.ops.regions",
+    "torchvision.ops.ps_roi_align": "redirect.torchvision.ops.regions",
+    "torchvision.ops.roi_align": "redirect.torchvision.ops.regions",
+    "torchvision.ops.roi_pool": "redirect.torchvision.ops.regions",
+    "torchvision.ops.stochastic_depth": "redirect.torchvision.ops.stochastic",
     "torchvision.transforms": "redirect.torchvision.transforms",
     "torchvision.transforms.functional": "redirect.torchvision.functional",
     "torchvision.transforms.transforms": "redirect.torchvision.transforms",
@@ -282,9 +315,11 @@ def is_theirs(name: str) -> bool:
 def _at(place: str) -> Any:
     """The object at a dotted place in chainrule, imported if it is a module; None if there is none."""
     try:
-        return reduce(getattr, place.split("."), chainrule)
+        found = reduce(getattr, place.split("."), chainrule)
     except AttributeError:
         pass
+    else:  # `models.googlenet` is a function, and the file that it stands in
+        return sys.modules.get(f"chainrule.{place}", found)
     try:
         return importlib.import_module(f"chainrule.{place}")
     except ModuleNotFoundError as error:

@@ -15,7 +15,15 @@ from ....nn import Module
 from ...surroundings.hub import load_state_dict_from_url
 from .. import transforms
 
-__all__ = ["Weights", "architecture", "get_model", "get_model_weights", "get_weight", "list_models"]
+__all__ = [
+    "Weights",
+    "architecture",
+    "get_model",
+    "get_model_weights",
+    "get_weight",
+    "list_models",
+    "register",
+]
 
 CLASSES = 1000
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -23,10 +31,16 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class File(NamedTuple):
-    """A file of weights, and the size to which pictures were scaled before a square of 224 was cut out of their middle."""
+    """A file of weights; the size to which pictures were scaled, and how, before a square was cut out of their middle; and
+    the mean and deviation of the three colours that were then subtracted and divided by.
+    """
 
     name: str
     size: int = 256
+    crop: int = 224
+    interpolation: str = "bilinear"
+    mean: tuple[float, float, float] = MEAN
+    std: tuple[float, float, float] = STD
 
 
 class Weights(enum.Enum):
@@ -44,10 +58,12 @@ class Weights(enum.Enum):
         """What makes of a picture what the network was trained on."""
         return transforms.Compose(
             [
-                transforms.Resize(self.value.size),
-                transforms.CenterCrop(224),
+                transforms.Resize(
+                    self.value.size, transforms.InterpolationMode(self.value.interpolation)
+                ),
+                transforms.CenterCrop(self.value.crop),
                 transforms.ToTensor(),
-                transforms.Normalize(MEAN, STD),
+                transforms.Normalize(self.value.mean, self.value.std),
             ]
         )
 
@@ -72,17 +88,28 @@ class Weights(enum.Enum):
         return cls[name]
 
 
-def weights(name: str, *files: File) -> Any:
-    """The enumeration `{name}_Weights`; the last file is the default."""
-    members = {f"IMAGENET1K_V{k}": file for k, file in enumerate(files, 1)}
-    return Weights(f"{name}_Weights", {**members, "DEFAULT": files[-1]})  # type: ignore[call-overload]
+def weights(name: str, *files: File, **others: File) -> Any:
+    """The enumeration `{name}_Weights`; the last of the files is the default, others have names of their own."""
+    members = {f"IMAGENET1K_V{k}": file for k, file in enumerate(files, 1)} | others
+    default = files[-1] if files else next(iter(others.values()))
+    return Weights(f"{name}_Weights", {**members, "DEFAULT": default})  # type: ignore[call-overload]
 
 
 _known: dict[str, tuple[Callable, Any]] = {}
 
 
-def architecture(files: Any) -> Callable:
-    """Decorator of a function that makes a network: with `weights=`, or the older `pretrained=True`, they are loaded into it."""
+def architecture(
+    files: Any,
+    trained: Callable[[File, dict[str, Any]], dict[str, Any]] | None = None,
+    finish: Callable[[Any, dict[str, Any]], None] | None = None,
+) -> Callable:
+    """Decorator of a function that makes a network: with `weights=`, or the older `pretrained=True`, they are loaded into it.
+
+    Args:
+        files: its enumeration of `weights`.
+        trained: what the options become that were asked for, with weights from this file.
+        finish: called with the network, its weights loaded, and the options that were asked for.
+    """
 
     def decorate(make: Callable[..., Module]) -> Callable[..., Module]:
         @functools.wraps(make)
@@ -90,20 +117,28 @@ def architecture(files: Any) -> Callable:
             weights: Any = None, progress: bool = True, *, pretrained: Any = None, **options: Any
         ) -> Module:
             chosen = files.verify(weights if pretrained is None else pretrained)
-            if chosen is not None and options.setdefault("num_classes", CLASSES) != CLASSES:
+            if chosen is None:
+                return make(**options)
+            if options.setdefault("num_classes", CLASSES) != CLASSES:
                 raise ArgumentError(
                     f"{make.__name__}: these weights are for {CLASSES} classes, found num_classes={options['num_classes']}\n"
                     "  hint: load them first, then replace the last layer"
                 )
-            net = make(**options)
-            if chosen is not None:
-                net.load_state_dict(chosen.get_state_dict(progress=progress))
+            net = make(**(options if trained is None else trained(chosen.value, options)))
+            net.load_state_dict(chosen.get_state_dict(progress=progress))
+            if finish is not None:
+                finish(net, options)
             return net
 
-        _known[make.__name__] = build, files
-        return build
+        return register(build, files)
 
     return decorate
+
+
+def register(build: Callable, files: Any) -> Callable:
+    """Let a network be found by its function's name; returns the function."""
+    _known[build.__name__] = build, files
+    return build
 
 
 def list_models(

@@ -21,7 +21,7 @@ from ....nn import functional as F
 from ....tensors import Tensor, flatten
 from .checkpoints import File, architecture, weights
 
-__all__ = ["MobileNetV2", "MobileNet_V2_Weights", "mobilenet_v2"]
+__all__ = ["MobileNetV2", "MobileNet_V2_Weights", "divisible", "mobilenet_v2"]
 
 SETTING = (
     (1, 16, 1, 1),
@@ -113,11 +113,11 @@ class MobileNetV2(Module):
                 f"inverted_residual_setting has four numbers for each stage, found {setting}"
             )
         make, norm = block or InvertedResidual, norm_layer or BatchNorm2d
-        inside = _divisible(32 * width_mult, round_nearest)
-        self.last_channel = _divisible(1280 * max(1.0, width_mult), round_nearest)
+        inside = divisible(32 * width_mult, round_nearest)
+        self.last_channel = divisible(1280 * max(1.0, width_mult), round_nearest)
         layers: list[Module] = [_convolution(3, inside, 3, norm, stride=2)]
         for wider, channels, blocks, stride in setting:
-            outside = _divisible(channels * width_mult, round_nearest)
+            outside = divisible(channels * width_mult, round_nearest)
             for k in range(blocks):
                 step = stride if k == 0 else 1
                 layers.append(make(inside, outside, step, expand_ratio=wider, norm_layer=norm))
@@ -144,9 +144,9 @@ class MobileNetV2(Module):
         return self.classifier(flatten(x, 1))
 
 
-def _divisible(channels: float, divisor: int) -> int:
-    """The nearest multiple of the divisor, but not less than nine tenths of the channels."""
-    found = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+def divisible(channels: float, divisor: int, min_value: int | None = None) -> int:
+    """The nearest multiple of the divisor, but not less than `min_value` (the divisor), nor nine tenths of the channels."""
+    found = max(min_value or divisor, int(channels + divisor / 2) // divisor * divisor)
     return found + divisor if found < 0.9 * channels else found
 
 
