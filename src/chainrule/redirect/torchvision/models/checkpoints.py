@@ -150,8 +150,8 @@ def list_models(
         module: of these alone that stand in this module.
         include, exclude: patterns of names, with `*` for anything.
 
-    >>> list_models(include="*net5*")
-    ['resnet50', 'wide_resnet50_2']
+    >>> list_models(include="wide*")
+    ['wide_resnet101_2', 'wide_resnet50_2']
     """
     from fnmatch import fnmatch
 

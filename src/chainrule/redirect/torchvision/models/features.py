@@ -108,7 +108,7 @@ def create_feature_extractor(
     Example:
         >>> net = create_feature_extractor(nn.Sequential(nn.Linear(3, 5), nn.ReLU()), {"0": "wide"})
         >>> net(cr.zeros(2, 3))["wide"].shape
-        Size([2, 5])
+        chainrule.Size([2, 5])
     """
     if train_return_nodes is not None or eval_return_nodes is not None or return_nodes is None:
         raise ArgumentError(

@@ -106,7 +106,7 @@ class Conv2dNormActivation(ConvNormActivation):
 
     Example:
         >>> Conv2dNormActivation(3, 5, stride=2)(cr.zeros(2, 3, 7, 9)).shape
-        Size([2, 5, 4, 5])
+        chainrule.Size([2, 5, 4, 5])
     """
 
     def __init__(
