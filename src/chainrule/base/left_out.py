@@ -261,7 +261,10 @@ def absent_from(place: str) -> dict[str, Absent]:
 def words_for(name: str) -> str:
     """What to say of PyTorch's name (without `torch.`) that is not there."""
     reason = why(name)
+    place = name if name.startswith("torchvision") else f"torch.{name}"
     if reason is None:
-        return f"there is no torch.{name} here"
+        return f"there is no {place} here"
     title = reason.title[0].lower() + reason.title[1:]
-    return f"there is no torch.{name} here: {title} are left out ({reason.words})\n  hint: {reason.instead}"
+    return (
+        f"there is no {place} here: {title} are left out ({reason.words})\n  hint: {reason.instead}"
+    )

@@ -12,7 +12,7 @@ from ..tensors import Tensor, empty
 from . import functional as F
 from . import init
 from .functional.attention import each
-from .linear import Linear
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 from .parameter import Parameter
 
@@ -126,7 +126,7 @@ class MultiheadAttention(Module):
         self.register_parameter(
             "in_proj_bias", Parameter(empty(3 * embed_dim, **place)) if bias else None
         )
-        self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **place)
+        self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias=bias, **place)
         for name in ("bias_k", "bias_v"):
             value = Parameter(empty(1, 1, embed_dim, **place)) if add_bias_kv else None
             self.register_parameter(name, value)

@@ -90,6 +90,10 @@ class Linear(Module):
         )
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """Linear under the name by which PyTorch prints the output of its attention, for a reason that is its own."""
+
+
 class Bilinear(Module):
     """A form linear in each of two inputs,  y_k = x₁ᵀ W_k x₂ + b_k.
 

@@ -63,6 +63,7 @@ ABSENT = {
     "torch.nn.qat": (),
     "torch.nn.quantized": (),
     "torch.onnx": (),
+    "torch.ops": (),
     "torch.package": (),
     "torch.quantization": (),
     "torch.sparse": (),
@@ -75,6 +76,14 @@ ABSENT = {
     "torch.utils.flop_counter": (),
     "torch.utils.mkldnn": (),
     "torch.utils.mobile_optimizer": (),
+    "torchvision.datasets.utils": (),
+    "torchvision.io": (),
+    "torchvision.models.detection": (),
+    "torchvision.models.feature_extraction": (),
+    "torchvision.models.segmentation": (),
+    "torchvision.models.video": (),
+    "torchvision.transforms.v2": (),
+    "torchvision.tv_tensors": (),
 }  # fmt: skip
 """Modules of PyTorch's that stand for nothing here, and which of their names mark functions, which then stay as they are."""
 

@@ -29,7 +29,7 @@ __all__: list[str] = []
 
 OURS = {
     "LazyModuleMixin": "lazy._Lazy",
-    "NonDynamicallyQuantizableLinear": "linear.Linear",
+    "NonDynamicallyQuantizableLinear": "linear.NonDynamicallyQuantizableLinear",
     "UninitializedParameter": "lazy.UninitializedParameter",
     "_ConstantPadNd": "padding._ConstantPad",
     "_IncompatibleKeys": "saving.IncompatibleKeys",

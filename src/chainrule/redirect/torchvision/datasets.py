@@ -16,8 +16,9 @@ from ...data.known.images import CLASSES
 from ...data.known.places import find
 from ...data.known.records import record as record_of
 from ...data.readers import read_idx
+from ..surroundings.absent import absent
 
-__all__ = ["MNIST", "FakeData", "FashionMNIST", "VisionDataset"]
+__all__ = ["MNIST", "DatasetFolder", "FakeData", "FashionMNIST", "ImageFolder", "VisionDataset"]
 
 
 class VisionDataset(Dataset):
@@ -136,6 +137,88 @@ class FashionMNIST(MNIST):
     classes: ClassVar[list[str]] = list(CLASSES["fashion_mnist"])
 
 
+class DatasetFolder(VisionDataset):
+    """Files in one folder for each class, the classes in the order of their names.
+
+    Args:
+        root: the folder of the folders.
+        loader: makes a sample of a file's path.
+        extensions: how the files' names end.
+        transform, target_transform: of the sample, and of its class number.
+        is_valid_file: whether a path is a sample's, instead of `extensions`.
+        allow_empty: whether a class may have no file.
+
+    Raises:
+        DataNotFoundError: there is no class, or one without a file.
+    """
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        loader: Callable[[str], Any],
+        extensions: tuple[str, ...] | str | None = None,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        is_valid_file: Callable[[str], bool] | None = None,
+        allow_empty: bool = False,
+    ):
+        super().__init__(root, None, transform, target_transform)
+        if (extensions is None) == (is_valid_file is None):
+            raise ValueError("one of extensions and is_valid_file is to be given, and not both")
+        ends = (extensions,) if isinstance(extensions, str) else extensions or ()
+        valid = is_valid_file or (lambda path: path.lower().endswith(tuple(ends)))
+        self.loader, self.extensions = loader, extensions
+        self.classes = sorted([entry.name for entry in os.scandir(root) if entry.is_dir()])
+        if not self.classes:
+            raise DataNotFoundError(f"{root}: no folder of a class is in it")
+        self.class_to_idx = {name: k for k, name in enumerate(self.classes)}
+        self.samples: list[tuple[str, int]] = []
+        for name, k in self.class_to_idx.items():
+            before = len(self.samples)
+            for folder, _, files in sorted(os.walk(os.path.join(root, name), followlinks=True)):
+                paths = [os.path.join(folder, file) for file in sorted(files)]
+                self.samples += [(path, k) for path in paths if valid(path)]
+            if len(self.samples) == before and not allow_empty:
+                raise DataNotFoundError(f"{root}: the class {name!r} has no file that is a sample")
+        self.targets = [k for _, k in self.samples]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        path, target = self.samples[index]
+        return self.transformed(self.loader(path), target)
+
+
+IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+
+
+def default_loader(path: str) -> Any:
+    """The image in a file, in colours."""
+    from PIL import Image
+
+    with open(path, "rb") as f:
+        return Image.open(f).convert("RGB")
+
+
+class ImageFolder(DatasetFolder):
+    """Images in one folder for each class."""
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        loader: Callable[[str], Any] = default_loader,
+        is_valid_file: Callable[[str], bool] | None = None,
+        allow_empty: bool = False,
+    ):
+        super().__init__(
+            root, loader, None if is_valid_file else IMG_EXTENSIONS, transform, target_transform, is_valid_file, allow_empty
+        )  # fmt: skip
+        self.imgs = self.samples
+
+
 class FakeData(VisionDataset):
     """Random images with random labels, the same each time.
 
@@ -173,3 +256,9 @@ class FakeData(VisionDataset):
         pixels = rng.integers(0, 256, (h, w, c), np.uint8)
         image = Image.fromarray(pixels[..., 0] if c == 1 else pixels)
         return self.transformed(image, int(rng.integers(self.num_classes)))
+
+
+def __getattr__(name: str) -> Any:
+    if not name[0].isupper():
+        raise AttributeError(name)
+    return absent(f"torchvision.datasets.{name}")  # in annotations; to make one is refused
