@@ -245,3 +245,22 @@ def test_what_is_not_there_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(DataNotFoundError, match="mnist was not found"):
         datasets.MNIST(tmp_path)
+
+
+def test_images_in_one_folder_for_each_class(tmp_path):
+    for name, count in (("dog", 2), ("cat", 3)):
+        (tmp_path / name).mkdir()
+        for k in range(count):
+            Image.new("L", (2, 3), 10 * k).save(tmp_path / name / f"{k}.png")
+        (tmp_path / name / "note.txt").write_text("no image")
+    found = datasets.ImageFolder(tmp_path, transform=lambda i: i.size, target_transform=str)
+    assert found.classes == ["cat", "dog"] and found.targets == [0, 0, 0, 1, 1]
+    assert found[4] == ((2, 3), "1") and found.imgs[4][0].endswith("1.png")
+    (tmp_path / "emu").mkdir()
+    with pytest.raises(FileNotFoundError, match="'emu' has no file"):
+        datasets.ImageFolder(tmp_path)
+    assert len(datasets.ImageFolder(tmp_path, allow_empty=True)) == 5
+    with pytest.raises(ValueError, match="and not both"):
+        datasets.DatasetFolder(tmp_path, str)
+    with pytest.raises(cr.ChainruleError, match=r"there is no torchvision\.datasets\.CelebA here"):
+        datasets.CelebA("root")

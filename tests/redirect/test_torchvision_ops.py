@@ -1,19 +1,12 @@
-<<<<<<< HEAD
 """torchvision's ops, each against the loops that define it."""
 
 import math
-=======
-"""What model files take from `torchvision.ops`: boxes, the focal loss, small layers; and folders of images."""
-
-from __future__ import annotations
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
 
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn
-<<<<<<< HEAD
 from chainrule.redirect.torchvision import ops
 from chainrule.redirect.torchvision.ops.pyramid import LastLevelMaxPool, LastLevelP6P7
 
@@ -321,117 +314,3 @@ def test_a_pyramid_of_features():
         assert {k: tuple(v.shape) for k, v in last.items()}["p7"] == (2, 7, 1, 2)
     with pytest.raises(ValueError, match=r"a level has no channels \(0\)"):
         ops.FeaturePyramidNetwork([3, 0], 7)
-=======
-from chainrule.redirect.torchvision import datasets, ops
-from chainrule.redirect.torchvision.models.parts import IntermediateLayerGetter
-
-BOXES = cr.tensor(
-    [[0.0, 0.0, 4.0, 6.0], [2.0, 3.0, 7.0, 8.0], [1.0, 1.0, 4.0, 6.0], [9.0, 9.0, 11.0, 10.0]]
-)
-
-
-def test_overlaps_are_counted_in_cells():
-    """With whole numbers an area is a number of cells."""
-    cells = np.zeros((4, 12, 12), bool)
-    for k, (a, b, c, d) in enumerate(BOXES.int().tolist()):
-        cells[k, b:d, a:c] = True
-    both = (cells[:, None] & cells).sum((2, 3))
-    either = (cells[:, None] | cells).sum((2, 3))
-    assert ops.box_area(BOXES).tolist() == cells.sum((1, 2)).tolist() == [24, 25, 15, 2]
-    np.testing.assert_allclose(ops.box_iou(BOXES, BOXES), both / either, 1e-6)
-    around = 11 * 10  # of the first and the last
-    expected = -(around - 26) / around
-    assert ops.generalized_box_iou(BOXES, BOXES)[0, 3].item() == pytest.approx(expected)
-    assert ops.generalized_box_iou_loss(BOXES[:1], BOXES[3:]).item() == pytest.approx(1 - expected)
-    assert ops.box_area(BOXES.to(cr.uint8) * 20).dtype == cr.int32  # 480 · 20 would not fit
-    corners = ops.masks_to_boxes(cr.tensor(cells))
-    assert (corners == BOXES - cr.tensor([0.0, 0.0, 1.0, 1.0])).all()  # of the last cells
-
-
-@pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh"])
-def test_forms_of_boxes_lead_back(form):
-    there = ops.box_convert(BOXES, "xyxy", form)
-    assert (ops.box_convert(there, form, "xyxy") == BOXES).all()
-    with pytest.raises(ValueError, match="found 'yxyx'"):
-        ops.box_convert(BOXES, form, "yxyx")
-
-
-def test_the_best_of_the_boxes_that_overlap_remain():
-    scores = cr.tensor([0.5, 0.9, 0.7, 0.1])
-    assert ops.nms(BOXES, scores, 0.5).tolist() == [1, 2, 3]  # 2 takes 0: 15 / 24
-    assert ops.nms(BOXES, scores, 0.7).tolist() == [1, 2, 0, 3]
-    assert ops.batched_nms(BOXES, scores, cr.tensor([0, 0, 1, 1]), 0.1).tolist() == [1, 2, 3]
-    assert ops.batched_nms(BOXES, scores, cr.tensor([0, 1, 2, 3]), 0.1).tolist() == [1, 2, 0, 3]
-    assert ops.remove_small_boxes(BOXES, 2).tolist() == [0, 1, 2]
-    assert ops.clip_boxes_to_image(BOXES, (5, 3))[1].tolist() == [2, 3, 3, 5]
-
-
-def test_the_focal_loss_without_focus_is_cross_entropy():
-    x, y = cr.randn(3, 5), (cr.rand(3, 5) > 0.5).float()
-    plain = nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none")
-    assert ops.sigmoid_focal_loss(x, y, -1, 0).allclose(plain)
-    assert ops.sigmoid_focal_loss(x, y, 0.5, 0, "sum").allclose(plain.sum() / 2)
-    p = cr.where(y == 1, x.sigmoid(), 1 - x.sigmoid())
-    assert ops.sigmoid_focal_loss(x, y, -1, 3, "mean").allclose((plain * (1 - p) ** 3).mean())
-    with pytest.raises(ValueError, match="Supported reduction modes"):
-        ops.sigmoid_focal_loss(x, y, reduction="all")
-
-
-def test_layers():
-    norm, frozen = nn.BatchNorm2d(3), ops.FrozenBatchNorm2d(3)
-    norm.running_mean.copy_(cr.randn(3))
-    norm.running_var.copy_(cr.rand(3) + 1)
-    frozen.load_state_dict(norm.state_dict())  # with the count of batches, which it has not
-    x = cr.randn(2, 3, 5, 7)
-    assert frozen(x).allclose(norm.eval()(x), atol=1e-6) and not list(frozen.parameters())
-    assert ops.Conv2dNormActivation(3, 5, 3, stride=2, dilation=2)(x).shape == (2, 5, 3, 4)
-    assert ops.SqueezeExcitation(3, 2)(x).shape == x.shape and ops.Permute([0, 2, 3, 1])(
-        x
-    ).shape == (2, 5, 7, 3)
-    assert [type(m).__name__ for m in ops.MLP(3, [5, 2])] == [
-        "Linear",
-        "ReLU",
-        "Dropout",
-        "Linear",
-        "Dropout",
-    ]
-    drop = ops.StochasticDepth(0.5, "row")
-    kept = set(drop(cr.ones(64, 3)).view(-1).tolist())
-    assert kept == {0.0, 2.0} and drop.eval()(x) is x
-    with pytest.raises(ValueError, match="'batch' or 'row', but got rows"):
-        ops.stochastic_depth(x, 0.5, "rows")
-
-
-def test_a_network_cut_short():
-    net = nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 2))
-    got = IntermediateLayerGetter(net, {"0": "first", "1": "second"})
-    out = got(cr.ones(3))
-    assert (
-        list(out) == ["first", "second"]
-        and len(got) == 2
-        and (out["second"] == out["first"].relu()).all()
-    )
-    with pytest.raises(ValueError, match="not present in model"):
-        IntermediateLayerGetter(net, {"layer4": "last"})
-
-
-def test_images_in_one_folder_for_each_class(tmp_path):
-    from PIL import Image
-
-    for name, count in (("dog", 2), ("cat", 3)):
-        (tmp_path / name).mkdir()
-        for k in range(count):
-            Image.new("L", (2, 3), 10 * k).save(tmp_path / name / f"{k}.png")
-        (tmp_path / name / "note.txt").write_text("no image")
-    found = datasets.ImageFolder(tmp_path, transform=lambda image: image.size, target_transform=str)
-    assert found.classes == ["cat", "dog"] and found.targets == [0, 0, 0, 1, 1]
-    assert found[4] == ((2, 3), "1") and found.imgs[4][0].endswith("1.png")
-    (tmp_path / "emu").mkdir()
-    with pytest.raises(FileNotFoundError, match="'emu' has no file"):
-        datasets.ImageFolder(tmp_path)
-    assert len(datasets.ImageFolder(tmp_path, allow_empty=True)) == 5
-    with pytest.raises(cr.ChainruleError, match=r"there is no torchvision\.ops\.roi_align here"):
-        ops.roi_align(BOXES, BOXES, 3)
-    with pytest.raises(cr.ChainruleError, match=r"there is no torchvision\.datasets\.CelebA here"):
-        datasets.CelebA("root")
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)

@@ -122,13 +122,9 @@ STANDS_FOR = {
     "torchvision.datasets.mnist": "redirect.torchvision.datasets",
     "torchvision.datasets.vision": "redirect.torchvision.datasets",
     "torchvision.models": "redirect.torchvision.models",
-<<<<<<< HEAD
     "torchvision.models._utils": "redirect.torchvision.models.features",
     "torchvision.models.alexnet": "redirect.torchvision.models.alexnet",
     "torchvision.models.convnext": "redirect.torchvision.models.convnext",
-=======
-    "torchvision.models._utils": "redirect.torchvision.models.parts",
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
     "torchvision.models.densenet": "redirect.torchvision.models.densenet",
     "torchvision.models.efficientnet": "redirect.torchvision.models.efficientnet",
     "torchvision.models.feature_extraction": "redirect.torchvision.models.features",
@@ -149,7 +145,6 @@ STANDS_FOR = {
     "torchvision.models.swin_transformer": "redirect.torchvision.models.swin_transformer",
     "torchvision.models.utils": "redirect.surroundings.hub",
     "torchvision.models.vgg": "redirect.torchvision.models.vgg",
-<<<<<<< HEAD
     "torchvision.models.vision_transformer": "redirect.torchvision.models.vision_transformer",
     "torchvision.ops": "redirect.torchvision.ops",
     "torchvision.ops.boxes": "redirect.torchvision.ops.boxes",
@@ -166,14 +161,6 @@ STANDS_FOR = {
     "torchvision.ops.roi_align": "redirect.torchvision.ops.regions",
     "torchvision.ops.roi_pool": "redirect.torchvision.ops.regions",
     "torchvision.ops.stochastic_depth": "redirect.torchvision.ops.stochastic",
-=======
-    "torchvision.ops": "redirect.torchvision.ops",
-    "torchvision.ops.boxes": "redirect.torchvision.ops.boxes",
-    "torchvision.ops.focal_loss": "redirect.torchvision.ops.losses",
-    "torchvision.ops.giou_loss": "redirect.torchvision.ops.losses",
-    "torchvision.ops.misc": "redirect.torchvision.ops.layers",
-    "torchvision.ops.stochastic_depth": "redirect.torchvision.ops.layers",
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
     "torchvision.transforms": "redirect.torchvision.transforms",
     "torchvision.transforms.functional": "redirect.torchvision.functional",
     "torchvision.transforms.transforms": "redirect.torchvision.transforms",

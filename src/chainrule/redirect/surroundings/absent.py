@@ -79,8 +79,6 @@ ABSENT = {
     "torchvision.datasets.utils": (),
     "torchvision.io": (),
     "torchvision.models.detection": (),
-    "torchvision.models.feature_extraction": (),
-    "torchvision.models.segmentation": (),
     "torchvision.models.video": (),
     "torchvision.transforms.v2": (),
     "torchvision.tv_tensors": (),

@@ -1,13 +1,8 @@
 """The part of torchvision that training scripts use, for scripts whose imports are redirected: data sets that chainrule
 knows, transforms of images, networks and what they are built from, and grids of pictures. Images are Pillow's.
 
-<<<<<<< HEAD
 Reading order: `transforms`, `functional` (the same as functions), `datasets`, `ops`, `models`, `utils`. What else torchvision has
 (whole detectors, video) is missing, and is reported as such.
-=======
-Reading order: `transforms`, `functional` (the same as functions), `datasets`, `models`, `ops`, `utils`. What else torchvision has
-(detectors, video) is missing, and is reported as such.
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
 """
 
 from . import datasets, models, ops, transforms, utils

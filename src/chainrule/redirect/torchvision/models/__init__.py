@@ -6,16 +6,10 @@ weights fit; the same seed gives the same initial weights. May import `nn`, and 
     net = models.resnet18(weights=None)
     net.fc = nn.Linear(net.fc.in_features, 10)
 
-<<<<<<< HEAD
 Reading order: `checkpoints` (weights that are loaded by name), then a file for each architecture, from the oldest: `alexnet`, `vgg`,
 `googlenet`, `inception`, `squeezenet`, `resnet`, `densenet`, `mobilenetv2`, `shufflenetv2`, `mnasnet`, `mobilenetv3`, `efficientnet`,
 `regnet`, `vision_transformer`, `swin_transformer`, `convnext`; `features` (what is computed on the way), `segmentation`.
 What else torchvision has (MaxViT, detection, video, optical flow) is missing, and is reported as such.
-=======
-Reading order: `checkpoints` (weights that are loaded by name), `alexnet`, `vgg`, `squeezenet`, `resnet`, `mobilenetv2`, `densenet`,
-`parts`.
-What else torchvision has (Inception, EfficientNet, transformers, detection, segmentation, video) is missing, and is reported as such.
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
 """
 
 from . import segmentation

@@ -1,17 +1,10 @@
-<<<<<<< HEAD
 """Boxes in pictures: areas, overlaps, formats, and which of many boxes to keep.
 
 A box is four numbers (x1, y1, x2, y2), the corners of least and largest coordinates. N and M are numbers of boxes.
-=======
-"""Boxes in images, as rows of four numbers (left, top, right, bottom): areas, overlaps, and the choice of the best.
-
-N, M boxes
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
 """
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 import math
 
 import numpy as np
@@ -54,71 +47,6 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
             raise ArgumentError(
                 f"box_convert: {name} is one of {', '.join(FORMATS)}, found {fmt!r}"
             )
-=======
-import numpy as np
-
-from ....base.errors import ArgumentError
-from ....tensors import Tensor, arange, maximum, minimum, stack, tensor, where, zeros
-
-__all__ = [
-    "batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "generalized_box_iou", "masks_to_boxes", "nms",
-    "remove_small_boxes",
-]  # fmt: skip
-
-
-def box_area(boxes: Tensor) -> Tensor:
-    """Width times height of each box: (N, 4) → (N,).
-
-    >>> box_area(tensor([[0.0, 0.0, 2.0, 3.0]]))
-    tensor([6.])
-    """
-    boxes = _wide(boxes)
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-
-
-def _wide(x: Tensor) -> Tensor:
-    """In a dtype in which products of sides fit: float32 of half floats, int64 or int32 of smaller integers."""
-    if x.is_floating_point():
-        return x if x.dtype.itemsize >= 4 else x.float()
-    return x if x.dtype.itemsize >= 4 else x.int()
-
-
-def _overlaps(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Areas of the intersection and of the union of each pair, (N, M)."""
-    low, high = maximum(a[:, None, :2], b[:, :2]), minimum(a[:, None, 2:], b[:, 2:])
-    sides = _wide(high - low).clamp(min=0)  # (N, M, 2)
-    both = sides[:, :, 0] * sides[:, :, 1]
-    return both, box_area(a)[:, None] + box_area(b) - both
-
-
-def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
-    """Intersection over union of each pair,  |A ∩ B| / |A ∪ B|: (N, 4), (M, 4) → (N, M)."""
-    both, either = _overlaps(*[box_convert(b, fmt, "xyxy") for b in (boxes1, boxes2)])
-    return both / either
-
-
-def generalized_box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
-    """IoU − |C ∖ (A ∪ B)| / |C|, where C is the smallest box around both.   Source: Rezatofighi et al. 2019."""
-    both, either = _overlaps(boxes1, boxes2)
-    low, high = (
-        minimum(boxes1[:, None, :2], boxes2[:, :2]),
-        maximum(boxes1[:, None, 2:], boxes2[:, 2:]),
-    )
-    sides = _wide(high - low).clamp(min=0)
-    around = sides[:, :, 0] * sides[:, :, 1]
-    return both / either - (around - either) / around
-
-
-def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
-    """Boxes in another form: "xyxy" (corners), "xywh" (a corner and the sides), "cxcywh" (the middle and the sides).
-
-    >>> box_convert(tensor([[1.0, 2.0, 4.0, 8.0]]), "xyxy", "cxcywh")
-    tensor([[2.5000, 5.0000, 3.0000, 6.0000]])
-    """
-    for form in (in_fmt, out_fmt):
-        if form not in ("xyxy", "xywh", "cxcywh"):
-            raise ArgumentError(f"boxes are 'xyxy', 'xywh' or 'cxcywh', found {form!r}")
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
     if in_fmt == out_fmt:
         return boxes.clone()
     a, b, c, d = boxes.unbind(-1)
@@ -130,7 +58,6 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
         a, b, c, d = a, b, c - a, d - b
     elif out_fmt == "cxcywh":
         a, b, c, d = (a + c) / 2, (b + d) / 2, c - a, d - b
-<<<<<<< HEAD
     return chainrule.stack([a, b, c, d], dim=-1)
 
 
@@ -303,53 +230,3 @@ def _around(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     least = chainrule.minimum(boxes1[:, None, :2], boxes2[None, :, :2])
     most = chainrule.maximum(boxes1[:, None, 2:], boxes2[None, :, 2:])
     return chainrule.cat([least, most], dim=-1)
-=======
-    return stack([a, b, c, d], -1)
-
-
-def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Boxes cut at the edges of an image of a size (height, width)."""
-    height, width = size
-    x, y = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
-    return stack([x, y], -1).reshape(boxes.shape)
-
-
-def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
-    """The indices of the boxes whose sides are both at least so long."""
-    wide = (boxes[:, 2] - boxes[:, 0] >= min_size) & (boxes[:, 3] - boxes[:, 1] >= min_size)
-    return where(wide)[0]
-
-
-def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
-    """The indices of the boxes that remain, by falling score, when each takes away those behind it that overlap it by more
-    than the threshold.
-    """
-    order = scores.argsort(descending=True, stable=True)
-    over = (box_iou(boxes[order], boxes[order]) > iou_threshold).numpy()
-    kept = np.ones(len(over), bool)
-    for k in range(len(over)):
-        if kept[k]:
-            kept[k + 1 :] &= ~over[k, k + 1 :]
-    return order[tensor(kept)]
-
-
-def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
-    """`nms` within each class: boxes of different numbers in `idxs` leave each other alone."""
-    if boxes.numel() == 0:
-        return zeros(0, dtype=idxs.dtype).long()
-    apart = idxs.to(boxes.dtype) * (boxes.max() + 1)
-    return nms(boxes + apart[:, None], scores, iou_threshold)
-
-
-def masks_to_boxes(masks: Tensor) -> Tensor:
-    """The smallest box around what is not zero in each mask: (N, H, W) → (N, 4)."""
-    out = zeros(len(masks), 4)
-    if masks.numel() == 0:
-        return out
-    for k, axis in ((0, 1), (1, 2)):
-        seen = (masks != 0).any(axis)  # columns, then rows: (N, W), (N, H)
-        places = arange(seen.shape[1]).expand(seen.shape)
-        out[:, k] = where(seen, places, seen.shape[1]).amin(1).float()
-        out[:, k + 2] = where(seen, places, -1).amax(1).float()
-    return out
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)

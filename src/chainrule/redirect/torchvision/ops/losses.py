@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """Losses of detectors: focal, and one less the overlap of boxes."""
 
 from __future__ import annotations
@@ -39,47 +38,6 @@ def sigmoid_focal_loss(
     right = p * targets + (1 - p) * (1 - targets)
     loss = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
     loss = loss * (1 - right) ** gamma
-=======
-"""Losses of detectors."""
-
-from __future__ import annotations
-
-from ....base.errors import ArgumentError
-from ....nn import functional as F
-from ....tensors import Tensor, maximum, minimum
-
-__all__ = ["generalized_box_iou_loss", "sigmoid_focal_loss"]
-
-
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    if reduction not in ("none", "mean", "sum"):
-        raise ArgumentError(
-            f"Invalid Value for arg 'reduction': '{reduction}'\n Supported reduction modes: 'none', 'mean', 'sum'"
-        )
-    return loss if reduction == "none" else loss.mean() if reduction == "mean" else loss.sum()
-
-
-def sigmoid_focal_loss(
-    inputs: Tensor,
-    targets: Tensor,
-    alpha: float = 0.25,
-    gamma: float = 2,
-    reduction: str = "none",
-) -> Tensor:
-    """Cross-entropy weighted by (1 − p)^γ, p the probability of what is right, so that what is easy counts little.
-    Source: Lin et al. 2017, eq. 5.
-
-    Args:
-        inputs: logits.
-        targets: of the same shape, 0 or 1.
-        alpha: weight of the ones, 1 − α that of the zeros; none if negative.
-        gamma: γ.
-        reduction: "none", "mean" or "sum".
-    """
-    p = inputs.sigmoid()
-    loss = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
-    loss = loss * (1 - (p * targets + (1 - p) * (1 - targets))) ** gamma
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
     if alpha >= 0:
         loss = (alpha * targets + (1 - alpha) * (1 - targets)) * loss
     return _reduced(loss, reduction)
@@ -88,7 +46,6 @@ def sigmoid_focal_loss(
 def generalized_box_iou_loss(
     boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7
 ) -> Tensor:
-<<<<<<< HEAD
     """1 - `generalized_box_iou` of each box with the one at its place, (N, 4) both; eps is added to what is divided by.
 
     Returns:
@@ -160,15 +117,3 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     if reduction == "mean":
         return loss.mean() if loss.numel() else 0.0 * loss.sum()
     raise ArgumentError(f"reduction is 'none', 'mean' or 'sum', found {reduction!r}")
-=======
-    """1 − the generalized IoU of box k of the one with box k of the other: (N, 4) → (N,)."""
-    area = [(b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes1, boxes2)]
-    sides = (minimum(boxes1[:, 2:], boxes2[:, 2:]) - maximum(boxes1[:, :2], boxes2[:, :2])).clamp(
-        min=0
-    )
-    both = sides[:, 0] * sides[:, 1]
-    either = area[0] + area[1] - both
-    around = maximum(boxes1[:, 2:], boxes2[:, 2:]) - minimum(boxes1[:, :2], boxes2[:, :2])
-    c = around[:, 0] * around[:, 1]
-    return _reduced(1 - (both / (either + eps) - (c - either) / (c + eps)), reduction)
->>>>>>> 557c046 (torchvision.ops: boxes, the focal loss and small layers; ImageFolder; what else is there can be imported)
