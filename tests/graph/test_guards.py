@@ -39,6 +39,19 @@ def test_python_values_are_constants():
     assert [g(x, k).dtype.name for k in (1, 1.0, True)] == ["int64", "float32", "int64"]
 
 
+def test_indices_that_follow_from_numbers_are_constants():
+    """As DLRM picks the products of different features."""
+
+    def pairs(x):
+        rows, columns = cr.tril_indices(5, 5, -1)
+        return x[:, rows, columns], cr.combinations(x[0, 0], 2), x[0][cr.triu_indices(3, 5)[1]]
+
+    x = cr.arange(50).view(2, 5, 5)
+    f = trace(pairs)
+    for found, expected in zip(f(x), pairs(x), strict=True):
+        assert found.equal(expected)
+
+
 def test_the_gradient_mode():
     w = cr.ones(2, requires_grad=True)
 

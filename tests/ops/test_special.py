@@ -44,6 +44,19 @@ def test_as_torch_far_out(torch, name, grid, limit):
     assert relative(getattr(ops, name.split(".")[-1])(grid), theirs) < limit
 
 
+@pytest.mark.parametrize(
+    ("dtype", "low", "limit"), [("float32", -87, 1e-6), ("float64", -700, 1e-14)]
+)
+def test_sigmoid_keeps_the_digits_of_small_values(dtype, low, limit):
+    """The loss −ln σ(x) of a wrong answer that is sure of itself is −x, not what a clamp makes of ln 0."""
+    x = np.linspace(low, 30, 1201).astype(dtype)
+    e = np.exp(x.astype("float64"))
+    assert relative(ops.sigmoid(x), e / (1 + e)) < limit
+    np.testing.assert_array_equal(
+        ops.sigmoid(np.array([-np.inf, -1e4, 1e4, np.nan], dtype)), [0, 0, 1, np.nan]
+    )
+
+
 def test_lgamma_as_python_has_it():
     """But near 1 and 2, where Python's loses digits."""
     grid = POSITIVE[(np.abs(POSITIVE - 1) > 0.05) & (np.abs(POSITIVE - 2) > 0.05)]

@@ -261,11 +261,10 @@ log10.vjp(x=lambda g, x: g / (x * LN_10))
 
 @primitive(elementwise, types="float", reference="torch.sigmoid", onnx="Sigmoid")
 def sigmoid(x, /):
-    """Logistic function,  y = 1 / (1 + e⁻ˣ), computed as (1 + tanh(x/2)) / 2, which cannot
-    overflow.
+    """Logistic function,  y = 1 / (1 + e⁻ˣ). Where e⁻ˣ overflows y is 0, as it should be; of small y
+    every digit is right, unlike those of (1 + tanh(x/2)) / 2, whose 1 swallows them.
     """
-    y = xp.tanh(x * 0.5)
-    return y * 0.5 + 0.5
+    return xp.divide(1, xp.exp(xp.negative(x)) + 1)
 
 
 sigmoid.vjp(x=lambda g, y: g * (y * (1 - y)))

@@ -18,7 +18,7 @@ from .storage import Storage
 if TYPE_CHECKING:
     from .core import Tensor
 
-__all__ = ["array_from", "begin", "made", "made_of", "wrap"]
+__all__ = ["array_from", "begin", "made", "made_of", "of_numbers", "wrap"]
 
 ndarray = np.ndarray
 _new = object.__new__
@@ -37,6 +37,15 @@ def made_of(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor
     the default dtype, integers int64, arrays and tensors keep theirs.
     """
     return begin(_new(Beneath._plain), array_from(data, dtype), requires_grad)
+
+
+def of_numbers(values: ndarray, dtype: Any) -> Tensor:
+    """A tensor of numbers that follow from Python's alone. In a traced function it is a constant of the
+    program, where an array from elsewhere is refused.
+    """
+    v = dtypes.convert(values, dtypes.of(dtype))
+    made = v if modes.trace is None else modes.trace.constant(v)
+    return begin(_new(Beneath._plain), made, False)
 
 
 def array_from(data: Any, dtype: Any = None) -> ndarray:

@@ -15,10 +15,11 @@ from .. import ops
 from ..base import dtypes
 from ..base.errors import ArgumentError, DTypeError, ShapeError
 from . import functions
-from .core import Tensor, made_of
+from .core import Tensor
 from .creation import made, only_steering, sizes_of
 from .device import device_of
 from .functions.shape import flat
+from .making import of_numbers
 
 __all__ = [
     "arange", "cartesian_prod", "combinations", "eye", "linspace", "logspace", "meshgrid", "tril_indices", "triu_indices",
@@ -148,7 +149,7 @@ def tril_indices(
 ) -> Tensor:
     """Rows and columns of the lower triangle, (2, n)."""
     device_of(device)
-    return made_of(np.stack(np.tril_indices(row, offset, col)), dtype=dtype or dtypes.int64)
+    return of_numbers(np.stack(np.tril_indices(row, offset, col)), dtype or dtypes.int64)
 
 
 def triu_indices(
@@ -156,7 +157,7 @@ def triu_indices(
 ) -> Tensor:
     """Rows and columns of the upper triangle, (2, n)."""
     device_of(device)
-    return made_of(np.stack(np.triu_indices(row, offset, col)), dtype=dtype or dtypes.int64)
+    return of_numbers(np.stack(np.triu_indices(row, offset, col)), dtype or dtypes.int64)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
@@ -201,4 +202,4 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         return input[:0]
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input.shape[0]), r)), np.int64).reshape(-1, r)
-    return input[made_of(rows)]
+    return input[of_numbers(rows, dtypes.int64)]
