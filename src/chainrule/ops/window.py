@@ -184,9 +184,14 @@ def conv(x, w, /, *, stride, padding, dilation, groups):
     """Cross-correlation,  y[n, o, p] = Σ_{c, k} x[n, c, p·stride + k·dilation − padding] · w[o,
     c, k],  within each group of channels.
     """
+    return _correlated(padded(x, padding), w, stride, dilation, groups)
+
+
+def _correlated(x: Any, w: Any, stride: tuple, dilation: tuple, groups: int) -> Any:
+    """The convolution of padded x: each group's kernels times the matrix of all windows."""
     (n, c), (o, cg), kernel, g = x.shape[:2], w.shape[:2], w.shape[2:], groups
-    out = output_sizes(x.shape[2:], kernel, stride, padding, dilation)
-    view_ = windows(padded(x, padding), kernel, stride, dilation, out)
+    out = output_sizes(x.shape[2:], kernel, stride, ((0, 0),) * len(kernel), dilation)
+    view_ = windows(x, kernel, stride, dilation, out)
     wide, p = cg * size(kernel), size(out)
     matrix = w.reshape(g, o // g, wide)
     y = xp.empty((n, g, o // g, p), x.dtype)
@@ -213,6 +218,16 @@ def _conv_input_law(op: Op, dy: Spec, w: Spec, *, spatial: tuple, **attrs: Any) 
     onnx="ConvTranspose",
     samples=(
         S(F(2, 5, 5, 4), F(5, 3, 3, 2), spatial=(7, 5), **_PLAIN),
+        S(F(2, 7, 5, 4), F(7, 3, 3, 2), spatial=(7, 5), **_PLAIN),
+        S(
+            F(2, 2, 3, 3),
+            F(2, 3, 2, 2),
+            spatial=(7, 8),
+            stride=(3, 2),
+            padding=((2, 0), (0, 1)),
+            dilation=(1, 3),
+            groups=1,
+        ),
         S(
             F(2, 6, 4, 3),
             F(6, 2, 3, 3),
@@ -228,6 +243,16 @@ def conv_input(dy, w, /, *, spatial, stride, padding, dilation, groups):
     """The adjoint of `conv` in x: every output gradient spread back over its window (a
     transposed convolution).
     """
+    (o, cg), geometry = w.shape[:2], (spatial, stride, padding, dilation, groups)
+    simple = all([s == 1 or d == 1 for s, d in zip(stride, dilation, strict=True)])
+    # to copy windows costs less than to add into them, as long as there are not many more of them
+    return (_gathered if simple and o <= 2 * cg * groups else _spread)(dy, w, *geometry)
+
+
+def _spread(
+    dy: Any, w: Any, spatial: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int
+) -> Any:
+    """Every output gradient times the kernel, added to the window it came from."""
     n, (o, cg), kernel, out = dy.shape[0], w.shape[:2], w.shape[2:], dy.shape[2:]
     wide, p = cg * size(kernel), size(out)
     matrix = w.reshape(groups, o // groups, wide).mT
@@ -241,6 +266,42 @@ def conv_input(dy, w, /, *, spatial, stride, padding, dilation, groups):
         for at, tap in taps(part, kernel, stride, dilation, out):
             tap += spread[(slice(None), slice(None), *at)]
     return inside(x, spatial, padding)
+
+
+def _gathered(
+    dy: Any, w: Any, spatial: tuple, stride: tuple, padding: tuple, dilation: tuple, groups: int
+) -> Any:
+    """The same as convolutions of dy with the kernel turned round: for each remainder of the stride
+    one, of the taps that meet places with that remainder. Strided axes are not dilated.
+    """
+    (o, cg), kernel = w.shape[:2], w.shape[2:]
+    turned = w.reshape(groups, o // groups, cg, *kernel).swapaxes(1, 2)
+    x = xp.zeros((dy.shape[0], cg * groups, *spatial), dy.dtype)
+    for remainders in itertools.product(*map(range, stride)):
+        places, taken, shifts = [], [], []
+        for r, s, d, k, (a, _), n, m in zip(
+            remainders, stride, dilation, kernel, padding, spatial, dy.shape[2:], strict=True
+        ):
+            first = -(-(a - r) // s)  # place first·s + r is the first that is not padding
+            places.append(slice(first * s + r - a, n, s))
+            taken.append(slice(r, k, s))
+            count, reach = len(range(n)[places[-1]]), (len(range(k)[taken[-1]]) - 1) * d
+            shifts.append((reach - first, count + first - m))
+        part = turned[(..., *taken)]
+        if part.size and x[(..., *places)].size:
+            part = xp.flip(part, tuple(range(3, part.ndim)))
+            part = part.reshape(cg * groups, o // groups, *part.shape[3:])
+            moved = _shifted(dy, shifts)
+            x[(..., *places)] = _correlated(moved, part, (1,) * len(kernel), dilation, groups)
+    return x
+
+
+def _shifted(x: Any, amounts: list[tuple[int, int]]) -> Any:
+    """Raw x with so many zeros at both ends of its spatial axes, or so many elements less."""
+    cut = [
+        slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape[2:], amounts, strict=True)
+    ]
+    return padded(x[(..., *cut)], tuple([(max(a, 0), max(b, 0)) for a, b in amounts]))
 
 
 def _conv_weight_law(op: Op, x: Spec, dy: Spec, *, kernel: tuple, **attrs: Any) -> Spec:
