@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import unicodedata
 import warnings
 
 import pytest
@@ -72,6 +73,24 @@ def test_small_vocabularies(name, library, tmp_path):
     tokenizer.save(tmp_path / "tokenizer.json")
     reference = library.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
     same(tokenizer, reference, samples.mixed_lines(2_000, seed=1))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_places_are_those_of_the_library(name, library, tmp_path):
+    """But where a normaliser puts characters together or leaves some out: there several answers are right."""
+    tokenizer = SMALL[name]()
+    tokenizer.save(tmp_path / "tokenizer.json")
+    reference = library.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    lines = ["Hello, world", "  two  spaces ", "naïve café £5", "日本語 text"]
+    lines += [x for x in samples.mixed_lines(1_000, seed=5) if not any(map(_joins, x))]
+    for line in lines:
+        expected = reference.encode(line, add_special_tokens=False).offsets
+        assert tokenizer.places(line) == expected, line
+
+
+def _joins(c: str) -> bool:
+    """Whether a character may be put together with its neighbours, or be left out."""
+    return unicodedata.category(c) in ("Mn", "Mc", "Me", "Cc", "Cf", "Zs", "Zl", "Zp") and c != " "
 
 
 @pytest.mark.parametrize("name", SMALL)

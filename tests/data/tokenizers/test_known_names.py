@@ -64,3 +64,26 @@ def test_a_text_cleaned_up(tokenizer):
 def test_templates_of_chats_are_refused(tokenizer):
     with pytest.raises(NotImplementedError, match="chat_template is a program"):
         tokenizer.apply_chat_template([{"role": "user", "content": "hello"}])
+
+
+def test_where_tokens_are():
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ca", "##fe", "##s", "the", "!"]
+    tokenizer = tokenizers.bert({token: k for k, token in enumerate(vocabulary)})
+    texts = ["The  cafés!", "the x"]
+    batch = tokenizer(texts, padding=True, return_offsets_mapping=True, return_tensors="cr")
+    assert batch.offset_mapping.shape == cr.Size([2, 7, 2])
+    found = [[texts[k][a:b] for a, b in row] for k, row in enumerate(batch.offset_mapping.tolist())]
+    assert found == [["", "The", "ca", "fé", "s", "!", ""], ["", "the", "x", "", "", "", ""]]
+    pair = tokenizer(
+        "the cafe", "cafe!", return_offsets_mapping=True, truncation=True, max_length=7
+    )
+    assert pair.offset_mapping == [(0, 0), (0, 3), (4, 6), (0, 0), (0, 2), (2, 4), (0, 0)]
+    assert len(pair.offset_mapping) == len(pair.input_ids)
+
+
+def test_where_bytes_and_prefixes_are(tokenizer):
+    text = "the naïve 🙂 cat"
+    places = tokenizer.places(text)
+    assert len(places) == len(tokenizer.ids(text)) and places[0] == (0, 3)
+    assert [text[a:b] for a, b in places].count("🙂") == 4  # each of its bytes is all of it
+    assert [text[a:b] for a, b in places].count("ï") == 2

@@ -11,8 +11,8 @@ refused by name. The classes of characters are those of this Python's Unicode ve
 only one of them knows.
 
 Reading order: `families`, the whole in a few words; then the steps: `characters`, `added`, `normalize`, `charsmap`, `split`, the
-models `bpe`, `wordpiece`, `unigram`, `truncation`, `template`, `decode`; `tokenizer`, which takes them in turn; `known_names`, what people
-know it by; `parts` and `loading`, the files.
+models `bpe`, `wordpiece`, `unigram`, `template`, `decode`; `tokenizer`, which takes them in turn; `batches` with `truncation`, what a
+model reads; `offsets`, where in a text its tokens are; `known_names`, what people know a tokenizer by; `parts` and `loading`, the files.
 """
 
 from .added import AddedToken

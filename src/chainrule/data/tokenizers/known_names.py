@@ -1,4 +1,4 @@
-"""The names that people know from `transformers` for what a tokenizer does, and what a call returns.
+"""The names that people know from `transformers` for what a tokenizer does.
 
 tokenizer.pad_token = tokenizer.eos_token
 tokenizer.add_special_tokens({"pad_token": "[PAD]"});  model.resize_token_embeddings(len(tokenizer))
@@ -8,36 +8,15 @@ batch = tokenizer("a text", return_tensors="cr");  batch.input_ids
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from ...base.errors import FormatError
-from ...tensors import Tensor
 from .added import AddedToken
 from .parts import Part
 
-__all__ = ["ROLES", "Batch", "KnownNames"]
+__all__ = ["ROLES", "KnownNames", "without_spaces"]
 
 ROLES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-
-
-class Batch(dict):
-    """What a tokenizer returns: values by their names, which are attributes too.
-
-    >>> Batch(input_ids=[[1, 2]]).input_ids
-    [[1, 2]]
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self:
-            return self[name]
-        raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self)}")
-
-    def to(self, *given: Any, **settings: Any) -> Self:
-        """The batch with every tensor's `to`: a device, say."""
-        moved = {
-            k: v.to(*given, **settings) if isinstance(v, Tensor) else v for k, v in self.items()
-        }
-        return type(self)(moved)
 
 
 class KnownNames:

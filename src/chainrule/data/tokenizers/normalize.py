@@ -15,7 +15,7 @@ from .characters import WHITE_SPACE
 from .charsmap import Charsmap
 from .parts import Part
 
-__all__ = ["NORMALIZERS", "lowercase", "normalizer"]
+__all__ = ["NORMALIZERS", "lowercase", "normalizer", "steps"]
 
 Change = Callable[[str], str]
 _WHITE = "[" + "".join(sorted(WHITE_SPACE)) + "]"
@@ -37,6 +37,13 @@ def normalizer(part: Part | None) -> Change:
     )
 
 
+def steps(part: Part | None) -> list[Change]:
+    """What `normalizer` does, one after another."""
+    if part is not None and part.choice("type", NORMALIZERS) == "Sequence":
+        return [step for inner in part.parts("normalizers") for step in steps(inner)]
+    return [normalizer(part)]
+
+
 def lowercase(text: str) -> str:
     """Each character for itself: a sigma stays σ at the end of a word, which `str.lower` makes ς.
 
@@ -47,10 +54,10 @@ def lowercase(text: str) -> str:
 
 
 def _sequence(part: Part) -> Change:
-    steps = [normalizer(step) for step in part.parts("normalizers")]
+    each = [normalizer(step) for step in part.parts("normalizers")]
 
     def change(text: str) -> str:
-        for step in steps:
+        for step in each:
             text = step(text)
         return text
 

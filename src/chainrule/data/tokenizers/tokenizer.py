@@ -14,17 +14,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from ...base.errors import FormatError, RangeError, ShapeError
-from ...tensors import Tensor, from_numpy
+from ...base.errors import FormatError, RangeError
+from ...tensors import Tensor
 from .added import AddedToken, Finder
+from .batches import MakesBatches
 from .bpe import BPE
 from .decode import decoder
-from .known_names import ROLES, Batch, KnownNames, without_spaces
-from .normalize import normalizer
+from .known_names import ROLES, KnownNames, without_spaces
+from .normalize import normalizer, steps
+from .offsets import covered, normalised, within
 from .parts import Part, read_object
 from .split import splitter
 from .template import Template
-from .truncation import cut_off
 from .unigram import Unigram
 from .wordpiece import WordPiece
 
@@ -38,7 +39,7 @@ KEYS = {
 }  # fmt: skip
 
 
-class Tokenizer(KnownNames):
+class Tokenizer(MakesBatches, KnownNames):
     """Text to ids and back.
 
     Args:
@@ -90,6 +91,7 @@ class Tokenizer(KnownNames):
         self.model, self.template, self.added = model, template, tuple(added)
         self._steps = {n: part.value.get(n) for n in ("normalizer", "pre_tokenizer", "decoder")}
         self._normalize = normalizer(part.optional("normalizer"))
+        self._changes = steps(part.optional("normalizer"))
         self._cut = splitter(part.optional("pre_tokenizer"))
         self._decode = decoder(part.optional("decoder"))
         self._plain = Finder([t for t in self.added if not t.normalized])
@@ -258,6 +260,36 @@ class Tokenizer(KnownNames):
             first = False
         return found
 
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Where in a text each of its `ids` is: (start, end), in characters.
+
+        >>> from chainrule.data.tokenizers import character
+        >>> character("hello world").places("low")
+        [(0, 1), (1, 2), (2, 3)]
+        """
+        prefix, suffix = [getattr(self.model, name, "") or "" for name in ("prefix", "suffix")]
+        found: list[tuple[int, int]] = []
+        start, first = 0, True
+        for piece, i in self._plain.pieces(text):
+            end = start + len(piece)
+            if i is not None:
+                found.append((start, end))
+            else:
+                plain, origin = normalised(piece, self._changes, start)
+                at = 0
+                for word, j in self._normalized.pieces(plain):
+                    here = origin[at : at + len(word)]
+                    at += len(word)
+                    if j is not None:
+                        found.append(covered(here))
+                    else:
+                        words = self._cut([word], first)
+                        tokens = [[self._tokens[i] for i in self.model.ids(w)] for w in words]
+                        found += within(word, here, words, tokens, prefix, suffix)
+                    first = False
+            start, first = end, False
+        return found
+
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, as the vocabulary has them, without special ones around it."""
         return [self._tokens[i] for i in self.ids(text)]
@@ -286,130 +318,6 @@ class Tokenizer(KnownNames):
             return self(text, pair, add_special_tokens=add_special_tokens, **settings)["input_ids"]
         second = None if pair is None else self.ids(pair)
         return self.template.around(self.ids(text), second, add_special_tokens)[0]
-
-    def __call__(
-        self,
-        texts: str | Sequence[str],
-        text_pair: str | Sequence[str] | None = None,
-        *,
-        padding: bool | str = False,
-        truncation: bool | str = False,
-        max_length: int | None = None,
-        pad_to_multiple_of: int | None = None,
-        return_tensors: str | None = None,
-        return_token_type_ids: bool | None = None,
-        return_attention_mask: bool | None = None,
-        return_special_tokens_mask: bool = False,
-        return_length: bool = False,
-        add_special_tokens: bool = True,
-    ) -> Batch:
-        """A batch for a model, a dict whose keys are attributes too: `input_ids`, `attention_mask` (1 is a token, 0 padding) and, where
-        the model has segments, `token_type_ids`; lists, or int64 (B, T).
-
-        Args:
-            texts: a text or several.
-            text_pair: as many second texts.
-            padding: True or "longest": to the longest; "max_length"; False.
-            truncation: True or "longest_first": to `max_length`, from a pair what is longest first; "only_first" or "only_second":
-                from one of the two alone; False.
-            max_length: tokens, special ones included; None: `model_max_length`.
-            pad_to_multiple_of: what is padded gets a length that this divides.
-            return_token_type_ids, return_attention_mask: whether these are returned; None: where the model reads them.
-            return_special_tokens_mask: whether to return which tokens the template put there (1), and padding.
-            return_length: whether to return the length of each row, padding included.
-            return_tensors: "cr" or "pt" (Tensors), "np" (arrays) or None (lists; of one text not nested).
-            add_special_tokens: whether the template's special tokens stand around them.
-
-        Raises:
-            ShapeError: texts of different lengths as a Tensor; another number of second texts; no room for a token, or in the one
-                that is shortened nothing left to cut off.
-            FormatError: padding without a `pad_token`; `max_length` not known.
-            ValueError: another value of an argument than those above.
-
-        Example:
-            >>> from chainrule.data.tokenizers import bert
-            >>> tokenizer = bert({"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4, "a": 5, "##b": 6})
-            >>> tokenizer(["ab a", "A"], padding=True, return_tensors="np")["input_ids"]
-            array([[2, 5, 6, 5, 3],
-                   [2, 5, 3, 0, 0]])
-        """
-        _one_of("padding", padding, (False, True, "longest", "max_length"))
-        _one_of(
-            "truncation", truncation, (False, True, "longest_first", "only_first", "only_second")
-        )
-        _one_of("return_tensors", return_tensors, (None, "cr", "pt", "np"))
-        single = isinstance(texts, str)
-        firsts = [texts] if isinstance(texts, str) else list(texts)
-        seconds: list[Any] = [None] * len(firsts)
-        if text_pair is not None:
-            seconds = [text_pair] if isinstance(text_pair, str) else list(text_pair)
-        if len(seconds) != len(firsts):
-            raise ShapeError(f"Tokenizer: {len(firsts)} texts, but {len(seconds)} second ones")
-        length = max_length if max_length is not None else self.model_max_length
-        if length is None and (truncation or padding == "max_length"):
-            raise FormatError("Tokenizer: how long? model_max_length is not known; pass max_length")
-
-        rows = []
-        for text, second in zip(firsts, seconds, strict=True):
-            a, b = self.ids(text), None if second is None else self.ids(second)
-            special = self.template.added(b is not None) if add_special_tokens else 0
-            if truncation:
-                assert length is not None
-                room = length - special
-                if room < 0:
-                    raise ShapeError(
-                        f"Tokenizer: max_length {length} has no room for the special tokens"
-                    )
-                a, b = cut_off(a, b, room, str(truncation), self.truncation_side == "left")
-            marks = self.template.marks(len(a), None if b is None else len(b), add_special_tokens)
-            rows.append((*self.template.around(a, b, add_special_tokens), marks))
-        target = 0
-        if padding == "max_length":
-            assert length is not None
-            target = length
-        elif padding and rows:
-            target = max(len(ids) for ids, *_ in rows)
-        if padding and pad_to_multiple_of:
-            target = -(-target // pad_to_multiple_of) * pad_to_multiple_of
-        asked = {
-            "token_type_ids": return_token_type_ids, "attention_mask": return_attention_mask,
-            "special_tokens_mask": return_special_tokens_mask, "length": return_length,
-        }  # fmt: skip
-        names = [n for n in self.inputs if asked.get(n) is not False]
-        names += [n for n, wish in asked.items() if wish and n not in names]
-        batch: dict[str, list[Any]] = {n: [] for n in names}
-        for ids, segments, marks in rows:
-            lacking = max(target - len(ids), 0)
-            if lacking and self.pad_token_id is None:
-                raise FormatError(
-                    'Tokenizer: padding needs a pad_token; tokenizer.set_role("pad_token", …) names one'
-                )
-            for name, values, fill in (
-                ("input_ids", ids, self.pad_token_id),
-                ("token_type_ids", segments, 0),
-                ("attention_mask", [1] * len(ids), 0),
-                ("special_tokens_mask", marks, 1),
-            ):
-                if name in batch:
-                    pad = [fill] * lacking
-                    batch[name].append(
-                        pad + values if self.padding_side == "left" else values + pad
-                    )
-            if return_length:
-                batch["length"].append(len(ids) + lacking)
-        if return_tensors is None:
-            if single:
-                return Batch({n: rows if n == "length" else rows[0] for n, rows in batch.items()})
-            return Batch(batch)
-        lengths = {len(row) for row in batch["input_ids"]}
-        if len(lengths) > 1:
-            raise ShapeError(
-                f"Tokenizer: texts of {min(lengths)} to {max(lengths)} tokens are no array; pass padding=True"
-            )
-        arrays = {n: np.array(rows, np.int64) for n, rows in batch.items()}
-        arrays = {n: a if n == "length" else a.reshape(len(firsts), -1) for n, a in arrays.items()}
-        tensors = return_tensors in ("cr", "pt")
-        return Batch({n: from_numpy(a) if tensors else a for n, a in arrays.items()})
 
     # ---- decoding
 
@@ -445,12 +353,6 @@ class Tokenizer(KnownNames):
     def batch_decode(self, rows: Any, **settings: Any) -> list[str]:
         """The texts of several rows of ids; settings as of `decode`."""
         return [self.decode(row, **settings) for row in rows]
-
-
-def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
-    if not any(value is a or (isinstance(a, str) and value == a) for a in allowed):
-        known = ", ".join(map(repr, allowed))
-        raise ValueError(f"Tokenizer: {name} is one of {known}, found {value!r:.80}")
 
 
 def _check_text(text: str) -> None:

@@ -7,13 +7,11 @@ from ...base.errors import ShapeError
 __all__ = ["cut_off"]
 
 
-def cut_off(
-    a: list[int], b: list[int] | None, room: int, which: str, left: bool
-) -> tuple[list[int], list[int] | None]:
+def cut_off(a: list, b: list | None, room: int, which: str, left: bool) -> tuple[list, list | None]:
     """A text, or two, shortened to so many tokens together.
 
     Args:
-        a, b: the tokens of both.
+        a, b: the tokens of both, or where these are.
         room: how many there may be.
         which: "only_first" or "only_second": one of the two alone is shortened; else the longer first, until both are the same.
         left: whether the beginnings go, and not the ends.
@@ -25,7 +23,7 @@ def cut_off(
     ([1, 2], [5, 6])
     """
 
-    def short(ids: list[int], n: int) -> list[int]:
+    def short(ids: list, n: int) -> list:
         return ids[len(ids) - min(n, len(ids)) :] if left else ids[:n]
 
     if len(a) + len(b or ()) <= room:
