@@ -511,7 +511,8 @@ def test_the_second_interrupt_stops(capsys, monkeypatch):
 
     monkeypatch.setattr(loop.Trainer, "tell", press)
     assert main(["train", "digits", *TINY]) == 130
-    assert capsys.readouterr().err == "chainrule: stopped\n"
+    said = "chainrule: stopped; go on with: chainrule train --resume runs/digits-001\n"
+    assert capsys.readouterr().err == said
     assert count == [1]
     assert newest_checkpoint(Path("runs/digits-001")) is None
 

@@ -366,6 +366,10 @@ def container(header: str, data: bytes = b"") -> bytes:
             "key 'a': no memory has the shape",
         ),
         (
+            (3).to_bytes(8, "little") + b'{"\xe9',
+            "offset 10: expected a header .* found the byte 0xe9",
+        ),
+        (
             container('{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}', b"1234"),
             "key 'a': expected dtype, shape and data_offsets",
         ),

@@ -133,6 +133,65 @@ def carried(detach):
     return seen.report()
 
 
+def scaled(unscale):
+    """Clipped after the scale is taken out of the gradients, or before."""
+    loop, scaler = Loop(kind=optim.SGD), cr.amp.GradScaler("cpu")
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            x, y = batch(k)
+            loop.optimizer.zero_grad()
+            scaler.scale(F.cross_entropy(loop.model(x), y)).backward()
+            if unscale:
+                scaler.unscale_(loop.optimizer)
+            nn.utils.clip_grad_norm_(loop.model.parameters(), 1.0)
+            scaler.step(loop.optimizer)
+            scaler.update()
+    return seen.report()
+
+
+def deceived():
+    """A critic, whose gradients those of the maker are added to, and cleared before its own are made."""
+    loop = Loop()
+    maker = nn.Linear(3, 5)
+    other = optim.Adam(maker.parameters())
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            x, y = batch(k)
+            made = maker(x[:, :3])
+            loop.optimizer.zero_grad()
+            F.cross_entropy(loop.model(made.detach()), y).backward()
+            loop.optimizer.step()
+            other.zero_grad()
+            F.cross_entropy(loop.model(made), 1 - y).backward()
+            other.step()
+    return seen.report()
+
+
+def put_back():
+    loop = Loop()
+    first = {name: value.clone() for name, value in loop.model.state_dict().items()}
+    loop.after = lambda: loop.model.load_state_dict(first)
+    return loop.run()
+
+
+def closed(zero):
+    """An optimizer that asks for the gradients itself, several times a step."""
+    loop = Loop(0.5, optim.LBFGS, max_iter=2)
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(4):
+            x, y = batch(k)
+
+            def closure(x=x, y=y):
+                if zero:
+                    loop.optimizer.zero_grad()
+                loss = F.cross_entropy(loop.model(x), y)
+                loss.backward()
+                return loss
+
+            loop.optimizer.step(closure)
+    return seen.report()
+
+
 HEALTHY = {
     "adam": lambda: changed(),
     "sgd": lambda: changed(Loop(0.1, optim.SGD, momentum=0.9)),
@@ -141,6 +200,9 @@ HEALTHY = {
     "evaluated": lambda: evaluated(True),
     "accumulated": accumulated,
     "carried": lambda: carried(True),
+    "scaled and clipped": lambda: scaled(True),
+    "two models": deceived,
+    "a closure": lambda: closed(True),
 }  # fmt: skip
 
 FAULTS = {
@@ -150,6 +212,7 @@ FAULTS = {
     "no step": (lambda: changed(step=False), "optimizer.step() after"),
     "nothing moves": (of_others, "after the model is made"),
     "clipped away": (lambda: clipped(1e-6), "a norm of about 1"),
+    "steps undone": (put_back, "before the loop, not in it"),
     "rate vanishes": (
         lambda: scheduled(lambda o: optim.lr_scheduler.StepLR(o, 1, gamma=0.1)), "once an epoch",
     ),
@@ -171,6 +234,21 @@ FAULTS = {
 def test_healthy_loops_give_no_findings(name):
     report = HEALTHY[name]()
     assert report and str(report) == "nothing found", str(report)
+
+
+def test_gradients_that_are_clipped_before_their_scale_is_taken_out_are_found():
+    [finding] = scaled(False).findings
+    assert finding.name == "clipped away" and "after scaler.unscale_(optimizer)" in finding.change
+
+
+def test_a_closure_that_sets_nothing_to_zero_is_found():
+    assert "gradients add up" in closed(False).names
+
+
+def test_a_loss_that_rises_and_comes_back_once_has_risen():
+    losses = iter([2, 2, 2, 2, 3, 4, 14, 20, 22, 16, 19, 4])
+    report = changed(loss=lambda out, y: F.cross_entropy(out, y) * 0 + next(losses))
+    assert [f.name for f in report.findings if "rises" in f.name] == ["loss rises"]
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -162,6 +162,11 @@ BROKEN = [
         FormatError,
         "expected an object",
     ),
+    (
+        text("config.json", b'{"\xff"'),
+        FormatError,
+        "config.json: offset 2: expected a JSON object, found the byte 0xff",
+    ),
     (text("model.safetensors", (4).to_bytes(8, "little") + b"{{{{"), FormatError, "other text"),
     (entry(dtype="C64"), FormatError, f"key '{WTE}'"),
     (entry(dtype=7), FormatError, f"key '{WTE}'"),

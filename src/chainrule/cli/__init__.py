@@ -68,8 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")
     except (ChainruleError, OSError, MemoryError) as e:
         return _fail(1, f"{type(e).__name__}: {_said(e) if isinstance(e, OSError) else e}")
-    except KeyboardInterrupt:
-        return _fail(130, "stopped")
+    except KeyboardInterrupt as e:
+        return _fail(130, f"stopped{e}")
 
 
 def _fail(code: int, message: str) -> int:

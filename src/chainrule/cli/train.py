@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +126,7 @@ def run(arguments: argparse.Namespace) -> int:
                 "--resume goes on with a run as it was begun: no RECIPE, --seed, --set or --out "
                 "with it"
             )
-        with show(quiet=arguments.json) as progress:
+        with show(quiet=arguments.json) as progress, _says_how_to_go_on([arguments.resume]):
             result = runs.resume(arguments.resume, [progress], arguments.data_dir)
     else:
         if arguments.recipe is None:
@@ -141,13 +142,17 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.json:
             print(f"{recipe.name}: {recipe.about}, seed {config.seed}", flush=True)
 
+        made: list[Path] = []
+
         def make_folder() -> Path:
             if arguments.out is None:
-                return runs.new_folder(Path("runs"), recipe.name)
-            arguments.out.mkdir(parents=True, exist_ok=True)
-            return arguments.out
+                made.append(runs.new_folder(Path("runs"), recipe.name))
+            else:
+                arguments.out.mkdir(parents=True, exist_ok=True)
+                made.append(arguments.out)
+            return made[0]
 
-        with show(quiet=arguments.json) as progress:
+        with show(quiet=arguments.json) as progress, _says_how_to_go_on(made):
             result = runs.train(recipe, config, make_folder, [progress])
 
     if arguments.json:
@@ -161,6 +166,17 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return INTERRUPTED
     return 0
+
+
+@contextlib.contextmanager
+def _says_how_to_go_on(folders: list[Path]) -> Iterator[None]:
+    """A block that an interrupt may stop at once; the run of these folders (one, as soon as it is made) can go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        begun = folders and (folders[0] / "config.json").is_file()
+        hint = f"; go on with: chainrule train --resume {folders[0]}" if begun else ""
+        raise KeyboardInterrupt(hint) from None
 
 
 def _print_result(result: RunResult) -> None:

@@ -37,6 +37,9 @@ DAMAGE = (
 )
 """What `zipfile` raises on archives that are none."""
 
+SMALLEST = 22
+"""Bytes of an archive without members: the record at its end."""
+
 
 class Archive:
     """The members of a zip archive.
@@ -54,13 +57,16 @@ class Archive:
         self.file, self.name = file, name
         self.size = file.seek(0, 2)
         file.seek(0)
+        none = f"{name}: expected a zip archive, found a file that is not"
+        if self.size < SMALLEST:
+            raise FormatError(f"{none}: it has {self.size} bytes")
         try:
             self._zip = zipfile.ZipFile(file)
             infos = self._zip.infolist()
+        except UnicodeError as e:
+            raise FormatError(f"{none}: the name of a member is no UTF-8") from e
         except DAMAGE as e:
-            raise FormatError(
-                f"{name}: expected a zip archive, found a file that is not: {e}"
-            ) from e
+            raise FormatError(f"{none}: {e}") from e
         self.members: dict[str, zipfile.ZipInfo] = {}
         self._starts: dict[str, int] = {}
         for info in infos:

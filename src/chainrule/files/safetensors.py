@@ -135,6 +135,11 @@ def _header(path: str | os.PathLike[str], text: bytes) -> dict[str, Any]:
 
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
+    except UnicodeDecodeError as e:
+        raise FormatError(
+            f"{path}: offset {8 + e.start}: expected a header in JSON, found the byte 0x{text[e.start]:02x}, which is no "
+            "UTF-8"
+        ) from None
     except (ValueError, RecursionError) as e:
         raise FormatError(
             f"{path}: offset 8: expected a header in JSON, found other text: {e}"

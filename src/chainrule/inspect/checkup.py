@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..amp import GradScaler
 from ..base.modes import modes
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Module
 from ..optim import Optimizer
@@ -59,7 +60,7 @@ class checkup(Watch):
         super().__init__(model)
         self.model, self.optimizer = model, optimizer
         self.losses: list[float] = []
-        self.steps = self.backwards = self.stale = self.empty = self.moved = 0
+        self.steps = self.backwards = self.stale = self.empty = self.moved = self.undone = 0
         self.rates: list[float] = []
         self.nodes: list[int] = []
         self.left: list[float] = []  # of the gradient, at the step
@@ -68,7 +69,8 @@ class checkup(Watch):
         self.roots: list[weakref.ref] = []
         self.kept = 0
         self._norm = 0.0
-        self._used = False  # whether a step has used the gradients that there are
+        self._used = False  # whether a step has used the gradients that there are, or some that they were added to
+        self._last: list[np.ndarray] = []  # the parameters before the last step
         self._moody = any(
             isinstance(m, (Dropout, BatchNorm1d, BatchNorm2d, BatchNorm3d)) for m in model.modules()
         )
@@ -85,6 +87,7 @@ class checkup(Watch):
         owner = next(c for c in cls.__mro__ if "step" in vars(c))
         self._replace(owner, "step", self._stepping)
         self._replace(Optimizer, "zero_grad", self._zeroing)
+        self._replace(GradScaler, "unscale_", self._unscaling)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -116,12 +119,12 @@ class checkup(Watch):
                 self.backwards += 1
                 self.losses.append(float(loss.sum()))
                 self.nodes.append(0)
-                self.stale += self._used and self._gradients() > 0
+                self._used = self._used and self._gradients() > 0
                 if loss.edge is not None and loss.edge[1] >= 0:
                     self.roots.append(weakref.ref(loss.edge[0]))
             result = backward(loss, *args, **kwargs)
             if self._is_mine():
-                self._norm, self._used = self._gradients(), False
+                self._norm = self._gradients()
             return result
 
         return watched
@@ -137,8 +140,12 @@ class checkup(Watch):
             self.rates.append(max(float(g["lr"]) for g in optimizer.param_groups))
             before = [array(p).copy() for p in self.model.parameters()]
             result = step(optimizer, *args, **kwargs)
+            self.stale += self._used and norm > 0  # a closure may have set them to zero
             after = [array(p) for p in self.model.parameters()]
-            self.moved += any((a != b).any() for a, b in zip(before, after, strict=True))
+            moved = not _same(before, after)
+            self.moved += moved
+            self.undone += moved and bool(self._last) and _same(before, self._last)
+            self._last = before
             self.steps += 1
             self._used = True
             return result
@@ -150,6 +157,16 @@ class checkup(Watch):
             if optimizer is self.optimizer:
                 self._used = False
             return zero_grad(optimizer, *args, **kwargs)
+
+        return watched
+
+    def _unscaling(self, unscale: Callable) -> Callable:
+        def watched(scaler: GradScaler, optimizer: Optimizer) -> None:
+            mine = optimizer is self.optimizer and self._is_mine()
+            before = self._gradients() if mine else 0.0
+            unscale(scaler, optimizer)
+            if mine and before > 0 and math.isfinite(before):
+                self._norm *= self._gradients() / before  # what the scale had made larger
 
         return watched
 
@@ -194,10 +211,16 @@ class checkup(Watch):
                 f"{self.steps} steps of {type(self.optimizer).__name__}",
                 "make the optimizer of this model's parameters, after the model is made, copied or loaded whole",
             )  # fmt: skip
+        if self.undone > 1 and self.undone >= self.steps - 2:
+            yield Finding(
+                "steps undone", "what a step changes is put back before the next",
+                f"{self.undone} of {self.steps} steps began with the very parameters that the step before began with",
+                "load_state_dict and initialisation before the loop, not in it; so too a copy of the weights that is put back",
+            )  # fmt: skip
         if self.stale > 1:
             yield Finding(
                 "gradients add up", "gradients of earlier steps are added to those of the next",
-                f"{self.stale} of {self.backwards} times backward() found gradients that a step had used already",
+                f"{self.stale} of {self.steps} steps were made with gradients that an earlier step had used already",
                 "optimizer.zero_grad() before each backward()",
             )  # fmt: skip
 
@@ -205,7 +228,8 @@ class checkup(Watch):
         if len(self.left) > 1 and max(self.left) < CUT:
             yield Finding(
                 "clipped away", "next to nothing is left of the gradients when the step is made",
-                f"their norm is at most {max(self.left):.1g} of what backward() made", "clip_grad_norm_ with a norm of about 1",
+                f"their norm is at most {max(self.left):.1g} of what backward() made",
+                "clip_grad_norm_ with a norm of about 1; with a GradScaler after scaler.unscale_(optimizer)",
             )  # fmt: skip
         rates = self.rates
         if len(rates) > 3 and rates[-1] < CUT * max(rates):
@@ -225,7 +249,7 @@ class checkup(Watch):
             third = losses.size // 3
             first, last = float(losses[0]), float(np.median(losses[-third:]))
             last_third = losses[-third:]
-            if last_third.min() > first + abs(first) or last_third.max() > first + 10 * abs(first):
+            if last > first + abs(first) or last_third.max() > first + 10 * abs(first):
                 yield Finding(
                     "loss rises", "the loss rises", f"from {first:.4g} to {last_third.max():.4g} in {losses.size} steps",
                     "a smaller learning rate; look at the sign of the loss",
@@ -266,3 +290,7 @@ class checkup(Watch):
                 "graphs are kept", "the history of earlier losses is still held, and all that it was computed from",
                 f"of {self.kept} of {len(self.roots)} steps", "add up loss.item(), or loss.detach(), not the loss itself",
             )  # fmt: skip
+
+
+def _same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:
+    return all((a == b).all() for a, b in zip(some, others, strict=True))

@@ -196,8 +196,13 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
             raise ValueError("a key stands in it twice")
         return found
 
+    content = Path(path).read_bytes()
     try:
-        found = json.loads(Path(path).read_bytes().decode("utf-8"), object_pairs_hook=unique)
+        found = json.loads(content.decode("utf-8"), object_pairs_hook=unique)
+    except UnicodeDecodeError as e:
+        raise FormatError(
+            f"{path}: offset {e.start}: expected a JSON object, found the byte 0x{content[e.start]:02x}, which is no UTF-8"
+        ) from None
     except (ValueError, RecursionError) as e:
         raise FormatError(f"{path}: expected a JSON object: {e}") from None
     if not isinstance(found, dict):
