@@ -4,6 +4,7 @@ file gives anything but that.
 
 import gzip
 import io
+import os
 import sys
 
 import hypothesis
@@ -228,6 +229,25 @@ def test_files_that_blow_up_are_refused_before_memory_is_taken(tmp_path, monkeyp
     assert len(read_idx(path)) == 10**6
     with pytest.raises(FormatError, match="expected at most 999 bytes of elements, found 1000000"):
         read_idx(path, most=999)
+
+
+@pytest.mark.parametrize("name", ["x.idx.gz", "x.tar.gz"])
+def test_a_sea_of_zeros_at_the_end_is_refused_at_once(name, tmp_path):
+    """As a download that was cut short may leave; stepping over them takes minutes a gigabyte."""
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(malformed.idx(sizes=(3,), data=b"\1\2\3")))
+    os.truncate(path, 1 << 33)
+    read = malformed.members if "tar" in name else read_idx
+    with pytest.raises(FormatError, match="to the end at offset 8589934592, found 1048576 zeros"):
+        read(path)
+
+
+def test_what_follows_the_end_of_an_archive_is_bounded(tmp_path):
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(gzip.compress(malformed.tar(("a.bin", b"x")) + bytes(1 << 21)))
+    assert read_members(path, ["a.bin"], 10**7) == {"a.bin": b"x"}
+    with pytest.raises(FormatError, match="expected at most 1000000 bytes in all members"):
+        read_members(path, ["a.bin"], 1_000_000)
 
 
 def test_npz_with_arrays_of_every_order(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...base.errors import FormatError
 from ...files.archive import Archive
+from .source import check_padding
 
 __all__ = ["read_members"]
 
@@ -64,7 +65,10 @@ def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
     import tarfile
 
     # tarfile's own gzip does not compare checksums
-    opened = gzip.open if path.name.endswith((".gz", ".tgz")) else open
+    compressed = path.name.endswith((".gz", ".tgz"))
+    opened = gzip.open if compressed else open
+    if compressed:
+        check_padding(path)
     total = 0
     try:
         with opened(path, "rb") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
@@ -90,8 +94,9 @@ def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
                         f"found {len(content)}"
                     )
                 yield short, content
-            while stream.read(CHUNK):  # to the end, where the checksum stands
-                pass
+            while compressed and (rest := stream.read(CHUNK)):  # to the end, where the checksum is
+                total += len(rest)
+                _check_total(path, total, most)
     except FormatError:
         raise
     except (

@@ -22,7 +22,7 @@ import numpy as np
 
 from ...base.errors import FormatError
 
-__all__ = ["Source", "digest_of"]
+__all__ = ["Source", "check_padding", "digest_of"]
 
 GZIP = b"\x1f\x8b"
 DEFLATE_RATIO = 1032  # the most bytes that one compressed byte can become
@@ -68,6 +68,8 @@ class Source:
                     f"found {start.hex(' ') or 'an empty file'}; "
                     "if it has been decompressed already, remove .gz from its name"
                 )
+            if self.compressed:
+                check_padding(self.path)
             if not self.compressed and start == GZIP:
                 raise FormatError(
                     f"{self.path}: expected an uncompressed file, found gzip "
@@ -184,6 +186,23 @@ class Source:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def check_padding(path: Path) -> None:
+    """Make sure that a gzip file does not end in a sea of zeros, as an interrupted download may leave one: `gzip` takes them for
+    padding, and steps over them one at a time.
+
+    Raises:
+        FormatError: the last mebibyte is all zeros.
+    """
+    with open(path, "rb") as f:
+        size = f.seek(0, os.SEEK_END)
+        if size >= CHUNK:
+            f.seek(size - CHUNK)
+            if not f.read(CHUNK).strip(b"\0"):
+                raise FormatError(
+                    f"{path}: expected gzip to the end at offset {size}, found {CHUNK} zeros or more before it"
+                )
 
 
 def digest_of(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
