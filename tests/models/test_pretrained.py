@@ -322,6 +322,7 @@ def test_settings_of_others_that_are_refused():
             {"position_embedding_type": "relative_key"},
             "built with 'absolute' alone",
         ),
+        (models.GPT2Config, {"pruned_heads": {"0": [1]}}, "gpt2 models are built with {} alone"),
         (models.BertConfig, {"add_cross_attention": True}, "add_cross_attention is for decoders"),
         (models.Qwen2Config, {"layer_types": ["full_attention"]}, "of each of 32 layers"),
         (models.ViTConfig, {"image_size": [224, 224, 3]}, "image_size must be one or two positive"),

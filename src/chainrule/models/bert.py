@@ -35,7 +35,7 @@ class BertConfig(Labelled):
     """Sizes and settings; the defaults are those of BERT-base (110 million parameters)."""
 
     model_type = "bert"
-    fixed: ClassVar = {"position_embedding_type": "absolute"}
+    fixed: ClassVar = {"position_embedding_type": "absolute", "pruned_heads": {}}
 
     vocab_size: int = 30522
     hidden_size: int = 768

@@ -40,6 +40,8 @@ class GPT2Config(Labelled):
     """Sizes and settings; the defaults are those of the smallest GPT-2 (124 million parameters)."""
 
     model_type = "gpt2"
+    fixed: ClassVar = {"pruned_heads": {}}
+
     vocab_size: int = 50257
     n_positions: int = 1024
     n_embd: int = 768

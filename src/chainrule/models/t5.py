@@ -139,34 +139,6 @@ class T5Attention(Module):
         return self.o(y.transpose(1, 2).flatten(2))
 
 
-class T5SelfAttention(Module):
-    """x + attention(norm(x))."""
-
-    def __init__(self, config: T5Config, layer: int):
-        super().__init__()
-        self.SelfAttention = T5Attention(config, layer)
-        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
-        self.dropout = Dropout(config.dropout_rate)
-
-    def forward(self, x: Tensor, reading: Reading) -> Tensor:
-        """(B, T, C) → (B, T, C)."""
-        return x + self.dropout(self.SelfAttention(self.layer_norm(x), reading))
-
-
-class T5CrossAttention(Module):
-    """x + attention(norm(x) to the encoder's states)."""
-
-    def __init__(self, config: T5Config, layer: int):
-        super().__init__()
-        self.EncDecAttention = T5Attention(config, layer, across=True)
-        self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
-        self.dropout = Dropout(config.dropout_rate)
-
-    def forward(self, x: Tensor, reading: Reading) -> Tensor:
-        """(B, T, C) → (B, T, C)."""
-        return x + self.dropout(self.EncDecAttention(self.layer_norm(x), reading))
-
-
 class T5Dense(Module):
     """wo(act(wi(x))), or gated: wo(act(wi_0(x)) · wi_1(x))."""
 
@@ -181,24 +153,25 @@ class T5Dense(Module):
         self.gated, self.act = config.gated, activation(config.act)
         self.dropout = Dropout(config.dropout_rate)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, T, C) → (B, T, C)."""
+    def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """(B, T, C) → (B, T, C), each position for itself."""
         y = self.act(self.wi_0(x)) * self.wi_1(x) if self.gated else self.act(self.wi(x))
         return self.wo(self.dropout(y))
 
 
-class T5FeedForward(Module):
-    """x + mlp(norm(x))."""
+class T5Branch(Module):
+    """x + inner(norm(x)), the inner part under the name that the checkpoints have for it."""
 
-    def __init__(self, config: T5Config):
+    def __init__(self, name: str, inner: Module, config: T5Config):
         super().__init__()
-        self.DenseReluDense = T5Dense(config)  # the checkpoints' name, whatever the activation
+        self.name = name
+        setattr(self, name, inner)
         self.layer_norm = RMSNorm(config.d_model, eps=config.layer_norm_epsilon)
         self.dropout = Dropout(config.dropout_rate)
 
     def forward(self, x: Tensor, reading: Reading) -> Tensor:
         """(B, T, C) → (B, T, C)."""
-        return x + self.dropout(self.DenseReluDense(self.layer_norm(x)))
+        return x + self.dropout(getattr(self, self.name)(self.layer_norm(x), reading))
 
 
 class T5Block(Module):
@@ -206,10 +179,12 @@ class T5Block(Module):
 
     def __init__(self, config: T5Config, layer: int, decodes: bool):
         super().__init__()
-        parts: list[Module] = [T5SelfAttention(config, layer)]
+        parts = [T5Branch("SelfAttention", T5Attention(config, layer), config)]
         if decodes:
-            parts.append(T5CrossAttention(config, layer))
-        self.layer = ModuleList([*parts, T5FeedForward(config)])
+            across = T5Attention(config, layer, across=True)
+            parts.append(T5Branch("EncDecAttention", across, config))
+        parts.append(T5Branch("DenseReluDense", T5Dense(config), config))  # whatever the activation
+        self.layer = ModuleList(parts)
 
     def forward(self, x: Tensor, reading: Reading) -> Tensor:
         """(B, T, C) → (B, T, C)."""

@@ -11,7 +11,7 @@ Source: Dosovitskiy et al. 2021; checkpoints as Hugging Face's `ViTModel` and `V
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import (
@@ -43,6 +43,7 @@ class ViTConfig(Labelled):
     """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
 
     model_type = "vit"
+    fixed: ClassVar = {"pruned_heads": {}}
 
     hidden_size: int = 768
     num_hidden_layers: int = 12
