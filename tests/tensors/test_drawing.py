@@ -132,3 +132,13 @@ def test_refused(name):
     call, error, words = REFUSED[name]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_a_draw_that_fails_takes_nothing():
+    """The generator's place is that before it; an offset that no int64 holds stayed once."""
+    cr.manual_seed(5)
+    before = cr.get_rng_state()
+    for size in (10**30, -7):
+        with pytest.raises((ValueError, OverflowError)):
+            cr.randn(size)
+    assert (cr.get_rng_state() == before).all()

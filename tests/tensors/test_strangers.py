@@ -4,7 +4,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.base.errors import DTypeError
+from chainrule.base.errors import ArgumentError, DTypeError
 from chainrule.nn import functional as F
 
 X = cr.ones(2, 3)
@@ -24,7 +24,16 @@ X = cr.ones(2, 3)
         (lambda: cr.narrow(X, 0, None, 1), r"narrow\(\): argument 'start' \(position 3\) must be given, found None"),
         (lambda: F.adaptive_avg_pool2d(X[None], 2.5), "output_size.* must be an integer, a list of them or None, found float"),
         (lambda: cr.split(X, None), r"split\(\): .* as an integer\n  called with tensor Tensor, split_size_or_sections None"),
-        (lambda: X.clone().uniform_("a"), r"uniform_\(\): argument 'a' \(position 2\) must be float, found str"),
+        (lambda: X.clone().uniform_("a"), r"uniform_\(\): argument 'a' \(position 1\) must be float, found str"),
+        (lambda: X.new_full(3, 1.0), r"new_full\(\): argument 'size' \(position 1\) must be a list of integers, found int"),
+        (lambda: X.clone().resize_("a"), r"resize_\(\): .*'str' and 'int'\n  called with sizes tuple"),
+        (lambda: X.histc("a"), r"histc\(\): argument 'bins' \(position 2\) must be int, found str"),
+        (lambda: X.type_as(3), r"type_as\(\): argument 'other' \(position 1\) must be a tensor, found int"),
+        (lambda: cr.abs_(1.5), r"abs_\(\): argument 'self' \(position 1\) must be a tensor, found float"),
+        (lambda: nn.init.uniform_(cr.zeros(2), "a"), r"uniform_\(\): argument 'a' \(position 2\) must be float, found str"),
+        (lambda: cr.hann_window("a"), r"general_cosine\(\): argument 'M' \(position 1\) must be int, found str"),
+        (lambda: cr.softmax(X, 0, dtype=X), r"is not a dtype"),
+        (lambda: cr.tril(X, cr.ones(2)), r"tril.*: diagonal is a number or the like, found a tensor"),
         (lambda: cr.add(None, X, out=cr.empty(2, 3)), "expected a tensor, an array or a number, found None"),
         (lambda: cr.linspace("a", 1, 3), "an end is a number or a 0-d tensor, found str"),
         (lambda: X.view(None), r"view: sizes are integers, found \(None,\)"),
@@ -43,6 +52,23 @@ def test_named(call, text):
     with pytest.raises(DTypeError, match=text) as caught:
         call()
     assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    "call, text",
+    [
+        (lambda: X.new_zeros(-3), r"full\(shape=\(-3,\).*: negative dimensions are not allowed"),
+        (lambda: X.clone().fill_("a"), r"full\(.*: could not convert string to float"),
+        (lambda: cr.ceil(10**30), r"ceil.*: int64 does not hold 1000"),
+        (lambda: X.triu(float("nan")), r"triu.*: arange: cannot compute length"),
+        (lambda: cr.ones(10**30), r"full\(.*: Maximum allowed dimension exceeded"),
+        (lambda: cr.histc(X, 1, (1, 2)), r"histc\(\): argument 'min' \(position 3\) must be float, found tuple"),
+    ],
+)  # fmt: skip
+def test_values_of_no_use(call, text):
+    """What NumPy says of a value, with the call; as in PyTorch a RuntimeError, and as in Python a ValueError or TypeError."""
+    with pytest.raises((ArgumentError, DTypeError), match=text):
+        call()
 
 
 def test_what_a_function_of_the_caller_s_raises_stays_as_it_is():

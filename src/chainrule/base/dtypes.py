@@ -93,7 +93,7 @@ def of(dtype: object) -> DType:
         return _default
     try:
         stored = np.dtype(dtype)  # type: ignore[call-overload]
-    except TypeError as e:
+    except (TypeError, ValueError) as e:
         raise DTypeError(f"{dtype!r} is not a dtype; known are {', '.join(_BY_NAME)}") from e
     found = _BY_NUMPY.get(stored.newbyteorder("="))
     if found is None or found is bfloat16:

@@ -31,6 +31,7 @@ from ..base.errors import ArgumentError, DTypeError, ShapeError
 from ..tape.modes import modes, no_grad
 from ..tensors import Generator, Tensor, as_tensor, default_generator, float64, where, zeros
 from ..tensors import eye as identity
+from ..tensors.functions.face import naming
 from ..tensors.twister import Twister
 
 __all__ = [
@@ -117,10 +118,11 @@ def skipped() -> Iterator[None]:
 
 def _fills(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Does nothing where initial weights are skipped."""
+    fill = naming(f)
 
     @functools.wraps(f)
     def filled(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return tensor if modes.weightless else f(tensor, *args, **kwargs)
+        return tensor if modes.weightless else fill(tensor, *args, **kwargs)
 
     return filled
 
@@ -219,7 +221,7 @@ def trunc_normal_(
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. "
             "The distribution of values may be incorrect.",
-            stacklevel=2,
+            stacklevel=4,
         )
     inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
     with no_grad():
@@ -393,7 +395,7 @@ def kaiming_normal_(
 
 def _is_empty(tensor: Tensor) -> bool:
     if 0 in tensor.shape:
-        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=5)
         return True
     return False
 
@@ -470,7 +472,7 @@ def __getattr__(name: str) -> Any:
         warnings.warn(
             f"`nn.init.{name}` is now deprecated in favor of `nn.init.{name}_`.",
             FutureWarning,
-            stacklevel=2,
+            stacklevel=4,
         )
         return filling(*args, **options)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.dtypes import DType
-from ..base.errors import ChainruleError, DTypeError
+from ..base.errors import ArgumentError, ChainruleError, DTypeError
 
 if TYPE_CHECKING:
     from .record import Op
@@ -148,7 +148,11 @@ def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
         if c and isinstance(a, ndarray | np.generic):
             a = dtypes.convert(np.asarray(a), compute)
         elif c and (alone or target.category != dtypes.FLOATING):  # numbers alone make an array
-            a = np.asarray(a).astype(compute.numpy)
+            try:
+                a = np.asarray(a).astype(compute.numpy)
+            except OverflowError:
+                beyond = ArgumentError(f"{target.name} does not hold {a}")
+                raise op.explained(beyond, args, {}) from None
         out.append(a)
     return tuple(out), back
 

@@ -47,7 +47,14 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from ..base import dtypes
-from ..base.errors import ChainruleError, DTypeError, GradError, LinAlgError, ShapeError
+from ..base.errors import (
+    ArgumentError,
+    ChainruleError,
+    DTypeError,
+    GradError,
+    LinAlgError,
+    ShapeError,
+)
 from ..base.modes import modes
 from .explain import description, explained
 from .promotion import Spec, common, promoted, rounded, spec_of
@@ -425,8 +432,16 @@ class Op:
                 y = _quiet.run(kernel, *args, **attrs)
             else:
                 y = _quiet.run(kernel, *args)
-        except (ValueError, IndexError, TypeError, AttributeError, KeyError, LinAlgError) as e:
+        except (
+            ValueError, OverflowError, IndexError, TypeError, AttributeError, KeyError, LinAlgError
+        ) as e:  # fmt: skip
             self._explain_failure(e, args, attrs)
+            raise
+        except RuntimeError:  # bodies are not entered again by what a tensor in an attribute does
+            for name, value in attrs.items():
+                if value.__class__ in READERS:
+                    found = DTypeError(f"{name} is a number or the like, found a tensor")
+                    raise self.explained(found, args, attrs) from None
             raise
         if y.__class__ is not ndarray:
             y = tuple([np.asarray(v) for v in y]) if y.__class__ is tuple else np.asarray(y)
@@ -471,6 +486,8 @@ class Op:
                 ) from None
         if isinstance(error, TypeError) and not self.nests:
             raise self.explained(DTypeError(str(error)), args, attrs) from error
+        if isinstance(error, ValueError | OverflowError) and not self.nests:
+            raise self.explained(ArgumentError(str(error)), args, attrs) from error
 
     # --------------------------------------------------------------------------------------------------------- laws
 

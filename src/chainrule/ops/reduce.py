@@ -10,9 +10,9 @@ from typing import Any
 
 from ..backends import xp
 from ..base import dtypes, shapes
+from ..base.errors import RangeError
 from .create import full
 from .elementwise import where
-from .explain import refuse
 from .kinds import along, order, reduce, reduce_law, reduced
 from .promotion import Spec
 from .record import Op, composite, primitive
@@ -80,7 +80,9 @@ def _extreme_law(op: Op, x: Spec, *, dim: tuple, keepdim: bool) -> Spec:
     """The reduced axes disappear, or stay with size 1 if keepdim; they must not be empty."""
     for d in dim if x.ndim else ():
         if x.shape[d] == 0:
-            raise refuse(f"there is no extreme element of an empty axis (dimension {d} has size 0)")
+            raise RangeError(
+                f"there is no extreme element of an empty axis (dimension {d} has size 0)"
+            )
     return reduce_law(op, x, dim=dim, keepdim=keepdim)
 
 
@@ -124,7 +126,9 @@ amin.vjp(x=lambda g, x, y, dim: _share(g, x, y, dim))
 def _along_law(op: Op, x: Spec, *, dim: int, keepdim: bool) -> Any:
     """Axis `dim` disappears, or stays with size 1 if keepdim; it must not be empty."""
     if x.ndim and x.shape[dim] == 0:
-        raise refuse(f"there is no extreme element of an empty axis (dimension {dim} has size 0)")
+        raise RangeError(
+            f"there is no extreme element of an empty axis (dimension {dim} has size 0)"
+        )
     y = reduce_law(op, x, dim=dim, keepdim=keepdim)
     index = Spec(y.shape, dtypes.int64)
     return index if len(op.outputs) == 1 else (Spec(y.shape, x.dtype), index)

@@ -19,6 +19,7 @@ from ..base import dtypes
 from ..base.errors import ArgumentError, ShapeError
 from ..tensors import Tensor
 from ..tensors.creation import made, only_steering
+from ..tensors.functions.face import faced
 
 __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming",
@@ -165,3 +166,7 @@ def kaiser_window(
 ) -> Tensor:
     """Kaiser's window, periodic unless it is to be symmetric."""
     return kaiser(window_length, beta=beta, sym=not periodic, **options)
+
+
+_OLDER = ("hann_window", "hamming_window", "blackman_window", "bartlett_window", "kaiser_window")
+globals().update(faced({name: globals()[name] for name in (*__all__, *_OLDER)}, __name__))

@@ -39,6 +39,7 @@ from .device import Device
 from .drawing import *  # noqa: F403
 from .drawing import __all__ as _drawing
 from .functions import *  # noqa: F403 - the curated list stands there
+from .functions.face import face_methods as _face_methods
 from .functions.face import faced as _faced
 from .generator import (
     Generator,
@@ -68,5 +69,14 @@ __all__ = [
     "set_rng_state", "uint8", *_counting, *_creation, *_drawing, *_functions.__all__, *_inplace, *_legacy, *_sequences,
 ]  # fmt: skip
 
-_made = (*_counting, *_creation, *_drawing, *_sequences)
+_made = (*_counting, *_creation, *_drawing, *_sequences, "grad")
 globals().update(_faced({name: globals()[name] for name in _made}, __name__))
+for _name in "bernoulli bincount histc histogram multinomial unique unique_consecutive".split():
+    setattr(Tensor, _name, globals()[_name])
+_face_methods(
+    Tensor,
+    """
+    as_subclass fill_ copy_ map_ apply_ fill_diagonal_ new new_empty new_empty_strided new_full new_ones new_tensor new_zeros
+    resize_ resize_as_ type_as view view_as
+    """,
+)

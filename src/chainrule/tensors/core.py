@@ -154,7 +154,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
 
     def new_full(
         self,
-        size: Sequence,
+        size: Sequence[int],
         fill_value: Any,
         *,
         dtype: Any = None,
@@ -172,8 +172,8 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
 
     def new_empty_strided(
         self,
-        size: Sequence,
-        stride: Sequence,
+        size: Sequence[int],
+        stride: Sequence[int],
         dtype: Any = None,
         device: Any = None,
         requires_grad: Any = False,

@@ -185,7 +185,3 @@ def histogram(
     if density:
         y = y / y.sum() / np.diff(edges)
     return histogram_result(made_of(y.astype(x.dtype)), made_of(edges.copy()))
-
-
-for _f in (unique, unique_consecutive, bincount, histc, histogram):
-    setattr(Tensor, _f.__name__, _f)

@@ -150,8 +150,13 @@ class Generator:
 
     def draw(self, op: ops.Op, shape: tuple, **attrs: Any) -> Any:
         """A raw value of a random op, and the offset moved on by what it took."""
-        state, skip = self.take(WORDS[op.name] * shapes.size(shape))
-        return op(state, shape=shape, skip=skip, **attrs)
+        before = self._offset
+        try:
+            state, skip = self.take(WORDS[op.name] * shapes.size(shape))
+            return op(state, shape=shape, skip=skip, **attrs)
+        except Exception:
+            self._offset = before  # nothing was drawn
+            raise
 
 
 default_generator = Generator()

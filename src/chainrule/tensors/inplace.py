@@ -15,7 +15,7 @@ from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
 from . import functions
 from .core import Tensor
-from .drawing import bernoulli, multinomial, rand, randint, randn
+from .drawing import rand, randint, randn
 from .functions.face import faced
 from .generator import Generator
 
@@ -178,6 +178,4 @@ def log_normal_(
     return self._assign(ops.exp(z * std + mean))
 
 
-Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[attr-defined]
-
-globals().update({name: getattr(Tensor, name) for name in FUNCTIONS.split()})
+globals().update(faced({name: getattr(Tensor, name) for name in __all__}, __name__))

@@ -152,10 +152,12 @@ at_least.vjp(x=lambda g: g)
 def _gaussian_law(args, attrs):
     x = args[0]
     for name, a in zip(("target", "var"), args[1:], strict=True):
-        if a.ndim != x.ndim or any(
-            [n not in (1, m) for n, m in zip(a.shape, x.shape, strict=True)]
+        if a.ndim not in (0, x.ndim) or any(
+            [n not in (1, m) for n, m in zip(a.shape, x.shape[: a.ndim], strict=True)]
         ):
-            raise refuse(f"{name} must have the shape of the input, or size 1 on some of its axes")
+            raise refuse(
+                f"{name} must have the shape of the input, or size 1 on some of its axes, or be 0-d"
+            )
     return check_reduction(args, attrs)
 
 
@@ -171,6 +173,7 @@ _VARIANCE = F(5, 3, low=0.5, high=2)
         S(F(5, 3), F(5, 3), _VARIANCE, full=False, eps=1e-6, reduction="mean"),
         S(F(5, 3), F(5, 3), F(5, 1, low=0.5, high=2), full=True, eps=1e-6, reduction="sum"),
         S(F(7), F(1), F(7, low=0.5, high=2), full=False, eps=1e-6, reduction="none"),
+        S(F(7), F(), F(7, low=0.5, high=2), full=False, eps=1e-6, reduction="mean"),
     ),
 )
 def gaussian_nll_loss(x, target, var, /, *, full=False, eps=1e-6, reduction="mean"):

@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, NoneType
 from typing import Any, SupportsFloat, SupportsIndex
 
-from ...base.errors import ChainruleError, DTypeError
+from ...base.errors import ArgumentError, ChainruleError, DTypeError
 from ...ops.record import READERS
 from .out import CONVERTING, EXACT, into
 
-__all__ = ["face_constructor", "faced"]
+__all__ = ["face_constructor", "face_methods", "faced", "naming"]
+
+PYTHONS = (AttributeError, TypeError, KeyError, IndexError, ValueError, OverflowError)
+"""What Python and NumPy raise at an argument of no use."""
 
 NOTHING = object()  # no argument is this
 KNOWN: dict[str, tuple[Any, Any]] = {
@@ -88,14 +91,31 @@ def face_constructor(cls: type) -> None:
     """
     f = vars(cls).get("__init__")
     if f is not None:
-        setattr(cls, "__init__", functools.update_wrapper(_named(f), f))  # noqa: B010 - mypy
+        setattr(cls, "__init__", naming(f))  # noqa: B010 - mypy
+
+
+def face_methods(cls: type, names: str) -> None:
+    """Let methods of a class, whether its own or inherited, name what they cannot use.
+
+    >>> cr.ones(2).new_full(3, 1.0)
+    Traceback (most recent call last):
+        ...
+    chainrule.base.errors.DTypeError: new_full(): argument 'size' (position 1) must be a list of integers, found int
+    """
+    for name in names.split():
+        setattr(cls, name, naming(getattr(cls, name)))
+
+
+def naming(f: Callable) -> Callable:
+    """A function with its face around it."""
+    return functools.update_wrapper(_named(f), f)
 
 
 def _named(f: Callable, numpys: bool = False) -> Callable:
     def call(*args: Any, **options: Any) -> Any:
         try:
             return f(*args, **options)
-        except (AttributeError, TypeError, KeyError, IndexError) as e:
+        except PYTHONS as e:
             again = numpys and _renamed(f, options, e)
             if not again:
                 name_stranger(f, args, options, e)
@@ -111,7 +131,7 @@ def _with_out(f: Callable, converts: bool, numpys: bool) -> Callable:
             return into(out, call, args, options, converts)
         try:
             return f(*args, **options)
-        except (AttributeError, TypeError, KeyError, IndexError) as e:
+        except PYTHONS as e:
             again = numpys and _renamed(f, options, e)
             if not again:
                 name_stranger(f, args, options, e)
@@ -171,6 +191,8 @@ def name_stranger(f: Callable, args: tuple, options: dict, error: Exception) -> 
     call = f.__name__
     if call == "__init__":
         call = type(given.pop("self")).__name__
+    elif type(given.get("self")) in READERS:  # what a method is called on has no position
+        del given["self"]
     stranger = getattr(error, "obj", NOTHING) if _asked_of_a_tensor(error) else NOTHING
     for k, (name, value) in enumerate(given.items()):
         for place, v in _within(value):
@@ -188,7 +210,8 @@ def name_stranger(f: Callable, args: tuple, options: dict, error: Exception) -> 
         if value is None and needed:
             raise DTypeError(_words(call, name, k, "given", value)) from None
     found = ", ".join([f"{name} {_kind(value)}" for name, value in given.items()])
-    raise DTypeError(f"{call}(): {error}\n  called with {found}") from error
+    kind = ArgumentError if isinstance(error, ValueError | OverflowError) else DTypeError
+    raise kind(f"{call}(): {error}\n  called with {found}") from error
 
 
 def _is_python_s(error: Exception) -> bool:

@@ -126,7 +126,7 @@ def gaussian_nll_loss(
 
     Args:
         input: x, the means.
-        target: y, of the same shape, or with size 1 on some of its axes.
+        target: y, of the same shape, or with size 1 on some of its axes, or 0-d.
         var: variances: of that shape, or without its last axis or with size 1 on one of its axes
             (one variance for several means), or a number.
         full: whether to add the constant  ½ ln 2π.
