@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -256,11 +257,14 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
 
 
 def _along(name: str, op: Callable, input: Tensor, dim: int | None, dtype: Any) -> Tensor:
+    """An op along an axis; along PyTorch's choice, which depends on the number of axes, with its warning, if none is named."""
     if dim is None:
-        raise ArgumentError(
-            f"{name}: name the axis, {name}(x, dim=…); PyTorch's choice when it is left out depends on "
-            "the number of axes, and is deprecated there"
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an "
+            "argument.",
+            stacklevel=4,
         )
+        dim = 0 if input.ndim in (0, 1, 3) else 1
     return op(input if dtype is None else input.to(dtype), dim=dim)
 
 
@@ -271,7 +275,7 @@ def softmax(
 
     Args:
         input: x.
-        dim: the axis; it must be given.
+        dim: the axis. Without it 0 of a vector or of three axes, otherwise 1, with a warning.
         _stacklevel: without effect: it places a warning of PyTorch's.
         dtype: convert to this first.
 
@@ -285,14 +289,14 @@ def softmax(
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
-    """x − ln Σ eˣ  along an axis, which must be given; ``dtype`` converts first."""
+    """x − ln Σ eˣ  along an axis, as in ``softmax``; ``dtype`` converts first."""
     return _along("log_softmax", fn.log_softmax, input, dim, dtype)
 
 
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
-    """softmax(−x)  along an axis, which must be given; ``dtype`` converts first."""
+    """softmax(−x)  along an axis, as in ``softmax``; ``dtype`` converts first."""
     return _along("softmin", fn.softmax, -input, dim, dtype)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dis
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterator
 from types import FunctionType, NoneType
 from typing import Any, SupportsFloat, SupportsIndex
@@ -116,11 +117,11 @@ def _named(f: Callable, numpys: bool = False) -> Callable:
         try:
             return f(*args, **options)
         except PYTHONS as e:
-            again = numpys and _renamed(f, options, e)
+            again = numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
             if not again:
                 name_stranger(f, args, options, e)
                 raise
-        return call(*args, **again)
+        return call(*again[0], **again[1])
 
     return call
 
@@ -132,16 +133,16 @@ def _with_out(f: Callable, converts: bool, numpys: bool) -> Callable:
         try:
             return f(*args, **options)
         except PYTHONS as e:
-            again = numpys and _renamed(f, options, e)
+            again = numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
             if not again:
                 name_stranger(f, args, options, e)
                 raise
-        return call(*args, **again)
+        return call(*again[0], **again[1])
 
     return call
 
 
-def _renamed(f: Callable, options: dict, error: Exception) -> dict | None:
+def _renamed(f: Callable, args: tuple, options: dict, error: Exception) -> tuple | None:
     """The arguments of a call that Python has refused because one has NumPy's name, by the names they have here; None
     if that is not why.
 
@@ -155,7 +156,39 @@ def _renamed(f: Callable, options: dict, error: Exception) -> dict | None:
     names = {n: NUMPYS[n] for n in strangers if n not in known and NUMPYS[n] in known}
     if not names or any([n in options for n in names.values()]):
         return None
-    return {names.get(n, n): value for n, value in options.items()}
+    return args, {names.get(n, n): value for n, value in options.items()}
+
+
+FACTORS = {
+    **dict.fromkeys(("add", "sub", "subtract"), (2, ("alpha",))),
+    **dict.fromkeys(("addcmul", "addcdiv"), (3, ("value",))),
+    **dict.fromkeys(("addmm", "addmv", "addr", "baddbmm", "addbmm"), (3, ("beta", "alpha"))),
+}
+"""Functions that PyTorch's first versions gave numbers before the tensors they are factors of: how many operands each has, and
+by which names the numbers go today."""
+
+
+def _reordered(f: Callable, args: tuple, options: dict, error: Exception) -> tuple | None:
+    """The arguments of a call in the order of PyTorch's first versions, `x.add_(-rate, gradient)`, in today's; with PyTorch's
+    warning. None if it is no such call.
+
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     cr.add(cr.ones(2), 3, cr.ones(2))
+    tensor([4., 4.])
+    """
+    count, names = FACTORS.get(f.__name__, (0, ()))
+    if not 0 < len(args) - count <= len(names) or options or not isinstance(error, TypeError):
+        return None
+    numbers = [a for a in args[:-1] if isinstance(a, int | float)]
+    operands = [a for a in args if not isinstance(a, int | float)]
+    if len(operands) != count:
+        return None
+    warnings.warn(
+        f"This overload of {f.__name__} is deprecated: give {' and '.join(names[: len(numbers)])} by name, "
+        "behind the tensors",
+        stacklevel=4,
+    )
+    return tuple(operands), dict(zip(names, numbers, strict=False))
 
 
 @functools.cache
