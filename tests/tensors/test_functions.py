@@ -124,3 +124,43 @@ def test_arguments_by_numpys_names():
     ):
         with pytest.raises(TypeError, match="axis"):
             call()
+
+
+def test_numbers_before_the_tensors_as_pytorchs_first_versions_had_them():
+    x, y = cr.arange(6.0).view(2, 3), cr.ones(2, 3)
+    m, old = cr.ones(2, 2), r"This overload of \w+ is deprecated"
+    for call, today in (
+        (lambda: x.clone().add_(-0.5, y), x - 0.5 * y),
+        (lambda: x.sub(2, y), x - 2 * y),
+        (lambda: x.clone().addcmul_(3, x, y), x + 3 * x * y),
+        (lambda: cr.addcdiv(x, 3, x, y), x + 3 * x / y),
+        (lambda: cr.addmm(2, m, 3, x, x.T), 2 * m + 3 * x @ x.T),
+        (lambda: m.clone().addmm_(2, 3, x, x.T), 2 * m + 3 * x @ x.T),
+        (lambda: m.addmm(2, x, x.T), 2 * m + x @ x.T),
+    ):
+        with pytest.warns(UserWarning, match=old):
+            assert call().equal(today)
+    with pytest.raises(TypeError, match="positional"):
+        x.add(y, 2, 3)
+
+
+def test_a_numpy_scalar_is_a_number_beside_a_tensor():
+    """`torch.ones([]) * np.log(1 / 0.07)` is float32 in CLIP."""
+    for scalar in (np.float64(2), np.float32(2), np.float16(2)):
+        assert (cr.ones([]) * scalar).dtype is (scalar * cr.ones([])).dtype is cr.float32
+        assert (cr.ones(2, dtype=cr.int32) * scalar).dtype is cr.float32
+        assert cr.mul(cr.ones([], dtype=cr.float16), scalar).dtype is cr.float16
+    assert (cr.ones([], dtype=cr.int32) * np.int64(2)).dtype is cr.int32
+    assert (cr.ones([]) * np.array(2.0)).dtype is cr.float64  # an array has its dtype
+
+
+def test_bytes_are_masks_as_before_there_were_bools():
+    x = cr.arange(6.0).view(2, 3)
+    mask = (x > 2).byte()
+    with pytest.warns(UserWarning, match="uint8 is now deprecated"):
+        assert x[mask].tolist() == [3, 4, 5]
+    with pytest.warns(UserWarning, match="uint8 is now deprecated"):
+        x[mask] = 0
+    with pytest.warns(UserWarning, match="uint8 condition"):
+        assert cr.where(mask, x + 1, x).tolist() == [[0, 1, 2], [1, 1, 1]]
+    assert cr.randint_like(x, high=2).max() < 2

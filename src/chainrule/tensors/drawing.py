@@ -159,7 +159,7 @@ def randint(
 
 def randint_like(
     input: Tensor,
-    low: Any,
+    low: Any = 0,
     high: Any = None,
     *,
     generator: Generator | None = None,

@@ -9,6 +9,7 @@ NumPy would broadcast it with the tensor.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ def _items(x: Any, index: Any) -> list:
         else p
         for p in parts
     ]
+    parts = [_mask_of(p) if _is_tensor(p) and p.dtype is dtypes.uint8 else p for p in parts]
     used = sum([_axes_of(p) for p in parts])
     dots = [k for k, p in enumerate(parts) if p is Ellipsis]
     if len(dots) > 1:
@@ -39,6 +41,15 @@ def _items(x: Any, index: Any) -> list:
         raise RangeError(f"too many indices: {used} for a tensor with {x.ndim} axes")
     rest = [slice(None)] * (x.ndim - used)
     return parts[: dots[0]] + rest + parts[dots[0] + 1 :] if dots else parts + rest
+
+
+def _mask_of(p: Any) -> Any:
+    """A tensor of bytes as the mask that it was before there were bools; PyTorch warns of it."""
+    warnings.warn(
+        "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+        stacklevel=5,
+    )
+    return p != 0
 
 
 def _is_tensor(p: Any) -> bool:
@@ -108,7 +119,7 @@ def plan(x: Any, index: Any) -> tuple[Any, list, list]:
             kind = p.dtype.category if _is_tensor(p) else dtypes.of(p.dtype).category
             if (p.dtype if _is_tensor(p) else dtypes.of(p.dtype)) is dtypes.uint8:
                 raise DTypeError(
-                    "uint8 is a mask in PyTorch and an index in NumPy\n  hint: .bool() or .long()"
+                    "an array of uint8 is a mask in PyTorch and an index in NumPy\n  hint: astype(bool), or astype(int)"
                 )
             if kind != dtypes.INTEGER:
                 raise DTypeError(

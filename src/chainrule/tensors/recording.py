@@ -58,7 +58,8 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
             if edge is not None:
                 tracked = True
         else:
-            raw.append(a)
+            # a NumPy scalar is a number beside a tensor, as in PyTorch, and not an array of its dtype
+            raw.append(a.item() if isinstance(a, np.generic) else a)
         edges.append(edge)
     y = op.evaluate(raw, attrs) if trace is None else op.apply(tuple(raw), attrs)
     if not (tracked and op.differentiable and modes.grad):
@@ -111,6 +112,7 @@ def _definition(op: Op, args: tuple, attrs: dict) -> Any:
     try:
         if op.types in ("floating", "same", "number"):
             common(op, [spec_of(a) for a in args])
+        args = tuple([a.item() if isinstance(a, np.generic) else a for a in args])
         return op.visible(op.body(*as_floats(op, args), **attrs))
     except ChainruleError as e:
         raise op.explained(e, args, attrs) from None

@@ -52,7 +52,7 @@ def pad(
         raise ArgumentError(
             f"pad: mode is 'constant', 'reflect', 'replicate' or 'circular', found {mode!r}"
         )
-    if value is not None:
+    if value:
         raise ArgumentError(f"Padding mode {mode!r} doesn't take in value argument")
     for axis, (before, after) in enumerate(pairs, start=first):
         if before or after:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from ... import functional, ops
@@ -169,6 +170,13 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
+    if ops.promotion.spec_of(condition).dtype is dtypes.uint8:
+        warnings.warn(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
+            "PyTorch. Use a boolean condition instead.",
+            stacklevel=3,
+        )
+        condition = condition != 0
     if ops.promotion.spec_of(condition).dtype is not dtypes.bool_:
         raise DTypeError(
             f"the condition of where must be bool, found {ops.promotion.spec_of(condition).dtype.name}"
