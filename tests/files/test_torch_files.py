@@ -193,10 +193,46 @@ def test_what_pytorch_writes_and_we_do_not_read(torch, tmp_path):
         assert str(caught.value).startswith(f"{path}: data.pkl: offset ")
 
 
-def test_pytorchs_older_format_is_refused_by_name(torch, tmp_path):
-    torch.save({"x": torch.ones(2)}, tmp_path / "x.pt", _use_new_zipfile_serialization=False)
-    with pytest.raises(FormatError, match="found its legacy format .* torch.save it again"):
-        cr.load(tmp_path / "x.pt")
+@pytest.mark.parametrize("mmap", [False, True])
+def test_pytorchs_older_format(torch, tmp_path, mmap):
+    path, whole = tmp_path / "x.pt", torch.randn(5, 7)
+    tree = {
+        "whole": whole, "part": whole[1:3], "turned": whole.T, "gaps": whole[:, ::2], "half": torch.randn(3).half(),
+        "brain": torch.randn(2, 2).bfloat16(), "whole numbers": torch.arange(7), "truth": torch.tensor([True, False]),
+        "single": torch.tensor(2.5), "none": torch.empty(0, 3), "trained": torch.nn.Parameter(torch.ones(2)),
+    }  # fmt: skip
+    torch.save({**tree, "rest": [1, 2.5, "x", None]}, path, _use_new_zipfile_serialization=False)
+    found = cr.load(path, mmap=mmap)
+    assert found["rest"] == [1, 2.5, "x", None] and isinstance(found["trained"], cr.nn.Parameter)
+    for key, tensor in tree.items():
+        assert str(found[key].dtype).rpartition(".")[2] == str(tensor.dtype).rpartition(".")[2]
+        assert found[key].tolist() == tensor.tolist(), key
+    found["whole"][1, 0] = 5.0
+    assert found["part"][0, 0].item() == 5.0  # one memory, as before
+
+
+def test_damage_to_the_older_format_is_a_typed_error(torch, tmp_path):
+    path, rng = tmp_path / "x.pt", np.random.default_rng(0)
+    tree = {"a": torch.randn(3, 4), "b": torch.arange(3)}
+    torch.save(tree, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    for k in range(300):
+        bad = bytearray(data[: len(data) if k % 3 else int(rng.integers(1, len(data)))])
+        for _ in range(int(rng.integers(1, 4))):
+            bad[int(rng.integers(len(bad)))] = int(rng.integers(256))
+        path.write_bytes(bytes(bad))
+        try:
+            cr.load(path)
+        except ChainruleError:
+            pass
+    for changed, words in (
+        (data[:-5], r"storage '\d+': expected \d+ elements, found \d+, and \d+ bytes for"),
+        (data.replace(b"M\xe9\x03", b"M\xea\x03"), "expected protocol 1001 .*, found 1002"),
+        (data[: len(data) // 2], "cut off|names of the tree's storages"),
+    ):
+        path.write_bytes(changed)
+        with pytest.raises(FormatError, match=words):
+            cr.load(path)
 
 
 def test_torchscript_is_refused_by_name():

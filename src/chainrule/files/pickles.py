@@ -19,7 +19,7 @@ from typing import Any
 
 from ..base.errors import FormatError
 
-__all__ = ["Named", "interpret"]
+__all__ = ["Named", "interpret", "interpret_from"]
 
 MOST_DIGITS = 512  # bytes of one integer
 
@@ -68,6 +68,20 @@ def interpret(
     chainrule.base.errors.FormatError: file: offset 1: opcode 0x49 ('I') is not one that ...
     """
     return _Machine(program, names, persistent, where, why_not).run()
+
+
+def interpret_from(
+    program: bytes,
+    place: int,
+    names: Mapping[str, Named],
+    persistent: Callable[[Any], Any],
+    where: str,
+    why_not: Callable[[str], str] = lambda name: "",
+) -> tuple[Any, int]:
+    """The object that a pickle in the middle of other bytes describes, and where it ends; see `interpret`."""
+    machine = _Machine(program, names, persistent, where, why_not)
+    machine.place = place
+    return machine.run(), machine.place
 
 
 class _Machine:

@@ -8,6 +8,8 @@ Such a file is a zip archive, stored without compression:
     name/byteorder     "little" or "big"
     name/version       of the format
 
+What PyTorch wrote before 1.6 is read by `torch_legacy`.
+
 Everything a tensor says of itself is compared with the size of its storage before memory is looked
 at. Each storage is read once, straight into the memory its tensors use, so reading takes about as
 much memory as the file is large; with `mmap=True` the file itself is that memory.
@@ -73,26 +75,34 @@ def read_torch(file: str | os.PathLike[str] | BinaryIO, *, mmap: bool = False) -
     """
     if isinstance(file, (str, os.PathLike)):
         with open(file, "rb") as f:
-            return _Reader(f, str(file), mmap).tree()
-    return _Reader(file, getattr(file, "name", None) or "the file", mmap).tree()
+            return _read(f, str(file), mmap)
+    return _read(file, getattr(file, "name", None) or "the file", mmap)
 
 
-class _Reader:
+def _read(file: BinaryIO, where: str, mmap: bool) -> Any:
+    start = file.read(len(LEGACY))
+    if start == LEGACY:
+        from .torch_legacy import LegacyReader
+
+        return LegacyReader(file, where, mmap).tree()
+    if start[:1] == b"\x80":
+        raise FormatError(
+            f"{where}: expected PyTorch's zip format, found a bare pickle (offset 0); "
+            "load it with PyTorch 1.6 or later and torch.save it again"
+        )
+    return Reader(file, where, mmap).tree()
+
+
+class Reader:
     """One file while it is read."""
 
     def __init__(self, file: BinaryIO, where: str, mmap: bool):
         self.where = where
-        start = file.read(len(LEGACY))
-        if start == LEGACY or start[:1] == b"\x80":
-            raise FormatError(
-                f"{where}: expected PyTorch's zip format, found "
-                f"{'its legacy format' if start == LEGACY else 'a bare pickle'} (offset 0); "
-                "load it with PyTorch 1.6 or later and torch.save it again"
-            )
         self.archive = Archive(file, where, compressed=False)
+        self.total = self.archive.size
         self.prefix = self._prefix()
         self.swap = self._byteorder() != sys.byteorder
-        self.map = self._mapped(file) if mmap else None
+        self.map = self.mapped(file) if mmap else None
         self.storages: dict[str, tuple[DType | None, Memory]] = {}
         self.program = self.archive.read(f"{self.prefix}data.pkl")
         self.copied = 0  # bytes of tensors with gaps
@@ -127,7 +137,8 @@ class _Reader:
             )
         return order.decode()
 
-    def _mapped(self, file: BinaryIO) -> memory_map.mmap:
+    def mapped(self, file: BinaryIO) -> memory_map.mmap:
+        """The file as memory, to which writing changes no file."""
         if self.swap:
             raise FormatError(
                 f"{self.where}: written on a machine of other byte order, mmap=True cannot read it"
@@ -140,12 +151,12 @@ class _Reader:
     def tree(self) -> Any:
         """What the pickle describes."""
         return interpret(
-            self.program, self._names(), self.storage, f"{self.where}: data.pkl", _why_not
+            self.program, self.names(), self.storage, f"{self.where}: data.pkl", why_not
         )
 
     # ------------------------------------------------------------------------------ the names
 
-    def _names(self) -> dict[str, Named]:
+    def names(self) -> dict[str, Named]:
         """Every name that may stand in a file."""
         functions: dict[str, Callable[..., Any]] = {
             "collections.OrderedDict": lambda: OrderedDict(),
@@ -223,24 +234,23 @@ class _Reader:
             if found is not dtype or (dtype is not None and len(memory.flat) != count):
                 raise FormatError(f"storage {key!r} is described twice, and differently")
             return found, memory
+        memory = Memory(self.elements(key, dtype, count))
+        self.storages[key] = dtype, memory
+        return dtype, memory
+
+    def elements(self, key: str, dtype: DType | None, count: int) -> np.ndarray:
+        """The elements of a storage; of one without type its bytes."""
         name = f"{self.prefix}data/{key}"
         if name not in self.archive.members:
             raise FormatError(f"storage {key!r}: the archive has no member {name!r}")
-        _, size = self.archive.span(name)
+        start, size = self.archive.span(name)
         expected = count * (dtype.itemsize if dtype else 1)
         if size != expected:
             raise FormatError(
                 f"storage {key!r}: {count} elements of {dtype.name if dtype else 'one byte'} are "
                 f"{expected} bytes, but member {name!r} has {size}"
             )
-        memory = Memory(self._elements(name, dtype))
-        self.storages[key] = dtype, memory
-        return dtype, memory
-
-    def _elements(self, name: str, dtype: DType | None) -> np.ndarray:
-        """The elements of a storage; of one without type its bytes."""
         stored = dtype.numpy if dtype else np.dtype(np.uint8)
-        start, size = self.archive.span(name)
         if self.map is not None and size:
             flat = np.frombuffer(self.map, stored, size // stored.itemsize, start)
             return flat if flat.flags.aligned else flat.copy()
@@ -334,7 +344,7 @@ class _Reader:
         shape = tuple(n for _, n in reversed(kept))
         if tuple(s for s, _ in reversed(kept)) != dense_strides(shape):
             self.copied += numel * dtype.itemsize
-            if self.copied > COPIES * self.archive.size:
+            if self.copied > COPIES * self.total:
                 raise FormatError(
                     f"{about}: the tensors of this file would take more than {COPIES} times its size"
                 )
@@ -384,7 +394,7 @@ def _no_call(*arguments: Any) -> Any:
     raise FormatError("this is a type, and is not called")
 
 
-def _why_not(name: str) -> str:
+def why_not(name: str) -> str:
     """What a person can do about a name that is refused."""
     if name.startswith(("torch.complex", "torch.Complex", "builtins.complex")):
         return "complex numbers are not supported"
