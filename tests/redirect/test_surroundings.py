@@ -109,3 +109,17 @@ def test_private_names_are_what_model_files_expect():
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("there is no torch.profiler.profile here")
+
+
+def test_limits_of_dtypes_that_no_tensor_has():
+    from chainrule.redirect.names import resolve
+    from chainrule.redirect.surroundings import private
+    from chainrule.redirect.surroundings.absent import absent
+
+    small = private.finfo(absent("float8_e4m3fn"))
+    assert (small.max, small.min, small.eps, small.bits) == (448.0, -448.0, 0.125, 8)
+    assert private.iinfo(absent("uint16")).max == 65535
+    assert resolve("torch.finfo")(cr.float16).max == 65504.0
+    assert resolve("torch.iinfo")(cr.int8).max == 127
+    with pytest.raises(TypeError, match="there is no dtype for"):
+        private.finfo(absent("quint8"))

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import chainrule as cr
-from chainrule.base.errors import DataNotFoundError, DTypeError, ShapeError
-from chainrule.redirect.torchvision import datasets, functional, transforms, utils
+from chainrule.base.errors import DataNotFoundError, DTypeError, FormatError, ShapeError
+from chainrule.data.known.loading import load_dataset
+from chainrule.redirect.names import resolve
+from chainrule.redirect.surroundings.absent import can_be_named
+from chainrule.redirect.torchvision import datasets, folders, functional, transforms, utils
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -247,20 +252,62 @@ def test_what_is_not_there_is_told(tmp_path, monkeypatch):
         datasets.MNIST(tmp_path)
 
 
-def test_images_in_one_folder_for_each_class(tmp_path):
-    for name, count in (("dog", 2), ("cat", 3)):
-        (tmp_path / name).mkdir()
-        for k in range(count):
-            Image.new("L", (2, 3), 10 * k).save(tmp_path / name / f"{k}.png")
-        (tmp_path / name / "note.txt").write_text("no image")
-    found = datasets.ImageFolder(tmp_path, transform=lambda i: i.size, target_transform=str)
-    assert found.classes == ["cat", "dog"] and found.targets == [0, 0, 0, 1, 1]
-    assert found[4] == ((2, 3), "1") and found.imgs[4][0].endswith("1.png")
-    (tmp_path / "emu").mkdir()
-    with pytest.raises(FileNotFoundError, match="'emu' has no file"):
-        datasets.ImageFolder(tmp_path)
-    assert len(datasets.ImageFolder(tmp_path, allow_empty=True)) == 5
-    with pytest.raises(ValueError, match="and not both"):
-        datasets.DatasetFolder(tmp_path, str)
-    with pytest.raises(cr.ChainruleError, match=r"there is no torchvision\.datasets\.CelebA here"):
-        datasets.CelebA("root")
+def test_pictures_in_a_folder_for_each_class(tmp_path):
+    for name in ("dog/b.png", "dog/old/a.JPG", "cat/c.png", "cat/notes.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".txt":
+            path.write_text("no picture")
+        else:
+            IMAGE.convert("L").save(path)
+    data = datasets.ImageFolder(tmp_path, transform=transforms.ToTensor())
+    assert (data.classes, data.class_to_idx) == (["cat", "dog"], {"cat": 0, "dog": 1})
+    names = [str(tmp_path / name) for name in ("cat/c.png", "dog/b.png", "dog/old/a.JPG")]
+    assert data.samples == data.imgs == list(zip(names, [0, 1, 1], strict=True))
+    assert data.targets == [0, 1, 1] and len(data) == 3
+    image, target = data[0]
+    assert image.shape == (3, 11, 13) and target == 0  # three colours, whatever the file has
+    assert repr(data) == (
+        f"Dataset ImageFolder\n    Number of datapoints: 3\n    Root location: {tmp_path}"
+    )
+    texts = datasets.DatasetFolder(
+        tmp_path, lambda path: Path(path).read_text(), extensions=(".txt",), allow_empty=True
+    )
+    assert [texts[k] for k in range(len(texts))] == [("no picture", 0)]
+    with pytest.raises(FileNotFoundError, match=r"dog: there is no file that ends in \('.txt',\)"):
+        datasets.DatasetFolder(tmp_path, open, extensions=(".txt",))
+    chosen = datasets.ImageFolder(tmp_path, is_valid_file=lambda path: "c." in path or "b." in path)
+    assert [target for _, target in chosen.samples] == [0, 1]
+    with pytest.raises(ValueError, match="takes extensions or is_valid_file, and not both"):
+        folders.make_dataset(tmp_path)
+    with pytest.raises(ValueError, match="class_to_idx has at least one class, found none"):
+        folders.make_dataset(tmp_path, {}, ".png")
+    with pytest.raises(FileNotFoundError, match="expected a folder for each class, found none"):
+        datasets.ImageFolder(tmp_path / "dog" / "old")
+    with pytest.raises(FormatError, match=r"notes.txt: not a picture that Pillow reads"):
+        folders.default_loader(tmp_path / "cat" / "notes.txt")
+
+
+def test_data_sets_that_are_not_here_can_be_named():
+    assert not isinstance(IMAGE, datasets.CIFAR100)
+    with pytest.raises(cr.ChainruleError, match="there is no torchvision.datasets.CIFAR100 here"):
+        datasets.CIFAR100("there")
+    assert repr(datasets.ImageNet) == "<torchvision.datasets.ImageNet, which is not there>"
+    with pytest.raises(AttributeError, match="there is no torchvision.datasets.CIFAR11 here"):
+        _ = datasets.CIFAR11
+    assert can_be_named("torchvision.datasets.SVHN") and can_be_named("torch.UntypedStorage")
+    assert resolve("torchvision.datasets.SVHN") is None  # so it is reported
+
+
+def test_photographs_in_the_order_of_their_files(outside_data):
+    train, test = (datasets.CIFAR10(train=part) for part in (True, False))
+    assert train.data.shape[1:] == (32, 32, 3) and train.data.dtype == np.uint8
+    assert len(train.targets) == len(train.data) == len(train) and len(test) < len(train)
+    known = load_dataset("cifar10")
+    for part, data in ((known.train, train), (known.validation, train), (known.test, test)):
+        for k in (0, 7):
+            place = int(part.indices[k])
+            assert np.array_equal(np.asarray(data[place][0]).transpose(2, 0, 1), part.pixels[k])
+            assert data[place][1] == part.labels[k]
+    assert train.class_to_idx["frog"] == 6
+    assert repr(test) == f"Dataset CIFAR10\n    Number of datapoints: {len(test)}\n    Split: Test"

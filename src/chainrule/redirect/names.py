@@ -16,7 +16,16 @@ import chainrule
 from ..base.errors import ChainruleError
 from ..base.left_out import words_for
 from .surroundings import private
-from .surroundings.absent import ABSENT, DTYPES, Absent, AbsentModule, absent, module, spec_of
+from .surroundings.absent import (
+    ABSENT,
+    DTYPES,
+    TYPES,
+    Absent,
+    AbsentModule,
+    absent,
+    module,
+    spec_of,
+)
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -118,7 +127,7 @@ STANDS_FOR = {
     "torchvision": "redirect.torchvision",
     "torchvision.datasets": "redirect.torchvision.datasets",
     "torchvision.datasets.cifar": "redirect.torchvision.datasets",
-    "torchvision.datasets.folder": "redirect.torchvision.datasets",
+    "torchvision.datasets.folder": "redirect.torchvision.folders",
     "torchvision.datasets.mnist": "redirect.torchvision.datasets",
     "torchvision.datasets.vision": "redirect.torchvision.datasets",
     "torchvision.models": "redirect.torchvision.models",
@@ -209,7 +218,7 @@ class _Torch(types.ModuleType):
         whole = f"torch.{name}"
         if whole in STANDS_FOR or whole in ABSENT:
             return module(whole) if whole in ABSENT else _at(STANDS_FOR[whole])
-        if name in DTYPES:
+        if name in DTYPES or name in TYPES:
             return absent(name)
         if name.startswith("_foreach_"):
             return private.foreach(name)

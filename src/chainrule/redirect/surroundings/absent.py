@@ -94,9 +94,28 @@ DTYPES = frozenset(
 """Dtypes and layouts that no tensor has: tables of them are made, and tensors' own compared with them, where nothing needs one."""
 
 
+TYPES = frozenset(
+    "BFloat16Storage BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage "
+    "ShortStorage TypedStorage UntypedStorage StorageBase ListType PyTorchFileReader PyTorchFileWriter TensorType TupleType".split()
+)
+"""Types of what is not there, that are written in annotations and asked about with `isinstance`."""
+
+DATASETS = frozenset(
+    "CIFAR100 CLEVRClassification Caltech101 Caltech256 CarlaStereo CREStereo CelebA Cityscapes CocoCaptions CocoDetection "
+    "Country211 DTD EMNIST ETH3DStereo EuroSAT FER2013 FGVCAircraft FallingThingsStereo Flickr30k Flickr8k Flowers102 "
+    "FlyingChairs FlyingThings3D Food101 GTSRB HD1K HMDB51 INaturalist ImageNet Imagenette InStereo2k KMNIST Kinetics Kitti "
+    "Kitti2012Stereo Kitti2015Stereo KittiFlow LFWPairs LFWPeople LSUN LSUNClass Middlebury2014Stereo MovingMNIST Omniglot "
+    "OxfordIIITPet PCAM PhotoTour Places365 QMNIST RenderedSST2 SBDataset SBU SEMEION STL10 SUN397 SVHN SceneFlowStereo Sintel "
+    "SintelStereo StanfordCars UCF101 USPS VOCDetection VOCSegmentation WIDERFace".split()
+)
+"""torchvision's data sets that chainrule does not know; programs import many and make one."""
+
+NAMED = DTYPES | TYPES | {f"torchvision.datasets.{name}" for name in DATASETS}
+
+
 def can_be_named(name: str) -> bool:
     """Whether a dotted name that is not there can be imported and written down all the same."""
-    return spec_of(name) is not None or name.removeprefix("torch.") in DTYPES
+    return spec_of(name) is not None or name.removeprefix("torch.") in NAMED
 
 
 class Absent(type):
@@ -116,7 +135,8 @@ class Absent(type):
         return cls  # in annotations
 
     def __repr__(cls) -> str:
-        return f"<torch.{cls._name}, which is not there>"
+        whole = cls._name if cls._name.startswith("torchvision.") else f"torch.{cls._name}"
+        return f"<{whole}, which is not there>"
 
 
 @cache

@@ -1,13 +1,48 @@
-"""Names of PyTorch's that begin with an underscore and that model files use all the same."""
+"""Names of PyTorch's that begin with an underscore and that model files use all the same; the limits of dtypes that are not here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ... import platform
 from ...tensors import Tensor, tensor
+from .absent import Absent
 
 __all__: list[str] = []
+
+FLOATS = {
+    "float8_e4m3fn": (448.0, 2.0**-3, 2.0**-6),
+    "float8_e4m3fnuz": (240.0, 2.0**-3, 2.0**-7),
+    "float8_e5m2": (57344.0, 2.0**-2, 2.0**-14),
+    "float8_e5m2fnuz": (57344.0, 2.0**-2, 2.0**-15),
+}
+"""The largest number, the distance of 1 to the next, and the smallest normal number (Micikevicius et al. 2022)."""
+
+
+class finfo(platform.finfo):
+    """Limits of a floating dtype; of those of eight bits, too, of which tables are made where no tensor has them."""
+
+    def __init__(self, dtype: Any = None):
+        name = dtype._name if isinstance(dtype, Absent) else ""
+        if name not in FLOATS:
+            super().__init__(dtype)
+            return
+        self.dtype, self.bits, self.resolution = name, 8, 1.0
+        self.max, self.eps, self.tiny = FLOATS[name]
+        self.min, self.smallest_normal = -self.max, self.tiny
+
+
+class iinfo(platform.iinfo):
+    """Limits of an integer dtype; of the unsigned ones that no tensor has, too."""
+
+    def __init__(self, dtype: Any):
+        name = dtype._name if isinstance(dtype, Absent) else ""
+        if name not in ("uint16", "uint32", "uint64"):
+            super().__init__(dtype)
+            return
+        self.dtype, self.bits, self.min = name, int(name.removeprefix("uint")), 0
+        self.max = 2**self.bits - 1
 
 
 def _assert(condition: Any, message: str) -> None:
