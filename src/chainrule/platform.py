@@ -122,6 +122,15 @@ class cuda:
     class Stream(_Refused):
         """A queue of work of a CUDA device, of which there is none: refused."""
 
+    class CUDAGraph(_Refused):
+        """Work of a CUDA device that is recorded to be done again: refused."""
+
+    class graph(_Refused):
+        """A `with` block whose work is recorded: refused."""
+
+    class StreamContext(_Refused):
+        """A `with` block whose work goes to a stream: refused."""
+
     class FloatTensor(_Refused):
         """Tensors on a CUDA device, in questions: no tensor is one."""
 

@@ -123,3 +123,56 @@ def test_limits_of_dtypes_that_no_tensor_has():
     assert resolve("torch.iinfo")(cr.int8).max == 127
     with pytest.raises(TypeError, match="there is no dtype for"):
         private.finfo(absent("quint8"))
+
+
+def test_classes_become_trees():
+    from chainrule.redirect.surroundings import pytree
+
+    class Pair:
+        def __init__(self, parts, name):
+            self.parts, self.name = parts, name
+
+    pytree.register_pytree_node(Pair, lambda p: (p.parts, p.name), Pair)
+    tree = {"a": [Pair([1, (2, 3)], "x")], "b": 4}
+    leaves, spec = pytree.tree_flatten(tree)
+    assert leaves == [1, 2, 3, 4] and spec.num_leaves == 4
+    pair = pytree.tree_unflatten([10, 20, 30, 40], spec)["a"][0]
+    assert (pair.parts, pair.name) == ([10, (20, 30)], "x")
+
+
+def test_functions_are_registered_with_their_gradient():
+    from chainrule.redirect.names import resolve
+    from chainrule.redirect.surroundings import library, operators
+
+    @library.custom_op("mine::cube", mutates_args=())
+    def cube(x: cr.Tensor, scale: float = 1.0) -> cr.Tensor:
+        return x**3 * scale
+
+    cube.register_fake(lambda x, scale=1.0: cr.empty_like(x))
+    x = cr.tensor([2.0, 3.0], requires_grad=True)
+    y = operators.mine.cube(x, scale=2.0)
+    y.sum().backward()
+    assert y.tolist() == [16.0, 54.0] and x.grad.tolist() == [24.0, 54.0]
+
+    def keep(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0])
+        ctx.scale = inputs[1]
+
+    def backward(ctx, g):
+        return g * -ctx.saved_tensors[0] * ctx.scale, None
+
+    library.register_autograd("mine::cube", backward, setup_context=keep)
+    x.grad = None
+    operators.mine.cube.default(x, 2.0).sum().backward()
+    assert x.grad.tolist() == [-4.0, -6.0]
+    library.register_kernel(cube, "cuda", lambda x, scale: x)
+    assert cube(x).tolist() == [8.0, 27.0] and repr(cube) == "<CustomOpDef(mine::cube)>"
+    library.register_kernel("mine::cube", "cpu")(lambda x, scale: x + scale)
+    assert cube(x, 1.0).tolist() == [3.0, 4.0]
+    with pytest.raises(AttributeError, match="no function was registered as mine::square"):
+        _ = operators.mine.square
+    with pytest.raises(ValueError, match="takes a name such as 'mine::twice', found 'cube'"):
+        library.custom_op("cube", cube)
+    with pytest.raises(ValueError, match="no function was registered as 'mine::square'"):
+        library.register_autograd("mine::square", backward)
+    assert resolve("torch.library.Library") is None and library.Library is not None

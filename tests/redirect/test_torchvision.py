@@ -13,7 +13,7 @@ from chainrule.base.errors import DataNotFoundError, DTypeError, FormatError, Sh
 from chainrule.data.known.loading import load_dataset
 from chainrule.redirect.names import resolve
 from chainrule.redirect.surroundings.absent import can_be_named
-from chainrule.redirect.torchvision import datasets, folders, functional, transforms, utils
+from chainrule.redirect.torchvision import datasets, folders, functional, io, transforms, utils
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -311,3 +311,40 @@ def test_photographs_in_the_order_of_their_files(outside_data):
             assert data[place][1] == part.labels[k]
     assert train.class_to_idx["frog"] == 6
     assert repr(test) == f"Dataset CIFAR10\n    Number of datapoints: {len(test)}\n    Split: Test"
+
+
+def test_the_nearest_pixel_is_that_of_pillow():
+    nearest = transforms.InterpolationMode.NEAREST_EXACT
+    resize = transforms.Resize((4, 5), nearest)
+    assert np.array_equal(of(resize(TENSOR)), of(resize(IMAGE)))
+
+
+def test_pictures_are_read_and_written(tmp_path):
+    path = tmp_path / "picture.png"
+    io.write_png(TENSOR, path)
+    assert cr.equal(io.read_image(path), TENSOR)
+    assert cr.equal(io.decode_png(io.read_file(path)), TENSOR)
+    grey = io.read_image(str(path), io.ImageReadMode.GRAY)
+    assert np.array_equal(grey[0].numpy(), np.asarray(IMAGE.convert("L")))
+    assert io.decode_image(path, "rgb_alpha").shape == (4, 11, 13)
+    smooth = cr.full((3, 11, 13), 70, dtype=cr.uint8)
+    io.write_jpeg(smooth, path, quality=100)
+    assert (io.decode_jpeg(io.read_file(path)).int() - 70).abs().max() <= 1
+    turned = Image.fromarray(PIXELS)
+    exif = turned.getexif()
+    exif[0x0112] = 6  # the camera was held upright
+    turned.save(path, exif=exif)
+    assert io.read_image(path).shape == (3, 11, 13)
+    assert io.read_image(path, apply_exif_orientation=True).shape == (3, 13, 11)
+    Image.fromarray(PIXELS[..., 0]).convert("P").save(path)
+    assert io.read_image(path).shape == (3, 11, 13)
+    with pytest.raises(FormatError, match="these bytes: not a picture that Pillow reads"):
+        io.decode_image(cr.zeros(7, dtype=cr.uint8))
+    with pytest.raises(DTypeError, match=r"the bytes of a file are uint8 \(N,\), found"):
+        io.decode_image(cr.zeros(7))
+    with pytest.raises(ValueError, match=r"a picture is uint8 \(1 or 3, H, W\), found"):
+        io.encode_png(cr.zeros(2, 3, 5, dtype=cr.uint8))
+    with pytest.raises(cr.ChainruleError, match="there is no torchvision.io.read_video here"):
+        io.read_video("film.mp4")
+    with pytest.raises(AttributeError, match="there is no torchvision.io.read_sound here"):
+        _ = io.read_sound

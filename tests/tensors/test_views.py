@@ -370,3 +370,14 @@ def test_a_tensor_written_into_a_column_of_another_dtype():
     out[:, 1] = w * 2
     (out * out).sum().backward()
     assert w.grad.tolist() == [8, 8, 8]
+
+
+def test_what_is_expanded_without_repeating_can_be_written():
+    x = cr.arange(5)
+    x.expand(1, -1).copy_(cr.ones(1, 5, dtype=cr.int64))
+    assert x.tolist() == [1] * 5
+    w = cr.ones(3, requires_grad=True)
+    y = w * 2
+    y.expand(1, 3).mul_(3.0)
+    y.sum().backward()
+    assert y.tolist() == [6.0] * 3 and w.grad.tolist() == [6.0] * 3

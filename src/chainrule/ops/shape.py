@@ -127,6 +127,9 @@ def _expanded(args: tuple, attrs: dict) -> dict:
 )
 def expand(x, /, *, shape):
     """x repeated along axes of size 1 and new leading axes, without copying."""
+    new = len(shape) - x.ndim
+    if shape == (1,) * new + x.shape:  # nothing is repeated, so that the result can be written
+        return xp.expand_dims(x, tuple(range(new)))
     return xp.broadcast_to(x, shape)
 
 

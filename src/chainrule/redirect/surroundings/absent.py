@@ -15,7 +15,9 @@ __all__ = ["ABSENT", "Absent", "AbsentModule"]
 
 ABSENT = {
     "torch._decomp": (),
-    "torch._dynamo": ("allow_in_graph", "disable", "disallow_in_graph", "forbid_in_graph", "graph_break", "reset"),
+    "torch._dynamo": (
+        "allow_in_graph", "assume_constant_result", "disable", "disallow_in_graph", "forbid_in_graph", "graph_break", "reset",
+    ),
     "torch._functorch": (),
     "torch._higher_order_ops": (),
     "torch._inductor": (),
@@ -54,7 +56,6 @@ ABSENT = {
     "torch.fx": ("wrap",),
     "torch.jit.annotations": (),
     "torch.jit.mobile": (),
-    "torch.library": (),
     "torch.masked": (),
     "torch.nested": (),
     "torch.nn.attention.bias": (),
@@ -110,7 +111,15 @@ DATASETS = frozenset(
 )
 """torchvision's data sets that chainrule does not know; programs import many and make one."""
 
-NAMED = DTYPES | TYPES | {f"torchvision.datasets.{name}" for name in DATASETS}
+VIDEO = frozenset("VideoReader read_video read_video_timestamps write_video decode_gif".split())
+"""What torchvision reads and writes videos with."""
+
+NAMED = (
+    DTYPES
+    | TYPES
+    | {f"torchvision.datasets.{name}" for name in DATASETS}
+    | {f"torchvision.io.{name}" for name in VIDEO}
+)
 
 
 def can_be_named(name: str) -> bool:

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from ...base.trees import leaves as _leaves
 from ...base.trees import mapped
+from ...base.trees import register as _register
 
 __all__ = [
     "TreeSpec",
+    "register_pytree_node",
     "tree_all",
     "tree_any",
     "tree_flatten",
@@ -31,6 +33,30 @@ class TreeSpec(NamedTuple):
     def num_leaves(self) -> int:
         """How many leaves it has."""
         return len(tree_leaves(self.numbered))
+
+
+def register_pytree_node(
+    cls: type,
+    flatten_fn: Callable,
+    unflatten_fn: Callable,
+    *,
+    serialized_type_name: str | None = None,
+    to_dumpable_context: Callable | None = None,
+    from_dumpable_context: Callable | None = None,
+    flatten_with_keys_fn: Callable | None = None,
+) -> None:
+    """Let objects of a class be trees: `flatten_fn` makes of one the list of its parts and a context, `unflatten_fn` the other way.
+    The other arguments say how PyTorch's exporter names the parts; nothing here does.
+    """
+    _register(cls, flatten_fn, unflatten_fn)
+
+
+_register_pytree_node = register_pytree_node
+
+
+def _dict_flatten_with_keys(tree: dict) -> tuple[list[tuple[Any, Any]], list[Any]]:
+    """A dictionary's items, and its keys."""
+    return list(tree.items()), list(tree)
 
 
 def tree_leaves(tree: Any) -> list[Any]:

@@ -33,6 +33,7 @@ class InterpolationMode(enum.Enum):
     """How pixels between pixels are found."""
 
     NEAREST = "nearest"
+    NEAREST_EXACT = "nearest-exact"
     BILINEAR = "bilinear"
     BICUBIC = "bicubic"
     BOX = "box"
@@ -44,7 +45,7 @@ class InterpolationMode(enum.Enum):
         """Pillow's name for it."""
         from PIL import Image
 
-        return Image.Resampling[self.name]
+        return Image.Resampling[self.name.removesuffix("_EXACT")]
 
 
 # ------------------------------------------------------------------------------------------------- what they share
