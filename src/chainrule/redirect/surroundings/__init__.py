@@ -3,7 +3,7 @@
 Model files import these at their top and seldom reach them. So importing works; what one process and no network can do is done;
 the rest says, when it is called, that it is not there and what is.
 
-Reading order: `absent` (names that can be imported and not used), `hub`, `distributed`, `multiprocessing`, `compiler`, `pytree`,
-`tensorboard`, `serialization`, `dlpack`, `collate`, `types` and `version` (names alone), `profiler`, `overrides`, `layer_files`,
-`machinery` and `private` (names with an underscore that people use).
+Reading order: `absent` (names that can be imported and not used), `hub`, `distributed`, `multiprocessing`, `compiler`, `library`,
+`operators` (what `library` has registered), `pytree`, `tensorboard`, `serialization`, `dlpack`, `collate`, `types` and `version`
+(names alone), `profiler`, `overrides`, `layer_files`, `machinery` and `private` (names with an underscore that people use).
 """

@@ -1,8 +1,8 @@
 """The part of torchvision that training scripts use, for scripts whose imports are redirected: data sets that chainrule
 knows, transforms of images, networks and what they are built from, and grids of pictures. Images are Pillow's.
 
-Reading order: `transforms`, `functional` (the same as functions), `datasets`, `io`, `ops`, `models`, `utils`. What else torchvision has
-(whole detectors, video) is missing, and is reported as such.
+Reading order: `transforms`, `functional` (the same as functions), `folders` (pictures in folders), `datasets`, `io`, `ops`,
+`models`, `utils`. What else torchvision has (whole detectors, video) is missing, and is reported as such.
 """
 
 from . import datasets, io, models, ops, transforms, utils
