@@ -119,3 +119,9 @@ def test_hooks_and_modes_stay():
 def test_what_has_no_shape_yet_is_refused(asks):
     with pytest.raises(cr.ShapeError, match="before the first input\n  hint: call the model once"):
         asks(nn.LazyLinear(5).weight)
+
+
+def test_an_instance_norm_without_a_bias():
+    layer = cr.nn.LazyInstanceNorm1d(bias=False)
+    layer(cr.zeros(2, 3, 5))
+    assert layer.bias is None and layer.weight.shape == (3,)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.base.errors import GradError, ShapeError
+from chainrule.base.errors import ArgumentError, GradError, ShapeError
 from chainrule.transforms import (
     grad,
     hessian,
@@ -278,3 +278,83 @@ def test_against_torch_func(torch):
         ),
     ]:
         np.testing.assert_allclose(mine.numpy(), reference.numpy(), rtol=1e-9, atol=1e-10)
+
+
+def test_functions_of_several_inputs_like_pytorch(torch):
+    """torch.autograd.functional with tuples, by keyword, with what they do about history; and what has_aux carries along."""
+    y = RNG.standard_normal((2, 3))
+    v = tuple(RNG.standard_normal(x.shape) for x in (X, y))
+
+    def number(L, a, b):
+        return (L.tanh(a).sum() * b**3).sum()
+
+    def two(L, a, b):
+        return a * b.sum(), L.sin(b)
+
+    ours = {"func": lambda a, b: number(cr, a, b), "inputs": (t(X), t(y))}
+    theirs = {
+        "func": lambda a, b: number(torch, a, b),
+        "inputs": (torch.tensor(X), torch.tensor(y)),
+    }
+    F, G = cr.autograd.functional, torch.autograd.functional
+    vs, ws = tuple(map(t, v)), tuple(map(torch.tensor, v))
+    pairs = [(getattr(F, n)(v=vs, **ours), getattr(G, n)(v=ws, **theirs)) for n in ("hvp", "vhp", "jvp")]  # fmt: skip
+    pairs += [
+        (getattr(F, n)(strict=True, **ours), getattr(G, n)(strict=True, **theirs))
+        for n in ("jacobian", "hessian", "vjp")
+    ]
+    ours["func"], theirs["func"] = (lambda a, b: two(cr, a, b)), (lambda a, b: two(torch, a, b))
+    pairs += [(F.jacobian(vectorize=True, **ours), G.jacobian(vectorize=True, **theirs))]
+    pairs += [(F.vjp(v=vs, **ours), G.vjp(v=ws, **theirs))]
+
+    def aux(L):
+        return lambda a: (L.sin(a), L.cos(a.detach()))
+
+    C, T, x = cr.func, torch.func, torch.tensor(X)
+    pairs += [(C.jacrev(aux(cr), has_aux=True, chunk_size=2)(t(X)), T.jacrev(aux(torch), has_aux=True)(x))]  # fmt: skip
+    pairs += [(C.jacfwd(func=aux(cr), has_aux=True)(t(X)), T.jacfwd(func=aux(torch), has_aux=True)(x))]  # fmt: skip
+    pairs += [
+        (
+            C.jvp(func=aux(cr), primals=(t(X),), tangents=(vs[0],), has_aux=True),
+            T.jvp(aux(torch), (x,), (ws[0],), has_aux=True),
+        )
+    ]
+    value, pull, aside = C.vjp(aux(cr), t(X), has_aux=True)
+    value_, pull_, aside_ = T.vjp(aux(torch), x, has_aux=True)
+    pairs += [((value, pull(vs[0]), aside), (value_, pull_(ws[0]), aside_))]
+    for mine, reference in pairs:
+        _need_close(mine, reference)
+
+
+def _need_close(mine, reference):
+    if isinstance(mine, tuple):
+        assert len(mine) == len(reference)
+        for a, b in zip(mine, reference, strict=True):
+            _need_close(a, b)
+    else:
+        np.testing.assert_allclose(mine.numpy(), reference.numpy(), rtol=1e-9, atol=1e-10)
+
+
+def test_strict_and_history():
+    F = cr.autograd.functional
+    x, y = t(X).requires_grad_(), t([2.0])
+    one = cr.ones(5, dtype=cr.float64)
+    for call in (F.jacobian, F.vjp, F.jvp):
+        with pytest.raises(GradError, match="output 0 .* does not depend on input 1"):
+            call(lambda a, b: (a * a).sum(), (x, y), strict=True)
+    with pytest.raises(GradError, match="output 0 .* does not depend on input 1"):
+        F.hessian(lambda a, b: (a * a).sum() + (b**3).sum() * 0 + b.sum(), (x, y), strict=True)
+    with pytest.raises(GradError, match="does not depend on the primals"):
+        cr.func.jvp(lambda a: cr.ones(2), (x,), (one,), strict=True)
+    with pytest.raises(GradError, match="left out for one input with one element"):
+        F.hvp(lambda a: (a * a).sum(), x)
+    with pytest.raises(
+        ArgumentError, match="strategy is 'reverse-mode' or 'forward-mode', found 'x'"
+    ):
+        F.jacobian(cr.sin, x, strategy="x")
+    assert F.jvp(cr.sin, y)[1].numpy() == pytest.approx(np.cos([2.0]))
+    for kept in (False, True):
+        _, h = F.hvp(lambda a: (a**3).sum(), x, one, create_graph=kept)
+        J = F.jacobian(lambda a: a**2, x, create_graph=kept)
+        assert (h.requires_grad, J.requires_grad) == (kept, kept)
+        np.testing.assert_allclose(h.detach().numpy(), 6 * X)

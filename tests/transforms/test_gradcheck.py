@@ -91,3 +91,24 @@ def test_inputs_are_left_alone():
     gradgradcheck(lambda x: (x * x).sum(), (X,))
     np.testing.assert_array_equal(X.detach().numpy(), before)
     assert X.grad is None and cr.is_grad_enabled()
+
+
+def test_backward_passes_that_differ_are_found():
+    """A derivative that is drawn anew each time: its noise is allowed only by name."""
+    noise = iter([1.0, 1.0, 1.001, 1.001] * 10)
+
+    class Noisy(cr.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * next(noise)
+
+    x = cr.tensor([2.0, 3.0], dtype=cr.float64, requires_grad=True)
+    with pytest.raises(
+        GradError, match="two backward passes .* differ by 0.001, more than nondet_tol=0.0"
+    ):
+        cr.autograd.gradcheck(Noisy.apply, x, atol=0.1)
+    assert cr.autograd.gradcheck(Noisy.apply, x, atol=0.1, nondet_tol=0.01, fast_mode=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..tensors import Tensor
-from ..transforms import hessian, hvp, jacobian
-from ..transforms import jvp as _jvp
-from ..transforms import vjp as _vjp
+from .. import transforms
+from ..base.errors import ArgumentError, GradError
+from ..tape.modes import enable_grad
+from ..tensors import Tensor, grad, ones_like
 
 __all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -27,26 +27,125 @@ class Variable(metaclass=_Tensors):
         return data.requires_grad_(requires_grad) if requires_grad else data
 
 
-def vjp(func: Callable, inputs: Any, v: Any = None) -> tuple:
-    """(outputs, vᵀJ) at inputs."""
-    xs = inputs if isinstance(inputs, tuple) else (inputs,)
-    out, pull = _vjp(func, *xs)
-    grads = pull(v)
-    return out, grads if isinstance(inputs, tuple) else grads[0]
+def vjp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
+    """(outputs, vᵀJ) at inputs. `v` may be left out for one output with one element.
+
+    In all functions here: without `create_graph` results have no history; with `strict` an output that
+    does not depend on an input is an error, found by running `func` once more, and otherwise a derivative of zero.
+    """
+    xs = _several(inputs)
+    if strict:
+        _refuse_independent(func, xs)
+    out, pull = transforms.vjp(func, *xs)
+    return _shown(out, pull(v), inputs, create_graph)
 
 
-def jvp(func: Callable, inputs: Any, v: Any = None) -> tuple:
-    """(outputs, J v) at inputs."""
-    return _jvp(
-        func,
-        inputs if isinstance(inputs, tuple) else (inputs,),
-        v if isinstance(v, tuple) else (v,),
-    )
+def jvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
+    """(outputs, J v) at inputs. `v` may be left out for one input with one element."""
+    xs = _several(inputs)
+    if strict:
+        _refuse_independent(func, xs)
+    out, pushed = transforms.jvp(func, xs, _directions(xs, v))
+    return (out, pushed) if create_graph else (_plain(out), _plain(pushed))
 
 
-def vhp(func: Callable, inputs: Any, v: Any = None) -> tuple:
+def hvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
+    """(output, H v) at inputs. `v` may be left out for one input with one element."""
+    xs = _several(inputs)
+    if strict:
+        _refuse_independent(transforms.grad(func, tuple(range(len(xs)))), xs)
+    out, h = transforms.hvp(func, tuple(xs), _directions(xs, v))
+    return _shown(out, h, inputs, create_graph)
+
+
+def vhp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(output, vᵀH) at inputs: the Hessian is symmetric, so this is `hvp`."""
-    return hvp(func, inputs, v)
+    return hvp(func, inputs, v, create_graph, strict)
+
+
+def jacobian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
+    """The Jacobian at inputs, (*output, *input); a tuple of them for several inputs, and one for each output.
+    `vectorize` and `strategy` choose the way PyTorch computes it, and have no effect.
+    """
+    _need_strategy(strategy)
+    if strict:
+        _refuse_independent(func, _several(inputs))
+    return transforms.jacobian(func, inputs, create_graph)
+
+
+def hessian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+) -> Any:
+    """The second derivatives at inputs of a function whose value has one element; for several inputs a tuple for each.
+    `vectorize` and `outer_jacobian_strategy` have no effect.
+    """
+    _need_strategy(outer_jacobian_strategy)
+    xs = _several(inputs)
+    if strict:
+        _refuse_independent(transforms.grad(func, tuple(range(len(xs)))), xs)
+    return transforms.hessian(func, inputs, create_graph=create_graph)
+
+
+def _several(inputs: Any) -> tuple:
+    return tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)
+
+
+def _directions(xs: tuple, v: Any) -> tuple:
+    if v is not None:
+        return _several(v)
+    if len(xs) > 1 or xs[0].numel() != 1:
+        raise GradError("v may be left out for one input with one element alone")
+    return (ones_like(xs[0]),)
+
+
+def _need_strategy(strategy: str) -> None:
+    if strategy not in ("reverse-mode", "forward-mode"):
+        raise ArgumentError(f"strategy is 'reverse-mode' or 'forward-mode', found {strategy!r}")
+
+
+def _refuse_independent(func: Callable, xs: tuple) -> None:
+    """Refuse a function with an output that does not depend on each of the inputs."""
+    fresh = [x.detach().requires_grad_() for x in xs]
+    with enable_grad():
+        outs = _several(func(*fresh))
+    for k, out in enumerate(outs):
+        grads: Sequence = [None]
+        if out.requires_grad:
+            grads = grad(out.sum(), fresh, retain_graph=True, allow_unused=True)
+        for j, g in enumerate(grads):
+            if g is None:
+                raise GradError(
+                    f"strict=True: output {k} of the function does not depend on input {j}"
+                )
+
+
+def _shown(out: Any, found: tuple, inputs: Any, create_graph: bool) -> tuple:
+    found = found if isinstance(inputs, tuple | list) else found[0]
+    return (out, found) if create_graph else (_plain(out), _plain(found))
+
+
+def _plain(x: Any) -> Any:
+    return tuple([_plain(v) for v in x]) if isinstance(x, tuple | list) else x.detach()
 
 
 def backward(

@@ -83,9 +83,9 @@ def _pull(
 
 
 def value_and_grad(
-    f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
+    func: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable:
-    """A function that returns (f(…), its gradient); with has_aux f returns (value, aux), and so
+    """A function that returns (func(…), its gradient); with has_aux func returns (value, aux), and so
     does the result: ((value, aux), gradient). An argument may be a nesting of tensors (a dict of
     parameters), and so is its gradient.
 
@@ -100,7 +100,7 @@ def value_and_grad(
             given[k] = mapped(_fresh, args[k])
         inputs = [x for k in places for x in leaves(given[k])]
         with enable_grad():
-            out = f(*given, **kwargs)
+            out = func(*given, **kwargs)
             value, aux = out if has_aux else (out, None)
             if not isinstance(value, Tensor) or value.numel() != 1:
                 raise GradError(
@@ -121,14 +121,14 @@ def _described(x: Any) -> str:
     return f"shape {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
 
 
-def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
-    """A function that returns the gradient of f by its argument(s) `argnums`; with has_aux
+def grad(func: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Callable:
+    """A function that returns the gradient of func by its argument(s) `argnums`; with has_aux
     (gradient, aux).
 
     >>> grad(grad(lambda x: x**3))(Tensor(2.0))
     tensor(12.)
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = value_and_grad(func, argnums, has_aux)
 
     def run(*args: Any, **kwargs: Any) -> Any:
         value, g = both(*args, **kwargs)
@@ -138,20 +138,20 @@ def grad(f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def grad_and_value(
-    f: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
+    func: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable:
     """`value_and_grad` the other way round, as PyTorch has it: (gradient, value).
 
     >>> grad_and_value(lambda x: x * x)(Tensor(3.0))
     (tensor(6.), tensor(9.))
     """
-    both = value_and_grad(f, argnums, has_aux)
+    both = value_and_grad(func, argnums, has_aux)
     return lambda *args, **kwargs: both(*args, **kwargs)[::-1]
 
 
-def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
-    """(f(*primals), pull), where pull(v) is the vector–Jacobian product  vᵀJ  for each primal, as a
-    tuple.
+def vjp(func: Callable, *primals: Tensor, has_aux: bool = False) -> tuple:
+    """(func(*primals), pull), where pull(v) is the vector–Jacobian product  vᵀJ  for each primal, as a
+    tuple. With has_aux func returns (value, aux), and the result is (value, pull, aux).
 
     >>> y, pull = vjp(lambda x: x * x, Tensor([1.0, 2.0]))
     >>> pull(Tensor([1.0, 1.0]))
@@ -159,7 +159,8 @@ def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
     """
     inputs = [_fresh(x) for x in primals]
     with enable_grad():
-        out = f(*inputs)
+        out = func(*inputs)
+        out, aux = out if has_aux else (out, None)
         outs = _as_tuple(out)
         create = _recorded(outs, inputs)
 
@@ -177,14 +178,23 @@ def vjp(f: Callable, *primals: Tensor) -> tuple[Any, Callable]:
         return _pull(outs, inputs, starts, follow, retain=True)
 
     shown = tuple([o if create else o.detach() for o in outs])
-    return (shown if isinstance(out, (tuple, list)) else shown[0]), pull
+    value = shown if isinstance(out, (tuple, list)) else shown[0]
+    return (value, pull, aux) if has_aux else (value, pull)
 
 
-def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> tuple[Any, Any]:
-    """(f(*primals), J v): the derivative along a direction.
+def jvp(
+    func: Callable,
+    primals: Sequence[Tensor],
+    tangents: Sequence[Tensor],
+    *,
+    strict: bool = False,
+    has_aux: bool = False,
+) -> tuple:
+    """(func(*primals), J v): the derivative along a direction.
 
     Computed with rules for reverse mode only: u ↦ uᵀJ is linear, and its own derivative along v is
-    J v.
+    J v. With `strict` an output that does not depend on the primals is an error; with has_aux func
+    returns (value, aux), and the result is (value, J v, aux).
 
     >>> jvp(lambda x: x * x, (Tensor([1.0, 2.0]),), (Tensor([1.0, 0.0]),))
     (tensor([1., 4.]), tensor([2., 0.]))
@@ -197,8 +207,11 @@ def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> t
             )
     inputs = [_fresh(x) for x in primals]
     with enable_grad():
-        out = f(*inputs)
+        out = func(*inputs)
+        out, aux = out if has_aux else (out, None)
         outs = _as_tuple(out)
+        if strict and not all([o.requires_grad for o in outs]):
+            raise GradError("jvp(strict=True): an output does not depend on the primals")
         create = _recorded(outs, inputs) or any(v.requires_grad for v in tangents)
         dummies = [zeros_like(o).requires_grad_() for o in outs]
         rows = _pull(outs, inputs, dummies, create=True)
@@ -212,12 +225,20 @@ def jvp(f: Callable, primals: Sequence[Tensor], tangents: Sequence[Tensor]) -> t
     if not create:
         outs, pushed = tuple([o.detach() for o in outs]), tuple([p.detach() for p in pushed])
     many = isinstance(out, (tuple, list))
-    return (outs, pushed) if many else (outs[0], pushed[0])
+    both = (outs, pushed) if many else (outs[0], pushed[0])
+    return (*both, aux) if has_aux else both
 
 
-def jacrev(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
+def jacrev(
+    func: Callable,
+    argnums: int | Sequence[int] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable:
     """A function that returns the Jacobian by reverse mode: shape (*output, *input), one pass
-    for each output element.
+    for each output element; with has_aux func returns (value, aux), and the function (Jacobian, aux).
+    `chunk_size`, how many passes PyTorch makes at once, has no effect.
     """
     places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
@@ -227,7 +248,8 @@ def jacrev(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
         for k, x in zip(places, inputs, strict=True):
             given[k] = x
         with enable_grad():
-            out = f(*given, **kwargs)
+            out = func(*given, **kwargs)
+            out, aux = out if has_aux else (out, None)
             outs = _as_tuple(out)
             create = _recorded(outs, inputs)
             found = []
@@ -240,7 +262,8 @@ def jacrev(f: Callable, argnums: int | Sequence[int] = 0) -> Callable:
                     tuple([_stacked([r[k] for r in rows], o, x) for k, x in enumerate(inputs)])
                 )
         picked = [r[0] if isinstance(argnums, int) else r for r in found]
-        return tuple(picked) if isinstance(out, (tuple, list)) else picked[0]
+        J = tuple(picked) if isinstance(out, (tuple, list)) else picked[0]
+        return (J, aux) if has_aux else J
 
     return run
 
@@ -251,28 +274,33 @@ def _stacked(rows: list[Tensor], o: Tensor, x: Tensor) -> Tensor:
     return functions.reshape(functions.stack(rows), (*o.shape, *x.shape))
 
 
-def jacfwd(f: Callable, argnums: int = 0) -> Callable:
-    """A function that returns the Jacobian column by column, one `jvp` for each input element."""
+def jacfwd(func: Callable, argnums: int = 0, has_aux: bool = False) -> Callable:
+    """A function that returns the Jacobian column by column, one `jvp` for each input element; with
+    has_aux func returns (value, aux), and the function (Jacobian, aux).
+    """
 
-    def run(*args: Any) -> Tensor:
+    def run(*args: Any) -> Any:
         x = args[argnums]
 
         def of(v: Tensor) -> Any:
-            return f(*args[:argnums], v, *args[argnums + 1 :])
+            return func(*args[:argnums], v, *args[argnums + 1 :])
 
-        columns = []
+        columns, aux = [], None
         for k in range(x.numel()):
             e = zeros(x.numel(), dtype=x.dtype)
             e[k] = 1
-            columns.append(jvp(of, (x,), (functions.reshape(e, x.shape),))[1])
+            _, column, *rest = jvp(of, (x,), (functions.reshape(e, x.shape),), has_aux=has_aux)
+            columns.append(column)
+            aux = rest[0] if rest else None
         y = functions.stack(columns, -1)
-        return functions.reshape(y, (*y.shape[:-1], *x.shape))
+        J = functions.reshape(y, (*y.shape[:-1], *x.shape))
+        return (J, aux) if has_aux else J
 
     return run
 
 
-def jacobian(f: Callable, inputs: Any, create_graph: bool = False) -> Any:
-    """The Jacobian of f at inputs, (*output, *input); a tuple of them for several inputs, as
+def jacobian(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
+    """The Jacobian of func at inputs, (*output, *input); a tuple of them for several inputs, as
     `torch.autograd.functional.jacobian`.
 
     >>> jacobian(lambda x: x * x, Tensor([1.0, 2.0]))
@@ -280,7 +308,7 @@ def jacobian(f: Callable, inputs: Any, create_graph: bool = False) -> Any:
             [0., 4.]])
     """
     xs = _as_tuple(inputs)
-    J = jacrev(f, tuple(range(len(xs))))(*xs)
+    J = jacrev(func, tuple(range(len(xs))))(*xs)
     several_out = bool(J) and isinstance(J[0], tuple)
     rows = [j if isinstance(inputs, (tuple, list)) else j[0] for j in (J if several_out else (J,))]
     result = tuple(rows) if several_out else rows[0]
@@ -291,7 +319,9 @@ def _detached(x: Any) -> Any:
     return tuple([_detached(v) for v in x]) if isinstance(x, tuple) else x.detach()
 
 
-def hessian(f: Callable, inputs: Any = None, argnums: int = 0, create_graph: bool = False) -> Any:
+def hessian(
+    func: Callable, inputs: Any = None, argnums: int = 0, create_graph: bool = False
+) -> Any:
     """The matrix of second derivatives of a function whose value has one element.
 
     `hessian(f, x)` is the Hessian at x, as `torch.autograd.functional.hessian`; `hessian(f)` a
@@ -302,20 +332,28 @@ def hessian(f: Callable, inputs: Any = None, argnums: int = 0, create_graph: boo
             [ 0., 12.]])
     """
     if inputs is None:
-        return jacrev(grad(f, argnums), argnums)
+        return jacrev(grad(func, argnums), argnums)
     if isinstance(inputs, (tuple, list)):
         places = tuple(range(len(inputs)))
-        H = jacrev(grad(f, places), places)(*inputs)
+        H = jacrev(grad(func, places), places)(*inputs)
     else:
-        H = jacrev(grad(f))(inputs)
+        H = jacrev(grad(func))(inputs)
     return H if create_graph else _detached(H)
 
 
-def hvp(f: Callable, inputs: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """(f(x), H v) without the matrix: the gradient of gᵀv."""
-    x = _fresh(inputs)
-    with enable_grad():
-        y = f(x)
-        (g,) = _pull([y], [x], [None], create=True)
-        (h,) = _pull([(g * v).sum()], [x], [None], create=_recorded([y], [x]))
-    return y.detach(), h
+def hvp(func: Callable, inputs: Any, v: Any) -> tuple[Tensor, Any]:
+    """(func(x), H v) without the matrix: the derivative of the gradient along v. Several inputs have
+    a tuple of directions, and give a tuple.
+
+    >>> hvp(lambda x: (x * x * x).sum(), Tensor([1.0, 2.0]), Tensor([1.0, 0.0]))
+    (tensor(9.), tensor([6., 0.]))
+    """
+    xs = _as_tuple(inputs)
+    gradient = value_and_grad(func, tuple(range(len(xs))))
+
+    def both(*args: Tensor) -> tuple:
+        y, g = gradient(*args)
+        return (y, *g)
+
+    (y, *_), (_, *h) = jvp(both, xs, _as_tuple(v))
+    return y, tuple(h) if isinstance(inputs, (tuple, list)) else h[0]

@@ -127,19 +127,25 @@ def directional_errors(
 
 
 def gradcheck(
-    f: Callable,
+    func: Callable,
     inputs: Any,
     *,
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    fast_mode: bool = False,
+    masked: bool | None = None,
 ) -> bool:
-    """Whether every first derivative of f at float64 inputs agrees with central differences,
+    """Whether every first derivative of func at float64 inputs agrees with central differences,
     element by element.
 
     Compares the whole Jacobian, as `torch.autograd.gradcheck`: |analytic − numeric| ≤ atol + rtol ·
-    |numeric|.
+    |numeric|. Two backward passes may differ by `nondet_tol`. A gradient always has the dtype of what it is of, and one that
+    did not arrive counts as zero; so `check_undefined_grad`, `check_grad_dtypes`, `fast_mode` and `masked` have no effect.
     """
     args = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     checked = _checked(args)
@@ -150,10 +156,18 @@ def gradcheck(
             raise DTypeError(
                 f"derivatives are checked in float64; input {k} is {args[k].dtype.name}"
             )
-    outs = _tensors(f(*args))
+    outs = _tensors(func(*args))
     for j, out in enumerate(outs):
         for k in checked:
-            analytic, numeric = _rows(out, args[k]), _columns(f, args, j, k, eps)
+            analytic, numeric = _rows(out, args[k]), _columns(func, args, j, k, eps)
+            again = float(np.abs(_rows(out, args[k]) - analytic).max(initial=0.0))
+            if again > nondet_tol:
+                if not raise_exception:
+                    return False
+                raise GradError(
+                    f"gradcheck: two backward passes from output {j} to input {k} differ by {again:.3g}, more than "
+                    f"nondet_tol={nondet_tol}"
+                )
             wrong = ~np.isclose(analytic, numeric, atol=atol, rtol=rtol, equal_nan=True)
             if wrong.any():
                 if not raise_exception:
@@ -211,7 +225,7 @@ def _columns(f: Callable, args: list, j: int, k: int, eps: float) -> np.ndarray:
 
 
 def gradgradcheck(
-    f: Callable,
+    func: Callable,
     inputs: Any,
     grad_outputs: Any = None,
     *,
@@ -219,13 +233,18 @@ def gradgradcheck(
     atol: float = 1e-5,
     rtol: float = 1e-3,
     raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    fast_mode: bool = False,
+    masked: bool = False,
 ) -> bool:
-    """Whether every second derivative of f agrees with central differences of the first:
-    `gradcheck` of the backward pass.
+    """Whether every second derivative of func agrees with central differences of the first:
+    `gradcheck` of the backward pass, with its options.
     """
     args = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     checked = _checked(args)
-    outs = _tensors(f(*args))
+    outs = _tensors(func(*args))
     if grad_outputs is None:
         rng = np.random.default_rng(11)
         grad_outputs = [
@@ -242,7 +261,7 @@ def gradgradcheck(
                 else x.detach().requires_grad_()
                 for k, x in enumerate(xs)
             ]
-            ys = _tensors(f(*xs))
+            ys = _tensors(func(*xs))
             pairs = [(y, g) for y, g in zip(ys, gs, strict=True) if y.requires_grad]
             return tape_grad(
                 [y for y, _ in pairs],
@@ -253,5 +272,11 @@ def gradgradcheck(
             )
 
     return gradcheck(
-        first, [*args, *starts], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+        first,
+        [*args, *starts],
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
     )
