@@ -198,6 +198,7 @@ CORPUS = [
     Malformed("a cell too few", "a.csv", b"x,y,kind\n1,2,a\n3,4\n", read_table, r"line 3: expected 3 cells \(x, y, kind\), found 2"),
     Malformed("a cell too many", "a.csv", b"x,kind\n1,a\n\n2,b\n", read_table, "line 3: expected 2 cells .*found an empty line"),
     Malformed("semicolons", "a.csv", b"x;kind\n1;a\n", kinds, "expected a column 'kind', found x;kind"),
+    Malformed("empty lines alone", "a.csv", b"\n\n\n", read_table, "line 1: expected the names of the columns, found an empty line"),
     Malformed("spaces for tabs", "a.tsv", b"x\tkind\n1 a\n", read_table, "line 2: expected 2 cells .*found 1"),
     Malformed("header alone", "a.csv", b"x,kind\n", read_table, "expected at least one row after the header, found none"),
     Malformed("no column", "a.csv", b"x,label\n1,a\n", kinds, "expected a column 'kind', found x, label"),

@@ -127,6 +127,9 @@ class Source:
         """
         pieces: list[bytes] = []
         total = 0
+        too_many = FormatError(f"{self.path}: expected at most {most} bytes of {what}, found more")
+        if not self.compressed and self.size - self.offset > most:
+            raise too_many
         while True:
             with self._damage():
                 piece = self._stream.read(CHUNK)
@@ -135,9 +138,7 @@ class Source:
                 return b"".join(pieces)
             total += len(piece)
             if total > most:
-                raise FormatError(
-                    f"{self.path}: expected at most {most} bytes of {what}, found more"
-                )
+                raise too_many
             pieces.append(piece)
 
     def end(self, what: str) -> None:

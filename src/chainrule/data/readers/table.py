@@ -169,6 +169,8 @@ def _rows(path: Path, text: str, delimiter: str, quoted: bool) -> list[tuple[int
 
 
 def _check_names(path: Path, names: tuple[str, ...]) -> None:
+    if not names:
+        raise FormatError(f"{path}: line 1: expected the names of the columns, found an empty line")
     for k, name in enumerate(names):
         if not name:
             raise FormatError(f"{path}: line 1: column {k + 1} has no name")
