@@ -23,6 +23,7 @@ from ..base import dtypes
 from ..base.errors import DTypeError, FormatError
 from ..tensors import Tensor
 from ..tensors.creation import on_array
+from .json_objects import json_object
 from .whole import writing
 
 __all__ = ["read_safetensors", "write_safetensors"]
@@ -103,7 +104,7 @@ def read_safetensors(
                 f"{path}: offset 0: expected the size of a header that fits into the file of "
                 f"{size} bytes, found {length if len(start) == 8 else start!r}"
             )
-        header = _header(path, f.read(length))
+        header = json_object(path, f.read(length), at=8, what="a header in JSON")
         metadata = header.pop(METADATA, {})
         if not isinstance(metadata, dict) or not all(type(v) is str for v in metadata.values()):
             raise FormatError(f"{path}: key {METADATA!r}: expected strings by name")
@@ -124,29 +125,6 @@ def read_safetensors(
             own = flat.astype(dtype.numpy, copy=not flat.flags.aligned)
             tensors[name] = on_array(own.reshape(shape))
     return tensors, metadata
-
-
-def _header(path: str | os.PathLike[str], text: bytes) -> dict[str, Any]:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key stands in it twice")
-        return found
-
-    try:
-        header = json.loads(text.decode("utf-8"), object_pairs_hook=unique)
-    except UnicodeDecodeError as e:
-        raise FormatError(
-            f"{path}: offset {8 + e.start}: expected a header in JSON, found the byte 0x{text[e.start]:02x}, which is no "
-            "UTF-8"
-        ) from None
-    except (ValueError, RecursionError) as e:
-        raise FormatError(
-            f"{path}: offset 8: expected a header in JSON, found other text: {e}"
-        ) from e
-    if not isinstance(header, dict):
-        raise FormatError(f"{path}: offset 8: expected an object, found a {type(header).__name__}")
-    return header
 
 
 def _spans(

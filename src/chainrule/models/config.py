@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 
 from ..base.errors import FormatError
 from ..files import write_whole
+from ..files.json_objects import json_object, read_bytes
 from .activations import activation
 
 __all__ = ["Config", "Labelled", "is_size", "read_json"]
@@ -189,22 +190,4 @@ def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         FormatError: no JSON, a key that stands twice, or no object.
     """
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a key stands in it twice")
-        return found
-
-    content = Path(path).read_bytes()
-    try:
-        found = json.loads(content.decode("utf-8"), object_pairs_hook=unique)
-    except UnicodeDecodeError as e:
-        raise FormatError(
-            f"{path}: offset {e.start}: expected a JSON object, found the byte 0x{content[e.start]:02x}, which is no UTF-8"
-        ) from None
-    except (ValueError, RecursionError) as e:
-        raise FormatError(f"{path}: expected a JSON object: {e}") from None
-    if not isinstance(found, dict):
-        raise FormatError(f"{path}: expected a JSON object, found a {type(found).__name__}")
-    return found
+    return json_object(path, read_bytes(path))

@@ -48,7 +48,7 @@ BROKEN = {
     "no JSON": (b"{'model': 1}", "expected a JSON object"),
     "cut off": (at("bpe", "version", "1.0")[:-9], "expected a JSON object"),
     "a list": (b"[]", "expected a JSON object, found a list"),
-    "no UTF-8": (b'{"version": "\xff"}', "expected UTF-8 text"),
+    "no UTF-8": (b'{"version": "\xff"}', "offset 13: expected a JSON object, found the byte 0xff"),
     "half a character": (b'{"version": "\\ud800"}', "expected a JSON object"),
     "NaN": (b'{"version": NaN}', "NaN is not a number"),
     "digits without end": (b'{"version": ' + b"9" * 5000 + b"}", "is not a number of anything"),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 from ...base.errors import FormatError
+from ...files.json_objects import json_object, read_bytes
 
-__all__ = ["MOST_BYTES", "MOST_ID", "Part", "read_object", "read_utf8"]
+__all__ = ["MOST_ID", "Part", "read_object", "read_utf8"]
 
-MOST_BYTES = 1 << 28  # of one file
 MOST_ID = 1 << 24  # an embedding of so many rows would not fit into any memory
 _REQUIRED = object()
 _NAMES = {dict: "an object", list: "a list", str: "a string", int: "a whole number", bool: "a boolean",
@@ -24,15 +23,19 @@ def read_utf8(path: str | os.PathLike[str]) -> str:
     Raises:
         FormatError: no file, larger than 256 MiB, or no UTF-8.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FormatError(f"{path}: expected a file of a tokenizer, found none")
-    if path.stat().st_size > MOST_BYTES:
-        raise FormatError(f"{path}: expected at most {MOST_BYTES} bytes, found more")
+    content = _content(path)
     try:
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as e:
-        raise FormatError(f"{path}: expected UTF-8 text: {e}") from None
+        raise FormatError(
+            f"{path}: offset {e.start}: expected UTF-8 text, found the byte 0x{content[e.start]:02x}"
+        ) from None
+
+
+def _content(path: str | os.PathLike[str]) -> bytes:
+    if not Path(path).is_file():
+        raise FormatError(f"{path}: expected a file of a tokenizer, found none")
+    return read_bytes(path)
 
 
 def read_object(path: str | os.PathLike[str]) -> Part:
@@ -42,36 +45,7 @@ def read_object(path: str | os.PathLike[str]) -> Part:
         FormatError: no JSON, a key that stands twice, a string that is no text, or no object.
     """
 
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            seen: set[str] = set()
-            for key, _ in pairs:
-                if key in seen:
-                    raise ValueError(f"key {key!r:.80} stands twice in one object")
-                seen.add(key)
-        return found
-
-    def no_number(name: str) -> Any:
-        raise ValueError(f"{name} is not a number")
-
-    def whole(digits: str) -> int:
-        if len(digits) > 40:  # what transformers says of a length that is not known has 31
-            raise ValueError(f"{digits:.40}… is not a number of anything here")
-        return int(digits)
-
-    text = read_utf8(path)
-    try:
-        found = json.loads(
-            text, object_pairs_hook=unique, parse_constant=no_number, parse_int=whole
-        )
-        if "\\u" in text:  # an escape can name half of a character, which no UTF-8 has
-            json.dumps(found, ensure_ascii=False).encode("utf-8")
-    except (ValueError, RecursionError) as e:
-        raise FormatError(f"{path}: expected a JSON object: {e!s:.200}") from None
-    if not isinstance(found, dict):
-        raise FormatError(f"{path}: expected a JSON object, found {_NAMES[type(found)]}")
-    return Part(found, path, "")
+    return Part(json_object(path, _content(path), finite=True), path, "")
 
 
 class Part:

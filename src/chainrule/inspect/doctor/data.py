@@ -43,8 +43,10 @@ def check_batch(batch: tuple) -> Iterator[Finding | str]:
         yield from _check_copies(x, y)
         if y.ndim == 1 or y.dtype.kind == "f":  # of a sequence several endings may be right
             yield from _check_equal_inputs(x, y)
-        if y.ndim == 1 and y.dtype.kind in "iu" and x.dtype.kind == "f" and np.isfinite(x).all():
-            yield from _note_of_neighbours(x, y)
+        if x.dtype.kind == "f" and np.isfinite(x).all() and np.isfinite(y).all():
+            yield from _note_of_answers(x, y)
+            if y.ndim == 1 and y.dtype.kind in "iu":
+                yield from _note_of_neighbours(x, y)
 
 
 def _notes_of_labels(y: np.ndarray) -> Iterator[str]:
@@ -89,6 +91,21 @@ def _check_copies(x: np.ndarray, y: np.ndarray) -> Iterator[Finding]:
                 f"{int((x != y).reshape(len(x), -1).any(axis=1).sum())} of {len(x)} targets are another example's input",
                 "shuffle inputs and targets together: one permutation for both",
             )  # fmt: skip
+
+
+def _note_of_answers(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    """A feature among others that is the target itself, perhaps in another unit."""
+    if x.ndim != 2 or x.shape[1] < 2 or y.size != len(y) or len(y) < 16 or not y.std():
+        return
+    wanted = y.reshape(-1) - y.mean()
+    features = x - x.mean(axis=0)
+    lengths = np.linalg.norm(features, axis=0) * np.linalg.norm(wanted)
+    alike = np.abs(wanted @ features) / np.where(lengths > 0, lengths, np.inf)
+    if alike.max() > 1 - 1e-6:
+        yield (
+            f"feature {alike.argmax()} of the input is the target itself, or a multiple of it: will it be known when the "
+            "model is asked?"
+        )
 
 
 def _note_of_neighbours(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
