@@ -176,3 +176,4 @@ def test_functions_are_registered_with_their_gradient():
     with pytest.raises(ValueError, match="no function was registered as 'mine::square'"):
         library.register_autograd("mine::square", backward)
     assert resolve("torch.library.Library") is None and library.Library is not None
+    assert resolve("torch.ops.mine.cube") is cube

@@ -16,7 +16,8 @@ __all__ = ["ABSENT", "Absent", "AbsentModule"]
 ABSENT = {
     "torch._decomp": (),
     "torch._dynamo": (
-        "allow_in_graph", "assume_constant_result", "disable", "disallow_in_graph", "forbid_in_graph", "graph_break", "reset",
+        "allow_in_graph", "assume_constant_result", "disable", "disallow_in_graph", "forbid_in_graph", "graph_break",
+        "mark_dynamic", "mark_static", "mark_static_address", "reset",
     ),
     "torch._functorch": (),
     "torch._higher_order_ops": (),
@@ -64,7 +65,6 @@ ABSENT = {
     "torch.nn.qat": (),
     "torch.nn.quantized": (),
     "torch.onnx": (),
-    "torch.ops": (),
     "torch.package": (),
     "torch.quantization": (),
     "torch.sparse": (),
