@@ -84,6 +84,7 @@ from .nn.functional import (
     threshold_,
 )  # fmt: skip
 from .platform import (
+    OutOfMemoryError,
     cuda,
     finfo,
     get_num_threads,
@@ -167,7 +168,8 @@ nn.Module.compile = _compile_in_place  # neither room knows the other
 __getattr__, __dir__ = loaded_later(__name__, ROOMS, LATER, missing_from(""))
 
 __all__ = [
-    "ArgumentError", "ChainruleError", "DTypeError", "GradScaler", "DeviceError", "DomainError", "FormatError", "GradError",
+    "ArgumentError", "ChainruleError", "DTypeError",
+    "OutOfMemoryError", "GradScaler", "DeviceError", "DomainError", "FormatError", "GradError",
     "RangeError",
     "ShapeError", "StateDictError", "TraceError", "adaptive_avg_pool1d", "alpha_dropout", "amp",
     "autocast", "autograd", "avg_pool1d", "backends", "bartlett_window", "bilinear",

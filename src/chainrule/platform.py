@@ -12,6 +12,7 @@ from .base.errors import DeviceError, DTypeError
 from .tensors import Tensor
 
 __all__ = [
+    "OutOfMemoryError",
     "cuda",
     "finfo",
     "get_num_threads",
@@ -23,6 +24,10 @@ __all__ = [
 ]
 
 version = "0.1.0"
+
+
+class OutOfMemoryError(RuntimeError):
+    """What is raised where a device of its own memory has none left: never."""
 
 
 class cuda:
@@ -137,8 +142,7 @@ class cuda:
     DoubleTensor = HalfTensor = BFloat16Tensor = LongTensor = IntTensor = FloatTensor
     ShortTensor = CharTensor = ByteTensor = BoolTensor = FloatTensor
 
-    class OutOfMemoryError(RuntimeError):
-        """What is raised where a CUDA device has no memory left: never."""
+    OutOfMemoryError = OutOfMemoryError
 
 
 def typename(obj: Any) -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "get_num_interop_threads",
     "memory_format",
     "mps",
+    "mtia",
     "preserve_format",
     "set_default_device",
     "set_float32_matmul_precision",
@@ -32,6 +33,7 @@ __all__ = [
     "set_num_interop_threads",
     "strided",
     "use_deterministic_algorithms",
+    "xpu",
 ]  # fmt: skip
 
 
@@ -148,6 +150,14 @@ class _Absent:
 
 class mps(_Absent):
     """There is no backend for Apple's GPUs, and these say so."""
+
+
+class xpu(_Absent):
+    """There is no backend for Intel's GPUs, and these say so."""
+
+
+class mtia(_Absent):
+    """There is no backend for Meta's accelerators, and these say so."""
 
 
 class accelerator(_Absent):

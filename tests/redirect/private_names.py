@@ -72,6 +72,22 @@ class Doubled(Function):
         return 2 * g
 
 
+assert torch.spmm(x, x.T).equal(x @ x.T) and torch.sparse.mm(x, x.T).equal(x @ x.T)
+assert not torch.onnx.is_in_onnx_export() and not x.is_xla and not x.is_nested
+assert (
+    issubclass(torch.cuda.OutOfMemoryError, RuntimeError) and "MKL" not in torch.__config__.show()
+)
+norm = torch.batch_norm(weight, None, None, torch.zeros(3), torch.ones(3), False, 0.1, 1e-5, False)
+assert torch.allclose(norm, weight, 1e-4) and torch.embedding(weight, torch.tensor([1]))[0, 0] == 3
+assert torch.equal(
+    torch.instance_norm(weight[None], None, None, None, None, True, 0.1, 1e-5, False),
+    F.instance_norm(weight[None]),
+)
+assert nn.parameter.is_lazy(nn.LazyLinear(3).weight) and not nn.parameter.is_lazy(x)
+assert isinstance(nn.LazyLinear(3).weight, nn.parameter.UninitializedParameter)
+draw = torch.distributions.utils._standard_normal((2, 3), dtype=torch.float32, device="cpu")
+assert torch.distributions.utils._sum_rightmost(draw, 1).shape == (2,)
+
 leaf = torch.ones(3, requires_grad=True)
 with record_function("step"), older_record_function("inside"):
     Doubled.apply(leaf).sum().backward()

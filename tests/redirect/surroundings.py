@@ -35,7 +35,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 assert not dist.is_available() and not dist.is_initialized()
 assert importlib.util.find_spec("torch").name == "torch"
-assert torch.torch is torch and torch.version.cuda is None and not hasattr(torch, "xpu")
+assert torch.torch is torch and torch.version.cuda is None and not torch.xpu.is_available()
 assert isinstance(nn.BatchNorm2d(3), (_BatchNorm, nn.modules.batchnorm._BatchNorm))
 assert (
     isinstance(nn.Conv2d(3, 5, 1), nn.modules.conv._ConvNd) and _ConvNd is nn.modules.conv._ConvNd
@@ -133,7 +133,7 @@ for name, call in {
     "assert": lambda: torch._assert(False, "sizes differ"),
     "check": lambda: torch._check(False, lambda: "sizes differ"),
     "event": lambda: torch.cuda.Event(),
-    "xpu": lambda: torch.xpu,
+    "privateuse": lambda: torch.privateuseone,
     "complex": lambda: torch.ones(1, dtype=torch.complex64),
     "image": lambda: SummaryWriter("logs").add_image("a", torch.ones(1)),
 }.items():

@@ -75,12 +75,12 @@ LEFT_OUT = (
         "Other devices, and memory under PyTorch's control",
         "tensors live on the CPU, in NumPy's memory",
         "Tensor.numpy() and from_numpy(), which share memory",
-        "Event Stream AcceleratorError OutOfMemoryError cpu mtia xpu from_file get_device_module is_vulkan_available "
+        "Event Stream AcceleratorError cpu from_file get_device_module is_vulkan_available "
         "BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage "
         "FloatStorage HalfStorage IntStorage LongStorage ShortStorage QInt32Storage QInt8Storage QUInt2x4Storage "
         "QUInt4x2Storage QUInt8Storage StorageBase TypedStorage UntypedStorage storage is_storage Tensor.const_data_ptr "
-        "Tensor.ipu Tensor.is_ipu Tensor.is_maia Tensor.is_mps Tensor.is_mtia Tensor.is_set_to Tensor.is_vulkan "
-        "Tensor.is_xla Tensor.is_xpu Tensor.mtia Tensor.record_stream Tensor.set_ Tensor.storage Tensor.storage_type "
+        "Tensor.ipu Tensor.is_set_to "
+        "Tensor.mtia Tensor.record_stream Tensor.set_ Tensor.storage Tensor.storage_type "
         "Tensor.untyped_storage Tensor.xpu Tensor.dim_order nn.Module.ipu nn.Module.mtia",
     ),
     _reason(
@@ -101,7 +101,7 @@ LEFT_OUT = (
         "shapes are tuples of numbers, and an op looks at arrays, tensors and tracers alone",
         "padding with a mask, or packed sequences",
         "nn.UninitializedBuffer nested masked quasirandom Tensor.reinforce "
-        "Tensor.is_nested Tensor.to_padded_tensor Tensor.module_load",
+        "Tensor.to_padded_tensor Tensor.module_load",
     ),
     _reason(
         "Data pipes",

@@ -8,7 +8,7 @@ from typing import Any
 from ..base import dtypes
 from ..base.errors import DTypeError
 from ..tape.modes import enable_grad
-from ..tensors import Tensor, broadcast_tensors, tensor
+from ..tensors import Tensor, broadcast_tensors, randn, tensor
 from ..tensors.functions import log_softmax, softmax
 
 __all__ = [
@@ -76,3 +76,12 @@ class lazy_property:
             value = self.function(instance)
         setattr(instance, self.__name__, value)
         return value
+
+
+def _standard_normal(shape: Any, dtype: Any, device: Any) -> Tensor:
+    """Draws from N(0, 1), for distributions that others write."""
+    return randn(tuple(shape), dtype=dtype, device=device)
+
+
+_sum_rightmost = sum_rightmost
+euler_constant = 0.57721566490153286060  # γ

@@ -69,6 +69,21 @@ class Buffer(Tensor):
         return self
 
 
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter is that of a lazy layer that has seen no input."""
+    from .lazy import UninitializedParameter
+
+    return isinstance(param, UninitializedParameter)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "UninitializedParameter":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+    from .lazy import UninitializedParameter  # which is made of Parameter
+
+    return UninitializedParameter
+
+
 def _share(cls: type, data: Any) -> Any:
     """A new tensor of a class on the memory of ``data``: it becomes what ``data.detach()`` is, in its own class."""
     value = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)

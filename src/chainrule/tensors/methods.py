@@ -313,7 +313,15 @@ class Methods:
     igamma, igammac = functions.igamma, functions.igammac
     is_signed, is_nonzero, is_same_size, is_conj, is_neg = (
         functions.is_signed, functions.is_nonzero, functions.is_same_size, functions.is_conj, functions.is_neg)  # fmt: skip
-    is_cpu, is_cuda, is_meta, is_quantized, is_sparse = True, False, False, False, False
+    is_cpu, is_cuda, is_meta, is_quantized, is_sparse, is_nested = (
+        True,
+        False,
+        False,
+        False,
+        False,
+        False,
+    )
+    is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = False
 
     @property
     def real(self: Any) -> Any:

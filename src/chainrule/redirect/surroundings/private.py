@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import platform
-from ...tensors import Tensor, tensor
+from ...nn import functional as F
+from ...tensors import Tensor, mm, tensor
 from .absent import Absent
 
 __all__: list[str] = []
@@ -65,6 +66,47 @@ def _check(condition: Any, message: Callable[[], Any] | None = None) -> None:
 def _shape_as_tensor(x: Tensor) -> Tensor:
     """The sizes of a tensor, as one."""
     return tensor(list(x.shape)).long()
+
+
+spmm = dsmm = mm
+"""PyTorch's products of a sparse matrix, which take dense ones too."""
+
+
+def batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Tensor:
+    """`nn.functional.batch_norm` with its arguments in the kernel's order."""
+    return F.batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def instance_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Tensor:
+    """`nn.functional.instance_norm` with its arguments in the kernel's order."""
+    return F.instance_norm(
+        input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps
+    )
+
+
+def embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1) -> Tensor:
+    """Rows of a table."""
+    return F.embedding(indices, weight, padding_idx if padding_idx >= 0 else None)
 
 
 def foreach(name: str) -> Callable:
