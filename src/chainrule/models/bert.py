@@ -30,7 +30,7 @@ from .reading import Layers, Reading, either, room_for
 __all__ = ["BertConfig", "BertModel", "BertPreTrained"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class BertConfig(Labelled):
     """Sizes and settings; the defaults are those of BERT-base (110 million parameters)."""
 

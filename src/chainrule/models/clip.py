@@ -35,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class CLIPConfig(Labelled):
     """Both towers, and where they meet."""
 

@@ -29,7 +29,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class TowerConfig(Config):
     """What the configurations of both towers have. A file of both is one of each of them, by `section`."""
 
@@ -64,7 +64,7 @@ class TowerConfig(Config):
         self.need(C % H == 0, f"num_attention_heads must divide hidden_size, found {H} and {C}")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class CLIPTextConfig(TowerConfig):
     """Sizes of the text tower; the defaults are those of ViT-B/32."""
 
@@ -76,7 +76,7 @@ class CLIPTextConfig(TowerConfig):
     eos_token_id: int | None = 49407
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class CLIPVisionConfig(TowerConfig):
     """Sizes of the image tower; the defaults are those of ViT-B/32."""
 

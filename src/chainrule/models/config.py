@@ -17,22 +17,66 @@ from .activations import activation
 __all__ = ["Config", "Labelled", "is_size", "read_json"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class Config:
     """Base of the configurations, whose fields have the names and defaults of Hugging Face's.
 
     `others` are the settings of a file that the model does not read (names of labels, defaults of generation):
-    they are kept and written back.
+    they are kept and written back, and can be read as attributes. A setting may be changed; it is checked as one given at first is.
+    What a model has read when it was made, as its sizes, stays as it was.
+
+    >>> config = models.GPT2Config(n_embd=12, n_head=3)
+    >>> config.pad_token_id = 7
+    >>> config.hidden_size
+    12
     """
 
     model_type: ClassVar[str]
     fixed: ClassVar[dict[str, Any]] = {}
     """Settings that would change the model if they were anything else, which is refused."""
+    aliases: ClassVar[dict[str, str]] = {}
+    """Names that all models share, as far as the fields here are called otherwise."""
 
     others: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.check()
+        self.__dict__["_whole"] = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Another value of a setting; the old one stays if the new one does not fit.
+
+        Raises:
+            AttributeError: there is no such setting.
+            FormatError: as when a configuration is made.
+        """
+        name = self.aliases.get(name, name)
+        if "_whole" not in self.__dict__:
+            return super().__setattr__(name, value)
+        if name in self.others:
+            self.others[name] = value
+            return None
+        if name not in {f.name for f in dataclasses.fields(self)}:
+            raise AttributeError(
+                f"{type(self).__name__} has no setting {name!r} that the model reads"
+            )
+        before = dict(self.__dict__)
+        super().__setattr__(name, value)
+        try:
+            self.__post_init__()
+        except FormatError:
+            self.__dict__.update(before)
+            raise
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        """A setting by the name that all models share, or one that the model does not read."""
+        if name in self.aliases:
+            return getattr(self, self.aliases[name])
+        try:
+            return self.__dict__["others"][name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no setting {name!r}") from None
 
     def check(self) -> None:
         """Refuse sizes that do not fit each other.
@@ -69,6 +113,7 @@ class Config:
                     f"{source}: key {name!r}: {cls.model_type} models are built with {only!r} alone, found {given[name]!r}"
                 )
         known = {f.name: f for f in dataclasses.fields(cls) if f.name != "others"}
+        given = {cls.aliases.get(name, name): value for name, value in given.items()}
         values = {}
         for name, field in known.items():
             if name in given:
@@ -108,7 +153,7 @@ class Config:
         write_whole(path, (json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n").encode())
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class Labelled(Config):
     """A configuration of models that may classify: how many classes there are, and what they are called.
 
@@ -136,8 +181,7 @@ class Labelled(Config):
             names = {int(k): v for k, v in names.items()}  # texts, in a file
         if names is None or names == _numbered(len(names)):
             names = _numbered(count if count is not None else 2 if names is None else len(names))
-        object.__setattr__(self, "id2label", names)
-        object.__setattr__(self, "num_labels", len(names))
+        self.__dict__.update(id2label=names, num_labels=len(names))
         known = (None, "regression", "single_label_classification", "multi_label_classification")
         self.need(
             self.problem_type in known,

@@ -35,12 +35,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class GPT2Config(Labelled):
     """Sizes and settings; the defaults are those of the smallest GPT-2 (124 million parameters)."""
 
     model_type = "gpt2"
     fixed: ClassVar = {"pruned_heads": {}}
+    aliases: ClassVar = {
+        "hidden_size": "n_embd", "max_position_embeddings": "n_positions", "num_attention_heads": "n_head",
+        "num_hidden_layers": "n_layer",
+    }  # fmt: skip
 
     vocab_size: int = 50257
     n_positions: int = 1024

@@ -35,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class LlamaConfig(Labelled):
     """Sizes and settings; the defaults are those of Llama 2 with 7 billion parameters."""
 

@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class MistralConfig(LlamaConfig):
     """Sizes and settings of Mistral."""
 

@@ -25,7 +25,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class Qwen2Config(LlamaConfig):
     """Sizes and settings of Qwen2."""
 

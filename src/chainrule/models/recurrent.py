@@ -26,7 +26,7 @@ __all__ = ["RecurrentConfig", "RecurrentLMHeadModel", "States"]
 CELLS: dict[str, type[Module]] = {"lstm": LSTM, "gru": GRU}
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class RecurrentConfig(Config):
     """Sizes and settings."""
 

@@ -40,7 +40,7 @@ REDUCTION = 4
 """How much narrower the middle of a bottleneck is."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class ResNetConfig(Labelled):
     """Sizes and settings; the defaults are those of ResNet-50.
 

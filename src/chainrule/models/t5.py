@@ -35,11 +35,14 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class T5Config(Labelled):
     """Sizes and settings; the defaults are those of T5-small (60 million parameters)."""
 
     model_type = "t5"
+    aliases: ClassVar = {
+        "hidden_size": "d_model", "head_dim": "d_kv", "num_attention_heads": "num_heads", "num_hidden_layers": "num_layers",
+    }  # fmt: skip
 
     vocab_size: int = 32128
     d_model: int = 512

@@ -38,7 +38,7 @@ from .reading import Layers, Reading
 __all__ = ["ViTConfig", "ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class ViTConfig(Labelled):
     """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
 
