@@ -64,15 +64,10 @@ ABSENT = {
     "torch.nn.intrinsic": (),
     "torch.nn.qat": (),
     "torch.nn.quantized": (),
-<<<<<<< HEAD
-    "torch.onnx": (),
-=======
     "torch.onnx.operators": (),
     "torch.onnx.symbolic_helper": (),
     "torch.onnx.symbolic_registry": (),
     "torch.onnx.utils": (),
-    "torch.ops": (),
->>>>>>> 17624c3 (Names around the layers that strangers ask for: products that take dense tensors for sparse ones, kernels by their own argument order,)
     "torch.package": (),
     "torch.quantization": (),
     "torch.storage": (),
