@@ -206,10 +206,8 @@ class _Pickled:
         self.emit(b"t")
 
     def tensor(self, value: Tensor, place: str) -> None:
-        """A tensor: a call that puts it on its storage."""
+        """A tensor: a call that puts it on its storage. A history is not written: what it led to is read as a leaf, as in PyTorch."""
         parameter = isinstance(value, classes.PARAMETER)
-        if value.edge is not None and not value.is_leaf:
-            raise DTypeError(f"save: {place or 'the tensor'} has a history; save detach() of it")
         if parameter:
             self.name("torch._utils", "_rebuild_parameter")
             self.emit(b"(")
