@@ -167,3 +167,8 @@ def test_constants_written_over_a_history_leave_a_gradient_of_zero():
     y.fill_(13.0)
     (dw,) = cr.autograd.grad((y * w).sum(), w)
     assert dw.tolist() == [13.0, 13.0, 13.0]
+    z = cr.tensor(2.0, requires_grad=True)
+    u = z * 7
+    u.zero_()
+    (u * z + z).backward()
+    assert z.grad == 1.0

@@ -309,7 +309,7 @@ def view_scatter(x, value, /, *, path):
     """x with what a path of views leads to replaced by a value: the meaning of a write through a
     view.
     """
-    y = x.copy()
+    y = xp.asarray(x).copy()  # a 0-d gradient may be a NumPy scalar
     place = y
     for op, attrs in path:
         place = op.body(place, **dict(attrs))
