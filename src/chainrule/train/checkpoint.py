@@ -37,6 +37,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.errors import DTypeError, FormatError
+from ..files.json_objects import read_bytes
 from ..tensors import Tensor, zeros
 from .files import SaveError, write_whole
 
@@ -273,9 +274,14 @@ def _remove_leftovers(path: Path, keep: Path) -> None:
 
 def _read_manifest(path: Path) -> dict[str, Any]:
     """The JSON, after its own checksum has been verified."""
-    content = path.read_bytes()
+    content = read_bytes(path)
     try:
-        manifest = json.loads(content)
+        manifest = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as e:
+        raise FormatError(
+            f"{path}: offset {e.start}: expected a checkpoint's JSON, found damaged or foreign text: the byte "
+            f"0x{content[e.start]:02x} is no UTF-8"
+        ) from None
     except (ValueError, RecursionError) as e:
         raise FormatError(
             f"{path}: expected a checkpoint's JSON, found damaged or foreign text: {e}"
@@ -322,13 +328,13 @@ def _read_tensors(path: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[st
         )
     file = path.with_name(name)
     try:
-        content = file.read_bytes()
+        size = file.stat().st_size
+        told = file.is_dir() or size == about.get("bytes")
+        content = file.read_bytes() if told else b""  # one of another size is not read at all
     except (FileNotFoundError, IsADirectoryError) as e:
         raise FormatError(f"{path}: its tensor file {name:.120} is missing") from e
-    if len(content) != about.get("bytes"):
-        raise FormatError(
-            f"{file}: expected {about.get('bytes')!r:.80} bytes, found {len(content)}"
-        )
+    if size != about.get("bytes"):
+        raise FormatError(f"{file}: expected {about.get('bytes')!r:.80} bytes, found {size}")
     digest = hashlib.sha256(content).hexdigest()
     if digest != about.get("sha256"):
         raise FormatError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,23 +149,22 @@ def read_table(
     return Table(path, header, tuple(rows), tuple(lines))
 
 
-def _rows(path: Path, text: str, delimiter: str, quoted: bool) -> list[tuple[int, list[str]]]:
-    """(number of its first line, cells) of each row."""
+def _rows(path: Path, text: str, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
+    """(number of its first line, cells) of each row, one by one: what is wrong in the first lines is told at once."""
     pieces = [line.removesuffix("\r") + "\n" for line in text.split("\n")]
     if pieces and pieces[-1] == "\n":  # after the last newline
         pieces.pop()
     if not quoted:
-        return [(k + 1, line[:-1].split(delimiter)) for k, line in enumerate(pieces)]
+        yield from ((k + 1, line[:-1].split(delimiter)) for k, line in enumerate(pieces))
+        return
     reader = csv.reader(pieces, delimiter=delimiter, strict=True)
-    found = []
     line = 1
     try:
         for cells in reader:
-            found.append((line, cells))
+            yield line, cells
             line = reader.line_num + 1
     except csv.Error as e:
         raise FormatError(f"{path}: line {line}: expected cells, quoted or not, found: {e}") from e
-    return found
 
 
 def _check_names(path: Path, names: tuple[str, ...]) -> None:
