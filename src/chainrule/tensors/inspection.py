@@ -289,9 +289,8 @@ class Inspection(Beneath):
         return out
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        if self._edge is not None:
-            raise GradError("only leaves can be pickled\n  hint: detach() drops the history")
-        return _rebuilt, (self.__class__, self._concrete("pickle").copy(), self._leaf)
+        # a file has no history: as in PyTorch, what had one comes back as a leaf
+        return _rebuilt, (self.__class__, self._concrete("pickle").copy(), self.requires_grad)
 
 
 def _rebuilt(cls: type, value: ndarray, leaf: bool) -> Tensor:
