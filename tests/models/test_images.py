@@ -129,7 +129,7 @@ def test_a_model_reads_them(tmp_path):
 BROKEN = {
     "no JSON": (b"{", "expected a JSON object"),
     "no text": (b'{"a": "\xff"}', "expected a JSON object"),
-    "key twice": (b'{"size": 1, "size": 2}', "a key stands in it twice"),
+    "key twice": (b'{"size": 1, "size": 2}', "key 'size' stands twice in one object"),
     "no type": ({"image_processor_type": None}, "key 'image_processor_type': expected one of CLIPImageProcessor"),
     "unknown type": ({"image_processor_type": "os.system"}, "found 'os.system'"),
     "type a list": ({"image_processor_type": ["ViT"]}, r"found \['ViT'\]"),
