@@ -435,7 +435,14 @@ def test_help_teaches(capsys):
 
 def test_a_run_s_folder_and_a_checkpoint_are_told_apart(tmp_path, capsys):
     (tmp_path / "config.json").write_text("{")
-    fails(capsys, 1, "config.json: offset 1 (line 1): expected a JSON object, found the end", "generate", tmp_path, "x")
+    fails(
+        capsys,
+        1,
+        "config.json: offset 1 (line 1): expected a JSON object, found the end",
+        "generate",
+        tmp_path,
+        "x",
+    )
     (tmp_path / "config.json").write_text('{"recipe": "no-such"}')
     fails(
         capsys, 1, "config.json: expected the recipe and config of a run", "generate", tmp_path, "x"
