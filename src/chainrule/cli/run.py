@@ -18,12 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "script", type=Path, metavar="SCRIPT", help="a Python file that imports torch"
     )
-    parser.add_argument(
+    rest = parser.add_argument(
         "arguments",
         nargs=argparse.REMAINDER,
         metavar="ARGUMENTS",
         help="the script's own arguments",
     )
+    rest.required = False  # argparse would name them where the script is missing
     parser.add_argument(
         "--check", action="store_true", help="only list what the script asks for in vain"
     )
