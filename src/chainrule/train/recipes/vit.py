@@ -35,7 +35,7 @@ CLASSES = 10
 class ViTCifarConfig(VisionConfig):
     """What `chainrule train vit-cifar10 --set key=value` can change."""
 
-    epochs: int = option(40, "how often all training samples are seen", 1, 100_000)
+    epochs: int = option(30, "how often all training samples are seen", 1, 100_000)
     batch_size: int = option(64, "images per step", 1)
     learning_rate: float = option(1e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
     label_smoothing: float = option(0.1, "the share of a label spread over all", 0.0, 1.0)
