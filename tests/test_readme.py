@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = Path(chainrule.__file__).parent
 
 FACES = {  # PyTorch's names for what stands in the rooms
-    "autograd", "func", "linalg", "platform", "random", "signal", "special", "switches", "testing",
+    "autograd", "func", "jit", "linalg", "platform", "random", "signal", "special", "switches", "testing",
     "torch_imports", "utils",
 }  # fmt: skip
 
