@@ -136,13 +136,18 @@ def test_what_is_not_random_is_as_in_torch(torch):
 
 
 @pytest.mark.torch
-def test_older_names_are_refused_with_the_right_one(torch):
-    """A name of PyTorch's that warns there; `nn.init.eye` must not be the function that makes a matrix."""
+def test_older_names_fill_and_warn(torch):
+    """Names of PyTorch's that warn there; `nn.init.eye` must not be the function that makes a matrix."""
     theirs = [n.removesuffix("_") for n in dir(torch.nn.init) if n.endswith("_") and n[0] != "_"]
     older = [n for n in theirs if hasattr(torch.nn.init, n)]
     assert "eye" in older and "kaiming_normal" in older
     for name in older:
-        with pytest.raises(AttributeError, match=rf"write nn.init.{name}_$"):
-            getattr(nn.init, name)
+        options = {"constant": (3.0,), "sparse": (0.5,)}.get(name, ())
+        x = cr.full((5, 3, 1) if name == "dirac" else (5, 3), 7.0)
+        with pytest.warns(
+            FutureWarning, match=rf"nn.init.{name}` is now deprecated .* `nn.init.{name}_`"
+        ):
+            assert getattr(nn.init, name)(x, *options) is x
+        assert not (x == 7).any()
     with pytest.raises(AttributeError, match="has no attribute 'zero'"):
         nn.init.zero  # noqa: B018

@@ -209,7 +209,6 @@ DELIBERATE: dict[str, tuple[str, str]] = dict.fromkeys(WITH_NUMBERS.split(), NUM
         r"1 results have gradients, found 0",
         "it has no derivative; PyTorch raises later",
     ),
-    "zero_": (r"1 results have gradients, found 0", "a constant written everywhere has no history"),
 }
 """op: (what finds the outcomes that differ on purpose, why they do)."""
 

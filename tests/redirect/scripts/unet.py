@@ -115,7 +115,10 @@ train_set, val_set = random_split(dataset, [20, 4], generator=torch.Generator().
 train_loader = DataLoader(Discs(20), shuffle=False, batch_size=5, num_workers=0)
 model = UNet(n_channels=1, n_classes=2, bilinear=bilinear)
 model = model.to(memory_format=torch.channels_last)
-optimizer = torch.optim.RMSprop(model.parameters(), lr=1e-3, weight_decay=1e-8, momentum=0.9)
+# the eps keeps the first steps from following the signs of rounding errors
+optimizer = torch.optim.RMSprop(
+    model.parameters(), lr=1e-3, weight_decay=1e-8, momentum=0.9, eps=1e-3
+)
 criterion = nn.CrossEntropyLoss()
 for epoch in range(2):
     model.train()
