@@ -183,10 +183,86 @@ def wavenet(T: ModuleType, rng: np.random.Generator) -> Work:
     return classify(T, rng, model, (8, 12, 211))
 
 
+def decoder(T: ModuleType, rng: np.random.Generator) -> Work:
+    """Transposed, dilated and grouped convolutions that make images of 20×20 from 11 maps of 5×5, with group norm: 19 of them."""
+    nn = T.nn
+    model = nn.Sequential(
+        nn.ConvTranspose2d(11, 60, 4, 2, 1), nn.GroupNorm(6, 60), nn.LeakyReLU(0.2),
+        nn.ConvTranspose2d(60, 36, 3, 2, 1, output_padding=1, groups=3), nn.GroupNorm(6, 36), nn.ELU(),
+        nn.Conv2d(36, 28, 3, padding=3, dilation=3), nn.BatchNorm2d(28), nn.Tanh(),
+        nn.AvgPool2d(2), nn.Flatten(), nn.Linear(28 * 10 * 10, 10),
+    )  # fmt: skip
+    return classify(T, rng, model, (19, 11, 5, 5))
+
+
+def gru(T: ModuleType, rng: np.random.Generator) -> Work:
+    """A GRU that reads 17 texts of 37 tokens in both directions, 90 wide."""
+    nn = T.nn
+
+    class Tagger(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(97, 70)
+            self.gru = nn.GRU(70, 90, batch_first=True, bidirectional=True)
+            self.head = nn.Linear(180, 97)
+
+        def forward(self, i):
+            return self.head(self.gru(self.embedding(i))[0])
+
+    return language(T, rng, Tagger(), 97, (17, 37))
+
+
+def llama(T: ModuleType, rng: np.random.Generator) -> Work:
+    """Gated MLPs, root-mean-square norms, turned positions and five heads that share one key and value: 7 texts of 61 tokens."""
+    nn, F = T.nn, T.nn.functional
+    C, H, D, L, V, hidden = 120, 5, 24, 61, 211, 331
+
+    def turned(x, cos, sin):
+        a, b = x.chunk(2, dim=-1)
+        return x * cos + T.cat([-b, a], dim=-1) * sin
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = nn.RMSNorm(C, eps=1e-5), nn.RMSNorm(C, eps=1e-5)
+            self.q, self.kv = nn.Linear(C, H * D, bias=False), nn.Linear(C, 2 * D, bias=False)
+            self.out = nn.Linear(H * D, C, bias=False)
+            self.gate, self.up = (nn.Linear(C, hidden, bias=False) for _ in range(2))
+            self.down = nn.Linear(hidden, C, bias=False)
+
+        def forward(self, x, cos, sin):
+            B = x.shape[0]
+            y = self.norm1(x)
+            q = turned(self.q(y).view(B, L, H, D).transpose(1, 2), cos, sin)  # (B, H, L, D)
+            k, v = (t.unsqueeze(1).expand(B, H, L, D) for t in self.kv(y).chunk(2, dim=-1))
+            y = F.scaled_dot_product_attention(q, turned(k, cos, sin), v, is_causal=True)
+            x = x + self.out(y.transpose(1, 2).reshape(B, L, H * D))
+            y = self.norm2(x)
+            return x + self.down(F.silu(self.gate(y)) * self.up(y))
+
+    class Decoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Embedding(V, C)
+            self.blocks = nn.ModuleList([Block() for _ in range(3)])
+            self.norm, self.head = nn.RMSNorm(C, eps=1e-5), nn.Linear(C, V, bias=False)
+            angles = T.outer(T.arange(L), 10000.0 ** (-T.arange(0, D, 2) / D)).repeat(1, 2)
+            self.register_buffer("cos", angles.cos())
+            self.register_buffer("sin", angles.sin())
+
+        def forward(self, i):
+            x = self.token(i)
+            for each in self.blocks:
+                x = each(x, self.cos, self.sin)
+            return self.head(self.norm(x))
+
+    return language(T, rng, Decoder(), V, (7, L))
+
+
 TUNED = {f.__name__: f for f in (mlp, cnn, resnet18c, gptS, gptM, bertM, vitT, lstm)}
 """The networks that were looked at while the compiler was written."""
 
-OTHERS = {f.__name__: f for f in (mobile, wavenet)}
+OTHERS = {f.__name__: f for f in (mobile, wavenet, decoder, gru, llama)}
 """Networks of the same kinds that were not."""
 
 WORKLOADS = TUNED | OTHERS
