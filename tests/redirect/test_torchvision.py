@@ -13,7 +13,8 @@ from chainrule.base.errors import DataNotFoundError, DTypeError, FormatError, Sh
 from chainrule.data.known.loading import load_dataset
 from chainrule.redirect.names import resolve
 from chainrule.redirect.surroundings.absent import can_be_named
-from chainrule.redirect.torchvision import datasets, folders, functional, io, transforms, utils
+from chainrule.redirect.torchvision import datasets, folders, io, transforms, utils
+from chainrule.redirect.torchvision.transforms import functional
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (11, 13, 3), np.uint8)
 IMAGE = Image.fromarray(PIXELS)
@@ -173,14 +174,16 @@ def test_tensors_in_grey():
     np.testing.assert_allclose(grey.numpy(), 0.2989 + 0.587 * 0.5 + 0.114 * 0.25, rtol=1e-6)
     assert transforms.RandomGrayscale(1.0)(image).shape == image.shape
     with pytest.raises(ShapeError, match="3 channels"):
-        transforms.grey_of(cr.ones(2, 5, 5))
+        functional.rgb_to_grayscale(cr.ones(2, 5, 5))
 
 
 def test_colours_of_tensors_are_changed_as_those_of_pictures():
     """The mean over channels and pixels, within a rounding of the eight bits of a picture."""
     x = TENSOR.float() / 255
-    np.testing.assert_allclose(transforms.turned(x, 0.0).numpy(), x.numpy(), atol=1e-6)
-    np.testing.assert_allclose(transforms.turned(x, 1 / 3).numpy(), x.numpy()[[2, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(functional.adjust_hue(x, 0.0).numpy(), x.numpy(), atol=1e-6)
+    np.testing.assert_allclose(
+        functional.adjust_hue(x, 1 / 3).numpy(), x.numpy()[[2, 0, 1]], atol=1e-6
+    )
     for settings in (
         {"brightness": (0.6, 0.6)},
         {"contrast": (0.5, 0.5)},
@@ -226,6 +229,35 @@ def test_transforms_as_functions():
     assert functional.resize(image, 10).shape == (1, 10, 12)
     assert functional.gaussian_blur(image, 3).shape == image.shape
     assert functional.rgb_to_grayscale(cr.ones(3, 2, 2)).shape == (1, 2, 2)
+
+
+def test_functions_draw_nothing_and_classes_give_away_what_they_draw():
+    before = cr.get_rng_state()
+    functional.adjust_contrast(functional.hflip(functional.rotate(IMAGE, 30)), 0.5)
+    assert cr.equal(cr.get_rng_state(), before)
+    top, left, height, width = transforms.RandomCrop.get_params(TENSOR, (5, 7))
+    assert (height, width) == (5, 7) and 0 <= top <= 6 and 0 <= left <= 6
+    part = transforms.RandomResizedCrop.get_params(IMAGE, (0.2, 0.3), (0.9, 1.1))
+    assert 0.15 < part[2] * part[3] / (11 * 13) < 0.35
+    erased = functional.erase(TENSOR, 2, 3, 4, 5, cr.tensor(7, dtype=cr.uint8))
+    assert (erased[:, 2:6, 3:8] == 7).all() and not cr.equal(erased, TENSOR)
+
+
+def test_grey_has_no_hue_and_no_saturation_to_be_changed():
+    grey = TENSOR[:1].float() / 255
+    assert cr.equal(functional.adjust_hue(grey, 0.3), grey)
+    np.testing.assert_allclose(functional.adjust_saturation(grey, 0.3).numpy(), grey, atol=1e-6)
+
+
+def test_functions_refuse():
+    with pytest.raises(ValueError, match=r"hue_factor must be within -0\.5 and 0\.5, found 0\.7"):
+        functional.adjust_hue(TENSOR, 0.7)
+    for image, known in (
+        (TENSOR, "'constant', 'edge' or 'reflect' for"),
+        (IMAGE, "or 'symmetric'"),
+    ):
+        with pytest.raises(ValueError, match=f"{known}.* found 'mirror'"):
+            functional.pad(image, 2, padding_mode="mirror")
 
 
 def test_fake_data():

@@ -178,7 +178,7 @@ STANDS_FOR = {
     "torchvision.ops.roi_pool": "redirect.torchvision.ops.regions",
     "torchvision.ops.stochastic_depth": "redirect.torchvision.ops.stochastic",
     "torchvision.transforms": "redirect.torchvision.transforms",
-    "torchvision.transforms.functional": "redirect.torchvision.functional",
+    "torchvision.transforms.functional": "redirect.torchvision.transforms.functional",
     "torchvision.transforms.transforms": "redirect.torchvision.transforms",
     "torchvision.utils": "redirect.torchvision.utils",
     "torchvision.version": "redirect.surroundings.version",

@@ -1,7 +1,7 @@
 """The part of torchvision that training scripts use, for scripts whose imports are redirected: data sets that chainrule
 knows, transforms of images, networks and what they are built from, and grids of pictures. Images are Pillow's.
 
-Reading order: `transforms`, `functional` (the same as functions), `folders` (pictures in folders), `datasets`, `io`, `ops`,
+Reading order: `transforms`, `folders` (pictures in folders), `datasets`, `io`, `ops`,
 `models`, `utils`. What else torchvision has (whole detectors, video) is missing, and is reported as such.
 """
 
