@@ -276,11 +276,20 @@ def test_the_default_type_by_an_old_name():
         cr.set_default_dtype(cr.float32)
 
 
-def test_every_tensor_is_a_variable():
-    x = cr.ones(2)
-    y = cr.autograd.Variable(x, requires_grad=True)
-    assert y is x and x.requires_grad and isinstance(x, cr.autograd.Variable)
+def test_a_variable_is_a_leaf_in_the_memory_of_its_data():
+    """Code from before tensors had gradients cuts the graph by wrapping an output once more."""
+    x = cr.ones(2, requires_grad=True)
+    y = cr.autograd.Variable(3 * x)
+    assert not y.requires_grad and y.tolist() == [3, 3]
+    z = cr.autograd.Variable(x, requires_grad=True)
+    assert z is not x and z.is_leaf and z.requires_grad and z.data_ptr() == x.data_ptr()
+    assert isinstance(x, cr.autograd.Variable)
     assert not isinstance(np.ones(2), cr.autograd.Variable)
+    assert cr.autograd.Variable().shape == (0,)
+    with pytest.warns(UserWarning, match="volatile was removed"):
+        cr.autograd.Variable(y, volatile=True)
+    with pytest.raises(DTypeError, match="Variable takes a tensor, found ndarray"):
+        cr.autograd.Variable(np.ones(2))
 
 
 def test_python_functions_of_elements():

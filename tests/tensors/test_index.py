@@ -245,6 +245,11 @@ def test_values_that_do_not_fit():
         DTypeError, match="float32 values cannot be written into a tensor of dtype int64"
     ):
         cr.zeros(3, dtype=cr.int64)[0] = 1.5
+    for value in (cr.tensor([1.0, 2.5, 3.0]), np.array([1.0, 2.5, 3.0])):
+        with pytest.raises(DTypeError, match=r"numbers that int64 does not .*: 2.5 would become 2"):
+            cr.zeros(3, dtype=cr.int64)[:] = value
+    with pytest.raises(DTypeError, match="numbers that bool does not .*: 3.0 would become True"):
+        cr.zeros(3, dtype=cr.bool)[1] = cr.tensor(3)
     x[0] = cr.ones(1, 1, 5)  # surplus axes of size 1 in front are dropped, as in torch
     assert x[0].tolist() == [1] * 5
     x[1] = np.arange(5.0)  # arrays and lists convert
@@ -254,6 +259,23 @@ def test_values_that_do_not_fit():
         and x[2].tolist() == [5, 4, 3, 2, 1]
         and x.dtype is cr.float32
     )
+
+
+@pytest.mark.parametrize("index", [1, slice(0, 3), [2, 0, 1], cr.tensor([True, False, True])])
+def test_whole_numbers_in_floats_can_be_written_into_integers(index):
+    """Class labels beside boxes in one array of floats, as detectors keep them."""
+    x, mask = cr.zeros(3, dtype=cr.int64), cr.zeros(3, dtype=cr.bool)
+    x[index] = cr.tensor(7.0, requires_grad=True)
+    mask[index] = cr.tensor(1.0)
+    expected = np.zeros(3)
+    expected[np.asarray(index) if isinstance(index, cr.Tensor) else index] = 7
+    assert x.tolist() == expected.tolist()
+    assert mask.tolist() == (expected > 0).tolist()
+    assert not x.requires_grad
+    x[:] = np.array([3.0, 5.0, 7.0])
+    assert x.tolist() == [3, 5, 7]
+    with pytest.raises(DTypeError, match="float32 values cannot be written"):
+        cr.graph.trace(lambda y: x.__setitem__(index, y))(cr.tensor(2.0))
 
 
 def test_a_leaf_cannot_be_written_by_index():

@@ -33,7 +33,7 @@ def wrong_in_one_element(ctx, g):
 
 
 def wrong_second(ctx, g):
-    x = ctx.saved_tensors[0]
+    x = ctx.saved_variables[0]  # the older name
     return g * 3 * (x * x.detach())
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import transforms
-from ..base.errors import ArgumentError, GradError
+from ..base.errors import ArgumentError, DTypeError, GradError
 from ..tape.modes import enable_grad
-from ..tensors import Tensor, grad, ones_like
+from ..tensors import Tensor, grad, ones_like, zeros
 
 __all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
 
@@ -21,10 +22,34 @@ class _Tensors(type):
 
 
 class Variable(metaclass=_Tensors):
-    """The tensor itself, which is what PyTorch's `Variable` has been since tensors have gradients. Every tensor is one."""
+    """A leaf with the values of `data`, in the same memory: what it came from is forgotten. Every tensor is one.
 
-    def __new__(cls, data: Any, requires_grad: bool = False) -> Any:
-        return data.requires_grad_(requires_grad) if requires_grad else data
+    Programs from the time before tensors had gradients wrap their data in it. As in PyTorch, to wrap the output of
+    a network cuts the graph.
+
+    Raises:
+        DTypeError: `data` is no tensor.
+
+    Example:
+        >>> from chainrule import ones
+        >>> x = ones(2, requires_grad=True)
+        >>> Variable(2 * x).requires_grad, Variable(2 * x, requires_grad=True).is_leaf
+        (False, True)
+    """
+
+    def __new__(
+        cls, data: Any = None, requires_grad: bool = False, volatile: bool | None = None
+    ) -> Any:
+        if volatile:
+            warnings.warn(
+                "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
+                stacklevel=2,
+            )
+        if data is None:
+            return zeros(0, requires_grad=requires_grad)
+        if not isinstance(data, Tensor):
+            raise DTypeError(f"Variable takes a tensor, found {type(data).__name__}")
+        return data.detach().requires_grad_(requires_grad)
 
 
 def vjp(

@@ -200,15 +200,34 @@ def _assign_masked(x: Any, mask: Any, value: Any) -> None:
 
 
 def _as_tensor(x: Any, value: Any) -> Any:
-    if _is_tensor(value):
-        return value
-    if isinstance(value, (bool, int, float)):
+    if not _is_tensor(value) and isinstance(value, (bool, int, float)):
         if isinstance(value, float) and not x.is_floating_point() and value != int(value):
             raise DTypeError(
                 f"float32 values cannot be written into a tensor of dtype {x.dtype.name}: {value} would become {int(value)}"
             )
         return x.new_full((), value)
-    return x.new_tensor(value)
+    if not _is_tensor(value):
+        if isinstance(value, np.ndarray) and not x.is_floating_point():
+            return x.new_tensor(_kept(value, x.dtype))
+        return x.new_tensor(value)
+    if value.dtype.category > x.dtype.category and modes.trace is None:
+        return x.new_tensor(_kept(value.detach().double().numpy(), x.dtype))
+    return value
+
+
+def _kept(values: np.ndarray, dtype: Any) -> np.ndarray:
+    """Floats as integers, or numbers as bools, if nothing is lost by it. (A program being traced
+    does not know its values, and is refused.)
+    """
+    with np.errstate(invalid="ignore"):
+        new = values.astype(dtype.numpy)
+    lost = new != values
+    if lost.any():
+        raise DTypeError(
+            f"numbers that {dtype.name} does not hold cannot be written into a tensor of it: "
+            f"{values[lost][0]} would become {new[lost][0]}\n  hint: convert them"
+        )
+    return new
 
 
 def _without_leading_ones(value: Any, ndim: int) -> Any:

@@ -59,6 +59,11 @@ class Context:
             )
         return tuple([self._restored(t) for t, _ in self._saved])
 
+    @property
+    def saved_variables(self) -> tuple:
+        """The older name of `saved_tensors`."""
+        return self.saved_tensors
+
     def _restored(self, t: Tensor | None) -> Tensor | None:
         """A saved output knows its history again: kept without it, so that node and tensor do
         not hold each other.
