@@ -98,6 +98,15 @@ def test_no_such_folder(tmp_path, capsys):
     fails(capsys, 1, message, "eval", tmp_path / "nowhere")
 
 
+def test_a_slip_in_the_name_of_a_run(finished, capsys, monkeypatch):
+    hint = f"the nearest is {finished}"
+    fails(capsys, 1, hint, "eval", finished.with_name(f"{finished.name}-1"))
+    fails(capsys, 1, f"in it is {finished}", "eval", finished.parent)
+    monkeypatch.chdir(finished.parent)
+    Path("runs").symlink_to(finished.parent)
+    fails(capsys, 1, f"the nearest is runs/{finished.name}", "eval", f"elsewhere/{finished.name}")
+
+
 def test_a_run_that_has_no_checkpoint_yet(finished, tmp_path, capsys):
     shutil.copy(finished / "config.json", tmp_path)
     message = "expected a checkpoint, found none: nothing was trained yet"

@@ -33,6 +33,13 @@ def test_there_is_room_around_it():
     assert found.max() == 1.0
 
 
+def test_a_thin_pen_is_no_paler_than_a_thick_one():
+    """A line of a fifth of a pixel, black on the page, is black in the image."""
+    page = np.zeros((1, 200, 200))
+    page[0, 20:180, 98:103] = 1.0
+    assert framed("x", page, (8, 8), 8).max() == 1.0
+
+
 def test_a_photograph_loses_its_edges():
     page = np.zeros((3, 40, 60))
     page[1, :, 10:50] = 1.0  # the square in the middle

@@ -67,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         more = f" … and {len(lines) - 4} more" if len(lines) > 4 else ""
         return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")
     except (ChainruleError, OSError, MemoryError) as e:
-        return _fail(1, f"{type(e).__name__}: {_said(e) if isinstance(e, OSError) else e}")
+        said = _said(e) if isinstance(e, OSError) else str(e)
+        kind = "" if type(e) is ChainruleError else f"{type(e).__name__}: "
+        return _fail(1, f"{kind}{said}")
     except KeyboardInterrupt as e:
         return _fail(130, f"stopped{e}")
 

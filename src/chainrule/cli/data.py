@@ -18,7 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `chainrule data`."""
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = parser.add_subparsers(metavar="get|list|check", required=True)
     parser.epilog = "chainrule data list says what there is, and what is here already"
     get = actions.add_parser("get", help="fetch a data set", description=_get.__doc__)
     get.add_argument("names", nargs="+", metavar="NAME", help=", ".join(RECORDS))

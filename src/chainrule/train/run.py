@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import difflib
 import importlib.metadata
 import json
 import platform
@@ -172,7 +173,10 @@ def resume(
     """
     recipe, config, experiment = rebuild(folder, data_dir)
     if (folder / CARD).exists():
-        raise FormatError(f"{folder}: expected an unfinished run, found one that is finished")
+        raise FormatError(
+            f"{folder}: expected an unfinished run, found one that is finished: "
+            f"chainrule eval {folder} measures it again"
+        )
     run = _Run(recipe, config, experiment, folder, subscribers)
     path = newest_checkpoint(folder)
     if path is not None:
@@ -238,8 +242,8 @@ def measure(
     """
     if split == "test" and (folder / "config.json").exists() and not (folder / CARD).exists():
         raise FormatError(
-            f"{folder}: the test set is for finished runs, and this one is not: "
-            "use --split validation, or finish it with chainrule train --resume"
+            f"{folder}: the test set is for finished runs, and this one is not: use --split "
+            f"validation, or finish it with chainrule train --resume {folder}"
         )
     _, config, experiment = rebuild(folder, data_dir)
     path = load_weights(folder, experiment.model, experiment.goal)
@@ -309,11 +313,27 @@ def _read_config(path: Path) -> tuple[Recipe, Any, str]:
         return recipe, override(recipe.config, settings), about["data_sha256"]
     except FileNotFoundError as e:
         found = f"no {path.name} in it" if path.parent.is_dir() else "no such folder"
-        raise FormatError(f"{path.parent}: expected the folder of a run, found {found}") from e
+        hint = _nearest_run(path.parent)
+        raise FormatError(
+            f"{path.parent}: expected the folder of a run, found {found}{hint}"
+        ) from e
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
         raise FormatError(
             f"{path}: expected the recipe and config of a run, found something else: {e!s:.300}"
         ) from e
+
+
+def _nearest_run(folder: Path) -> str:
+    """For a folder that is no run: a hint at the last run in it, or at the one beside it, or in `runs`, that is called alike."""
+    if inside := _runs_in(folder):
+        return f"; in it is {inside[-1]}"
+    beside = {run.name: run for run in [*_runs_in(Path("runs")), *_runs_in(folder.parent)]}
+    near = difflib.get_close_matches(folder.name, beside, 1)
+    return f"; the nearest is {beside[near[0]]}" if near else ""
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    return sorted([file.parent for file in folder.glob("*/config.json")])
 
 
 class _Run:

@@ -59,7 +59,9 @@ def framed(name: str, image: np.ndarray, size: tuple[int, int], inner: int | Non
     h, w = (max(1, round(n * factor)) for n in drawn.shape)
     out = np.zeros((1, *size), image.dtype)
     top, left = (size[0] - h) // 2, (size[1] - w) // 2
-    out[:, top : top + h, left : left + w] = _scaled(drawn[None], (h, w))
+    # a line thinner than a pixel of the result has become pale, where the data have black ones
+    small = _scaled(drawn[None], (h, w))
+    out[:, top : top + h, left : left + w] = small / small.max()
     return out
 
 
