@@ -54,11 +54,10 @@ def dtypes_of(torch: Any, info: Any, asked: Sequence[str] = DTYPES) -> list[str]
 def ours(torch: Any, value: Any, leaf: bool) -> Any:
     """A sample's argument as chainrule takes it: the same elements under the same strides."""
     if isinstance(value, torch.Tensor):
-        x = (
-            cr.tensor(raw(torch, value))
-            if value.dtype != torch.bfloat16
-            else cr.tensor(raw(torch, value.float())).bfloat16()
-        )
+        flat = memory(torch, value)
+        x = cr.tensor(raw(torch, flat))
+        x = x.bfloat16() if value.dtype == torch.bfloat16 else x
+        x = x.as_strided(value.shape, value.stride()) if flat.shape != value.shape else x
         return x.requires_grad_() if leaf and value.dtype == torch.float64 else x
     if isinstance(value, torch.dtype):
         return getattr(cr, str(value).removeprefix("torch."))
@@ -80,13 +79,23 @@ def ours(torch: Any, value: Any, leaf: bool) -> Any:
 def theirs(torch: Any, value: Any, leaf: bool) -> Any:
     """A sample's argument for PyTorch: its own, a leaf in float64."""
     if isinstance(value, torch.Tensor):
-        x = value.detach().clone()
+        flat = memory(torch, value).clone()
+        x = flat.as_strided(value.shape, value.stride()) if flat.shape != value.shape else flat
         return x.requires_grad_() if leaf and value.dtype == torch.float64 else x
     if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
         return type(value)([theirs(torch, v, leaf) for v in value])
     if isinstance(value, dict):
         return {k: theirs(torch, v, leaf) for k, v in value.items()}
     return value
+
+
+def memory(torch: Any, t: Any) -> Any:
+    """A tensor, if its elements lie one after the other; otherwise all that lies between the first and the last."""
+    t = t.detach()
+    if t.is_contiguous() or t.is_sparse or t.is_complex():
+        return t
+    count = 1 + sum([(n - 1) * step for n, step in zip(t.shape, t.stride(), strict=True)])
+    return t.as_strided((count,), (1,))
 
 
 def raw(torch: Any, t: Any) -> np.ndarray:
@@ -278,6 +287,9 @@ def compare(
             own = info.name in OWN_VALUES or bool(sample.kwargs.get("dropout_p"))
             words = difference(torch, expected, found, values=not own)
             differentiates = differentiates and not own
+            if not words and not own:
+                words = difference(torch, one, two)
+                words = words and f"the arguments afterwards: {words}"
             if not words and differentiates:
                 words = gradient_difference(torch, one, two, expected, found)
     except Exception as e:

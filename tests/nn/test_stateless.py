@@ -7,7 +7,14 @@ import pytest
 import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import ShapeError, StateDictError
-from chainrule.func import functional_call, grad, grad_and_value, stack_module_state, vmap
+from chainrule.func import (
+    functional_call,
+    grad,
+    grad_and_value,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+    vmap,
+)
 
 
 class Tied(nn.Module):
@@ -76,3 +83,15 @@ def test_an_ensemble():
     assert cr.allclose(found, cr.stack([m(x) for m in models]), atol=1e-6)
     with pytest.raises(ShapeError, match="one class and in one mode"):
         stack_module_state([models[0], models[1].train()])
+
+
+def test_batch_norms_without_a_memory():
+    """Their running statistics would be written from within vmap: as they are, that is refused."""
+    net = nn.Sequential(nn.Linear(3, 5), nn.Sequential(nn.BatchNorm1d(5)))
+    x = cr.randn(2, 7, 3)
+    with pytest.raises(cr.base.errors.TraceError, match="writes into a tensor around it"):
+        vmap(net)(x)
+    assert replace_all_batch_norm_modules_(net) is net
+    assert cr.allclose(vmap(net)(x), cr.stack([net(v) for v in x]), atol=1e-6)
+    assert list(net.state_dict()) == ["0.weight", "0.bias", "1.0.weight", "1.0.bias"]
+    assert "track_running_stats=False" in repr(net)

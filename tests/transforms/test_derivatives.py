@@ -13,6 +13,7 @@ from chainrule.transforms import (
     jacobian,
     jacrev,
     jvp,
+    linearize,
     value_and_grad,
     vjp,
 )
@@ -96,7 +97,7 @@ def test_nested_to_third_order():
         lambda x: jacobian(lambda y: jacobian(cubic, y, create_graph=True), x, create_graph=True),
         t(X[:2]),
     )
-    expected = differences(lambda x: hessian(cubic, x), X[:2], 1e-4)
+    expected = differences(lambda x: hessian(cubic)(x), X[:2], 1e-4)
     close(third, expected, 1e-5)
 
 
@@ -126,7 +127,7 @@ def test_under_no_grad_derivatives_are_still_taken():
     with cr.no_grad():
         assert grad(lambda x: x**2)(t(3.0)).item() == 6
         assert not cr.is_grad_enabled()
-    assert hessian(lambda x: (x**3).sum(), t([1.0, 2.0])).tolist() == [[6, 0], [0, 12]]
+    assert hessian(lambda x: (x**3).sum())(t([1.0, 2.0])).tolist() == [[6, 0], [0, 12]]
 
 
 def test_vjp_and_jvp_are_the_jacobians_sides():
@@ -200,7 +201,7 @@ def test_jacobian_of_several_inputs_and_outputs_is_torchs_tuple_of_tuples():
 def test_hessians():
     H = differences(grad(scalar), X, 1e-5)
     for found in (
-        hessian(scalar, t(X)),
+        cr.autograd.functional.hessian(scalar, t(X)),
         hessian(scalar)(t(X)),
         jacfwd(grad(scalar))(t(X)),
         jacrev(jacrev(scalar))(t(X)),
@@ -211,14 +212,14 @@ def test_hessians():
     close(value, scalar(t(X)).numpy())
     close(Hv, H @ v, 1e-6)
     close(jvp(grad(scalar), (t(X),), (t(v),))[1], H @ v, 1e-6)  # forward over reverse
-    (aa, ab), (ba, bb) = hessian(lambda a, b: (a * a * b).sum(), (t([2.0]), t([3.0])))
+    (aa, ab), (ba, bb) = hessian(lambda a, b: (a * a * b).sum(), (0, 1))(t([2.0]), t([3.0]))
     assert [m.item() for m in (aa, ab, ba, bb)] == [6, 4, 4, 0]
-    assert hessian(lambda x: x.sum(), t(X)).tolist() == np.zeros((5, 5)).tolist()
+    assert hessian(lambda x: x.sum())(t(X)).tolist() == np.zeros((5, 5)).tolist()
 
 
 def test_a_hessian_through_a_module():
     net = cr.nn.Sequential(cr.nn.Linear(5, 3), cr.nn.Tanh(), cr.nn.Linear(3, 1)).double()
-    H = hessian(lambda x: net(x).sum(), t(X))
+    H = hessian(lambda x: net(x).sum())(t(X))
     close(H, differences(grad(lambda x: net(x).sum()), X, 1e-5), 1e-6)
     assert all(p.grad is None for p in net.parameters())
 
@@ -358,3 +359,97 @@ def test_strict_and_history():
         J = F.jacobian(lambda a: a**2, x, create_graph=kept)
         assert (h.requires_grad, J.requires_grad) == (kept, kept)
         np.testing.assert_allclose(h.detach().numpy(), 6 * X)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:Attempted to insert a get_attr:UserWarning"
+)  # torch about itself
+def test_arguments_and_results_may_be_nested(torch):
+    """Dicts and lists of tensors, on either side of a Jacobian, by every function of torch.func."""
+    a, b = RNG.standard_normal(2), RNG.standard_normal((2, 3))
+
+    def f(L):
+        return lambda p, q: {"y": [L.sin(p["a"]) @ p["b"][0] * q, p["a"].sum()], "z": q**3}
+
+    def given(L):
+        T = L.tensor if L is torch else t
+        return {"a": T(a), "b": [T(b)]}, T(b[0])
+
+    def flat(tree):
+        if isinstance(tree, dict):
+            tree = list(tree.values())
+        return [x for v in tree for x in flat(v)] if isinstance(tree, list | tuple) else [tree]
+
+    def seconds(L):
+        return lambda p, q: (p["a"] ** 3).sum() * q**2  # (3,): more than one element
+
+    def calls(L):
+        F, (p, q) = L.func, given(L)
+        y, pull = F.vjp(f(L), p, q)
+        cotangent = {"y": [y["y"][0] * 2, y["y"][1]], "z": y["z"]}
+        out, push = F.linearize(f(L), p, q)
+        return [
+            F.jacrev(f(L))(p, q), F.jacrev(f(L), 1)(p, q), F.jacrev(f(L), (0, 1))(p, q),
+            F.jacfwd(f(L))(p, q), F.jacfwd(f(L), (1, 0))(p, q), F.jacfwd(f(L), None)(p, q),
+            F.hessian(seconds(L))(p, q), F.hessian(seconds(L), 1)(p, q), F.hessian(seconds(L), (0, 1))(p, q),
+            y, pull(cotangent), F.jvp(f(L), (p, q), (p, q * 2)), out, push(p, q * 2), push(p, q),
+        ]  # fmt: skip
+
+    for mine, reference in zip(calls(cr), calls(torch), strict=True):
+        for x, y in zip(flat(mine), flat(reference), strict=True):
+            np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-9, atol=1e-12)
+        assert type(mine).__name__ == type(reference).__name__
+
+
+def test_a_hessian_names_its_arguments_by_number():
+    a, b = t([2.0, 3.0]), t([5.0])
+    f = lambda a, b: (a * b**3).sum()  # noqa: E731
+    assert hessian(f, 1)(a, b).tolist() == [[150]]
+    assert cr.func.hessian(f, argnums=(1,))(a, b)[0][0].tolist() == [[150]]
+    assert hessian(lambda a: a**3)(b).tolist() == [[[30]]]
+
+
+def test_a_jacobian_of_a_function_that_draws():
+    draws = lambda x: cr.rand(3, dtype=cr.float64) * x  # noqa: E731
+    x = cr.ones(3, dtype=cr.float64)
+    cr.manual_seed(3)
+    expected = cr.rand(3, dtype=cr.float64)
+    cr.manual_seed(3)
+    assert jacfwd(draws, randomness="same")(x).diagonal().tolist() == expected.tolist()
+    found = jacfwd(lambda x: cr.rand(1, dtype=cr.float64) * x, randomness="different")(x)
+    assert len(set(found.diagonal().tolist())) == 3
+    with pytest.raises(GradError, match="draws random numbers\n  hint: randomness='same'"):
+        jacfwd(draws)(x)
+    with pytest.raises(ArgumentError, match="'error', 'different' or 'same', found 'none'"):
+        jacfwd(draws, randomness="none")
+    with pytest.raises(ArgumentError, match="chunk_size must be at least 1, found 0"):
+        jacrev(draws, chunk_size=0)
+
+
+def test_what_comes_along_has_no_history():
+    _, aside = grad(lambda x: ((x * x).sum(), {"y": x * 2, "n": 3}), has_aux=True)(t(X))
+    assert not aside["y"].requires_grad and aside["n"] == 3
+    assert not vjp(lambda x: (x * x, x * 2), t(X), has_aux=True)[2].requires_grad
+
+
+def test_linearize_runs_the_function_once():
+    calls = []
+
+    def f(x):
+        calls.append(1)
+        return x.sin(), x.argmax()
+
+    y, push = linearize(f, t(X))
+    (first, none), (second, _) = push(t(X)), push(cr.ones(5, dtype=cr.float64))
+    close(first, np.cos(X) * X)
+    close(second, np.cos(X))
+    close(y[0], np.sin(X))
+    assert len(calls) == 1 and none.item() == 0 and none.dtype is cr.int64
+    with pytest.raises(
+        ShapeError, match=r"must have the shape of its primal, \(5,\), found \(3,\)"
+    ):
+        push(cr.ones(3))
+    with pytest.raises(ShapeError, match="a tangent for each of the 1 primals is needed, found 2"):
+        push(t(X), t(X))
+    with pytest.raises(GradError, match="taken of tensors, found str as .*\n  hint: has_aux=True"):
+        jacrev(lambda x: (x, "aux"))(t(X))

@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.autograd import Function, gradcheck, gradgradcheck
-from chainrule.base.errors import DTypeError, GradError
+from chainrule.base.errors import ArgumentError, DTypeError, GradError
 from chainrule.transforms import directional_errors
 
 
@@ -112,3 +112,31 @@ def test_backward_passes_that_differ_are_found():
     ):
         cr.autograd.gradcheck(Noisy.apply, x, atol=0.1)
     assert cr.autograd.gradcheck(Noisy.apply, x, atol=0.1, nondet_tol=0.01, fast_mode=True)
+
+
+def test_forward_and_batched_derivatives_are_checked():
+    """What jvp and batched gradients give is compared too: a rule that is wrong in its second derivative alone is wrong there."""
+    both = {
+        "check_forward_ad": True,
+        "check_batched_grad": True,
+        "check_batched_forward_grad": True,
+    }
+    assert gradcheck(lambda x: (x.sin() * x, x.sum()), (X,), **both)
+    assert gradcheck(rule(right), (X,), check_forward_ad=True, check_backward_ad=False)
+    again = {"check_fwd_over_rev": True, "check_batched_grad": True}
+    assert gradgradcheck(rule(right), (X,), gen_non_contig_grad_outputs=True, **again)
+    with pytest.raises(GradError, match="by forward and .* by differences"):
+        gradcheck(rule(wrong_in_one_element), (X,), check_forward_ad=True, check_backward_ad=False)
+    with pytest.raises(GradError, match="disagree"):
+        gradgradcheck(rule(wrong_second), (X,), check_fwd_over_rev=True, check_rev_over_rev=False)
+
+
+def test_checks_that_check_nothing_are_refused():
+    with pytest.raises(ArgumentError, match="one of check_forward_ad and check_backward_ad must"):
+        gradcheck(rule(right), (X,), check_backward_ad=False)
+    with pytest.raises(ArgumentError, match="check_batched_grad=True needs check_backward_ad=True"):
+        gradcheck(rule(right), (X,), check_backward_ad=False, check_forward_ad=True, check_batched_grad=True)  # fmt: skip
+    with pytest.raises(ArgumentError, match="check_batched_forward_grad=True needs"):
+        gradcheck(rule(right), (X,), check_batched_forward_grad=True)
+    with pytest.raises(ArgumentError, match="one of check_fwd_over_rev and check_rev_over_rev"):
+        gradgradcheck(rule(right), (X,), check_rev_over_rev=False)

@@ -128,7 +128,10 @@ def hessian(
     xs = _several(inputs)
     if strict:
         _refuse_independent(transforms.grad(func, tuple(range(len(xs)))), xs)
-    return transforms.hessian(func, inputs, create_graph=create_graph)
+    several = isinstance(inputs, tuple | list)
+    argnums = tuple(range(len(xs))) if several else 0
+    H = transforms.jacrev(transforms.grad(func, argnums), argnums)(*xs)
+    return H if create_graph else _plain(H)
 
 
 def _several(inputs: Any) -> tuple:

@@ -94,7 +94,7 @@ LEFT_OUT = (
         "`graph.trace` writes a function down as a program to be read, and `compile` makes machine code of it",
         "chainrule.graph.trace, chainrule.compile; jit.script and jit.trace give the function as it is",
         "export fx package library classes cond while_loop jit.load jit.save func.debug_unwrap "
-        "func.functionalize func.linearize func.rearrange func.replace_all_batch_norm_modules_",
+        "func.functionalize func.rearrange",
     ),
     _reason(
         "Nested and named tensors",

@@ -8,8 +8,9 @@ from typing import Any
 from ..base.errors import ShapeError, StateDictError
 from ..tensors import Tensor, stack
 from .module import Module
+from .normalization import _BatchNorm
 
-__all__ = ["functional_call", "stack_module_state"]
+__all__ = ["functional_call", "replace_all_batch_norm_modules_", "stack_module_state"]
 
 
 def functional_call(
@@ -110,3 +111,19 @@ def stack_module_state(models: Sequence[Module]) -> tuple[dict[str, Tensor], dic
         for name, _ in models[0].named_buffers()
     }
     return parameters, buffers
+
+
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """Let every batch norm of a model use the statistics of its batch alone: its buffers are None from here on, so that
+    `vmap` over samples finds nothing that one writes and another reads. Returns the model.
+
+    Example:
+        >>> net = replace_all_batch_norm_modules_(nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)))
+        >>> list(net.state_dict())
+        ['0.weight', '0.bias', '1.weight', '1.bias']
+    """
+    for module in root.modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

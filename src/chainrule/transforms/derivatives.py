@@ -1,9 +1,8 @@
-"""Derivatives of functions of tensors: grad, vjp, jvp, jacobian, hessian. They nest to any order.
+"""Derivatives of functions of tensors: grad, vjp, jvp. They nest to any order.
 
-A transform gives the function fresh inputs, runs it, and pulls gradients back through the tape.
-Whether that pass must itself be recorded is
-decided from the graph: it must if something else than the fresh inputs, such as the variable of a
-    transform further out, was reached.
+A transform gives the function fresh inputs, runs it, and pulls gradients back through the tape. Whether that pass must
+itself be recorded is decided from the graph: it must if something else than the fresh inputs, such as the variable of a
+transform further out, was reached.
 """
 
 from __future__ import annotations
@@ -17,18 +16,19 @@ from ..tape.backward import reachable
 from ..tape.modes import enable_grad
 from ..tensors import functions
 from ..tensors.core import Tensor
-from ..tensors.creation import zeros, zeros_like
+from ..tensors.creation import zeros_like
 from ..tensors.gradients import grad as tape_grad
 
 __all__ = [
+    "Ran",
+    "as_tuple",
     "grad",
     "grad_and_value",
-    "hessian",
     "hvp",
-    "jacfwd",
-    "jacobian",
-    "jacrev",
     "jvp",
+    "linearize",
+    "places_of",
+    "pulled",
     "value_and_grad",
     "vjp",
 ]
@@ -55,11 +55,12 @@ def _recorded(outs: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool:
     return any(k < 0 and id(target) not in own for target, k in edges)
 
 
-def _as_tuple(x: Any) -> tuple:
+def as_tuple(x: Any) -> tuple:
+    """Several values, or one, as a tuple."""
     return tuple(x) if isinstance(x, (tuple, list)) else (x,)
 
 
-def _pull(
+def pulled(
     outs: Sequence[Tensor],
     inputs: Sequence[Tensor],
     starts: Sequence,
@@ -82,6 +83,87 @@ def _pull(
     )
 
 
+def places_of(argnums: int | Sequence[int]) -> tuple[int, ...]:
+    """Arguments by their numbers."""
+    return (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+
+class Ran:
+    """A function that was run on inputs of its own: what it gave, and the graph in between.
+
+    Args and results are nestings of tensors (tuples, lists, dicts); `inputs` and `outs` are the tensors in them, in order.
+    """
+
+    def __init__(
+        self, func: Callable, args: Sequence, kwargs: dict, places: Sequence[int], has_aux: bool
+    ):
+        args = list(args)
+        for k in places:
+            args[k] = mapped(_fresh, args[k])
+        self.given = tuple([args[k] for k in places])
+        self.inputs = list(leaves(self.given))
+        with enable_grad():
+            out = func(*args, **kwargs)
+            self.out, aux = out if has_aux else (out, None)
+            self.outs = list(leaves(self.out))
+            for o in self.outs:
+                if not isinstance(o, Tensor):
+                    raise GradError(
+                        f"a derivative is taken of tensors, found {type(o).__name__} as the function's value\n"
+                        "  hint: has_aux=True, if it returns (what to differentiate, anything else)"
+                    )
+            self.create = _recorded(self.outs, self.inputs)
+        self.aux: Any = aux if self.create else _bare(aux)
+
+    def shown(self, values: Sequence[Tensor], recorded: bool) -> Any:
+        """Values, one for each output, nested as the outputs are; without a history if there is none to keep."""
+        each = iter([v if recorded else v.detach() for v in values])
+        return mapped(lambda _: next(each), self.out)
+
+    def of_inputs(self, values: Sequence[Any]) -> tuple:
+        """Values, one for each input tensor, nested as the arguments are."""
+        each = iter(values)
+        return tuple([mapped(lambda _: next(each), x) for x in self.given])
+
+    def matching(self, call: str, tangents: Any) -> list[Tensor]:
+        """The tensors of a direction, which must have the shapes of the inputs."""
+        found = list(leaves(tangents))
+        if len(found) != len(self.inputs):
+            raise ShapeError(
+                f"{call}: a tangent for each of the {len(self.inputs)} primals is needed, found {len(found)}"
+            )
+        for x, v in zip(self.inputs, found, strict=True):
+            if tuple(x.shape) != tuple(v.shape):
+                raise ShapeError(
+                    f"{call}: a tangent must have the shape of its primal, {tuple(x.shape)}, found {tuple(v.shape)}"
+                )
+        return found
+
+    def pusher(self) -> Callable[[Sequence[Tensor]], list[Tensor]]:
+        """v ↦ J v, any number of times. Rules for reverse mode do: u ↦ uᵀJ is linear, and its own derivative along v
+        is J v.
+        """
+        floats = [o for o in self.outs if o.is_floating_point()]
+        with enable_grad():
+            dummies = [zeros_like(o).requires_grad_() for o in floats]
+            rows = pulled(floats, self.inputs, dummies, create=True)
+
+        def push(tangents: Sequence[Tensor]) -> list[Tensor]:
+            create = self.create or any([v.requires_grad for v in tangents])
+            with enable_grad():
+                live = [(r, v) for r, v in zip(rows, tangents, strict=True) if r.requires_grad]
+                total = sum([(r * v).sum() for r, v in live], start=Tensor(0.0))
+                pushed = iter(pulled([total], dummies, [None], create, retain=True))
+            return [next(pushed) if o.is_floating_point() else zeros_like(o) for o in self.outs]
+
+        return push
+
+
+def _bare(tree: Any) -> Any:
+    """A nesting of tensors, and of anything else, without their histories."""
+    return mapped(lambda v: v.detach() if isinstance(v, Tensor) else v, tree)
+
+
 def value_and_grad(
     func: Callable, argnums: int | Sequence[int] = 0, has_aux: bool = False
 ) -> Callable:
@@ -92,27 +174,20 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x * x)(Tensor(3.0))
     (tensor(9.), tensor(6.))
     """
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    places = places_of(argnums)
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        given = list(args)
-        for k in places:
-            given[k] = mapped(_fresh, args[k])
-        inputs = [x for k in places for x in leaves(given[k])]
+        ran = Ran(func, args, kwargs, places, has_aux)
+        value = ran.out
+        if not isinstance(value, Tensor) or value.numel() != 1:
+            raise GradError(
+                f"grad takes a function whose value has one element, found {_described(value)}\n  hint: jacobian, or .sum()"
+            )
         with enable_grad():
-            out = func(*given, **kwargs)
-            value, aux = out if has_aux else (out, None)
-            if not isinstance(value, Tensor) or value.numel() != 1:
-                raise GradError(
-                    f"grad takes a function whose value has one element, found {_described(value)}\n  hint: jacobian, or .sum()"
-                )
-            create = _recorded([value], inputs)
-            grads = _pull([value], inputs, [None], create)
-        value = value if create else value.detach()
-        each = iter(grads)
-        nested = tuple([mapped(lambda _: next(each), given[k]) for k in places])
+            nested = ran.of_inputs(pulled([value], ran.inputs, [None], ran.create))
+        value = ran.shown([value], ran.create)
         result = nested[0] if isinstance(argnums, int) else nested
-        return ((value, aux), result) if has_aux else (value, result)
+        return ((value, ran.aux), result) if has_aux else (value, result)
 
     return run
 
@@ -149,196 +224,71 @@ def grad_and_value(
     return lambda *args, **kwargs: both(*args, **kwargs)[::-1]
 
 
-def vjp(func: Callable, *primals: Tensor, has_aux: bool = False) -> tuple:
+def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """(func(*primals), pull), where pull(v) is the vector–Jacobian product  vᵀJ  for each primal, as a
-    tuple. With has_aux func returns (value, aux), and the result is (value, pull, aux).
+    tuple. With has_aux func returns (value, aux), and the result is (value, pull, aux). Primals, value and v may be nestings
+    of tensors.
 
     >>> y, pull = vjp(lambda x: x * x, Tensor([1.0, 2.0]))
     >>> pull(Tensor([1.0, 1.0]))
     (tensor([2., 4.]),)
     """
-    inputs = [_fresh(x) for x in primals]
-    with enable_grad():
-        out = func(*inputs)
-        out, aux = out if has_aux else (out, None)
-        outs = _as_tuple(out)
-        create = _recorded(outs, inputs)
+    ran = Ran(func, primals, {}, range(len(primals)), has_aux)
 
     def pull(*cotangents: Any) -> tuple:
-        starts = (
-            cotangents[0]
-            if len(cotangents) == 1 and isinstance(cotangents[0], (tuple, list))
-            else cotangents
-        )
-        if len(starts) != len(outs):
+        starts = list(leaves(cotangents))
+        if len(starts) != len(ran.outs):
             raise ShapeError(
-                f"vjp: one cotangent for each of the {len(outs)} outputs is needed, found {len(starts)}"
+                f"vjp: one cotangent for each of the {len(ran.outs)} outputs is needed, found {len(starts)}"
             )
-        follow = create or any(isinstance(s, Tensor) and s.requires_grad for s in starts)
-        return _pull(outs, inputs, starts, follow, retain=True)
+        follow = ran.create or any(isinstance(s, Tensor) and s.requires_grad for s in starts)
+        return ran.of_inputs(pulled(ran.outs, ran.inputs, starts, follow, retain=True))
 
-    shown = tuple([o if create else o.detach() for o in outs])
-    value = shown if isinstance(out, (tuple, list)) else shown[0]
-    return (value, pull, aux) if has_aux else (value, pull)
+    value = ran.shown(ran.outs, ran.create)
+    return (value, pull, ran.aux) if has_aux else (value, pull)
 
 
 def jvp(
     func: Callable,
-    primals: Sequence[Tensor],
-    tangents: Sequence[Tensor],
+    primals: Any,
+    tangents: Any,
     *,
     strict: bool = False,
     has_aux: bool = False,
 ) -> tuple:
     """(func(*primals), J v): the derivative along a direction.
 
-    Computed with rules for reverse mode only: u ↦ uᵀJ is linear, and its own derivative along v is
-    J v. With `strict` an output that does not depend on the primals is an error; with has_aux func
-    returns (value, aux), and the result is (value, J v, aux).
+    With `strict` an output that does not depend on the primals is an error; with has_aux func
+    returns (value, aux), and the result is (value, J v, aux). Each primal may be a nesting of tensors, and so may the value.
 
     >>> jvp(lambda x: x * x, (Tensor([1.0, 2.0]),), (Tensor([1.0, 0.0]),))
     (tensor([1., 4.]), tensor([2., 0.]))
     """
-    primals, tangents = _as_tuple(primals), _as_tuple(tangents)
-    for x, v in zip(primals, tangents, strict=True):
-        if tuple(x.shape) != tuple(v.shape):
-            raise ShapeError(
-                f"jvp: a tangent must have the shape of its primal, {tuple(x.shape)}, found {tuple(v.shape)}"
-            )
-    inputs = [_fresh(x) for x in primals]
-    with enable_grad():
-        out = func(*inputs)
-        out, aux = out if has_aux else (out, None)
-        outs = _as_tuple(out)
-        if strict and not all([o.requires_grad for o in outs]):
-            raise GradError("jvp(strict=True): an output does not depend on the primals")
-        create = _recorded(outs, inputs) or any(v.requires_grad for v in tangents)
-        dummies = [zeros_like(o).requires_grad_() for o in outs]
-        rows = _pull(outs, inputs, dummies, create=True)
-        live = [(r, v) for r, v in zip(rows, tangents, strict=True) if r.requires_grad]
-        total = sum([(r * v).sum() for r, v in live], start=Tensor(0.0))
-        pushed = (
-            _pull([total], dummies, [None], create)
-            if live
-            else tuple([zeros_like(o) for o in outs])
-        )
-    if not create:
-        outs, pushed = tuple([o.detach() for o in outs]), tuple([p.detach() for p in pushed])
-    many = isinstance(out, (tuple, list))
-    both = (outs, pushed) if many else (outs[0], pushed[0])
-    return (*both, aux) if has_aux else both
+    primals = as_tuple(primals)
+    ran = Ran(func, primals, {}, range(len(primals)), has_aux)
+    along = ran.matching("jvp", tangents)
+    if strict and not all([o.requires_grad for o in ran.outs]):
+        raise GradError("jvp(strict=True): an output does not depend on the primals")
+    recorded = ran.create or any([v.requires_grad for v in along])
+    both = (ran.shown(ran.outs, recorded), ran.shown(ran.pusher()(along), recorded))
+    return (*both, ran.aux) if has_aux else both
 
 
-def jacrev(
-    func: Callable,
-    argnums: int | Sequence[int] = 0,
-    *,
-    has_aux: bool = False,
-    chunk_size: int | None = None,
-) -> Callable:
-    """A function that returns the Jacobian by reverse mode: shape (*output, *input), one pass
-    for each output element; with has_aux func returns (value, aux), and the function (Jacobian, aux).
-    `chunk_size`, how many passes PyTorch makes at once, has no effect.
+def linearize(func: Callable, *primals: Any) -> tuple[Any, Callable]:
+    """(func(*primals), push), where push(*v) is J v: `jvp` for many directions, whose function is run once.
+
+    >>> y, push = linearize(lambda x: x * x, Tensor([1.0, 2.0]))
+    >>> push(Tensor([1.0, 0.0])), push(Tensor([0.0, 1.0]))
+    (tensor([2., 0.]), tensor([0., 4.]))
     """
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    ran = Ran(func, primals, {}, range(len(primals)), False)
+    pushed = ran.pusher()
 
-    def run(*args: Any, **kwargs: Any) -> Any:
-        inputs = [_fresh(args[k]) for k in places]
-        given = list(args)
-        for k, x in zip(places, inputs, strict=True):
-            given[k] = x
-        with enable_grad():
-            out = func(*given, **kwargs)
-            out, aux = out if has_aux else (out, None)
-            outs = _as_tuple(out)
-            create = _recorded(outs, inputs)
-            found = []
-            for o in outs:
-                rows = [
-                    _pull([e], inputs, [None], create, retain=True)
-                    for e in functions.unbind(functions.reshape(o, -1))
-                ]
-                found.append(
-                    tuple([_stacked([r[k] for r in rows], o, x) for k, x in enumerate(inputs)])
-                )
-        picked = [r[0] if isinstance(argnums, int) else r for r in found]
-        J = tuple(picked) if isinstance(out, (tuple, list)) else picked[0]
-        return (J, aux) if has_aux else J
+    def push(*tangents: Any) -> Any:
+        along = ran.matching("linearize", tangents)
+        return ran.shown(pushed(along), ran.create or any([v.requires_grad for v in along]))
 
-    return run
-
-
-def _stacked(rows: list[Tensor], o: Tensor, x: Tensor) -> Tensor:
-    if not rows:
-        return zeros((*o.shape, *x.shape), dtype=x.dtype)
-    return functions.reshape(functions.stack(rows), (*o.shape, *x.shape))
-
-
-def jacfwd(func: Callable, argnums: int = 0, has_aux: bool = False) -> Callable:
-    """A function that returns the Jacobian column by column, one `jvp` for each input element; with
-    has_aux func returns (value, aux), and the function (Jacobian, aux).
-    """
-
-    def run(*args: Any) -> Any:
-        x = args[argnums]
-
-        def of(v: Tensor) -> Any:
-            return func(*args[:argnums], v, *args[argnums + 1 :])
-
-        columns, aux = [], None
-        for k in range(x.numel()):
-            e = zeros(x.numel(), dtype=x.dtype)
-            e[k] = 1
-            _, column, *rest = jvp(of, (x,), (functions.reshape(e, x.shape),), has_aux=has_aux)
-            columns.append(column)
-            aux = rest[0] if rest else None
-        y = functions.stack(columns, -1)
-        J = functions.reshape(y, (*y.shape[:-1], *x.shape))
-        return (J, aux) if has_aux else J
-
-    return run
-
-
-def jacobian(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
-    """The Jacobian of func at inputs, (*output, *input); a tuple of them for several inputs, as
-    `torch.autograd.functional.jacobian`.
-
-    >>> jacobian(lambda x: x * x, Tensor([1.0, 2.0]))
-    tensor([[2., 0.],
-            [0., 4.]])
-    """
-    xs = _as_tuple(inputs)
-    J = jacrev(func, tuple(range(len(xs))))(*xs)
-    several_out = bool(J) and isinstance(J[0], tuple)
-    rows = [j if isinstance(inputs, (tuple, list)) else j[0] for j in (J if several_out else (J,))]
-    result = tuple(rows) if several_out else rows[0]
-    return result if create_graph else _detached(result)
-
-
-def _detached(x: Any) -> Any:
-    return tuple([_detached(v) for v in x]) if isinstance(x, tuple) else x.detach()
-
-
-def hessian(
-    func: Callable, inputs: Any = None, argnums: int = 0, create_graph: bool = False
-) -> Any:
-    """The matrix of second derivatives of a function whose value has one element.
-
-    `hessian(f, x)` is the Hessian at x, as `torch.autograd.functional.hessian`; `hessian(f)` a
-    function that returns it, as `torch.func.hessian`.
-
-    >>> hessian(lambda x: (x * x * x).sum(), Tensor([1.0, 2.0]))
-    tensor([[ 6.,  0.],
-            [ 0., 12.]])
-    """
-    if inputs is None:
-        return jacrev(grad(func, argnums), argnums)
-    if isinstance(inputs, (tuple, list)):
-        places = tuple(range(len(inputs)))
-        H = jacrev(grad(func, places), places)(*inputs)
-    else:
-        H = jacrev(grad(func))(inputs)
-    return H if create_graph else _detached(H)
+    return ran.shown(ran.outs, ran.create), push
 
 
 def hvp(func: Callable, inputs: Any, v: Any) -> tuple[Tensor, Any]:
@@ -348,12 +298,12 @@ def hvp(func: Callable, inputs: Any, v: Any) -> tuple[Tensor, Any]:
     >>> hvp(lambda x: (x * x * x).sum(), Tensor([1.0, 2.0]), Tensor([1.0, 0.0]))
     (tensor(9.), tensor([6., 0.]))
     """
-    xs = _as_tuple(inputs)
+    xs = as_tuple(inputs)
     gradient = value_and_grad(func, tuple(range(len(xs))))
 
     def both(*args: Tensor) -> tuple:
         y, g = gradient(*args)
         return (y, *g)
 
-    (y, *_), (_, *h) = jvp(both, xs, _as_tuple(v))
+    (y, *_), (_, *h) = jvp(both, xs, as_tuple(v))
     return y, tuple(h) if isinstance(inputs, (tuple, list)) else h[0]

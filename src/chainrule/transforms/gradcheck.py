@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import DTypeError, GradError
+from ..base.errors import ArgumentError, DTypeError, GradError
 from ..tape.modes import enable_grad, no_grad
 from ..tensors.core import Tensor
 from ..tensors.creation import tensor
 from ..tensors.gradients import grad as tape_grad
+from .derivatives import linearize
 
 __all__ = ["directional_errors", "gradcheck", "gradgradcheck"]
 
@@ -137,6 +138,10 @@ def gradcheck(
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
     fast_mode: bool = False,
     masked: bool | None = None,
 ) -> bool:
@@ -144,9 +149,24 @@ def gradcheck(
     element by element.
 
     Compares the whole Jacobian, as `torch.autograd.gradcheck`: |analytic − numeric| ≤ atol + rtol ·
-    |numeric|. Two backward passes may differ by `nondet_tol`. A gradient always has the dtype of what it is of, and one that
-    did not arrive counts as zero; so `check_undefined_grad`, `check_grad_dtypes`, `fast_mode` and `masked` have no effect.
+    |numeric|. A gradient always has the dtype of what it is of, and one that did not arrive counts as zero; so
+    `check_undefined_grad`, `check_grad_dtypes`, `fast_mode` and `masked` have no effect.
+
+    Args:
+        func, inputs: the function, and its arguments; checked are those that require a gradient.
+        eps: the step of the differences.
+        raise_exception: False: return False instead of the error that says where the derivative is wrong.
+        nondet_tol: by how much two backward passes may differ.
+        check_backward_ad: check the Jacobian made row by row, by backward passes.
+        check_forward_ad: check the Jacobian made column by column, by `jvp`.
+        check_batched_grad: also compare the rows of `grad(is_grads_batched=True)`.
+        check_batched_forward_grad: without effect beside `check_forward_ad`: several directions are taken one by one.
     """
+    _need_one(check_forward_ad=check_forward_ad, check_backward_ad=check_backward_ad)
+    _need_both(check_batched_grad=check_batched_grad, check_backward_ad=check_backward_ad)
+    _need_both(
+        check_batched_forward_grad=check_batched_forward_grad, check_forward_ad=check_forward_ad
+    )
     args = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     checked = _checked(args)
     if not checked:
@@ -159,26 +179,45 @@ def gradcheck(
     outs = _tensors(func(*args))
     for j, out in enumerate(outs):
         for k in checked:
-            analytic, numeric = _rows(out, args[k]), _columns(func, args, j, k, eps)
-            again = float(np.abs(_rows(out, args[k]) - analytic).max(initial=0.0))
-            if again > nondet_tol:
-                if not raise_exception:
-                    return False
-                raise GradError(
-                    f"gradcheck: two backward passes from output {j} to input {k} differ by {again:.3g}, more than "
-                    f"nondet_tol={nondet_tol}"
-                )
-            wrong = ~np.isclose(analytic, numeric, atol=atol, rtol=rtol, equal_nan=True)
-            if wrong.any():
-                if not raise_exception:
-                    return False
-                at = tuple(int(i) for i in np.argwhere(wrong)[0])
-                raise GradError(
-                    f"gradcheck: the derivative of output {j}, element {at[0]}, by input {k}, element "
-                    f"{at[1]}, is {analytic[at]:.9g} by backward "
-                    f"and {numeric[at]:.9g} by differences ({int(wrong.sum())} of {wrong.size} elements disagree)"
-                )
+            numeric = _columns(func, args, j, k, eps)
+            found: dict[str, np.ndarray] = {}
+            if check_backward_ad:
+                found["backward"] = _rows(out, args[k])
+                again = float(np.abs(_rows(out, args[k]) - found["backward"]).max(initial=0.0))
+                if again > nondet_tol:
+                    if not raise_exception:
+                        return False
+                    raise GradError(
+                        f"gradcheck: two backward passes from output {j} to input {k} differ by {again:.3g}, more than "
+                        f"nondet_tol={nondet_tol}"
+                    )
+            if check_batched_grad:
+                found["batched backward"] = _rows_at_once(out, args[k])
+            if check_forward_ad:
+                found["forward"] = _pushed(func, args, j, k)
+            for way, analytic in found.items():
+                wrong = ~np.isclose(analytic, numeric, atol=atol, rtol=rtol, equal_nan=True)
+                if wrong.any():
+                    if not raise_exception:
+                        return False
+                    at = tuple(int(i) for i in np.argwhere(wrong)[0])
+                    raise GradError(
+                        f"gradcheck: the derivative of output {j}, element {at[0]}, by input {k}, element "
+                        f"{at[1]}, is {analytic[at]:.9g} by {way} "
+                        f"and {numeric[at]:.9g} by differences ({int(wrong.sum())} of {wrong.size} elements disagree)"
+                    )
     return True
+
+
+def _need_one(**checks: bool) -> None:
+    if not any(checks.values()):
+        raise ArgumentError(f"one of {' and '.join(checks)} must be True: nothing else is checked")
+
+
+def _need_both(**checks: bool) -> None:
+    asked, base = checks
+    if checks[asked] and not checks[base]:
+        raise ArgumentError(f"{asked}=True needs {base}=True")
 
 
 def _rows(out: Tensor, x: Tensor) -> np.ndarray:
@@ -198,6 +237,31 @@ def _rows(out: Tensor, x: Tensor) -> np.ndarray:
             if g is not None:
                 rows[i] = g.detach().numpy().reshape(-1)
     return rows
+
+
+def _rows_at_once(out: Tensor, x: Tensor) -> np.ndarray:
+    """The Jacobian by one call with all rows of the identity."""
+    n = out.numel()
+    if not out.requires_grad or not n:
+        return np.zeros((n, x.numel()))
+    starts = tensor(np.eye(n).reshape(n, *out.shape))
+    (g,) = tape_grad(out, x, starts, retain_graph=True, allow_unused=True, is_grads_batched=True)
+    return np.zeros((n, x.numel())) if g is None else g.detach().numpy().reshape(n, -1)
+
+
+def _pushed(f: Callable, args: list, j: int, k: int) -> np.ndarray:
+    """The Jacobian by directions: one column for each input element."""
+
+    def of(x: Tensor) -> Tensor:
+        return _tensors(f(*args[:k], x, *args[k + 1 :]))[j]
+
+    y, push = linearize(of, args[k].detach())
+    columns = np.zeros((y.numel(), args[k].numel()))
+    for i in range(args[k].numel()):
+        v = np.zeros(args[k].numel())
+        v[i] = 1
+        columns[:, i] = push(tensor(v.reshape(tuple(args[k].shape)))).detach().numpy().reshape(-1)
+    return columns
 
 
 def _columns(f: Callable, args: list, j: int, k: int, eps: float) -> np.ndarray:
@@ -232,23 +296,37 @@ def gradgradcheck(
     eps: float = 1e-6,
     atol: float = 1e-5,
     rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
     raise_exception: bool = True,
     nondet_tol: float = 0.0,
     check_undefined_grad: bool = True,
     check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
     """Whether every second derivative of func agrees with central differences of the first:
     `gradcheck` of the backward pass, with its options.
+
+    Args:
+        grad_outputs: the gradients that start at the outputs; drawn if None.
+        gen_non_contig_grad_outputs: whether those that are drawn lie with gaps between their elements.
+        check_rev_over_rev: check the second derivatives by backward passes.
+        check_fwd_over_rev: check them by `jvp` of the backward pass.
     """
+    _need_one(check_fwd_over_rev=check_fwd_over_rev, check_rev_over_rev=check_rev_over_rev)
+    _need_both(check_batched_grad=check_batched_grad, check_rev_over_rev=check_rev_over_rev)
     args = list(inputs) if isinstance(inputs, (tuple, list)) else [inputs]
     checked = _checked(args)
     outs = _tensors(func(*args))
     if grad_outputs is None:
         rng = np.random.default_rng(11)
+        gaps = 2 if gen_non_contig_grad_outputs else 1
         grad_outputs = [
-            tensor(rng.standard_normal(tuple(o.shape)), requires_grad=True) for o in outs
+            tensor(rng.standard_normal((*o.shape, gaps)))[..., 0].detach().requires_grad_()
+            for o in outs
         ]
     starts = list(grad_outputs) if isinstance(grad_outputs, (tuple, list)) else [grad_outputs]
 
@@ -279,4 +357,7 @@ def gradgradcheck(
         rtol=rtol,
         raise_exception=raise_exception,
         nondet_tol=nondet_tol,
+        check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
     )
