@@ -77,7 +77,10 @@ def strided(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
         for s in base.samples(torch, info, dtype, FEW):
             for layout in layouts:
                 for name, (f, g) in base.forms(info).items():
-                    if not name.endswith("(out=…)"):
+                    # nobody says what is in elements that are written twice
+                    if not name.endswith("(out=…)") and not (
+                        layout is layouts[2] and name[-1] == "_"
+                    ):
                         yield dtype, base.compare(torch, info, dtype, layout(s), name, f, g)
 
 
