@@ -1,5 +1,6 @@
 """What single methods promise: the two that PyTorch lacks against their papers, L-BFGS, and options."""
 
+import enum
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.base.errors import StateDictError
 from chainrule.optim.line_search import Point, cubic_minimum, strong_wolfe
 from chainrule.optim.optimizer import required
 
@@ -288,3 +290,55 @@ def test_a_method_written_as_for_pytorch():
     b.load_state_dict(a.state_dict())
     np.testing.assert_array_equal(descended(a, p, 3), descended(b, r, 3))
     assert b.state[r]["step"] == 7
+
+
+class Averaging(enum.IntEnum):
+    """An option that is no number of a file."""
+
+    AUTO = 1
+
+
+class Keeper(optim.Optimizer):
+    """Keeps a count as a tensor, lists, and something for all parameters, as methods written for PyTorch do."""
+
+    def __init__(self, params, lr=0.1, norm=Averaging.AUTO):
+        super().__init__(params, {"lr": lr, "norm": norm})
+
+    @cr.no_grad()
+    def step(self, closure=None):
+        self.state.setdefault("loss", cr.zeros(1))
+        self.state["ema"] = {"short": 0.5, "both": (1, cr.ones(2))}
+        for p in self.param_groups[0]["params"]:
+            state = self.state[p]
+            if len(state) == 0:
+                state["step"], state["history"] = cr.tensor(0.0), []
+                state["signs"] = cr.zeros(3, dtype=cr.int64)
+            state["step"] += 1
+            state["history"].append(p.grad.clone())
+            p.sub_(self.param_groups[0]["lr"] * sum(state["history"]) / state["step"])
+
+
+def test_the_state_of_a_method_written_as_for_pytorch_is_what_it_put_there():
+    p, q = nn.Parameter(cr.ones(3)), nn.Parameter(cr.ones(3))
+    a, b = Keeper(nn.ParameterList([p])), Keeper([q])
+    for _ in range(2):
+        p.grad = p.detach().clone()
+        a.step()
+    saved = a.state_dict()
+    assert saved["state"][0]["step"] is a.state[p]["step"]
+    assert saved["state"]["ema"]["short"] == 0.5
+    b.load_state_dict(saved)
+    state = b.state[q]
+    assert state["step"].item() == 2 and state["step"] is not a.state[p]["step"]
+    assert state["signs"].dtype is cr.float32  # as PyTorch converts it
+    assert b.state["ema"]["both"][1].tolist() == [1, 1] and b.state["loss"].tolist() == [0]
+    q.data = p.data.clone()
+    kept = state["step"]
+    for optimizer, x in ((a, p), (b, q)):
+        x.grad = cr.ones(3)
+        optimizer.step()
+    assert p.tolist() == q.tolist() and len(b.state[q]["history"]) == 3
+    b.load_state_dict(saved)
+    assert b.state[q]["step"] is kept and kept.item() == 3
+    with pytest.raises(StateDictError, match="a list of dictionaries"):
+        b.load_state_dict({"state": [], "param_groups": saved["param_groups"]})

@@ -27,6 +27,7 @@ from torch.nn.modules.loss import _Loss
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.stateless import functional_call
 from torch.testing import assert_close
+from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only, tree_unflatten
 from torch.utils.data._utils.collate import default_collate, np_str_obj_array_pattern
 from torch.utils.data.distributed import DistributedSampler
@@ -93,6 +94,21 @@ xs = [torch.ones(2), torch.ones(3)]
 torch._foreach_add_(xs, [torch.ones(2), torch.ones(3)], alpha=3)
 assert [x.sum().item() for x in xs] == [8, 12]
 assert torch._foreach_mul(xs, 2)[0].sum() == 16
+assert [x.tolist() for x in torch._foreach_pow(2.0, [torch.tensor([3.0]), torch.ones(1)])] == [
+    [8.0],
+    [2.0],
+]
+assert torch._foreach_norm([torch.tensor([3.0, 4.0])], ord=1)[0].item() == 7
+one, two = [torch.tensor([1.0]), torch.tensor([2.0])], [torch.tensor([4.0]), torch.tensor([3.0])]
+for value in (0.5, [0.5, 0.5], torch.tensor([0.5, 0.5])):
+    assert [x.item() for x in torch._foreach_addcmul(one, one, two, value)] == [3.0, 5.0]
+assert torch._foreach_add(self=one, other=two)[1].item() == 5
+xs, ys = [torch.ones(2), torch.ones(3).long(), torch.zeros(5)], [torch.ones(7), None, torch.ones(3)]
+groups = _group_tensors_by_device_and_dtype([xs, ys], with_indices=True)
+assert list(groups) == [(torch.device("cpu"), torch.float32), (torch.device("cpu"), torch.int64)]
+(theirs, others), places = groups[torch.device("cpu"), torch.float32]
+assert theirs[1] is xs[2] and others[1] is ys[2] and places == [0, 2]
+assert groups[torch.device("cpu"), torch.int64] == ([[xs[1]], [None]], [1])
 torch._assert(True, "never")
 flat, spec = tree_flatten({"a": [1, (2, 3)]})
 assert (

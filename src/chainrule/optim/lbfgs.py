@@ -82,7 +82,7 @@ class LBFGS(Optimizer):
         tensor([1000., 1000.])
     """
 
-    saves_step = False
+    saves_step, free = False, False
 
     def __init__(
         self,

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
@@ -36,6 +36,7 @@ from ..tape.modes import effect, enable_grad, modes, no_grad, outside
 from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros, zeros_like
 from .hooks import Hooked, with_hooks
 from .hyper import is_like, is_number
+from .kept import loaded
 
 __all__ = ["Optimizer", "required"]
 
@@ -83,6 +84,11 @@ class Optimizer(Hooked):
     saves_step: ClassVar[bool] = True
     """Whether a state dict has the number of steps made, as PyTorch's has for this method."""
 
+    free: ClassVar[bool] = False
+    """Whether the state is what ``step`` puts there, which is so for a class that defines ``step``: it is saved as it is,
+    and its options and state are loaded without a check.
+    """
+
     elementwise: ClassVar[bool] = True
     """Whether the rule works on each element alone, so that a large parameter may be cut in
     blocks.
@@ -102,7 +108,9 @@ class Optimizer(Hooked):
                 "dicts, "
                 "but got a Tensor"
             )
-        if callable(params):  # a module, or its method without the parentheses
+        groups = list(params) if isinstance(params, Iterable) else []
+        if callable(params) and not (groups and isinstance(groups[0], (Tensor, dict))):
+            # a module, or its method without the parentheses; but a list of parameters is a module too
             raise TypeError(
                 f"an optimizer is given parameters, found a {type(params).__name__}\n"
                 "  hint: model.parameters()"
@@ -110,7 +118,7 @@ class Optimizer(Hooked):
         self.defaults = defaults
         self.state: defaultdict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
-        groups = list(params)
+        groups = groups or list(params)
         if not groups:
             raise ValueError(
                 "optimizer got an empty parameter list; a generator, as parameters() returns, gives what it has only once"
@@ -233,6 +241,7 @@ class Optimizer(Hooked):
         super().__init_subclass__(**options)
         if "step" in cls.__dict__:
             cls.step = with_hooks(cls.step)
+            cls.free = cls.__dict__.get("free", True)
 
     @with_hooks
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -349,9 +358,11 @@ class Optimizer(Hooked):
             groups.append(packed)
         state = {}
         for p, values in self.state.items():
-            exported = self._exported(values)
-            if exported:
-                state[numbers[id(p)]] = exported
+            exported = values if self.free else self._exported(values)
+            if (
+                self.free or exported
+            ):  # a method may keep something for all parameters, under a name
+                state[numbers[id(p)] if isinstance(p, Tensor) else p] = exported
         return self._through(self._state_dict_post_hooks, {"state": state, "param_groups": groups})
 
     def _exported(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -375,7 +386,7 @@ class Optimizer(Hooked):
             Nothing is changed.
         """
         state_dict = self._through(self._load_state_dict_pre_hooks, dict(state_dict))
-        _check_form(state_dict)
+        _check_form(state_dict, self.free)
         saved = state_dict["param_groups"]
         if len(saved) != len(self.param_groups):
             raise StateDictError(
@@ -392,18 +403,22 @@ class Optimizer(Hooked):
             for number, p in zip(new["params"], group["params"], strict=True):
                 params[number] = (group, p)
             for name, value in new.items():
-                if name != "params" and not is_like(value, group.get(name)):
+                if name != "params" and not (self.free or is_like(value, group.get(name))):
                     raise StateDictError(
                         f"loaded state dict has {name!r}: {value!r:.80} in group {k}, where the optimizer "
                         f"has {group[name]!r:.80}"
                     )
-        self._check_state(state_dict["state"], params)
+        if not self.free:
+            self._check_state(state_dict["state"], params)
         for group, new in zip(self.param_groups, saved, strict=True):
             for name, value in new.items():
                 if name != "params":  # JSON has no tuples
                     as_tuple = isinstance(group.get(name), tuple) and isinstance(value, list)
                     group[name] = tuple(value) if as_tuple else value
         with no_grad():
+            if self.free:
+                self._load_all(state_dict["state"], {n: p for n, (_, p) in params.items()})
+                params = {}
             for number, (group, p) in params.items():
                 if number in state_dict["state"]:
                     self._load_one(group, p, state_dict["state"][number])
@@ -438,6 +453,13 @@ class Optimizer(Hooked):
                 + "\n\t".join(faults)
             )
 
+    def _load_all(self, state: dict[Any, Any], params: dict[Any, Tensor]) -> None:
+        """The state of a method that keeps what it likes."""
+        old, self.state = self.state, defaultdict(dict)
+        for key, values in state.items():
+            place = params.get(key, key)
+            self.state[place] = loaded(values, params.get(key), old.get(place), key)
+
     def _load_one(self, group: dict[str, Any], p: Tensor, values: dict[str, Any]) -> None:
         state = self.state[p]
         for gone in set(state) - set(values):
@@ -464,14 +486,14 @@ class Optimizer(Hooked):
         return "\n".join([*lines, ")"])
 
 
-def _check_form(state_dict: Any) -> None:
+def _check_form(state_dict: Any, free: bool) -> None:
     """Refuse what is not the form that `state_dict` gives."""
     groups, state = state_dict.get("param_groups"), state_dict.get("state")
     if not (
         isinstance(groups, (list, tuple))
         and all(isinstance(g, Mapping) and _is_list_of_keys(g.get("params")) for g in groups)
         and isinstance(state, Mapping)
-        and all(isinstance(values, Mapping) for values in state.values())
+        and (free or all(isinstance(values, Mapping) for values in state.values()))
     ):
         raise StateDictError(
             "an optimizer's state dict has 'param_groups', a list of dictionaries with 'params', and "

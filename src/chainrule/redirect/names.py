@@ -26,6 +26,7 @@ from .surroundings.absent import (
     module,
     spec_of,
 )
+from .surroundings.foreach import foreach
 
 __all__ = ["install", "is_theirs", "resolve", "uninstall"]
 
@@ -114,6 +115,7 @@ STANDS_FOR = {
     "torch.testing": "testing",
     "torch.types": "redirect.surroundings.types",
     "torch.utils": "utils",
+    "torch.utils._foreach_utils": "redirect.surroundings.foreach",
     "torch.utils._pytree": "redirect.surroundings.pytree",
     "torch.utils.checkpoint": "utils.checkpoint",
     "torch.utils.data": "utils.data",
@@ -228,7 +230,7 @@ class _Torch(types.ModuleType):
         if name in DTYPES or name in TYPES:
             return absent(name)
         if name.startswith("_foreach_"):
-            return private.foreach(name)
+            return foreach(name)
         try:
             return getattr(private if name in vars(private) else chainrule, name)
         except AttributeError:

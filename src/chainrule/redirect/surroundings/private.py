@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ... import platform
@@ -107,24 +107,3 @@ def instance_norm(
 def embedding(weight: Tensor, indices: Tensor, padding_idx: int = -1) -> Tensor:
     """Rows of a table."""
     return F.embedding(indices, weight, padding_idx if padding_idx >= 0 else None)
-
-
-def foreach(name: str) -> Callable:
-    """`_foreach_add_` and its like: a method of every tensor of a list, with the other lists' elements in its place."""
-    method = name.removeprefix("_foreach_")
-
-    def each(tensors: Sequence[Tensor], *others: Any, **options: Any) -> Any:
-        found = []
-        for k, x in enumerate(tensors):
-            own = [o[k] if isinstance(o, list | tuple) else o for o in others]
-            if method in ("maximum", "maximum_", "minimum", "minimum_"):
-                low = method.startswith("max")
-                bound = "min" if low else "max"
-                out = x.clamp_ if method.endswith("_") else x.clamp
-                found.append(out(**{bound: own[0]}))
-            else:
-                found.append(getattr(x, method)(*own, **options))
-        return None if method.endswith("_") else tuple(found)
-
-    each.__name__, each.__doc__ = name, f"`{method}` of every tensor of a list."
-    return each
