@@ -29,10 +29,8 @@ HEADER = re.compile(
     r"'shape': \((?P<shape>(?:\d{1,19},? ?){0,64})\),? ?\} *\n"
 )
 PLAIN = re.compile(r"\|b1|\|[iu]1|[<>=][iuf][248]")
-RATIO, SPARE = (
-    64,
-    1 << 28,
-)  # what arrays may take: so many times the file, and so many bytes besides
+# what arrays may take: so many times the file, and so many bytes besides
+RATIO, SPARE = 64, 1 << 28
 EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no time before; the same arrays give the same bytes
 
 

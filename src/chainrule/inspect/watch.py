@@ -66,9 +66,8 @@ class Watch:
         for cls, reader in list(READERS.items()):
             READERS[cls] = self._reading(reader)
             self._undo.append((READERS, cls, reader))
-        self._replace(
-            operators, "record", self._reading
-        )  # which operators call without asking READERS
+        # which operators call without asking READERS
+        self._replace(operators, "record", self._reading)
         self._replace(Tensor, "_assign", self._assigning)
         self._replace(Module, "__call__", self._calling)
         for cls in with_their_own(TracedFunction, "__call__"):

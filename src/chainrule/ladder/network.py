@@ -282,9 +282,8 @@ class Network:
             self.given.append(a)
             a = a @ w.T + b
             if k < last:
-                slope: np.ndarray = (a > 0).astype(
-                    self.dtype
-                )  # ReLU and its slope are this same mask
+                # ReLU and its slope are this same mask
+                slope: np.ndarray = (a > 0).astype(self.dtype)
                 if training and self.dropout:
                     slope *= (self.rng.random(a.shape) >= self.dropout) / (1 - self.dropout)
                 a = a * slope

@@ -170,9 +170,8 @@ class GenerationSettings:
             logits = _without(logits, self.begin_suppress_tokens)
         if not self.do_sample:
             return logits
-        kept = (
-            1 if self.num_beams == 1 else max(2, 1 + len(self.ends))
-        )  # beams must be able to go on
+        # beams must be able to go on
+        kept = 1 if self.num_beams == 1 else max(2, 1 + len(self.ends))
         logits = _largest(logits / self.temperature, self.top_k, kept)
         logits = _nucleus(logits, self.top_p, kept)
         return _typical(_likely(logits, self.min_p, kept), self.typical_p, kept)

@@ -47,16 +47,25 @@ __all__ = [
 ]
 
 
-class _InplaceActivation(Module):
+class _Activation(Module):
+    """What activations share: they print their settings, and ``inplace`` if it is true."""
+
+    _settings: tuple[str, ...] = ()
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        shown = [f"{name}={getattr(self, name)!r}" for name in self._settings]
+        if getattr(self, "inplace", False):
+            shown.append("inplace=True")
+        return ", ".join(shown)
+
+
+class _InplaceActivation(_Activation):
     """An activation whose only setting is ``inplace``."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
-
-    def extra_repr(self) -> str:
-        """``inplace=True`` if so."""
-        return "inplace=True" if self.inplace else ""
 
 
 class ReLU(_InplaceActivation):
@@ -217,13 +226,15 @@ class Tanhshrink(_PlainActivation):
         return F.tanhshrink(input)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(_Activation):
     """y = x if x > 0 else negative_slope · x.
 
     Example:
         >>> nn.LeakyReLU(0.5)(tensor([-1.0, 2.0]))
         tensor([-0.5000,  2.0000])
     """
+
+    _settings = ("negative_slope",)
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
@@ -234,12 +245,8 @@ class LeakyReLU(Module):
         """The leaky unit of the input."""
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
-    def extra_repr(self) -> str:
-        """The slope."""
-        return f"negative_slope={self.negative_slope}{_inplace(self)}"
 
-
-class RReLU(Module):
+class RReLU(_Activation):
     """y = x if x > 0 else r · x, the slope r drawn for each element from U(lower, upper); in
     evaluation mode their mean.   Source: Xu et al. 2015.
 
@@ -247,6 +254,8 @@ class RReLU(Module):
         >>> nn.RReLU(0.25, 0.75).eval()(tensor([-1.0, 2.0]))
         tensor([-0.5000,  2.0000])
     """
+
+    _settings = ("lower", "upper")
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
         super().__init__()
@@ -258,18 +267,16 @@ class RReLU(Module):
         """The leaky unit of the input, its slopes drawn in training mode."""
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
-    def extra_repr(self) -> str:
-        """The bounds of the slope."""
-        return f"lower={self.lower}, upper={self.upper}{_inplace(self)}"
 
-
-class ELU(Module):
+class ELU(_Activation):
     """y = x if x > 0 else α (eˣ − 1).
 
     Example:
         >>> nn.ELU()(tensor([0.0, 2.0]))
         tensor([0., 2.])
     """
+
+    _settings = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -280,18 +287,16 @@ class ELU(Module):
         """The exponential linear unit of the input."""
         return F.elu(input, self.alpha, self.inplace)
 
-    def extra_repr(self) -> str:
-        """α."""
-        return f"alpha={self.alpha}{_inplace(self)}"
 
-
-class CELU(Module):
+class CELU(_Activation):
     """y = max(x, 0) + min(0, α (e^(x/α) − 1)).
 
     Example:
         >>> nn.CELU()(tensor([0.0, 2.0]))
         tensor([0., 2.])
     """
+
+    _settings = ("alpha",)
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -302,12 +307,8 @@ class CELU(Module):
         """The continuously differentiable unit of the input."""
         return F.celu(input, self.alpha, self.inplace)
 
-    def extra_repr(self) -> str:
-        """α."""
-        return f"alpha={self.alpha}{_inplace(self)}"
 
-
-class Hardtanh(Module):
+class Hardtanh(_Activation):
     """y = clamp(x, min_val, max_val).
 
     Args:
@@ -324,6 +325,8 @@ class Hardtanh(Module):
         >>> nn.Hardtanh()(tensor([-2.0, 0.5]))
         tensor([-1.0000,  0.5000])
     """
+
+    _settings = ("min_val", "max_val")
 
     def __init__(
         self,
@@ -350,10 +353,6 @@ class Hardtanh(Module):
         """The clamped input."""
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
-    def extra_repr(self) -> str:
-        """The bounds."""
-        return f"min_val={self.min_val}, max_val={self.max_val}{_inplace(self)}"
-
 
 class ReLU6(Hardtanh):
     """y = clamp(x, 0, 6).
@@ -363,21 +362,21 @@ class ReLU6(Hardtanh):
         tensor([0., 6.])
     """
 
+    _settings = ()
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
 
-    def extra_repr(self) -> str:
-        """``inplace=True`` if so."""
-        return "inplace=True" if self.inplace else ""
 
-
-class Threshold(Module):
+class Threshold(_Activation):
     """y = x if x > threshold else value.
 
     Example:
         >>> nn.Threshold(1.0, 9.0)(tensor([0.5, 2.0]))
         tensor([9., 2.])
     """
+
+    _settings = ("threshold", "value")
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -389,12 +388,8 @@ class Threshold(Module):
         """The input where it is above the threshold."""
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
-    def extra_repr(self) -> str:
-        """The threshold, and what stands below it."""
-        return f"threshold={self.threshold}, value={self.value}{_inplace(self)}"
 
-
-class GELU(Module):
+class GELU(_Activation):
     """y = x · Φ(x), Φ the distribution function of the normal law; ``approximate="tanh"`` takes its
     tanh form.
 
@@ -402,6 +397,8 @@ class GELU(Module):
         >>> nn.GELU()(tensor([0.0]))
         tensor([0.])
     """
+
+    _settings = ("approximate",)
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -411,18 +408,16 @@ class GELU(Module):
         """x · Φ(x)."""
         return F.gelu(input, approximate=self.approximate)
 
-    def extra_repr(self) -> str:
-        """Which form."""
-        return f"approximate={self.approximate!r}"
 
-
-class Softplus(Module):
+class Softplus(_Activation):
     """y = ln(1 + e^(βx)) / β; the identity where βx is above ``threshold``.
 
     Example:
         >>> nn.Softplus()(tensor([0.0]))
         tensor([0.6931])
     """
+
+    _settings = ("beta", "threshold")
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -432,10 +427,6 @@ class Softplus(Module):
     def forward(self, input: Tensor) -> Tensor:
         """ln(1 + e^(βx)) / β."""
         return F.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        """β and the threshold."""
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Softshrink(Module):
@@ -480,13 +471,15 @@ class Hardshrink(Module):
         return f"{self.lambd}"
 
 
-class GLU(Module):
+class GLU(_Activation):
     """Gated linear unit,  y = a · σ(b), where a and b are the halves of the axis ``dim``.
 
     Example:
         >>> nn.GLU()(zeros(3, 4)).shape
         chainrule.Size([3, 2])
     """
+
+    _settings = ("dim",)
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -496,21 +489,15 @@ class GLU(Module):
         """a · σ(b)."""
         return F.glu(input, self.dim)
 
-    def extra_repr(self) -> str:
-        """The axis."""
-        return f"dim={self.dim}"
 
-
-class _AlongAxis(Module):
+class _AlongAxis(_Activation):
     """An activation along one axis; name it, None is refused when the module is called."""
+
+    _settings = ("dim",)
 
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
-
-    def extra_repr(self) -> str:
-        """The axis."""
-        return f"dim={self.dim}"
 
 
 class Softmax(_AlongAxis):
@@ -569,7 +556,7 @@ class Softmin(_AlongAxis):
         return F.softmin(input, self.dim)
 
 
-class PReLU(Module):
+class PReLU(_Activation):
     """y = x if x > 0 else weight · x, the slopes being learned.   Source: He et al. 2015, eq. 1.
 
     Args:
@@ -583,6 +570,8 @@ class PReLU(Module):
         tensor([-0.2500])
     """
 
+    _settings = ("num_parameters",)
+
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
     ) -> None:
@@ -594,11 +583,3 @@ class PReLU(Module):
     def forward(self, input: Tensor) -> Tensor:
         """The input, its negative part times the slope."""
         return F.prelu(input, self.weight)
-
-    def extra_repr(self) -> str:
-        """The number of slopes."""
-        return f"num_parameters={self.num_parameters}"
-
-
-def _inplace(module: Any) -> str:
-    return ", inplace=True" if module.inplace else ""

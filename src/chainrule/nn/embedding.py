@@ -16,7 +16,48 @@ from .parameter import Parameter
 __all__ = ["Embedding", "EmbeddingBag"]
 
 
-class Embedding(Module):
+class _Table(Module):
+    """What both share: a table with one row per symbol, one of which may be padding."""
+
+    num_embeddings: int
+    embedding_dim: int
+    padding_idx: int | None
+
+    def _make_table(
+        self, weight: Tensor | None, requires_grad: bool, device: Any, dtype: Any
+    ) -> None:
+        """Take the weight that is given, or draw one."""
+        shape = (self.num_embeddings, self.embedding_dim)
+        if weight is not None and tuple(weight.shape) != shape:
+            raise ShapeError(
+                f"{type(self).__name__}: the table has shape {tuple(weight.shape)}, not {shape}"
+            )
+        table = empty(shape, device=device, dtype=dtype) if weight is None else weight
+        self.weight = Parameter(table, requires_grad=requires_grad)
+        if weight is None:
+            self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the table anew; the padding row is zero."""
+        init.normal_(self.weight)
+        if self.padding_idx is not None:
+            with no_grad():
+                self.weight[self.padding_idx].fill_(0)
+
+
+def _row(padding_idx: int | None, num_embeddings: int) -> int | None:
+    """The number of the padding row, counted from the start."""
+    if padding_idx is None:
+        return None
+    if not -num_embeddings <= padding_idx < num_embeddings:
+        raise ArgumentError(
+            f"padding_idx must be within num_embeddings: {padding_idx} is not in "
+            f"[{-num_embeddings}, {num_embeddings})"
+        )
+    return padding_idx % num_embeddings
+
+
+class Embedding(_Table):
     """A table with one row per symbol,  y[…] = weight[x[…]].
 
     ``weight`` (num_embeddings, embedding_dim) begins normal, N(0, 1). Its gradient is dense, and
@@ -62,37 +103,11 @@ class Embedding(Module):
     ) -> None:
         super().__init__()
         refuse_sparse(sparse)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(
-                    f"padding_idx must be within num_embeddings: {padding_idx} is not in "
-                    f"[{-num_embeddings}, {num_embeddings})"
-                )
-            padding_idx %= num_embeddings
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        self.padding_idx = padding_idx
-        self.max_norm = max_norm
-        self.norm_type = norm_type
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.padding_idx = _row(padding_idx, num_embeddings)
+        self.max_norm, self.norm_type = max_norm, norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        if _weight is None:
-            table = empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
-            self.weight = Parameter(table, requires_grad=not _freeze)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(
-                    f"Embedding: the table has shape {tuple(_weight.shape)}, not "
-                    f"({num_embeddings}, {embedding_dim})"
-                )
-            self.weight = Parameter(_weight, requires_grad=not _freeze)
-
-    def reset_parameters(self) -> None:
-        """Draw the table anew; the padding row is zero."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        self._make_table(_weight, not _freeze, device, dtype)
 
     @classmethod
     def from_pretrained(
@@ -153,7 +168,7 @@ class Embedding(Module):
         return ", ".join(parts)
 
 
-class EmbeddingBag(Module):
+class EmbeddingBag(_Table):
     """Sums, means or maxima of the rows of a table over bags of indices, without the rows between.
 
     ``weight`` (num_embeddings, embedding_dim) begins normal, N(0, 1).
@@ -196,39 +211,12 @@ class EmbeddingBag(Module):
     ) -> None:
         super().__init__()
         refuse_sparse(sparse)
-        if padding_idx is not None:
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ArgumentError(
-                    f"padding_idx must be within num_embeddings: {padding_idx} is not in "
-                    f"[{-num_embeddings}, {num_embeddings})"
-                )
-            padding_idx %= num_embeddings
-        self.num_embeddings = num_embeddings
-        self.embedding_dim = embedding_dim
-        self.max_norm = max_norm
-        self.norm_type = norm_type
-        self.scale_grad_by_freq = scale_grad_by_freq
-        self.mode = mode
+        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
+        self.max_norm, self.norm_type = max_norm, norm_type
+        self.scale_grad_by_freq, self.mode = scale_grad_by_freq, mode
         self.include_last_offset = include_last_offset
-        self.padding_idx = padding_idx
-        if _weight is None:
-            table = empty(num_embeddings, embedding_dim, device=device, dtype=dtype)
-            self.weight = Parameter(table)
-            self.reset_parameters()
-        else:
-            if tuple(_weight.shape) != (num_embeddings, embedding_dim):
-                raise ShapeError(
-                    f"EmbeddingBag: the table has shape {tuple(_weight.shape)}, not "
-                    f"({num_embeddings}, {embedding_dim})"
-                )
-            self.weight = Parameter(_weight)
-
-    def reset_parameters(self) -> None:
-        """Draw the table anew; the padding row is zero."""
-        init.normal_(self.weight)
-        if self.padding_idx is not None:
-            with no_grad():
-                self.weight[self.padding_idx].fill_(0)
+        self.padding_idx = _row(padding_idx, num_embeddings)
+        self._make_table(_weight, True, device, dtype)
 
     @classmethod
     def from_pretrained(

@@ -1,10 +1,10 @@
 """Initial values of weights: every function fills its tensor in place, outside the graph, and
 returns it.
 
-What most of them keep constant is the variance of the activations from layer to layer. For ``y = W
-x`` with ``fan_in`` independent inputs, ``Var y = fan_in · Var W · Var x``: so ``Var W = gain² /
-fan_in``, with a gain that makes up for what the nonlinearity takes away. For a convolution the fans
-count every element of the window.
+What most of them keep constant is the variance of the activations from layer to layer. For
+``y = W x`` with ``fan_in`` independent inputs, ``Var y = fan_in · Var W · Var x``: so
+``Var W = gain² / fan_in``, with a gain that makes up for what the nonlinearity takes away. For a
+convolution the fans count every element of the window.
 
     fan_in    inputs that feed one output    weight.shape[1] · window
     fan_out   outputs that one input feeds   weight.shape[0] · window
@@ -54,15 +54,9 @@ __all__ = [
 ]
 
 _GAIN_ONE = (
-    "linear",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "sigmoid",
-)
+    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+    "conv_transpose3d", "sigmoid",
+)  # fmt: skip
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -214,8 +208,8 @@ def trunc_normal_(
     """Fill with draws from N(mean, std²) restricted to [a, b].
 
     What falls outside is drawn again. Where little of the normal lies inside (less than 30 %),
-    candidates are drawn uniformly from [a, b] instead, and each kept with the probability  exp(−½
-    ((x − mean)/std)²) / its maximum there.
+    candidates are drawn uniformly from [a, b] instead, and each is kept with the probability
+    exp(−½ ((x − mean)/std)²) / its maximum there.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -321,10 +315,8 @@ def _fan(tensor: Tensor, mode: str) -> int:
     return _fans(tensor)[modes.index(mode.lower())]
 
 
-_calculate_fan_in_and_fan_out, _calculate_correct_fan = (
-    _fans,
-    _fan,
-)  # PyTorch's names, which people use
+# PyTorch's names, which people use
+_calculate_fan_in_and_fan_out, _calculate_correct_fan = _fans, _fan
 
 
 @_fills

@@ -59,26 +59,11 @@ class UninitializedParameter(Parameter):
 
 
 READERS[UninitializedParameter] = _refuse
-for _operator in (
-    "add",
-    "sub",
-    "mul",
-    "truediv",
-    "floordiv",
-    "mod",
-    "pow",
-    "matmul",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "and",
-    "or",
-    "xor",
-):
-    for _side in ("", "r", "i"):  # operators reach the arrays on a shorter way than ops
-        if hasattr(UninitializedParameter, f"__{_side}{_operator}__"):
-            setattr(UninitializedParameter, f"__{_side}{_operator}__", _refuse)
+# operators reach the arrays by a shorter way than ops, which does not ask READERS
+OPERATORS = "add sub mul truediv floordiv mod pow matmul lt le gt ge and or xor".split()
+for _operator in [f"__{side}{name}__" for name in OPERATORS for side in ("", "r", "i")]:
+    if hasattr(UninitializedParameter, _operator):
+        setattr(UninitializedParameter, _operator, _refuse)
 
 
 class _Lazy(Module):

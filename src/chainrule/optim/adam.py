@@ -41,10 +41,10 @@ def adam(
         v ← β₂ v + (1 − β₂) g²
         p ← p − lr · m̂ / (√v̂ + ε)     with  m̂ = m / (1 − β₁ᵗ),  v̂ = v / (1 − β₂ᵗ)
 
-    m and v begin at zero, and the hats undo that. Multiplying numerator and denominator by  c = √(1
-    − β₂ᵗ)  moves both
-    corrections into numbers, and saves two passes over the elements:  p ← p − (lr · c / (1 − β₁ᵗ))
-        · m / (√v + c ε).
+    m and v begin at zero, and the hats undo that. With numerator and denominator multiplied by  c = √(1 − β₂ᵗ)
+    both corrections are single numbers, which saves two passes over the elements:
+
+        p ← p − (lr · c / (1 − β₁ᵗ)) · m / (√v + c ε)
 
     Args:
         p: the parameter.

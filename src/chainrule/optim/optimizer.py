@@ -104,8 +104,7 @@ class Optimizer(Hooked):
         super().__init__()
         if isinstance(params, Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or "
-                "dicts, "
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, "
                 "but got a Tensor"
             )
         groups = list(params) if isinstance(params, Iterable) else []
@@ -179,8 +178,7 @@ class Optimizer(Hooked):
         given = param_group["params"]
         if isinstance(given, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the "
-                "ordering "
+                "optimizer parameters need to be organized in ordered collections, but the ordering "
                 "of tensors in sets will change between runs. Please use a list instead."
             )
         items = [given] if isinstance(given, Tensor) else list(given)

@@ -53,9 +53,8 @@ def _call(self: Module, *args: Any, **kwargs: Any) -> Any:
         compiled = vars(self).pop("forward")
         try:
             out = _eager_call(self, *args, **kwargs)
-        except (
-            BaseException
-        ):  # it was not about the compiler: the call is wrong, and the next may be right
+        except BaseException:
+            # it was not about the compiler: the call is wrong, and the next may be right
             self.forward = compiled
             raise
         reason = str(error).splitlines()[0]

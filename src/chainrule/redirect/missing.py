@@ -28,10 +28,8 @@ TENSOR_NAMES = frozenset(
 )
 """The public names of PyTorch's Tensor, in version 2.13."""
 
-OTHERS = frozenset(dir(dict) + dir(list) + dir(str) + dir(slice) + dir(np.ndarray) + dir(Path)) | {
-    "indices",
-    "names",
-}
+OTHER_TYPES = (dict, list, str, slice, np.ndarray, Path)
+OTHERS = frozenset([name for t in OTHER_TYPES for name in dir(t)]) | {"indices", "names"}
 """Names that so many other things have that they say nothing about tensors."""
 
 
@@ -85,14 +83,9 @@ class _Reader:
         self.path, self.folder = path, folder
         try:
             self.tree = ast.parse(path.read_bytes(), str(path))
-        except (
-            SyntaxError,
-            ValueError,
-            MemoryError,
-            RecursionError,
-        ) as error:  # the last two: too deep
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             line = getattr(error, "lineno", None) or 1
-            said = str(error) or "too deeply nested"
+            said = str(error) or "too deeply nested"  # of which the last two say nothing
             raise FormatError(f"{path}, line {line}: not Python: {said}") from None
         self.beside: list[Path] = []
         self.bound: dict[str, str] = {}  # a name → the dotted name in torch that it was imported as

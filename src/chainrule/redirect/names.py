@@ -285,10 +285,8 @@ def install() -> None:
             sys.modules[name] = found
             parent, _, last = name.rpartition(".")
             package = sys.modules.get(parent)
-            if package is not None and not hasattr(
-                package, last
-            ):  # for `import torch.utils.hooks as h`
-                setattr(package, last, found)
+            if package is not None and not hasattr(package, last):
+                setattr(package, last, found)  # for `import torch.utils.hooks as h`
                 _added.append((package, last))
     for name in ABSENT:  # what they are imported from must pass for a package
         package = sys.modules.get(name.rpartition(".")[0])

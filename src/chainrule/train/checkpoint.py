@@ -266,9 +266,8 @@ def _remove_leftovers(path: Path, keep: Path) -> None:
     )
     for file in path.parent.iterdir():
         if pattern.fullmatch(file.name) and file != keep:
-            with contextlib.suppress(
-                OSError
-            ):  # the new checkpoint is safe; a file too many harms nobody
+            # the new checkpoint is safe; a file too many harms nobody
+            with contextlib.suppress(OSError):
                 file.unlink()
 
 

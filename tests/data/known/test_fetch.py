@@ -15,7 +15,7 @@ from chainrule.base.errors import DataNotFoundError, FetchError
 from chainrule.cli import data as data_command
 from chainrule.cli import main
 from chainrule.data.known import RECORDS, File, Record, fetch, records
-from chainrule.data.known.records import Layout
+from chainrule.data.known.form import Layout
 from chainrule.files import SaveError
 
 CONTENT = bytes(range(256)) * 700  # 179,200 bytes: more than one piece

@@ -1,11 +1,12 @@
 """The data sets that chainrule knows by name: what they are, where they are looked for, how they
 are fetched, and how they are split.
 
-Reading order: `records` (what is known of each), `places` (where its files are), `fetch` (how they
+Reading order: `form` (what is said of a data set), `records` (all that are known), `places` (where its files are), `fetch` (how they
 come there), `parts` (what a loaded part is), `images`, `texts`, `series`, `loading`.
 """
 
 from .fetch import fetch
+from .form import File, Record
 from .loading import load_dataset
 from .parts import (
     CaptionPart,
@@ -17,7 +18,7 @@ from .parts import (
     Series,
     TextPart,
 )
-from .records import RECORDS, File, Record, record
+from .records import RECORDS, record
 
 __all__ = [
     "RECORDS",

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 from ...base.errors import DataNotFoundError, FetchError
 from ...files.whole import SaveError
 from ..readers import digest_of
+from .form import File, Record
 from .places import algorithm, folder_of
-from .records import File, Record
 
 __all__ = ["fetch"]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..dataset import Dataset
-from .records import Record
+from .form import Record
 
 __all__ = [
     "CaptionPart",

@@ -11,7 +11,8 @@ from pathlib import Path
 from ...base.configuration import data_folder
 from ...base.errors import DataNotFoundError, FormatError
 from ..readers import digest_of
-from .records import RECORDS, File, Layout, Record
+from .form import File, Layout, Record
+from .records import RECORDS
 
 __all__ = ["Found", "algorithm", "digest", "find", "folder_of", "verify"]
 

@@ -131,9 +131,8 @@ class MakesBatches:
                 where = cut_off(*where, room, str(truncation), left)
             marks = self.template.marks(len(a), None if b is None else len(b), add_special_tokens)
             spans = self.template.around(*where, add_special_tokens)[0]
-            spans = [
-                x if isinstance(x, tuple) else (0, 0) for x in spans
-            ]  # special tokens have none
+            # special tokens have none
+            spans = [x if isinstance(x, tuple) else (0, 0) for x in spans]
             rows.append((*self.template.around(a, b, add_special_tokens), marks, spans))
         target = 0
         if padding == "max_length":

@@ -81,9 +81,8 @@ def _byte_level(part: Part) -> Cut:
 def _split(part: Part) -> Cut:
     what = part.part("pattern")
     behavior = part.choice("behavior", ("Isolated", "Removed"))
-    keep = part.take(
-        "invert", bool, default=False
-    )  # what the pattern finds is kept, not what is between
+    # whether what the pattern finds is kept, not what is between
+    keep = part.take("invert", bool, default=False)
     if "String" in what.value:
         string = what.take("String", str)
         if not string:

@@ -109,9 +109,8 @@ class Unigram:
         """The likeliest pieces and their ids."""
         n, known = len(word), self.vocabulary
         best = [0.0] + [-math.inf] * n
-        came: list[tuple[int, int | None]] = [(0, None)] * (
-            n + 1
-        )  # where the last piece begins; its id
+        # where the last piece begins; its id
+        came: list[tuple[int, int | None]] = [(0, None)] * (n + 1)
         for start in range(n):
             alone = False
             for end in range(start + 1, n + 1):

@@ -142,9 +142,8 @@ def _check_weights_of_sums(look: Look) -> Iterator[Finding]:
                 maker = look.made.get(id(next(tensors_in(maker.args))))
             if maker is None or maker.op != "softmax" or x.ndim < 2:
                 continue
-            summed = (
-                x.ndim - 1 - k
-            )  # of the left factor the last axis, of the right the last but one
+            # the last axis of the left factor, the last but one of the right
+            summed = x.ndim - 1 - k
             if maker.attrs.get("dim") != summed:
                 yield Finding(
                     "softmax over another axis", "weights of a sum are made by a softmax over another axis than is summed",

@@ -77,8 +77,7 @@ def _per_query_head(query: Tensor, x: Tensor) -> Tensor:
     """
     if query.ndim < 3 or x.ndim < 3 or query.shape[-3] % x.shape[-3]:
         raise ShapeError(
-            "scaled_dot_product_attention: with enable_gqa the heads of the query must be a "
-            "multiple "
+            "scaled_dot_product_attention: with enable_gqa the heads of the query must be a multiple "
             f"of those of key and value, found {tuple(query.shape)} and {tuple(x.shape)}"
         )
     times = query.shape[-3] // x.shape[-3]

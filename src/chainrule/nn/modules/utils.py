@@ -55,9 +55,7 @@ def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: 
     """
     for named in (state_dict, getattr(state_dict, "_metadata", None) or {}):
         for name in list(named):
-            if name.startswith(prefix) or (
-                name and named is not state_dict and f"{name}." == prefix
-            ):
-                named[name[len(prefix) :]] = named.pop(
-                    name
-                )  # `module` itself becomes the whole, ""
+            # among the metadata, `module` itself becomes the whole, ""
+            is_whole = named is not state_dict and f"{name}." == prefix
+            if name.startswith(prefix) or is_whole:
+                named[name[len(prefix) :]] = named.pop(name)

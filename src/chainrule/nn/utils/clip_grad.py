@@ -50,8 +50,7 @@ def get_total_norm(
     tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if error_if_nonfinite and modes.trace is not None:
         raise TraceError(
-            "error_if_nonfinite=True must look at the norm, which has no value while a function "
-            "is "
+            "error_if_nonfinite=True must look at the norm, which has no value while a function is "
             "traced; pass False and look at the norm that the traced function returns"
         )
     if not tensors:

@@ -86,8 +86,7 @@ class LRScheduler:
         if self._step_count == 1 and not self.optimizer._stepped:
             warnings.warn(
                 "Detected call of `lr_scheduler.step()` before `optimizer.step()`: the first "
-                "value of "
-                "the schedule is skipped",
+                "value of the schedule is skipped",
                 stacklevel=2,
             )
         if epoch is not None:

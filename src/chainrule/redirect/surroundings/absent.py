@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import types
+from collections.abc import Callable
 from functools import cache
 from typing import Any, NoReturn
 
@@ -154,6 +155,21 @@ class Absent(type):
 def absent(name: str) -> Any:
     """The absent name that PyTorch calls so, behind `torch.`."""
     return Absent(name.rpartition(".")[2], (), {"_name": name, "__doc__": words_for(name)})
+
+
+def absent_in(place: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module that has some of PyTorch's names: all others are absent.
+
+    Args:
+        place: PyTorch's name of the module, behind `torch.`.
+    """
+
+    def found(name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return absent(f"{place}.{name}")
+
+    return found
 
 
 class AbsentModule(types.ModuleType):

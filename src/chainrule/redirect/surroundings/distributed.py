@@ -6,7 +6,7 @@ import enum
 from typing import Any
 
 from ...base.errors import ChainruleError
-from .absent import absent
+from .absent import absent_in
 
 __all__ = [
     "ProcessGroup",
@@ -70,7 +70,4 @@ def get_world_size(group: Any = None) -> int:
     return _refuse("get_world_size")
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return absent(f"distributed.{name}")
+__getattr__ = absent_in("distributed")

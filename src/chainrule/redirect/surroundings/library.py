@@ -8,7 +8,7 @@ from typing import Any
 
 from ...base.errors import ArgumentError
 from ...transforms.function import Function
-from .absent import absent
+from .absent import absent_in
 
 __all__ = ["CustomOpDef", "custom_op", "register_autograd", "register_fake", "register_kernel"]
 
@@ -135,8 +135,4 @@ def register_autograd(
     _of(op).register_autograd(backward, setup_context=setup_context)
 
 
-def __getattr__(name: str) -> Any:
-    """The rest of torch.library, which can be named: libraries of C++ kernels and Triton's."""
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return absent(f"library.{name}")
+__getattr__ = absent_in("library")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .absent import absent
+from .absent import absent_in
 
 __all__ = ["is_in_onnx_export"]
 
@@ -14,7 +12,4 @@ def is_in_onnx_export() -> bool:
     return False
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return absent(f"onnx.{name}")
+__getattr__ = absent_in("onnx")

@@ -14,7 +14,7 @@ from ...tensors.overrides import (
     plain,
     with_a_say,
 )
-from .absent import absent
+from .absent import absent_in
 
 __all__ = [
     "DisableTorchFunctionSubclass", "handle_torch_function", "has_torch_function", "has_torch_function_unary",
@@ -45,7 +45,4 @@ def _get_overloaded_args(relevant_args: Iterable[Any], get_type_fn: Any = type) 
     return with_a_say(relevant_args)
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return absent(f"overrides.{name}")
+__getattr__ = absent_in("overrides")

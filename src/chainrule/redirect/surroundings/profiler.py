@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from .absent import absent
+from .absent import absent_in
 
 __all__ = ["emit_nvtx", "record_function"]
 
@@ -51,7 +51,4 @@ class emit_nvtx(contextlib.nullcontext):
 emit_itt = emit_nvtx
 
 
-def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return absent(f"profiler.{name}")
+__getattr__ = absent_in("profiler")

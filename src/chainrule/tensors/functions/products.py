@@ -28,8 +28,8 @@ def matmul(input: Any, other: Any) -> Any:
     """
     if input.ndim == 0 or other.ndim == 0:
         raise ShapeError(
-            "matmul(a, b): both operands need at least one axis, a number has none\n  hint: a * b"
-            " scales"
+            "matmul(a, b): both operands need at least one axis, a number has none\n"
+            "  hint: a * b scales"
         )
     a = unsqueeze(input, 0) if input.ndim == 1 else input
     b = unsqueeze(other, 1) if other.ndim == 1 else other

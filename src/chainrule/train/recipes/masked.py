@@ -34,10 +34,8 @@ __all__ = ["BERT_MLM", "Hidden", "MaskedConfig", "build", "hidden_in_order"]
 
 PAD, MASK = "[PAD]", "[MASK]"
 TESTED = 0.15  # of the tokens, in validation and test
-HIDDEN, CHANGED = (
-    0.8,
-    0.9,
-)  # of what is to be told: below the first hidden, below the second changed
+# of what is to be told: what draws a number below the first is hidden, below the second changed
+HIDDEN, CHANGED = 0.8, 0.9
 
 
 @dataclass(frozen=True)
@@ -216,9 +214,8 @@ def counted_answers(
     V = int(max(learnt.max(), seen.max(), targets.max())) + 1
     pairs, counts = np.unique(learnt[:-1] * V + learnt[1:], return_counts=True)
     after = np.full(V, commonest)
-    order = np.argsort(
-        counts, kind="stable"
-    )  # the commonest pair of each first token is written last
+    # the commonest pair of each first token is written last
+    order = np.argsort(counts, kind="stable")
     after[pairs[order] // V] = pairs[order] % V
     after[mask] = commonest
     before = np.concatenate([np.full((len(seen), 1), mask), seen[:, :-1]], axis=1)

@@ -21,7 +21,7 @@ from ....nn import functional as F
 from ....tensors import Tensor, flatten
 from .checkpoints import File, architecture, weights
 
-__all__ = ["MobileNetV2", "MobileNet_V2_Weights", "divisible", "mobilenet_v2"]
+__all__ = ["MobileNetV2", "MobileNet_V2_Weights", "mobilenet_v2"]
 
 SETTING = (
     (1, 16, 1, 1),

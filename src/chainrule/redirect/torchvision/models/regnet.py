@@ -288,10 +288,30 @@ class RegNet(Module):
 
 
 def _makes(
-    name: str, sizes: tuple[int, int, float, float, int], files: tuple[File, ...], **others: File
+    name: str,
+    sizes: tuple[int, int, float, float, int],
+    older: str = "",
+    longer: str = "",
+    weakly: tuple[str, str] | None = None,
 ) -> tuple[Any, Callable]:
-    """The weights, and the function that makes the network of these `BlockParams.from_init_params`."""
+    """The weights, and the function that makes the network.
+
+    Args:
+        name: "x" or "y", and how many operations it takes.
+        sizes: the first five of `BlockParams.from_init_params`.
+        older, longer: how the checksums begin of the files of two trainings, the second of which was longer.
+        weakly: those of what was trained on pictures with hashtags, then on ImageNet: all of the network, or its last layer.
+    """
     kind, _, size = name.partition("_")
+    files = [File(f"regnet_{name}-{older}.pth")] if older else []
+    files += [File(f"regnet_{name}-{longer}.pth", 232)] if longer else []
+    others = {}
+    if weakly is not None:
+        whole, last = (
+            f"regnet_{name}_{what}.pth" for what in (f"swag-{weakly[0]}", f"lc_swag-{weakly[1]}")
+        )
+        others["IMAGENET1K_SWAG_E2E_V1"] = File(whole, 384, 384, "bicubic")
+        others["IMAGENET1K_SWAG_LINEAR_V1"] = File(last, 224, 224, "bicubic")
     found = weights(f"RegNet_{kind.upper()}_{size.upper()}", *files, **others)
 
     def make(**options: Any) -> RegNet:
@@ -304,67 +324,21 @@ def _makes(
     return found, architecture(found)(make)
 
 
-def _two(name: str, first: str, second: str) -> tuple[File, File]:
-    """Files of an older and of a longer training."""
-    return File(f"regnet_{name}-{first}.pth"), File(f"regnet_{name}-{second}.pth", 232)
-
-
-def _weakly(name: str, whole: str, last: str) -> dict[str, File]:
-    """Files trained on pictures with hashtags, then on ImageNet: all of the network, or its last layer."""
-    return {
-        "IMAGENET1K_SWAG_E2E_V1": File(f"regnet_{name}_swag-{whole}.pth", 384, 384, "bicubic"),
-        "IMAGENET1K_SWAG_LINEAR_V1": File(f"regnet_{name}_lc_swag-{last}.pth", 224, 224, "bicubic"),
-    }
-
-
-RegNet_Y_400MF_Weights, regnet_y_400mf = _makes(
-    "y_400mf", (16, 48, 27.89, 2.09, 8), _two("y_400mf", "c65dace8", "e6988f5f")
-)
-RegNet_Y_800MF_Weights, regnet_y_800mf = _makes(
-    "y_800mf", (14, 56, 38.84, 2.4, 16), _two("y_800mf", "1b27b58c", "58fc7688")
-)
-RegNet_Y_1_6GF_Weights, regnet_y_1_6gf = _makes(
-    "y_1_6gf", (27, 48, 20.71, 2.65, 24), _two("y_1_6gf", "b11a554e", "0d7bc02a")
-)
-RegNet_Y_3_2GF_Weights, regnet_y_3_2gf = _makes(
-    "y_3_2gf", (21, 80, 42.63, 2.66, 24), _two("y_3_2gf", "b5a9779c", "9180c971")
-)
-RegNet_Y_8GF_Weights, regnet_y_8gf = _makes(
-    "y_8gf", (17, 192, 76.82, 2.19, 56), _two("y_8gf", "d0d0e4a8", "dc2b1b54")
-)
-RegNet_Y_16GF_Weights, regnet_y_16gf = _makes(
-    "y_16gf",
-    (18, 200, 106.23, 2.48, 112),
-    _two("y_16gf", "9e6ed7dd", "3e4a00f9"),
-    **_weakly("y_16gf", "43afe44d", "f3ec0043"),
-)
-RegNet_Y_32GF_Weights, regnet_y_32gf = _makes(
-    "y_32gf",
-    (20, 232, 115.89, 2.53, 232),
-    _two("y_32gf", "4dee3f7a", "8db6d4b5"),
-    **_weakly("y_32gf", "04fdfa75", "e1583746"),
-)
-RegNet_Y_128GF_Weights, regnet_y_128gf = _makes(
-    "y_128gf", (27, 456, 160.83, 2.52, 264), (), **_weakly("y_128gf", "c8ce3e52", "cbe8ce12")
-)
-RegNet_X_400MF_Weights, regnet_x_400mf = _makes(
-    "x_400mf", (22, 24, 24.48, 2.54, 16), _two("x_400mf", "adf1edd5", "62229a5f")
-)
-RegNet_X_800MF_Weights, regnet_x_800mf = _makes(
-    "x_800mf", (16, 56, 35.73, 2.28, 16), _two("x_800mf", "ad17e45c", "94a99ebd")
-)
-RegNet_X_1_6GF_Weights, regnet_x_1_6gf = _makes(
-    "x_1_6gf", (18, 80, 34.01, 2.25, 24), _two("x_1_6gf", "e3633e7f", "a12f2b72")
-)
-RegNet_X_3_2GF_Weights, regnet_x_3_2gf = _makes(
-    "x_3_2gf", (25, 88, 26.31, 2.25, 48), _two("x_3_2gf", "f342aeae", "7071aa85")
-)
-RegNet_X_8GF_Weights, regnet_x_8gf = _makes(
-    "x_8gf", (23, 80, 49.56, 2.88, 120), _two("x_8gf", "03ceed89", "2b70d774")
-)
-RegNet_X_16GF_Weights, regnet_x_16gf = _makes(
-    "x_16gf", (22, 216, 55.59, 2.1, 128), _two("x_16gf", "2007eb11", "ba3796d7")
-)
-RegNet_X_32GF_Weights, regnet_x_32gf = _makes(
-    "x_32gf", (23, 320, 69.86, 2.0, 168), _two("x_32gf", "9d47f8d0", "6eb8fdc6")
-)
+# fmt: off
+# names                                               depth, w₀, wₐ, wₘ, group width     files
+RegNet_Y_400MF_Weights, regnet_y_400mf = _makes("y_400mf", (16, 48, 27.89, 2.09, 8), "c65dace8", "e6988f5f")
+RegNet_Y_800MF_Weights, regnet_y_800mf = _makes("y_800mf", (14, 56, 38.84, 2.4, 16), "1b27b58c", "58fc7688")
+RegNet_Y_1_6GF_Weights, regnet_y_1_6gf = _makes("y_1_6gf", (27, 48, 20.71, 2.65, 24), "b11a554e", "0d7bc02a")
+RegNet_Y_3_2GF_Weights, regnet_y_3_2gf = _makes("y_3_2gf", (21, 80, 42.63, 2.66, 24), "b5a9779c", "9180c971")
+RegNet_Y_8GF_Weights, regnet_y_8gf = _makes("y_8gf", (17, 192, 76.82, 2.19, 56), "d0d0e4a8", "dc2b1b54")
+RegNet_Y_16GF_Weights, regnet_y_16gf = _makes("y_16gf", (18, 200, 106.23, 2.48, 112), "9e6ed7dd", "3e4a00f9", ("43afe44d", "f3ec0043"))
+RegNet_Y_32GF_Weights, regnet_y_32gf = _makes("y_32gf", (20, 232, 115.89, 2.53, 232), "4dee3f7a", "8db6d4b5", ("04fdfa75", "e1583746"))
+RegNet_Y_128GF_Weights, regnet_y_128gf = _makes("y_128gf", (27, 456, 160.83, 2.52, 264), weakly=("c8ce3e52", "cbe8ce12"))
+RegNet_X_400MF_Weights, regnet_x_400mf = _makes("x_400mf", (22, 24, 24.48, 2.54, 16), "adf1edd5", "62229a5f")
+RegNet_X_800MF_Weights, regnet_x_800mf = _makes("x_800mf", (16, 56, 35.73, 2.28, 16), "ad17e45c", "94a99ebd")
+RegNet_X_1_6GF_Weights, regnet_x_1_6gf = _makes("x_1_6gf", (18, 80, 34.01, 2.25, 24), "e3633e7f", "a12f2b72")
+RegNet_X_3_2GF_Weights, regnet_x_3_2gf = _makes("x_3_2gf", (25, 88, 26.31, 2.25, 48), "f342aeae", "7071aa85")
+RegNet_X_8GF_Weights, regnet_x_8gf = _makes("x_8gf", (23, 80, 49.56, 2.88, 120), "03ceed89", "2b70d774")
+RegNet_X_16GF_Weights, regnet_x_16gf = _makes("x_16gf", (22, 216, 55.59, 2.1, 128), "2007eb11", "ba3796d7")
+RegNet_X_32GF_Weights, regnet_x_32gf = _makes("x_32gf", (23, 320, 69.86, 2.0, 168), "9d47f8d0", "6eb8fdc6")
+# fmt: on

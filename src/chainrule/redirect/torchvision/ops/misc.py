@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import EllipsisType
 from typing import Any
 
 import chainrule
@@ -39,14 +40,17 @@ class ConvNormActivation(Sequential):
     """A convolution, a norm, an activation: what `Conv2dNormActivation` and `Conv3dNormActivation` are.
 
     Args:
-        in_channels, out_channels: channels inside and outside.
+        in_channels, out_channels: channels of the input and of the result.
         kernel_size, stride, padding, groups, dilation: of the convolution; padding None: what keeps the size but for the stride.
-        norm_layer: makes the norm of `out_channels`; None: there is none.
+        norm_layer: makes the norm of `out_channels`, by default the batch norm of as many axes; None: there is none.
         activation_layer: makes the activation; None: there is none.
         inplace: given to the activation; None: not given.
         bias: of the convolution; None: where no norm follows.
-        conv_layer: which convolution.
+        conv_layer: which convolution; None: the class's own.
     """
+
+    _convolution: Makes = Conv2d
+    _norm: Makes = BatchNorm2d
 
     def __init__(
         self,
@@ -56,19 +60,22 @@ class ConvNormActivation(Sequential):
         stride: int | Sequence[int] = 1,
         padding: int | Sequence[int] | str | None = None,
         groups: int = 1,
-        norm_layer: Makes | None = BatchNorm2d,
+        norm_layer: Makes | EllipsisType | None = ...,
         activation_layer: Makes | None = ReLU,
         dilation: int | Sequence[int] = 1,
         inplace: bool | None = True,
         bias: bool | None = None,
-        conv_layer: Makes = Conv2d,
+        conv_layer: Makes | None = None,
     ) -> None:
+        if norm_layer is ...:
+            norm_layer = self._norm
         if padding is None:
             padding = _keeps_size(kernel_size, dilation)
         if bias is None:
             bias = norm_layer is None
         rest = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        layers = [conv_layer(in_channels, out_channels, kernel_size, bias=bias, **rest)]
+        convolution = conv_layer or self._convolution
+        layers = [convolution(in_channels, out_channels, kernel_size, bias=bias, **rest)]
         if norm_layer is not None:
             layers.append(norm_layer(out_channels))
         if activation_layer is not None:
@@ -94,60 +101,18 @@ def _given(inplace: bool | None) -> dict[str, Any]:
 
 
 class Conv2dNormActivation(ConvNormActivation):
-    """A convolution of images, a norm, an activation.
-
-    Args:
-        in_channels, out_channels: channels inside and outside.
-        kernel_size, stride, padding, groups, dilation: of the convolution; padding None: what keeps height and width but for the stride.
-        norm_layer: makes the norm of `out_channels`; None: there is none.
-        activation_layer: makes the activation; None: there is none.
-        inplace: given to the activation; None: not given.
-        bias: of the convolution; None: where no norm follows.
+    """A convolution of images, a norm, an activation; arguments as of `ConvNormActivation`.
 
     Example:
         >>> Conv2dNormActivation(3, 5, stride=2)(cr.zeros(2, 3, 7, 9)).shape
         chainrule.Size([2, 5, 4, 5])
     """
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Sequence[int] = 3,
-        stride: int | Sequence[int] = 1,
-        padding: int | Sequence[int] | str | None = None,
-        groups: int = 1,
-        norm_layer: Makes | None = BatchNorm2d,
-        activation_layer: Makes | None = ReLU,
-        dilation: int | Sequence[int] = 1,
-        inplace: bool | None = True,
-        bias: bool | None = None,
-    ) -> None:
-        window = (kernel_size, stride, padding, groups)
-        rest = (norm_layer, activation_layer, dilation, inplace, bias)
-        super().__init__(in_channels, out_channels, *window, *rest, conv_layer=Conv2d)
-
 
 class Conv3dNormActivation(ConvNormActivation):
-    """`Conv2dNormActivation` of videos or volumes."""
+    """A convolution of videos or volumes, a norm, an activation; arguments as of `ConvNormActivation`."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: int | Sequence[int] = 3,
-        stride: int | Sequence[int] = 1,
-        padding: int | Sequence[int] | str | None = None,
-        groups: int = 1,
-        norm_layer: Makes | None = BatchNorm3d,
-        activation_layer: Makes | None = ReLU,
-        dilation: int | Sequence[int] = 1,
-        inplace: bool | None = True,
-        bias: bool | None = None,
-    ) -> None:
-        window = (kernel_size, stride, padding, groups)
-        rest = (norm_layer, activation_layer, dilation, inplace, bias)
-        super().__init__(in_channels, out_channels, *window, *rest, conv_layer=Conv3d)
+    _convolution, _norm = Conv3d, BatchNorm3d
 
 
 class SqueezeExcitation(Module):
