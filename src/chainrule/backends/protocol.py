@@ -37,7 +37,7 @@ FUNCTIONS = frozenset(
     """take take_along_axis add_at multiply_at maximum_at minimum_at add_reduceat nonzero
     """
     # products
-    """matmul einsum
+    """matmul einsum vecdot
     """
     # matrices
     """solve inv cholesky cholesky_info det slogdet eigh svd qr geqrf lu

@@ -3,7 +3,7 @@ are `nn.functional`).
 
 Imports ops only. A composite may carry its own derivative rule or a faster kernel; the generated
 tests prove both equal to the definition.
-Reading order: `elementwise`, `activation`, `linear`, `dropout`, `distance`, `normalize`, `loss`,
+Reading order: `elementwise`, `activation`, `linear`, `dropout`, `distance`, `standardize`, `normalize`, `loss`,
 `attention`, `pooling`, `padding`, `pixels`, `resampling`, `grids`, `bags`, `rank`, `recurrent`.
 """
 

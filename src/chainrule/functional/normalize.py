@@ -31,6 +31,7 @@ from ..ops.kinds import along, normalizing, reduced
 from ..ops.record import composite
 from ..ops.reduce import restored
 from ..ops.samples import F, S
+from .standardize import standardize_backward, standardized
 
 _ALONG = (S(F(5, 3), dim=-1), S(F(5, 3, 2), dim=1), S(F(), dim=0), S(F(0, 3), dim=1))
 
@@ -158,25 +159,23 @@ def layer_norm(x, weight=None, bias=None, /, *, shape, eps=1e-5):
 
 @layer_norm.fast
 def _layer_norm(x, weight=None, bias=None, *, shape, eps):
-    dim, n = tuple(range(x.ndim - len(shape), x.ndim)), shapes.size(shape)
-    xhat = x - xp.sum(x, axis=dim, keepdims=True) / n
-    inverse = 1 / xp.sqrt(xp.sum(xhat * xhat, axis=dim, keepdims=True) / n + eps)
-    xhat *= inverse
-    y = xhat if weight is None else xhat * weight
-    if bias is not None:
-        y = y + bias
-    return (y.copy() if y is xhat else y), xhat, inverse
+    dim = tuple(range(x.ndim - len(shape), x.ndim))
+    wide = [None if v is None else v.reshape(1, 1, -1) for v in (weight, bias)]
+    y, xhat, inverse, _, _ = standardized(x, *wide, dim=dim, eps=eps)
+    return (
+        y.reshape(x.shape),
+        xhat.reshape(x.shape),
+        inverse.reshape(*x.shape[: dim[0]], *(1,) * len(dim)),
+    )
 
 
 def _layer_norm_rule(g, weight, xhat, inverse, shape, needs):
-    dim = tuple(range(g.ndim - len(shape), g.ndim))
-    gw = g if weight is None else g * weight
-    centre = mean(gw, dim=dim, keepdim=True) + xhat * mean(gw * xhat, dim=dim, keepdim=True)
-    return (
-        (gw - centre) * inverse if needs[0] else None,
-        g * xhat if needs[1] else None,
-        g if needs[2] else None,
-    )
+    gx = None
+    if needs[0]:
+        dim = tuple(range(g.ndim - len(shape), g.ndim))
+        gw = g if weight is None else g * weight
+        gx, _, _ = standardize_backward(gw, xhat, inverse, dim=dim)
+    return gx, g * xhat if needs[1] else None, g if needs[2] else None
 
 
 layer_norm.vjp(
@@ -288,38 +287,20 @@ def batch_norm(x, weight=None, bias=None, /, *, eps=1e-5):
 
 @batch_norm.fast
 def _batch_norm(x, weight=None, bias=None, *, eps):
-    dim, n = (0, *range(2, x.ndim)), x.size // x.shape[1] if x.shape[1] else 0
-    m = xp.sum(x, axis=dim, keepdims=True) / n
-    xhat = x - m
-    v = xp.sum(xhat * xhat, axis=dim, keepdims=True) / n
-    inverse = 1 / xp.sqrt(v + eps)
-    xhat *= inverse
-    wide = (1, -1, *(1,) * (x.ndim - 2))
-    y = xhat if weight is None else xhat * weight.reshape(wide)
-    if bias is not None:
-        y = y + bias.reshape(wide)
-    return (y.copy() if y is xhat else y), m.reshape(-1), v.reshape(-1), xhat, inverse
+    wide = [None if v is None else v.reshape(1, -1, 1) for v in (weight, bias)]
+    y, xhat, inverse, m, v = standardized(x, *wide, dim=(0, *range(2, x.ndim)), eps=eps)
+    inverse = inverse.reshape(1, -1, *(1,) * (x.ndim - 2))
+    return y.reshape(x.shape), m.reshape(-1), v.reshape(-1), xhat.reshape(x.shape), inverse
 
 
-def _batch_norm_rule(g_y, weight, xhat, inverse, needs):
-    dim = (0, *range(2, g_y.ndim))
-    total = sum(g_y, dim=dim, keepdim=True)
-    along_xhat = sum(g_y * xhat, dim=dim, keepdim=True)
-    gx = gw = gb = None
-    if needs[0]:
-        n = shapes.size(g_y.shape) // g_y.shape[1]
-        gx = (g_y - (total + xhat * along_xhat) / n) * inverse
-        gx = gx if weight is None else gx * channelled(weight, g_y.ndim)
-    if needs[1]:
-        gw = view(along_xhat, shape=(g_y.shape[1],))
-    if needs[2]:
-        gb = view(total, shape=(g_y.shape[1],))
-    return gx, gw, gb
+def _batch_norm_rule(g_y, weight, xhat, inverse):
+    factor = inverse if weight is None else inverse * channelled(weight, g_y.ndim)
+    gx, total, along = standardize_backward(g_y, xhat, factor, dim=(0, *range(2, g_y.ndim)))
+    width = (g_y.shape[1],)
+    return gx, view(along, shape=width), view(total, shape=width)
 
 
-batch_norm.vjp(
-    lambda g_y, weight, xhat, inverse, needs: _batch_norm_rule(g_y, weight, xhat, inverse, needs)
-)
+batch_norm.vjp(lambda g_y, weight, xhat, inverse: _batch_norm_rule(g_y, weight, xhat, inverse))
 
 
 def _given_statistics(args, attrs):
@@ -405,15 +386,15 @@ def group_norm(x, weight=None, bias=None, /, *, groups, eps=1e-5):
 def _group_norm(x, weight=None, bias=None, *, groups, eps):
     each = x.shape[1] // groups
     rows = x.reshape(x.shape[0], groups, each * shapes.size(x.shape[2:]))
-    _, xhat, inverse = _layer_norm(rows, shape=rows.shape[2:], eps=eps)
-    xhat = xhat.reshape(x.shape)
+    y, xhat, inverse, _, _ = standardized(rows, None, None, dim=(2,), eps=eps)
+    y = y.reshape(x.shape)
     wide = (1, -1, *(1,) * (x.ndim - 2))
-    y = xhat if weight is None else xhat * weight.reshape(wide)
+    if weight is not None:
+        y *= weight.reshape(wide)
     if bias is not None:
-        y = y + bias.reshape(wide)
-    inverse = xp.broadcast_to(inverse, (x.shape[0], groups, each)).copy()
-    inverse = inverse.reshape(*x.shape[:2], *wide[2:])
-    return (y.copy() if y is xhat else y), xhat, inverse
+        y += bias.reshape(wide)
+    inverse = xp.broadcast_to(inverse.reshape(-1, groups, 1), (x.shape[0], groups, each)).copy()
+    return y, xhat.reshape(x.shape), inverse.reshape(*x.shape[:2], *wide[2:])
 
 
 def _group_norm_rule(g, weight, xhat, inverse, groups, needs):

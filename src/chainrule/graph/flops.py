@@ -5,13 +5,14 @@ the compiler's report and by `inspect.summary`.
 |---|---|
 | a product of m×k by k×n, and whatever is one (einsum, linear, convolutions and their gradients) | 2 m n k |
 | attention | those of its products, for the keys that are seen |
-| a reduction, an order, a normalisation | one for each element that is read |
+| a reduction, an order | one for each element that is read |
 | a loop | those of its body, for each step |
 | views, copies, gathers, creation | none |
-| anything else | one for each element that is made |
+| an elementwise op, and any other primitive | one for each element that is made |
+| any other composite (softmax, a norm, the gates of an LSTM) | those of the ops that it is written in |
 
-An exponential counts as one, as an addition does: the number says how much work there is, not how
-long it takes.
+An exponential counts as one, as an addition does, and so does an activation: the number says how
+much work there is, not how long it takes.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import Any
 
 from ..ops import Op, Spec
 from .ir import Equation, Program, Var
+from .specs import definition
 
 __all__ = ["equation_flops", "op_flops", "program_flops"]
 
 _FREE = ("view", "gather", "scatter", "concat", "create")
-_READING = ("reduce", "order", "normalize")
+_READING = ("reduce", "order")
 
 
 def op_flops(
@@ -55,7 +57,9 @@ def op_flops(
         return _conv(name, shapes, outputs)
     if op.nests:
         return attrs["length"] * program_flops(attrs["body"])
-    if op.kind.name in _FREE and not op.composite:
+    if op.composite and op.kind.name != "elementwise":
+        return math.fsum([equation_flops(eq) for eq in definition(op, inputs, attrs)[0]])
+    if op.kind.name in _FREE:
         return 0.0
     if op.kind.name in _READING:
         return float(sum([math.prod(s) for s in shapes[:1]]))

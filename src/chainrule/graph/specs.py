@@ -4,15 +4,18 @@ its definition.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from ..base import dtypes
 from ..base.errors import ChainruleError
 from ..base.modes import modes
 from ..ops import Op, Spec
 from ..ops.promotion import common, spec_of
 from ..ops.record import as_floats
-from .ir import Program
+from .ir import Equation, Program
 
-__all__ = ["output_specs"]
+__all__ = ["definition", "output_specs"]
 
 
 MOST = 4096
@@ -50,7 +53,18 @@ def _found(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
 
 
 def _of_definition(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
-    """Run a composite's body on stand-ins in a trace of its own, and look at what comes out."""
+    """Run a composite's body on stand-ins, and look at what comes out."""
+    found = [spec_of(v) for v in definition(op, operands, attrs)[1]]
+    for k, name in enumerate(op.outputs + op.hidden):
+        if name in op.unrounded and found[k].dtype in (dtypes.float16, dtypes.bfloat16):
+            found[k] = found[k]._replace(dtype=dtypes.float32)
+    return tuple(found)
+
+
+def definition(
+    op: Op, operands: Sequence[Spec | None], attrs: dict
+) -> tuple[list[Equation], tuple[Any, ...]]:
+    """The equations of a composite's body, run on stand-ins in a trace of its own, and what it returns."""
     from .trace import Trace
 
     scratch, before = Trace(), modes.trace
@@ -62,8 +76,4 @@ def _of_definition(op: Op, operands: tuple, attrs: dict) -> tuple[Spec, ...]:
         )
     finally:
         modes.trace = before
-    found = [spec_of(v) for v in (out if isinstance(out, tuple) else (out,))]
-    for k, name in enumerate(op.outputs + op.hidden):
-        if name in op.unrounded and found[k].dtype in (dtypes.float16, dtypes.bfloat16):
-            found[k] = found[k]._replace(dtype=dtypes.float32)
-    return tuple(found)
+    return scratch.equations, out if isinstance(out, tuple) else (out,)

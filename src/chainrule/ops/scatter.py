@@ -99,7 +99,8 @@ def index(x, /, *indices, dims):
     """Elements of x at integer indices along the axes `dims`, as x[i, :, j]; negative indices
     count from the end.
     """
-    return x[_places(x, indices, dims)]
+    places = _places(x, indices, dims)
+    return xp.take(x, indices[0], axis=dims[0]) if len(dims) == 1 else x[places]
 
 
 index.vjp(x=lambda g, x_shape, indices, dims: index_put(
@@ -378,7 +379,7 @@ def embedding(weight, at, /, *, padding=None, by_frequency=False):
     deterministic.
     """
     _check_range(at, weight.shape[0], "the table")
-    return weight[at]
+    return xp.take(weight, at, axis=0)
 
 
 def _embedding_gradient(

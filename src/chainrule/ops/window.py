@@ -290,7 +290,8 @@ def _gathered(
         part = turned[(..., *taken)]
         if part.size and x[(..., *places)].size:
             part = xp.flip(part, tuple(range(3, part.ndim)))
-            part = part.reshape(cg * groups, o // groups, *part.shape[3:])
+            # a kernel that lies backwards in memory would be no operand for a product of matrices
+            part = part.reshape(cg * groups, o // groups, *part.shape[3:]).copy()
             moved = _shifted(dy, shifts)
             x[(..., *places)] = _correlated(moved, part, (1,) * len(kernel), dilation, groups)
     return x
