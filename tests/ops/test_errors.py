@@ -119,6 +119,11 @@ embedding(weight, at): index 7 is out of range for the table of size 7
 conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): the channels of x must be groups times the second axis of w
   x  (2, 3, 7, 5)  float32      C is 3
   w  (5, 4, 3, 3)  float32      needs C = 4"""),
+    (ops.conv, (z(2, 7, 5, 3), z(5, 3, 3, 3)), PLAIN | {"groups": 1}, ShapeError, """\
+conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): the channels of x must be groups times the second axis of w
+  x  (2, 7, 5, 3)  float32      C is 7
+  w  (5, 3, 3, 3)  float32      needs C = 3
+  hint: channels stand behind the batch: x.movedim(-1, 1)"""),
     (ops.conv, (z(2, 3, 2, 5), z(5, 3, 3, 3)), PLAIN | {"groups": 1}, ShapeError, """\
 conv(x, w, stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1): \
 the window must fit: on spatial axis 0 it spans 3 but the padded input has 2

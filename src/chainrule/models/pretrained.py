@@ -374,8 +374,14 @@ def _dtype(given: Any) -> Any:
 
 def _described(path: Path) -> dict[str, Any]:
     if not path.is_file():
+        found = f"no {CONFIG}"
+        if not path.parent.is_dir():
+            found = (
+                "no such folder, and nothing is downloaded\n"
+                "  hint: hf download OWNER/NAME --local-dir FOLDER fetches one (huggingface_hub)"
+            )
         raise FormatError(
-            f"{path.parent}: expected a folder with {CONFIG} and {WEIGHTS}, found no {CONFIG}"
+            f"{path.parent}: expected a folder with {CONFIG} and {WEIGHTS}, found {found}"
         )
     return read_json(path)
 

@@ -141,8 +141,10 @@ def _conv_law(
             f"groups must divide the channels of both, found groups={groups}, C={x.shape[1]}, O={w.shape[0]}"
         )
     if w.shape[1] * groups != x.shape[1]:
+        last = x.shape[-1] == w.shape[1] * groups
         raise refuse(
             "the channels of x must be groups times the second axis of w",
+            hint="channels stand behind the batch: x.movedim(-1, 1)" if last else "",
             x=f"C is {x.shape[1]}",
             w=f"needs C = {w.shape[1] * groups}",
         )

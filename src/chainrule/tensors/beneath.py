@@ -223,7 +223,8 @@ class Beneath:
             return self
         if requires_grad and not self.dtype.is_floating_point:
             raise DTypeError(
-                f"only floating tensors can require a gradient, found {self.dtype.name}"
+                f"only floating tensors can require a gradient, found {self.dtype.name}\n"
+                "  hint: dtype=float32, or float() of the tensor"
             )
         self._leaf = bool(requires_grad)
         return self

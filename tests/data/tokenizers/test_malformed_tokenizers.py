@@ -290,6 +290,11 @@ def test_a_malformed_file_gives_one_error_that_names_it(name, tmp_path):
     assert str(caught.value).startswith(str(path))
 
 
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(FormatError, match="gpt2: expected .*, found no such folder, and nothing"):
+        tokenizers.from_folder(tmp_path / "gpt2")
+
+
 OLDER = {
     "nothing": (
         {},

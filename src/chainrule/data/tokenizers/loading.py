@@ -63,8 +63,9 @@ def from_folder(folder: str | os.PathLike[str]) -> Tokenizer:
             model_max_length=None,
         )
     else:
+        found = "none" if folder.is_dir() else "no such folder, and nothing is downloaded"
         raise FormatError(
-            f"{folder}: expected tokenizer.json, vocab.json with merges.txt, or vocab.txt, found none"
+            f"{folder}: expected tokenizer.json, vocab.json with merges.txt, or vocab.txt, found {found}"
         )
     _configure(tokenizer, _optional(folder / "special_tokens_map.json"))
     _configure(tokenizer, config)
