@@ -103,3 +103,31 @@ def test_the_adaptive_softmax(torch):
     assert a == b
     for v, w in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(v, w, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "one, other", [("float32", "float64"), ("float64", "float32"), ("float16", "float32")]
+)
+def test_operands_of_two_dtypes(torch, one, other):
+    """Targets that NumPy made are float64 unless it was told: where PyTorch takes them beside float32, so do we."""
+    x, y = np.random.default_rng(3).uniform(0.1, 0.9, (2, 5, 3))
+
+    def losses(T):
+        F, a, b = (
+            T.nn.functional,
+            T.tensor(x, dtype=getattr(T, one)),
+            T.tensor(y, dtype=getattr(T, other)),
+        )
+        weight = T.arange(3, dtype=a.dtype)
+        found = [
+            F.cosine_similarity(a, b), F.cosine_similarity(a, T.arange(3)),
+            F.cross_entropy(a, b), F.cross_entropy(a, b, weight=weight, label_smoothing=0.1),
+        ]  # fmt: skip
+        if one == "float32":  # otherwise PyTorch's loss has the dtype of the target
+            found.append(F.binary_cross_entropy_with_logits(a, b, pos_weight=weight))
+        return found
+
+    for mine, theirs in zip(losses(cr), losses(torch), strict=True):
+        assert f"torch.{mine.dtype.name}" == str(theirs.dtype)
+        near = 2e-3 if "float16" in (one, mine.dtype.name) else 1e-6
+        np.testing.assert_allclose(mine.numpy(), theirs.numpy(), rtol=near, atol=near)

@@ -27,6 +27,29 @@ CALLS = {
     "argmax(dim)": lambda L, x, y, i: x.argmax(1, keepdim=True),
     "argmin(dim)": lambda L, x, y, i: L.argmin(x, dim=-1),
     "sum()": lambda L, x, y, i: x.sum(),
+    "shifts": lambda L, x, y, i: (i << 2, i >> 1, 3 << i, 64 >> i, i << i),
+    "shifts in place": lambda L, x, y, i: i.clone().__ilshift__(2).__irshift__(i),
+    "searchsorted of integers": lambda L, x, y, i: L.searchsorted(L.tensor([-1, 0, 1]), x),
+    "searchsorted in bfloat16": lambda L, x, y, i: L.searchsorted(y[0].sort().values, y.bfloat16()),
+    "bucketize by float32": lambda L, x, y, i: L.bucketize(i, L.tensor([0.5, 2.5])),
+    "nextafter of two dtypes": lambda L, x, y, i: (
+        L.nextafter(y.detach().bfloat16(), -y.detach().float()),
+        L.nextafter(i, y.detach()[0].float()),
+    ),
+    "block_diag of two dtypes": lambda L, x, y, i: L.block_diag(y.float(), y[0, 0], y.half()),
+    "addr of two dtypes": lambda L, x, y, i: L.addr(y > 0, i[0, 0, :5], y[0] > 0, beta=3, alpha=2),
+    "view_copy": lambda L, x, y, i: L.view_copy(y.T, (5, 7)),
+    "logsumexp of nothing": lambda L, x, y, i: (i[:0].logsumexp((0, 1)), x[:, :0].logsumexp(1)),
+    "linear of nothing": lambda L, x, y, i: L.nn.functional.linear(x[0, 0, :0], y[:, :0]),
+    "attention without channels": lambda L, x, y, i: L.nn.functional.scaled_dot_product_attention(
+        x[..., :0], x[..., :0], x
+    ),
+    "bincount of nothing": lambda L, x, y, i: L.bincount(
+        i[0, 0, :0], weights=x[0, 0, :0], minlength=3
+    ),
+    "lerp(out)": lambda L, x, y, i: L.lerp(
+        y.detach(), -y.detach(), 0.5, out=L.zeros(5, 7, dtype=L.float32)
+    ),
     "sum(dim)": lambda L, x, y, i: x.sum(-1),
     "sum(list)": lambda L, x, y, i: L.sum(x, [0, 2], keepdim=True),
     "sum(dtype)": lambda L, x, y, i: x.sum(0, dtype=L.float32),

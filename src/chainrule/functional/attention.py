@@ -43,7 +43,7 @@ def _check(args, attrs):
         if any(n not in (1, m) for n, m in zip(mask.shape[::-1], scores[::-1], strict=False)):
             raise refuse("mask broadcasts to the scores, (…, T, S)")
     return attrs | {
-        "scale": 1 / math.sqrt(q.shape[-1]) if attrs["scale"] is None else attrs["scale"]
+        "scale": 1 / math.sqrt(q.shape[-1] or 1) if attrs["scale"] is None else attrs["scale"]
     }
 
 

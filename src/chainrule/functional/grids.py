@@ -143,9 +143,11 @@ def grid_sample(x, grid, /, *, mode="bilinear", outside="zeros", align=False):
         x, grid = cast(x, dtype="float32"), cast(grid, dtype="float32")
     d, spatial = x.ndim - 2, x.shape[2:]
     flat = view(x, shape=(*x.shape[:2], math.prod(spatial)))
-    places = []
+    places, count = [], math.prod(grid.shape[1:-1])
     for axis in range(d):
-        u = view(select(grid, dim=d + 1, index=d - 1 - axis), shape=(grid.shape[0], -1))  # (N, Q)
+        u = view(
+            select(grid, dim=d + 1, index=d - 1 - axis), shape=(grid.shape[0], count)
+        )  # (N, Q)
         n = spatial[axis]
         u = (u + 1) * ((n - 1) / 2) if align else ((u + 1) * n - 1) / 2
         places.append(u if mode == "bicubic" else _brought_inside(u, n, outside, align))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ..backends import xp
 from ..ops import matmul, sum, view
 from ..ops.contract import rows
@@ -40,32 +42,28 @@ def _check_linear(args, attrs):
 def linear(x, weight, bias=None, /):
     """Affine map of the last axis,  y = x Wᵀ + b,  with W (out, in)."""
     if x.ndim == 1:
-        y = view(matmul(view(x, shape=(1, -1)), weight.mT), shape=(weight.shape[0],))
+        y = view(matmul(view(x, shape=(1, x.shape[0])), weight.mT), shape=(weight.shape[0],))
     else:
         y = matmul(x, weight.mT)
     return y if bias is None else y + bias
 
 
 linear.vjp(
-    x=lambda g, weight: g @ weight if g.ndim > 1 else sum(view(g, shape=(-1, 1)) * weight, dim=0),
+    x=lambda g, weight: (
+        g @ weight if g.ndim > 1 else sum(view(g, shape=(*g.shape, 1)) * weight, dim=0)
+    ),
     weight=lambda g, x: rows(g).mT @ rows(x) if x.ndim > 1 else _outer(g, x),
     bias=lambda g: g,
 )
 
 
 def _outer(g, x):
-    return view(g, shape=(-1, 1)) * view(x, shape=(1, -1))
+    return view(g, shape=(g.shape[0], 1)) * view(x, shape=(1, x.shape[0]))
 
 
 @linear.fast
 def _linear(x, weight, bias=None):
-    flat = (
-        x
-        if x.ndim == 2
-        else x.reshape(-1, x.shape[-1])
-        if x.size
-        else xp.zeros((0, x.shape[-1]), x.dtype)
-    )
+    flat = x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     y = xp.matmul(flat, weight.T)
     if bias is not None:
         y += bias

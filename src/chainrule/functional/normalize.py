@@ -105,6 +105,8 @@ def _log_softmax(x, *, dim):
 )
 def logsumexp(x, /, *, dim, keepdim=False):
     """ln Σ e^x  over axes, without overflow; −inf where all are −inf."""
+    if 0 in [x.shape[k] for k in dim]:  # there is nothing to add up, and no largest element
+        return log(sum(exp(x), dim=dim, keepdim=keepdim))
     m = amax(x, dim=dim, keepdim=True)
     m = where(abs_(m) == math.inf, 0.0, m)
     y = log(sum(exp(x - m), dim=dim, keepdim=True)) + m

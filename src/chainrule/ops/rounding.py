@@ -12,7 +12,7 @@ from ..base import dtypes, shapes
 from ..base.errors import DTypeError
 from .elementwise import eq, exp2, where, zeros_like
 from .kinds import elementwise
-from .promotion import Spec, common
+from .promotion import Spec, common, rank, spec_of
 from .record import Op, primitive
 from .samples import F, S
 
@@ -95,12 +95,11 @@ def exponent(x, /):
 
 
 def _nextafter_law(op: Op, a: Spec, b: Spec) -> Spec:
-    """Operands of one floating dtype broadcast to one shape."""
-    if a.dtype is not b.dtype or a.dtype.category != dtypes.FLOATING:
-        raise DTypeError(
-            f"operands must have one floating dtype, found {a.dtype.name} and {b.dtype.name}"
-        )
-    return Spec(shapes.broadcast(a.shape, b.shape), a.dtype)
+    """Floating operands, broadcast to one shape, in their common dtype."""
+    dtype = dtypes.promote([(a.dtype, rank(a)), (b.dtype, rank(b))])
+    if dtype.category != dtypes.FLOATING:
+        raise DTypeError(f"this is for floating numbers, found {a.dtype.name} and {b.dtype.name}")
+    return Spec(shapes.broadcast(a.shape, b.shape), dtype)
 
 
 @primitive(
@@ -110,9 +109,11 @@ def _nextafter_law(op: Op, a: Spec, b: Spec) -> Spec:
     samples=(S(F(5, 3), F(5, 3)), S(F(5, 1), F(3)), S(F(), F(7)), S(F(0, 3), F(3))),
 )
 def nextafter(a, b, /):
-    """The number after a in the direction of b, among those that the dtype can hold."""
-    if a.dtype != b.dtype or not dtypes.stored(a.dtype).is_floating_point:
-        raise TypeError  # the law says it in words
+    """The number after a in the direction of b, among those that the dtype can hold. It is not computed in float32 for half
+    floats, as others are: their neighbours are further apart.
+    """
+    dtype = _nextafter_law(nextafter, spec_of(a), spec_of(b)).dtype
+    a, b = xp.convert(a, dtype), xp.convert(b, dtype)
     if a.dtype.kind != "f":
         return _next_bits(a, b)
     return xp.where(a == b, b, xp.nextafter(a, b))

@@ -106,6 +106,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         raise ShapeError(f"bincount counts numbers that are not negative, found {int(x.min())}")
     if weights is None:
         return made_of(np.bincount(x, minlength=minlength).astype(np.int64))
+    if not x.size:  # as PyTorch
+        return made_of(np.zeros(minlength, np.int64))
     wide = np.asarray(_numbers(weights.detach(), "bincount()"), np.float64)
     y = made_of(np.bincount(x, wide, minlength))
     return y.to(dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64)

@@ -229,6 +229,7 @@ def normal(
     if given:
         size, dtype = shapes.broadcast(*[tuple(v.shape) for v in given]), dtype or given[0].dtype
     y = randn(tuple(size), generator=generator, dtype=dtype, device=device) * std + mean
+    y = y.to(given[0].dtype) if given else y
     return y.requires_grad_() if requires_grad else y
 
 

@@ -63,6 +63,7 @@ _FORMS["polygamma"] = Tensor.polygamma
 _SYMBOLS = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide",
     "mod": "remainder", "pow": "pow", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
 }  # fmt: skip
 for _name, _f in _FORMS.items():
     setattr(Tensor, f"{_name}_", _written(_f, f"{_name}_"))

@@ -109,6 +109,18 @@ class Operators(Beneath):
     def __rxor__(a, b):
         return record(ops.bitwise_xor, (b, a), NONE)
 
+    def __lshift__(a, b):
+        return record(ops.bitwise_left_shift, (a, b), NONE)
+
+    def __rlshift__(a, b):
+        return record(ops.bitwise_left_shift, (b, a), NONE)
+
+    def __rshift__(a, b):
+        return record(ops.bitwise_right_shift, (a, b), NONE)
+
+    def __rrshift__(a, b):
+        return record(ops.bitwise_right_shift, (b, a), NONE)
+
     def __eq__(a, b):
         return ops.eq(a, b) if _operand(b) else False
 

@@ -44,7 +44,7 @@ def _copied(f: Callable, name: str) -> Callable:
 
 
 def _viewed(input: Any, size: Sequence[int]) -> Any:
-    return input.view(tuple(size))
+    return shape.reshape(input, tuple(size))  # as it is copied, it need not be a view
 
 
 def _expanded(input: Any, size: Sequence[int]) -> Any:

@@ -116,7 +116,8 @@ def block_diag(*tensors: Any) -> Any:
             raise ShapeError(
                 f"block_diag takes matrices, found operand {k} of shape {tuple(x.shape)}"
             )
-    dtype = dtypes.promote([(x.dtype, dtypes.AXES) for x in tensors])
+    ranks = [dtypes.AXES if x.ndim else dtypes.ZERO_D for x in tensors]
+    dtype = dtypes.promote([(x.dtype, rank) for x, rank in zip(tensors, ranks, strict=True)])
     xs = [atleast_2d(x) for x in tensors]
     xs = [x if x.dtype is dtype else ops.cast(x, dtype=dtype) for x in xs]
     before, width, rows = 0, builtins.sum([x.shape[1] for x in xs]), []

@@ -64,10 +64,6 @@ def searchsorted(
     if isinstance(input, int | float):
         if sorted_sequence.ndim != 1:
             raise ShapeError("a number is looked for in a vector of values")
-    elif input.dtype is not sorted_sequence.dtype:
-        raise DTypeError(
-            f"values and sequence must have one dtype, found {input.dtype.name} and {sorted_sequence.dtype.name}"
-        )
     found = ops.searchsorted(sorted_sequence, input, right=right or side == "right")
     return ops.cast(found, dtype=dtypes.int32) if out_int32 else found
 

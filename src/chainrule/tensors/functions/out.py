@@ -23,8 +23,8 @@ __all__ = ["CONVERTING", "EXACT", "into"]
 CONVERTING = {
     "": """
         add addcdiv addcmul addr arange bernoulli cat chain_matmul cholesky cholesky_inverse cholesky_solve clamp clamp_max
-        clamp_min column_stack concat concatenate cumprod cumsum div dstack empty eye float_power full geqrf hstack inverse
-        ger kron ldexp linspace logit logspace logsumexp lu mean mvlgamma nanmean nansum normal ones outer polygamma pow prod
+        clamp_min column_stack concat concatenate cumprod cumsum diff div dstack empty eye float_power full geqrf hstack inverse
+        ger kron ldexp lerp linspace logit logspace logsumexp lu max mean min mvlgamma nanmean nansum normal ones outer polygamma pow prod
         rand randint randn randperm row_stack square stack std sub sum var vstack zeros
     """,
     "linalg": """
@@ -37,9 +37,9 @@ CONVERTING = {
 EXACT = {
     "": """
         addbmm addmm addmv alias_copy all amax amin aminmax any argmax argmin argsort as_strided_copy baddbmm bmm bucketize
-        conj_physical cross cummax cummin diag diagonal_copy diff dot expand_copy frexp gather heaviside histc histogram
-        index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue lerp log_softmax logcumsumexp
-        lu_solve lu_unpack masked_select matmul matrix_power max median min mm mode msort multinomial mv nan_to_num nanmedian
+        conj_physical cross cummax cummin diag diagonal_copy dot expand_copy frexp gather heaviside histc histogram
+        index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue log_softmax logcumsumexp
+        lu_solve lu_unpack masked_select matmul matrix_power median mm mode msort multinomial mv nan_to_num nanmedian
         nanquantile narrow_copy nonzero norm ormqr permute_copy qr quantile renorm round scatter scatter_add scatter_reduce
         searchsorted slice_scatter softmax sort split_with_sizes_copy squeeze_copy svd t_copy take take_along_dim tensordot
         topk transpose_copy triangular_solve tril triu unbind_copy unfold_copy unsqueeze_copy vdot view_copy where

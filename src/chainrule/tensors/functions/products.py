@@ -203,7 +203,8 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1)
         y = product if alpha else ops.logical_and(product, False)
         return ops.logical_or(input, y) if beta else y
     y = (product if alpha == 1 else product * alpha).to(dtype)
-    return y if beta == 0 else (input if beta == 1 else input * beta) + y
+    x = input.to(dtype)
+    return y if beta == 0 else (x if beta == 1 else x * beta) + y
 
 
 # --------------------------------------------------------------------------------------- along axes, and of tensors

@@ -10,7 +10,7 @@ from ....base.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from ....tape.modes import modes
 from ....tensors import Tensor
 from ..linear import linear
-from .reduction import reduction_of
+from .reduction import in_one_dtype, reduction_of
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy",
@@ -82,7 +82,9 @@ def cross_entropy(
                 "probabilities of classes"
             )
         return fn.soft_cross_entropy(
-            input, target, weight, reduction=reduction, label_smoothing=label_smoothing
+            *in_one_dtype(input, target, weight),
+            reduction=reduction,
+            label_smoothing=label_smoothing,
         )
     if input.ndim:
         classes = input.shape[1 if input.ndim > 1 else 0]
@@ -255,5 +257,5 @@ def binary_cross_entropy_with_logits(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     return fn.binary_cross_entropy_with_logits(
-        input, target, weight, pos_weight, reduction=reduction
+        *in_one_dtype(input, target, weight, pos_weight), reduction=reduction
     )

@@ -7,6 +7,7 @@ import numpy as np
 from .... import functional as fn
 from ....base.errors import ArgumentError, ShapeError
 from ....tensors import Tensor, as_tensor, int64
+from .reduction import in_one_dtype
 
 __all__ = ["cosine_similarity", "pairwise_distance", "pdist"]
 
@@ -18,7 +19,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
         >>> F.cosine_similarity(tensor([1.0, 0.0]), tensor([1.0, 1.0]), dim=0)
         tensor(0.7071)
     """
-    return fn.cosine_similarity(x1, x2, dim=dim, eps=eps)
+    return fn.cosine_similarity(*in_one_dtype(x1, x2, integers=True), dim=dim, eps=eps)
 
 
 def pairwise_distance(

@@ -1,10 +1,29 @@
-"""PyTorch's older way to say what becomes of the losses of the elements."""
+"""What PyTorch's losses do with their arguments first: its older way to say what becomes of the losses of the elements, and
+operands of several dtypes.
+"""
 
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
-__all__ = ["reduction_of"]
+from ....base import dtypes
+from ....tensors import Tensor
+
+__all__ = ["in_one_dtype", "reduction_of"]
+
+
+def in_one_dtype(*operands: Any, integers: bool = False) -> list[Any]:
+    """Floating tensors in the dtype that they promote to, and integers beside them if asked; anything else stays as it is."""
+
+    def concerned(x: Any) -> bool:
+        return isinstance(x, Tensor) and (integers or x.is_floating_point())
+
+    found = [(x.dtype, dtypes.AXES if x.ndim else dtypes.ZERO_D) for x in operands if concerned(x)]
+    if len({dtype for dtype, _ in found}) < 2:
+        return list(operands)
+    common = dtypes.promote(found)
+    return [x.to(common) if concerned(x) else x for x in operands]
 
 
 def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
