@@ -187,6 +187,19 @@ class cudnn:
     def version() -> None:
         """None."""
 
+    @staticmethod
+    @contextlib.contextmanager
+    def flags(**settings: Any) -> Iterator[None]:
+        """A block with other settings, which change nothing there either."""
+        before = {name: getattr(cudnn, name) for name in settings if hasattr(cudnn, name)}
+        for name in before:
+            setattr(cudnn, name, settings[name])
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(cudnn, name, value)
+
 
 class cuda:
     """PyTorch's kernels for CUDA devices, of which there are none: settings are kept and change nothing."""

@@ -12,7 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import models
-from chainrule.base.errors import FormatError, RangeError, StateDictError
+from chainrule.base.errors import FormatError, RangeError, ShapeError, StateDictError
 
 TEXT = {"hidden_size": 6, "intermediate_size": 7, "num_hidden_layers": 2, "num_attention_heads": 3}
 BERT = models.BertConfig(vocab_size=11, max_position_embeddings=5, **TEXT)
@@ -247,3 +247,34 @@ def test_scores_are_those_of_transformers(torch, tmp_path, options):
         np.testing.assert_allclose(
             found.sequences_scores.numpy(), expected.sequences_scores.numpy(), atol=1e-5
         )
+        assert found.beam_indices.tolist() == expected.beam_indices.tolist()
+    for normalize in (False, True):
+        each = [
+            m.compute_transition_scores(g.sequences, g.scores, g.beam_indices if "num_beams" in options else None, normalize)
+            for m, g in ((ours, found), (theirs, expected))
+        ]  # fmt: skip
+        np.testing.assert_allclose(each[0].numpy(), each[1].numpy(), atol=1e-4)
+
+
+def test_text_is_told_word_by_word(capsys):
+    from chainrule.data.tokenizers import character
+
+    class Told(models.TextStreamer):
+        def on_finalized_text(self, text, stream_end=False):
+            told.append((text, stream_end))
+
+    told, tokenizer = [], character("abc \n")
+    streamer = Told(tokenizer, skip_prompt=True)
+    for _ in range(2):  # and again, from the beginning
+        streamer.put(cr.tensor([tokenizer.encode("bab ")]))
+        for token in tokenizer.encode("ab ca\nb"):
+            streamer.put(cr.tensor([token]))
+        streamer.end()
+    assert told == 2 * [("ab ", False), ("ca\n", False), ("b", True)]
+    with pytest.raises(ShapeError, match="one text at a time, found a batch of 2"):
+        streamer.put(cr.ones(2, 3))
+    plain, pieces = models.TextStreamer(tokenizer), models.TextIteratorStreamer(tokenizer)
+    for s in (plain, pieces):
+        s.put(cr.tensor([tokenizer.encode("a b")]))
+        s.end()
+    assert capsys.readouterr().out == "a b\n" and list(pieces) == ["a ", "b"]

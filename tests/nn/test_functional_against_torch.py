@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.base.errors import ShapeError
 from chainrule.nn import functional
 
 RNG = np.random.default_rng(5)
@@ -281,3 +282,28 @@ def test_attention_weights_are_dropped_as_in_torch(torch):
         atol=5 * np.std(drawn, axis=0).max() / math.sqrt(2000),
     )
     assert np.std(drawn, axis=0).min() > 0
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3])
+def test_gradients_of_convolutions_as_functions(torch, axes):
+    shape, kernel = (2, 4, *(7, 6, 5)[:axes]), (6, 2, *(3, 2, 1)[:axes])
+    options = {"stride": 2, "padding": 1, "dilation": 1, "groups": 2}
+    rng = np.random.default_rng(axes)
+    x, w = rng.normal(size=shape), rng.normal(size=kernel)
+    conv = getattr(torch.nn.functional, f"conv{axes}d")
+    g = rng.normal(size=tuple(conv(torch.tensor(x), torch.tensor(w), **options).shape))
+    for name, given in (("input", (shape, w, g)), ("weight", (x, kernel, g))):
+        ours, theirs = [
+            getattr(T.nn.grad, f"conv{axes}d_{name}")(
+                *[v if isinstance(v, tuple) else T.tensor(v) for v in given], **options
+            )
+            for T in (cr, torch)
+        ]
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), atol=1e-12)
+
+
+def test_sizes_of_gradients_that_do_not_belong_together():
+    with pytest.raises(ShapeError, match=r"input_size is \(2, 5\), but must be \(2, 3\)"):
+        cr.nn.grad.conv1d_input((2, 5, 7), cr.ones(4, 3, 2), cr.ones(2, 4, 6))
+    with pytest.raises(ShapeError, match=r"weight_size is \(4, 2\), but must be \(4, 3\)"):
+        cr.nn.grad.conv1d_weight(cr.ones(2, 3, 7), (4, 2, 2), cr.ones(2, 4, 6))

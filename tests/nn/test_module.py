@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import nn
+from chainrule import nn, zeros
 from chainrule.base.errors import DeviceError, StateDictError
+from chainrule.nn import modules
 
 
 class Net(nn.Module):
@@ -503,6 +504,81 @@ def test_repr():
         "  (tied): Linear(in_features=3, out_features=5, bias=False)\n"
         ")"
     )
+
+
+# ---- hooks of all modules ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def of_all():
+    """The hooks of all modules, which are none again afterwards."""
+    from chainrule.base.modes import structure
+
+    handles = []
+    yield handles.append
+    for handle in handles:
+        handle.remove()
+    assert not structure.hooks
+    structure.hooks = None
+
+
+def test_hooks_of_all_modules_run_before_a_modules_own(of_all):
+    calls = []
+    net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 2))
+    net[1].register_forward_hook(lambda m, a, y: calls.append("own") or y + 1)
+    net[1].register_full_backward_hook(lambda m, gi, go: calls.append("own back"))
+    of_all(modules.register_module_forward_pre_hook(lambda m, a: calls.append("before")))
+    of_all(modules.register_module_forward_hook(lambda m, a, k, y: y * 2, with_kwargs=True))
+    of_all(modules.register_module_full_backward_pre_hook(lambda m, go: calls.append("pre")))
+    of_all(modules.register_module_full_backward_hook(lambda m, gi, go: calls.append("back")))
+    x = zeros(7, 3, requires_grad=True)
+    y = net(x)
+    inside = net[1].forward(2 * net[0].forward(x))
+    assert cr.allclose(y, 2 * (2 * inside + 1))
+    assert calls == ["before", "before", "before", "own"]
+    calls.clear()
+    y.sum().backward()
+    assert calls == ["pre", "pre", "back", "own back", "pre", "back", "back"]
+
+
+def test_hooks_of_all_modules_are_part_of_a_program(of_all):
+    net = nn.Linear(3, 5)
+    traced = cr.graph.trace(net)
+    x = cr.ones(7, 3)
+    before = traced(x)
+    of_all(modules.register_module_forward_hook(lambda m, a, y: y + 1))
+    assert cr.allclose(traced(x), before + 1)
+
+
+def test_hooks_are_told_what_is_filed(of_all):
+    seen = []
+
+    def note(module, name, value):
+        seen.append((type(module).__name__, name))
+        return nn.Parameter(value.detach() * 0) if name == "weight" else None
+
+    of_all(modules.register_module_parameter_registration_hook(note))
+    of_all(modules.register_module_buffer_registration_hook(note))
+    of_all(modules.register_module_module_registration_hook(note))
+    net = nn.Module()
+    net.inner = nn.Linear(3, 5)
+    net.register_buffer("table", zeros(2))
+    net.weight = nn.Parameter(cr.ones(2))
+    assert seen == [
+        ("Linear", "weight"), ("Linear", "bias"), ("Module", "inner"), ("Module", "table"), ("Module", "weight")
+    ]  # fmt: skip
+    assert net.weight.tolist() == [0, 0] and net.inner.bias.shape == (5,)
+
+
+def test_a_call_by_its_inner_name():
+    class Loud(nn.Linear):
+        def __call__(self, x):
+            return self._call_impl(x) + 1
+
+    layer = Loud(3, 5)
+    layer.register_forward_hook(lambda m, a, y: y * 2)
+    x = cr.ones(7, 3)
+    assert cr.equal(layer(x), 2 * layer.forward(x) + 1)
 
 
 # ---- hooks of state dicts ------------------------------------------------------------------------------------------

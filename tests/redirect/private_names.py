@@ -16,7 +16,7 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 from torch.nn.functional import _canonical_mask, _in_projection, _in_projection_packed
 from torch.nn.init import _no_grad_trunc_normal_
 from torch.nn.modules.conv import Optional, Tensor, _ConvNd, _pair, _size_2_t
-from torch.nn.modules.module import _addindent
+from torch.nn.modules.module import _addindent, register_module_forward_hook
 from torch.nn.modules.transformer import _get_activation_fn, _get_clones
 from torch.nn.modules.utils import (
     _list_with_default,
@@ -95,7 +95,36 @@ assert leaf.grad.sum() == 6 and record_function("named")(len)([1, 2]) == 2
 with no_grad():
     assert not (leaf * 2).requires_grad
 assert record(len) is len and not isinstance(nn.ReLU(), FullyShardedDataParallel)
-try:
-    profile(activities=[ProfilerActivity.CPU])
-except Exception as error:
-    print(str(error).splitlines()[0])
+with profile(activities=[ProfilerActivity.CPU]) as profiler, record_function("step"):
+    torch.ones(2, 3).exp()
+assert [e.key for e in profiler.key_averages()][0] == "step"
+
+with warnings.catch_warnings(record=True) as told:
+    warnings.simplefilter("always")
+    assert torch.range(1, 3).tolist() == [1.0, 2.0, 3.0] and len(told) == 1
+    assert torch.range(0, 1, 0.3).shape == (4,) and torch.range(
+        2, -2, -2, dtype=torch.int64
+    ).tolist() == [2, 0, -2]
+for bad in (
+    lambda: torch.range(0, 1, 0),
+    lambda: torch._check_value(False),
+    lambda: torch._check_is_size(3, max=2),
+):
+    try:
+        bad()
+        raise AssertionError
+    except (ValueError, RuntimeError):
+        pass
+torch._check_tensor_all(torch.tensor([True, True]))
+torch._check_tensor_all_with(ValueError, x > 0, lambda: "positive")
+with torch.backends.cudnn.flags(enabled=True, deterministic=False):
+    assert torch.backends.cudnn.enabled
+assert not torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic
+assert F.grad is nn.grad
+handle = register_module_forward_hook(lambda module, args, y: y + 1)
+assert nn.Identity()(x).eq(x + 1).all()
+handle.remove()
+with torch.autograd.graph.saved_tensors_hooks(lambda t: t.half(), lambda t: t.float()):
+    y = (leaf * leaf).sum()
+y.backward()
+assert (leaf.grad == 4).all()

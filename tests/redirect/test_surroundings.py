@@ -107,7 +107,6 @@ def test_private_names_are_what_model_files_expect():
     script = Path(__file__).with_name("private_names.py")
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("there is no torch.profiler.profile here")
 
 
 def test_limits_of_dtypes_that_no_tensor_has():

@@ -205,3 +205,26 @@ def test_one_value_everywhere_to_the_sign_of_a_zero(value, dtype):
     assert found.dtype is getattr(cr, dtype) and found.shape == (3, 5)
     expected = np.full((3, 5), value, found.numpy().dtype)
     assert found.numpy().tobytes() == expected.tobytes()
+
+
+def test_a_tensor_without_axes_is_its_number_in_full():
+    """As beam search fills a table with an end token that is a tensor."""
+    for value, dtype in ((3, cr.int64), (2.5, cr.float32), (True, cr.bool)):
+        found = cr.full((2, 3), cr.tensor(value))
+        assert found.dtype is dtype and (found == value).all() and found.shape == (2, 3)
+    assert cr.full((2,), cr.tensor(2.7, dtype=cr.float64), dtype=cr.int64).tolist() == [2, 2]
+    x = cr.ones(3)
+    assert x.new_full((2,), cr.tensor(5)).tolist() == [5.0, 5.0]
+    assert cr.full_like(x, cr.tensor(5)).dtype is cr.float32
+    filled = cr.graph.trace(lambda v: cr.full((2,), v.sum()) * 2)
+    assert filled(x).tolist() == [6.0, 6.0] and filled(2 * x).tolist() == [12.0, 12.0]
+    with pytest.raises(
+        TypeError, match=r"value is a number or the like, found a tensor of shape \(1,\)"
+    ):
+        cr.full((2,), cr.ones(1))
+
+
+def test_sizes_by_name():
+    x = cr.ones(3)
+    for made in (x.new_zeros(size=(2, 5)), x.new_ones(size=[2, 5]), x.new_empty(size=(2, 5))):
+        assert made.shape == (2, 5)

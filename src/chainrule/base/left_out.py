@@ -120,7 +120,7 @@ LEFT_OUT = (
     _reason(
         "Profilers and debugging of the engine",
         "they look into PyTorch's own machinery",
-        "inspect.first_nonfinite, inspect.capture, explain() of a compiled function, and Python's profiler",
+        "inspect.profile, inspect.first_nonfinite, inspect.capture, and explain() of a compiled function",
         "profiler monitor autograd.profiler autograd.ProfilerActivity autograd.ProfilerConfig autograd.ProfilerEvent "
         "autograd.ProfilerState autograd.kineto_available autograd.DeviceType ThroughputBenchmark "
         "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled is_warn_always_enabled set_warn_always "

@@ -22,6 +22,8 @@ class Modes(threading.local):
     weightless: bool = False  # parameters are made without memory, to be replaced
     trace: Any = None
     autocast: Any = None
+    packing: Any = None  # the innermost `saved_tensors_hooks` of this thread
+    packing_refused: Any = None  # what to say where one is entered
 
 
 class Structure:
@@ -31,6 +33,8 @@ class Structure:
     A program that depends on the structure of a thousand modules compares one number at each call,
     and looks at the modules only when it differs.
     """
+
+    hooks: Any = None  # of all modules, once there are any
 
     def __init__(self) -> None:
         self.epoch = 0

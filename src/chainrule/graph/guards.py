@@ -113,10 +113,11 @@ def module_structure(m: Any) -> tuple:
     """What of a module a program depends on: its mode, and which tensors, modules and hooks it
     holds.
     """
-    hooks = m._hooks
+    hooks, of_all = m._hooks, structure.hooks
     return (
         m.training,
         *[tuple(map(id, part.values())) for part in (m._parameters, m._buffers, m._modules)],
         [id(v) for v in vars(m).values() if isinstance(v, Tensor)],
         None if not hooks else [list(kind) for kind in vars(hooks).values()],
+        None if not of_all else [list(kind) for kind in vars(of_all).values()],
     )

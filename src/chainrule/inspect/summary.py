@@ -199,7 +199,7 @@ class _Counter(Watch):
 
     def op(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
         outs = result if isinstance(result, (tuple, list)) else (result,)
-        work = op_flops(op, [_spec(a) for a in args], [x.spec for x in outs], attrs)
+        work = op_flops(op, [spec_given(a) for a in args], [x.spec for x in outs], attrs)
         for module in dict.fromkeys(self.running):
             self.flops[module] = self.flops.get(module, 0.0) + work
         if not op.is_view:
@@ -210,7 +210,8 @@ class _Counter(Watch):
         self.shapes[module] = [tuple(x.shape) for x in tensors_in(result)]
 
 
-def _spec(a: Any) -> Spec | None:
+def spec_given(a: Any) -> Spec | None:
+    """Shape and dtype of an operand, None of one that was left out."""
     return None if a is None else a.spec if isinstance(a, Tensor) else spec_of(a)
 
 

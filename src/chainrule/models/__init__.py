@@ -10,7 +10,7 @@ Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`, and
 what `qwen2` and `mistral` change in it; `recurrent`; `bert` with `bert_heads`; `t5` with `buckets`, `answering` and `t5_heads`;
 `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`,
-`classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
+`streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from .auto import (
@@ -89,6 +89,7 @@ from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
 from .searching import Library
 from .sentences import SentenceEncoder, minilm
+from .streaming import TextIteratorStreamer, TextStreamer
 from .t5 import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
 from .t5_heads import T5ForQuestionAnswering, T5ForSequenceClassification, T5ForTokenClassification
 from .vit import (
@@ -178,6 +179,8 @@ __all__ = [
     "T5ForSequenceClassification",
     "T5ForTokenClassification",
     "T5Model",
+    "TextIteratorStreamer",
+    "TextStreamer",
     "ViTConfig",
     "ViTForImageClassification",
     "ViTForMaskedImageModeling",

@@ -25,6 +25,7 @@ class Answers(Module):
     generation: dict[str, Any]
     cache: Callable[[int, int], Cache]
     encode: Callable[..., BaseOutput]
+    compute_transition_scores = Generates.compute_transition_scores
 
     def generate(
         self,

@@ -9,7 +9,7 @@ the left, which `attention_mask` tells. Several beams keep the most likely seque
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base.errors import RangeError, ShapeError
@@ -18,12 +18,14 @@ from ..nn import functional as F
 from ..tensors import (
     Generator,
     Tensor,
+    arange,
     cat,
     full,
     int64,
     multinomial,
     no_grad,
     ones,
+    stack,
     tensor,
     where,
     zeros,
@@ -129,6 +131,42 @@ class Generates(Module):
             return ids
         return told.of_steps(ids)
 
+    def compute_transition_scores(
+        self,
+        sequences: Tensor,
+        scores: Sequence[Tensor],
+        beam_indices: Tensor | None = None,
+        normalize_logits: bool = False,
+    ) -> Tensor:
+        """The score of each token that was added, (B, new): by what it was chosen there. Behind the end of a sequence it is 0.
+
+        Args:
+            sequences: (B, T + new), as `generate` returned them.
+            scores: of each step (rows, V), likewise.
+            beam_indices: (B, new), likewise, if there were beams.
+            normalize_logits: make log-probabilities of the scores; those of beams are.
+
+        Example:
+            >>> config = models.GPT2Config(vocab_size=7, n_positions=8, n_embd=6, n_layer=1, n_head=3, eos_token_id=None)
+            >>> model = models.GPT2LMHeadModel(config)
+            >>> out = model.generate(
+            ...     cr.tensor([[1, 2]]), max_new_tokens=3, num_beams=2, return_dict_in_generate=True, output_scores=True
+            ... )
+            >>> each = model.compute_transition_scores(out.sequences, out.scores, out.beam_indices)
+            >>> cr.allclose(each.sum(1) / 3, out.sequences_scores)
+            True
+        """
+        said = stack(list(scores))  # (new, rows, V)
+        if normalize_logits:
+            said = F.log_softmax(said, dim=-1)
+        rows = arange(len(sequences)).unsqueeze(1).expand(-1, len(said))
+        if beam_indices is not None:
+            rows = beam_indices[:, : int((beam_indices >= 0).sum(1).max())]
+        steps = rows.shape[1]
+        tokens = sequences[:, sequences.shape[1] - steps :]
+        found = said[arange(steps), rows.clamp(min=0), tokens]  # (B, new)
+        return where(rows < 0, 0.0, found)
+
     def _room(self, batch: int, tokens: int) -> Cache:
         """A cache for so many tokens, or some more: calls of similar lengths then share a compiled program."""
         longest = -(-tokens // ROOM) * ROOM
@@ -207,6 +245,9 @@ class Generates(Module):
         scores = full((B, beams), -math.inf)
         scores[:, 0] = 0.0  # all beams begin alike: only one may speak
         searches = [_Search(wanted, new) for _ in range(B)]
+        paths: list[list[int]] = [
+            [] for _ in range(B * beams)
+        ]  # which row said each token of a row
         for step in range(1, new + 1):
             raw = self._next(ids, mask, cache)
             logits = wanted.adjusted(F.log_softmax(raw.float(), dim=-1), ids, mask, T)
@@ -229,7 +270,7 @@ class Generates(Module):
                     if token not in ends:
                         free.append((value, row, token))
                     elif rank < beams:
-                        search.put(value, step, [*ids[row].tolist(), token])
+                        search.put(value, step, [*ids[row].tolist(), token], [*paths[row], row])
                     if len(free) == beams:
                         break
                 search.judge(free[0][0], step)
@@ -237,6 +278,7 @@ class Generates(Module):
                 rows += [row for _, row, _ in free]
                 tokens += [token for _, _, token in free]
             at = tensor(rows, dtype=int64)
+            paths = [[*paths[row], row] for row in rows]
             scores = tensor(best, dtype=scores.dtype).reshape(B, beams)
             ids = cat([ids.index_select(0, at), tensor(tokens, dtype=int64).unsqueeze(1)], dim=1)
             mask = cat([mask.index_select(0, at), ones(B * beams, 1, dtype=int64)], dim=1)
@@ -246,11 +288,15 @@ class Generates(Module):
                 break
         for b, search in enumerate(searches):
             for k in range(beams):
-                search.put(scores[b, k].item(), ids.shape[1] - T, ids[b * beams + k].tolist())
-        found = [pair for search in searches for pair in search.best()]
+                row = b * beams + k
+                search.put(scores[b, k].item(), ids.shape[1] - T, ids[row].tolist(), paths[row])
+        found = [one for search in searches for one in search.best()]
         if "scores" in told:
-            told["sequences_scores"] = tensor([value for value, _ in found], dtype=scores.dtype)
-        answers = [text for _, text in found]
+            told["sequences_scores"] = tensor([value for value, _, _ in found], dtype=scores.dtype)
+            steps = max(len(path) for _, _, path in found)
+            padded = [path + [-1] * (steps - len(path)) for _, _, path in found]
+            told["beam_indices"] = tensor(padded, dtype=int64)
+        answers = [text for _, text, _ in found]
         longest = max(len(a) for a in answers)
         return tensor([a + [wanted.pad] * (longest - len(a)) for a in answers], dtype=int64)
 
@@ -260,12 +306,14 @@ class _Search:
 
     def __init__(self, wanted: GenerationSettings, new: int):
         self.wanted, self.new, self.over = wanted, new, False
-        self.ended: list[tuple[float, list[int]]] = []
+        self.ended: list[tuple[float, list[int], list[int]]] = []
 
-    def put(self, value: float, length: int, text: list[int]) -> None:
-        """One that ended, of some log-probability and length of what was added; not when all is over."""
+    def put(self, value: float, length: int, text: list[int], path: list[int]) -> None:
+        """One that ended, of some log-probability and length of what was added, and the row that said each token of that; not when
+        all is over.
+        """
         if not self.over and length:
-            self.ended.append((value / length**self.wanted.length_penalty, text))
+            self.ended.append((value / length**self.wanted.length_penalty, text, path))
 
     def judge(self, best: float, length: int) -> None:
         """Whether all is over, by the best log-probability of those that go on."""
@@ -278,7 +326,7 @@ class _Search:
         hope = best / length**self.wanted.length_penalty
         self.over = early is True or self.ended[-1][0] >= hope
 
-    def best(self) -> list[tuple[float, list[int]]]:
+    def best(self) -> list[tuple[float, list[int], list[int]]]:
         """As many as are wanted, with what they are compared by."""
         found = sorted(self.ended, key=lambda found: -found[0])
         return found[: self.wanted.num_return_sequences]

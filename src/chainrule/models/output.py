@@ -135,10 +135,10 @@ class Seq2SeqSpanOutput(Output):
 class GenerateOutput(Output):
     """What was written: `sequences` (B, T + new) int64; of each step `scores` (B, V), by which its token was chosen, settings applied,
     and `logits`, as the model gave them. Of beams, whose scores are log-probabilities (B · beams, V), also `sequences_scores` (B,), by
-    which sequences are compared.
+    which sequences are compared, and `beam_indices` (B, new): of which row of the scores each token is, −1 behind the end.
     """
 
-    fields = ("sequences", "sequences_scores", "scores", "logits")
+    fields = ("sequences", "sequences_scores", "scores", "logits", "beam_indices")
 
     @classmethod
     def asked(cls, scores: bool, logits: bool) -> Self:

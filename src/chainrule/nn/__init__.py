@@ -6,7 +6,7 @@ May import transforms, tensor and the rooms below; knows nothing of optim and da
 `init`, then the layers, a family each: `linear`, `conv`, `lazy` (sizes taken from the first input), `pooling`, `uneven_pooling`, `padding`,
 `upsampling`, `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`,
 `packed` (sequences of different lengths), `attention`, `transformer`, `activation`, `flatten`, `loss`; what is done to a
-module from outside: `utils`, `stateless`; `parallel` and `modules` are PyTorch's names.
+module from outside: `utils`, `stateless`; `grad` (convolutions' gradients as functions); `parallel` and `modules` are PyTorch's names.
 """
 
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from .module import Module
 from .parameter import Buffer, Parameter
 
 if TYPE_CHECKING:  # when they are first asked for: see CHAPTERS
-    from . import modules, parallel, utils
+    from . import grad, modules, parallel, utils
     from .activation import *  # noqa: F403
     from .attention import *  # noqa: F403
     from .cells import *  # noqa: F403
@@ -100,9 +100,9 @@ wait for them.
 LAYERS = {name: chapter for chapter, names in CHAPTERS.items() for name in names.split()}
 
 __all__ = [
-    "Buffer", "Module", "Parameter", "functional", "init", "modules", "parallel", "utils", *LAYERS,
+    "Buffer", "Module", "Parameter", "functional", "grad", "init", "modules", "parallel", "utils", *LAYERS,
 ]  # fmt: skip
 
 __getattr__, __dir__ = loaded_later(
-    __name__, (*CHAPTERS, "modules", "utils"), LAYERS, missing_from("nn")
+    __name__, (*CHAPTERS, "grad", "modules", "utils"), LAYERS, missing_from("nn")
 )

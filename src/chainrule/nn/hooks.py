@@ -9,6 +9,9 @@ and what they may do:
     backward_pre   hook(module, grad_output) -> None or new grad_output         when the output's gradient is known
     backward       hook(module, grad_input, grad_output) -> None or new grad_input   when the inputs' gradient is known
 
+Each kind can also be hung on all modules at once (`register_module_forward_hook` and its like): those run before a module's own. So
+can functions that are told of every parameter, buffer and child that is filed.
+
 The two backward kinds need a place in the graph where *all* gradients of the outputs (or inputs)
 are there at once. That
 place is a gate: an identity function of several tensors, one behind the module's inputs and one
@@ -24,10 +27,16 @@ from typing import Any, NamedTuple
 
 from ..base.errors import GradError
 from ..base.handles import RemovableHandle
+from ..base.modes import structure
 from ..tensors import Tensor
 from ..transforms import Function
 
-__all__ = ["Hook", "Hooks", "RemovableHandle", "call_with_hooks"]
+__all__ = [
+    "Hook", "Hooks", "RemovableHandle", "call_with_hooks", "filed_by_hooks", "register_module_backward_hook",
+    "register_module_buffer_registration_hook", "register_module_forward_hook", "register_module_forward_pre_hook",
+    "register_module_full_backward_hook", "register_module_full_backward_pre_hook", "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]  # fmt: skip
 
 
 class Hook(NamedTuple):
@@ -62,13 +71,43 @@ class Hooks:
         return RemovableHandle.of(kind, hook, prepend)
 
 
-def call_with_hooks(module: Any, hooks: Hooks, args: tuple, kwargs: dict) -> Any:
-    """``module.forward(*args, **kwargs)`` with every hook of the module around it.
+class HooksOfAll(Hooks):
+    """The hooks of all modules, and what is told of everything that is filed in one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filing: dict[str, OrderedDict[int, Callable]] = {
+            kind: OrderedDict() for kind in ("parameter", "buffer", "module")
+        }
+
+    def with_own(self, own: Hooks | None) -> Hooks:
+        """These and those of one module behind them."""
+        both = Hooks()
+        for kind in ("forward_pre", "forward", "backward_pre", "backward"):
+            for hooks in (self, own):
+                if hooks is not None:
+                    getattr(both, kind).update(getattr(hooks, kind))
+        return both
+
+
+def of_all() -> HooksOfAll:
+    """The hooks of all modules, which are looked for at each call once there were any."""
+    if structure.hooks is None:
+        structure.hooks = HooksOfAll()
+    return structure.hooks
+
+
+def call_with_hooks(module: Any, hooks: Hooks | None, args: tuple, kwargs: dict) -> Any:
+    """``module.forward(*args, **kwargs)`` with every hook of the module, and of all modules, around it.
 
     A forward hook registered with ``always_call`` runs even when forward (or another hook) raises;
     what it raises itself is then reported as a warning, since the first error is the one to be
     seen.
     """
+    if structure.hooks:
+        hooks = structure.hooks.with_own(hooks)
+    if not hooks:
+        return module.forward(*args, **kwargs)
     called: set[int] = set()
     result = None
     try:
@@ -238,3 +277,72 @@ def _replaced(old: tuple, new: Any, who: str, what: str) -> tuple:
     if len(new) != len(old):
         raise GradError(f"{who} returned {len(new)} gradients in place of the {len(old)} of {what}")
     return new
+
+
+# ---- hooks of all modules
+
+
+def filed_by_hooks(kind: str, module: Any, name: str, value: Any) -> Any:
+    """What is filed when `value` was to be: hooks may put something else in its place."""
+    for hook in list(structure.hooks.filing[kind].values()):
+        new = hook(module, name, value)
+        value = value if new is None else new
+    return value
+
+
+def register_module_forward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, args)`` before the forward of every module there is or will be; see
+    ``Module.register_forward_pre_hook``.
+    """
+    return RemovableHandle.of(of_all().forward_pre, Hook(hook))
+
+
+def register_module_forward_hook(
+    hook: Callable, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
+    """Call ``hook(module, args, output)`` after the forward of every module there is or will be; see
+    ``Module.register_forward_hook``.
+
+    Example:
+        >>> from chainrule import nn
+        >>> with register_module_forward_hook(lambda module, args, output: print(type(module).__name__)):
+        ...     _ = nn.Sequential(nn.Linear(3, 5), nn.ReLU())(cr.ones(2, 3))
+        Linear
+        ReLU
+        Sequential
+    """
+    return RemovableHandle.of(of_all().forward, Hook(hook, with_kwargs, always_call))
+
+
+def register_module_full_backward_pre_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_output)`` when the gradient of any module's output is known; see
+    ``Module.register_full_backward_pre_hook``.
+    """
+    return RemovableHandle.of(of_all().backward_pre, Hook(hook))
+
+
+def register_module_full_backward_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, grad_input, grad_output)`` when the gradients of any module's inputs are known; see
+    ``Module.register_full_backward_hook``.
+    """
+    return RemovableHandle.of(of_all().backward, Hook(hook))
+
+
+def register_module_backward_hook(hook: Callable) -> RemovableHandle:
+    """PyTorch's older name of ``register_module_full_backward_hook``; see ``Module.register_backward_hook``."""
+    return register_module_full_backward_hook(hook)
+
+
+def register_module_parameter_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, parameter)`` when a module is given a parameter; a result takes its place."""
+    return RemovableHandle.of(of_all().filing["parameter"], hook)
+
+
+def register_module_buffer_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, buffer)`` when a module is given a buffer; a result takes its place."""
+    return RemovableHandle.of(of_all().filing["buffer"], hook)
+
+
+def register_module_module_registration_hook(hook: Callable) -> RemovableHandle:
+    """Call ``hook(module, name, child)`` when a module is given a child; a result takes its place."""
+    return RemovableHandle.of(of_all().filing["module"], hook)

@@ -29,7 +29,7 @@ from ..tape.modes import modes, no_grad
 from ..tensors import Tensor
 from ..tensors.functions.face import face_constructor
 from .converting import Converting
-from .hooks import Hook, RemovableHandle, call_with_hooks
+from .hooks import Hook, RemovableHandle, call_with_hooks, filed_by_hooks
 from .parameter import Buffer, Parameter
 from .saving import Saving
 
@@ -125,9 +125,13 @@ class Module(Converting, Saving):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if modes.trace is not None:
             modes.trace.visit(self)
-        if self._hooks:
+        if self._hooks or structure.hooks is not None:
             return call_with_hooks(self, self._hooks, args, kwargs)
         return self.forward(*args, **kwargs)
+
+    def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
+        """The call by PyTorch's inner name, for subclasses whose `__call__` does something around it."""
+        return Module.__call__(self, *args, **kwargs)
 
     # ---- filing -------------------------------------------------------------------------------------------------
 
@@ -148,7 +152,7 @@ class Module(Converting, Saving):
             self.register_parameter(name, value)
         elif isinstance(value, Module):
             self._forget(name, keep=self._modules)
-            self._modules[name] = value
+            self._file("module", self._modules, name, value)
         elif isinstance(value, Buffer):
             self._forget(name, keep=self._buffers)
             self.register_buffer(name, value, value.persistent)
@@ -161,7 +165,7 @@ class Module(Converting, Saving):
         elif name in self._buffers:
             if not isinstance(value, Tensor):
                 _need_none(name, value, "buffer", "nn.Buffer, Tensor")
-            self._buffers[name] = value
+            self._file("buffer", self._buffers, name, value)
         else:
             before = self.__dict__.get(name)
             object.__setattr__(self, name, value)
@@ -227,7 +231,7 @@ class Module(Converting, Saving):
                 f"cannot assign a tensor with a history to parameter '{name}': model parameters "
                 "are leaves; compute the value in forward instead"
             )
-        self._parameters[name] = param
+        self._file("parameter", self._parameters, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """File ``tensor`` as a buffer; with ``persistent=False`` it is left out of ``state_dict``.
@@ -248,7 +252,7 @@ class Module(Converting, Saving):
                 f"cannot assign '{type(tensor).__name__}' object to buffer '{name}' "
                 "(Tensor or None required)"
             )
-        self._buffers[name] = tensor
+        self._file("buffer", self._buffers, name, tensor)
         if persistent:
             self._non_persistent_buffers_set.discard(name)
         else:
@@ -269,11 +273,14 @@ class Module(Converting, Saving):
             elif callable(module):
                 hint = "\n  hint: a layer is a module, as nn.ReLU() is for relu"
             raise TypeError(f"{type(module).__name__} is not a Module subclass{hint}")
-        self._modules[name] = module
+        self._file("module", self._modules, name, module)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """The same as ``add_module``."""
         self.add_module(name, module)
+
+    def _file(self, kind: str, where: dict, name: str, value: Any) -> None:
+        where[name] = value if structure.hooks is None else filed_by_hooks(kind, self, name, value)
 
     def _check_name(self, what: str, name: str, filed: dict) -> None:
         if "_parameters" not in self.__dict__:

@@ -184,12 +184,15 @@ class OpNode(Node):
         self.stamps = ()
 
     def keep_copies(self, storage: Any) -> None:
-        if any(s is storage for s, _ in self.stamps):
+        saved: Any = self.saved
+        if saved.__class__ is not list:  # packed by `autograd.graph.saved_tensors_hooks`
+            saved.keep_copies(storage)
+        elif any(s is storage for s, _ in self.stamps):
             self.saved = [
                 v.copy()
                 if isinstance(v, np.ndarray) and np.may_share_memory(v, storage.value)
                 else v
-                for v in self.saved
+                for v in saved
             ]
             self.stamps = [(s, version) for s, version in self.stamps if s is not storage]
 
@@ -220,14 +223,14 @@ class OpNode(Node):
         while saved.__class__ is not list:
             if saved is None:
                 self._refuse_freed()
-            saved = self.saved = saved.restore(self)  # once for each checkpoint it is nested in
+            saved = saved.restore(self)  # once for each checkpoint it is nested in
         for storage, version in self.stamps:
             if storage.version != version and storage.touched_since(version, _flat(saved)):
                 self._refuse_overwritten(storage)
         if create:
             if op.through_definition:
-                return self._through_definition(grads, wrap)
-            saved = self._wrapped(wrap)
+                return self._through_definition(saved, grads, wrap)
+            saved = self._wrapped(saved, wrap)
         elif op.takes_part and grads[0].__class__ is np.ndarray and grads[0].dtype != BF16:
             return [Part(op, self.attrs, grads[0])]
         if len(grads) > 1:
@@ -256,12 +259,12 @@ class OpNode(Node):
             )
         return out
 
-    def _wrapped(self, wrap: Wrap) -> tuple:
+    def _wrapped(self, saved: list, wrap: Wrap) -> tuple:
         """Saved values as tensors that know where they come from, so that what is computed from
         them has a derivative.
         """
         out = []
-        for (source, k), v in zip(self.op.keep, self.saved, strict=True):
+        for (source, k), v in zip(self.op.keep, saved, strict=True):
             if source == "operand":
                 v = wrap(v, self.edges[k])
             elif source == "operands":
@@ -272,11 +275,11 @@ class OpNode(Node):
             out.append(v)
         return tuple(out)
 
-    def _through_definition(self, grads: list, wrap: Wrap) -> Sequence:
+    def _through_definition(self, saved: list, grads: list, wrap: Wrap) -> Sequence:
         """A derivative that can be differentiated again: the composite's definition is run on
         the operands and pulled back.
         """
-        values = dict(zip(self.op.keep, self.saved, strict=True))
+        values = dict(zip(self.op.keep, saved, strict=True))
         operands = [values["operand", k] for k in range(len(self.op.operands))]
         inputs = [wrap(v, e, alias=True) for v, e in zip(operands, self.edges, strict=True)]
         before, modes.grad = modes.grad, True

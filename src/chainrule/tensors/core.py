@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
 from ..base import dtypes
 from ..base.left_out import absent_from
 from ..ops.record import READERS
@@ -137,20 +136,31 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         return Tensor(*data, dtype=self.dtype, device=device)
 
     def _like(self, shape: Sequence, value: Any, dtype: Any, requires_grad: Any) -> Tensor:
-        y = wrap(ops.full(shape=tuple(shape), value=value, dtype=dtype or self.dtype), None)
-        return y.requires_grad_() if requires_grad else y
+        from .creation import full
+
+        return full(tuple(shape), value, dtype=dtype or self.dtype, requires_grad=requires_grad)
 
     def new_zeros(
-        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
+        self,
+        *sizes: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
     ) -> Tensor:
         """Zeros of this dtype."""
-        return self._like(functions.shape.flat(size), 0, dtype, requires_grad)
+        return self._like(functions.shape.flat(sizes, size), 0, dtype, requires_grad)
 
     def new_ones(
-        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
+        self,
+        *sizes: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
     ) -> Tensor:
         """Ones of this dtype."""
-        return self._like(functions.shape.flat(size), 1, dtype, requires_grad)
+        return self._like(functions.shape.flat(sizes, size), 1, dtype, requires_grad)
 
     def new_full(
         self,
@@ -165,10 +175,17 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         return self._like(size, fill_value, dtype, requires_grad)
 
     def new_empty(
-        self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False
+        self,
+        *sizes: Any,
+        size: Any = None,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
     ) -> Tensor:
         """Memory of this dtype; here it holds zeros."""
-        return self.new_zeros(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+        return self.new_zeros(
+            *sizes, size=size, dtype=dtype, device=device, requires_grad=requires_grad
+        )
 
     def new_empty_strided(
         self,

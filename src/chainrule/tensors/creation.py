@@ -149,8 +149,10 @@ def full(
     requires_grad: bool = False,
     **steering: Any,
 ) -> Tensor:
-    """One value everywhere; the dtype is that of the value unless given."""
+    """One value everywhere; the dtype is that of the value unless given. A tensor without axes is its number."""
     only_steering("full", steering)
+    if isinstance(fill_value, Tensor):
+        return _full_of(size, fill_value, dtype, device, requires_grad)
     found = dtypes.of(dtype) if dtype is not None else dtypes.of_scalar(fill_value)
     return made(
         ops.full(
@@ -161,6 +163,19 @@ def full(
         requires_grad,
         device,
     )
+
+
+def _full_of(size: Any, value: Tensor, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
+    """The number in a tensor without axes everywhere; in a traced function, whatever it will be."""
+    if value.ndim:
+        raise DTypeError(
+            f"full: value is a number or the like, found a tensor of shape {tuple(value.shape)}"
+        )
+    found = dtypes.default() if value.is_floating_point() else value.dtype
+    sizes = sizes_of((size,) if isinstance(size, int) else tuple(size))
+    filled = value.detach().to(found if dtype is None else dtypes.of(dtype)).expand(sizes).clone()
+    device_of(device)
+    return filled.requires_grad_(requires_grad)
 
 
 def only_steering(name: str, options: dict) -> None:

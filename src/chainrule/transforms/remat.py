@@ -35,10 +35,10 @@ class _Rerun:
             a.detach().requires_grad_(a.requires_grad) if isinstance(a, Tensor) else a for a in args
         ]
         self.ops: list[Any] = []
-        self.restored: dict[int, Any] = {}
+        self.restored: dict[int, OpNode] = {}
 
     def restore(self, node: OpNode) -> Any:
-        """The saved values of a node."""
+        """The saved values of a node, which has them from now on; of one in a checkpoint of its own, that."""
         if not self.restored:
             for storage, version in self.stamps:
                 if storage.version != version:
@@ -59,8 +59,12 @@ class _Rerun:
                     f"a checkpointed function must do the same when it runs again: {len(self.ops)} recorded ops before, {len(again)} now, "
                     "and not the same"
                 )
-            self.restored = {k: n.saved for k, n in enumerate(again)}
-        return self.restored.pop(node.remat)
+            self.restored = dict(enumerate(again))
+        twin = self.restored.pop(node.remat)
+        node.saved = twin.saved
+        if not isinstance(twin.saved, list):  # its place is that in the inner checkpoint
+            node.remat = twin.remat
+        return node.saved
 
 
 def _nodes_of(out: Any, start: int) -> list[OpNode]:

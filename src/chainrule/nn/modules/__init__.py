@@ -1,14 +1,28 @@
 """PyTorch's `torch.nn.modules`, as names for the layers of the room `nn`: its public ones, and the base classes that people
-ask about, as in `isinstance(m, nn.modules.batchnorm._BatchNorm)`.
+ask about, as in `isinstance(m, nn.modules.batchnorm._BatchNorm)`; and the hooks of all modules, which PyTorch's file `module` has.
 """
 
 import importlib
 import sys
 from typing import Any
 
+from ..hooks import (
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from . import utils
 
-__all__ = ["utils"]
+__all__ = [
+    "register_module_backward_hook", "register_module_buffer_registration_hook", "register_module_forward_hook",
+    "register_module_forward_pre_hook", "register_module_full_backward_hook", "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook", "register_module_parameter_registration_hook", "utils",
+]  # fmt: skip
 
 FILES = (
     "activation", "adaptive", "batchnorm", "container", "conv", "distance", "dropout", "flatten", "fold", "instancenorm", "lazy",

@@ -30,7 +30,6 @@ ABSENT = {
     "torch._subclasses": (),
     "torch.ao": (),
     "torch.autograd.forward_ad": (),
-    "torch.autograd.graph": (),
     "torch.cuda.comm": (),
     "torch.cuda.nccl": (),
     "torch.cuda.nvtx": (),

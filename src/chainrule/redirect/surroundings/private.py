@@ -1,13 +1,19 @@
-"""Names of PyTorch's that begin with an underscore and that model files use all the same; the limits of dtypes that are not here."""
+"""Names of PyTorch's that begin with an underscore and that model files use all the same; `range`, which it has given up; the limits of
+dtypes that are not here.
+"""
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from ... import platform
+from ...base import dtypes
+from ...base.errors import DTypeError
 from ...nn import functional as F
-from ...tensors import Tensor, mm, tensor
+from ...tensors import Tensor, arange, mm, tensor
 from .absent import Absent
 
 __all__: list[str] = []
@@ -57,10 +63,78 @@ def _assert_async(condition: Any, message: str = "") -> None:
     _assert(condition, message)
 
 
-def _check(condition: Any, message: Callable[[], Any] | None = None) -> None:
+def _check_with(
+    error_type: type[Exception], cond: Any, message: Callable[[], Any] | None = None
+) -> None:
     """Refuse what does not hold; the message is made when it is needed."""
-    if not condition:
-        raise RuntimeError(str(message()) if message is not None else "a check failed")
+    if not cond:
+        raise error_type(str(message()) if message is not None else "a check failed")
+
+
+def _check(cond: Any, message: Callable[[], Any] | None = None) -> None:
+    """The same with a RuntimeError."""
+    _check_with(RuntimeError, cond, message)
+
+
+def _check_index(cond: Any, message: Callable[[], Any] | None = None) -> None:
+    """The same with an IndexError."""
+    _check_with(IndexError, cond, message)
+
+
+def _check_value(cond: Any, message: Callable[[], Any] | None = None) -> None:
+    """The same with a ValueError."""
+    _check_with(ValueError, cond, message)
+
+
+def _check_type(cond: Any, message: Callable[[], Any] | None = None) -> None:
+    """The same with a TypeError."""
+    _check_with(TypeError, cond, message)
+
+
+def _check_not_implemented(cond: Any, message: Callable[[], Any] | None = None) -> None:
+    """The same with a NotImplementedError."""
+    _check_with(NotImplementedError, cond, message)
+
+
+def _check_is_size(
+    i: int, message: Callable[[], Any] | None = None, *, max: int | None = None
+) -> None:
+    """Refuse what is no size: a negative number, or one above a bound."""
+    _check_with(RuntimeError, i >= 0 and (max is None or i <= max), message)
+
+
+def _check_tensor_all_with(
+    error_type: type[Exception], cond: Tensor, message: Callable[[], Any] | None = None
+) -> None:
+    """Refuse a tensor that is not true everywhere."""
+    if not isinstance(cond, Tensor) or cond.dtype is not dtypes.bool_:
+        raise DTypeError(f"a check of all elements takes a tensor of bool, found {cond!r}")
+    _check_with(error_type, cond.all(), message)
+
+
+def _check_tensor_all(cond: Tensor, message: Callable[[], Any] | None = None) -> None:
+    """The same with a RuntimeError."""
+    _check_tensor_all_with(RuntimeError, cond, message)
+
+
+def range(
+    start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, **options: Any
+) -> Tensor:
+    """start, start + step, … up to end, which belongs to it, as far as whole steps lead there. Of the default dtype.
+
+    >>> range(1, 4)
+    tensor([1., 2., 3., 4.])
+    """
+    warnings.warn(
+        "range is deprecated: arange(start, end) stops before the end, as Python's range does",
+        stacklevel=2,
+    )
+    start, end = (0, start) if end is None else (start, end)
+    found = dtypes.default() if dtype is None else dtypes.of(dtype)
+    if step != 0 and (end - start) * step >= 0:  # else `arange` says what is wrong
+        last = start + math.floor((end - start) / step) * step
+        end = last + (step / 2 if found.is_floating_point else math.copysign(1, step))
+    return arange(start, end, step, dtype=found, **options)
 
 
 def _shape_as_tensor(x: Tensor) -> Tensor:
