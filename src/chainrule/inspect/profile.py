@@ -332,7 +332,7 @@ def profile(
     ...         y = (x @ x.T).sum()
     ...     y.backward()
     >>> [(row.name, row.calls) for row in p.rows()]
-    [('forward', 1), ('transpose', 1), ('matmul', 1), ('sum', 1), ...]
+    [('forward', 1), ('permute', 1), ('matmul', 1), ('sum', 1), ('sum backward', 1), ...]
     """
     return Profile(shapes, modules, work, places)
 

@@ -31,8 +31,9 @@ class TextStreamer:
         >>> streamer = TextStreamer(character("abc "))
         >>> for token in character("abc ").encode("a cab"):
         ...     streamer.put(cr.tensor([token]))
+        a
         >>> streamer.end()
-        a cab
+        cab
     """
 
     def __init__(self, tokenizer: Tokenizer, skip_prompt: bool = False, **decode_kwargs: Any):

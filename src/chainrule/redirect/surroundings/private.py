@@ -122,7 +122,8 @@ def range(
 ) -> Tensor:
     """start, start + step, … up to end, which belongs to it, as far as whole steps lead there. Of the default dtype.
 
-    >>> range(1, 4)
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     print(range(1, 4))
     tensor([1., 2., 3., 4.])
     """
     warnings.warn(
