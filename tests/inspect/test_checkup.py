@@ -362,3 +362,60 @@ def test_a_run_that_learns_is_left_alone():
     events = []
     trained(model, [events.append], optim.Adam(model.parameters(), lr=0.01))
     assert not [e for e in events if isinstance(e, LearningStalled)]
+
+
+# ---- who makes the steps, of which gradients
+
+
+def of_another_each_time():
+    loop = Loop()
+    return changed(loop, step=False, between=lambda: optim.Adam(loop.model.parameters()).step())
+
+
+def cleared_between():
+    """Gradients to be accumulated, but cleared before each backward pass."""
+    loop, count = Loop(), iter(range(STEPS))
+    loop.between = lambda: next(count) % 3 == 2 and loop.optimizer.step()
+    return changed(loop, step=False)
+
+
+def plainly_stepped():
+    loop, scaler = Loop(), cr.amp.GradScaler("cpu")
+    return changed(loop, loss=lambda out, y: scaler.scale(F.cross_entropy(out, y)))
+
+
+def clipped_before():
+    loop = Loop()
+
+    def clipped(out, y):
+        nn.utils.clip_grad_norm_(loop.model.parameters(), 1.0)
+        return F.cross_entropy(out, y)
+
+    return changed(loop, loss=clipped)
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "change"),
+    [
+        (of_another_each_time, "other optimizer", "once, before the loop"),
+        (cleared_between, "gradients thrown away", "zero_grad() after each step"),
+        (plainly_stepped, "scale left in", "scaler.step(optimizer)"),
+        (clipped_before, "clipped too early", "between backward() and step()"),
+    ],
+)
+def test_faults_of_steps_and_gradients_are_found(run, name, change):
+    [finding] = [f for f in run().findings if f.name == name]
+    assert change in finding.change and finding.evidence
+
+
+def test_an_evaluation_with_gradients_on_is_a_note_and_no_training_in_eval_mode():
+    loop = Loop()
+
+    def evaluate():
+        loop.model.eval()
+        loop.model(batch(99)[0])
+        loop.model.train()
+
+    loop.after = evaluate
+    report = loop.run()
+    assert report and "no_grad() spares their memory" in str(report), str(report)

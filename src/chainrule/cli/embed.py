@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import FormatError
 from ..files import write_whole
+from ..files.reading import read_file
 from ..models import SentenceEncoder, minilm
 
 __all__ = ["add_arguments", "add_model", "encoder_of", "run"]
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _lines(name: str) -> list[str]:
     """The texts of a file."""
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = sys.stdin.buffer.read() if name == "-" else read_file(name)
         lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as e:
         raise FormatError(f"{name}: expected text in UTF-8, found other bytes at {e.start}") from e

@@ -26,6 +26,9 @@ FORMAT = "chainrule code 2"
 LIMIT = 1 << 30
 """How many bytes the folder may hold. The least recently used entries go first."""
 
+MOST_BYTES = 1 << 28
+"""Of one entry; a larger one is none of ours."""
+
 _warned: set[str] = set()
 _written: dict[Path, int] = {}  # folder -> bytes written since its size was last looked at
 _serial = itertools.count()
@@ -37,10 +40,11 @@ def recall(name: str) -> bytes | None:
         with _opened(create=False) as folder:
             if folder is None:
                 return None
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            # a pipe in its place would be waited for
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
             with open(os.open(name, flags, dir_fd=folder), "rb") as file:
                 info = os.fstat(file.fileno())
-                if not stat.S_ISREG(info.st_mode) or _fault(info):
+                if not stat.S_ISREG(info.st_mode) or _fault(info) or info.st_size > MOST_BYTES:
                     return None
                 code = _checked(name, file.read())
                 if code is not None:

@@ -188,7 +188,7 @@ def read(entry: bytes, program: Program, lines: Sequence[Place]) -> Plan:
         plan = _read(entry, lines)
         _check(plan, program)
         return plan
-    except (LookupError, TypeError, ValueError, ChainruleError) as error:
+    except (LookupError, TypeError, ValueError, RecursionError, ChainruleError) as error:
         raise FormatError(f"a kept plan cannot be read: {error}") from None
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..base.errors import FormatError
 from ..files.npz import read_npz
+from ..files.reading import read_file
 from .checks import check_dtype, check_finite, check_labels, check_range, check_shape
 from .splits import stratified_split
 
@@ -78,7 +79,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Digits:
     ((1257, 1, 8, 8), 180, 360)
     """
     file = FILE if path is None else Path(path)
-    content = file.read_bytes()
+    content = read_file(file)
     digest = hashlib.sha256(content).hexdigest()
     if path is None and digest != SHA256:
         raise FormatError(

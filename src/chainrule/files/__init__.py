@@ -5,7 +5,7 @@ run, and nothing that is written is ever there in part.
     .npz                tensors by name, for NumPy
     .pt .pth .bin       PyTorch's: trees of dictionaries, lists, tuples, numbers, strings and tensors
 
-Reading order: `whole` (a file is there whole or not at all), `archive` (zip, read with suspicion),
+Reading order: `whole` (a file is there whole or not at all), `reading` (a file, and no pipe), `archive` (zip, read with suspicion),
 `json_objects`, `npz`, `safetensors`, `pickles` (the language PyTorch writes its trees in, interpreted by us),
 `memory` (tensors on the memory of a file), `classes`, `torch_reader` with `torch_legacy`, `torch_writer`, `saving`. May import
 `tensors` and what lies below.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import FormatError
+from .reading import need_file
 
 __all__ = ["MOST_BYTES", "json_object", "read_bytes"]
 
@@ -21,10 +22,11 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     """The content of a file that is read whole.
 
     Raises:
-        FormatError: larger than 256 MiB.
+        FormatError: larger than 256 MiB, or no file but a pipe or a device.
         OSError: it cannot be read.
     """
     path = Path(path)
+    need_file(path)
     if path.stat().st_size > MOST_BYTES:
         raise FormatError(f"{path}: expected at most {MOST_BYTES} bytes, found more")
     return path.read_bytes()

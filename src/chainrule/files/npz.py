@@ -14,12 +14,13 @@ import os
 import re
 import zipfile
 from collections.abc import Mapping
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..base.errors import DTypeError, FormatError
 from .archive import Archive
+from .reading import open_file
 from .whole import writing
 
 __all__ = ["read_npy", "read_npz", "write_npz"]
@@ -31,6 +32,7 @@ HEADER = re.compile(
 PLAIN = re.compile(r"\|b1|\|[iu]1|[<>=][iuf][248]")
 # what arrays may take: so many times the file, and so many bytes besides
 RATIO, SPARE = 64, 1 << 28
+MOST_HEADER = 1 << 17  # bytes; what numpy writes of plain arrays has some hundreds
 EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no time before; the same arrays give the same bytes
 
 
@@ -81,7 +83,7 @@ def read_npz(
     {'a': (3,), 'b': (2, 2)}
     """
     if isinstance(file, (str, os.PathLike)):
-        with open(file, "rb") as f:
+        with open_file(file) as f:
             return read_npz(f, name or str(file), most)
     where = name or "the file"
     archive = Archive(file, where, compressed=True)
@@ -117,17 +119,27 @@ def read_npy(path: str | os.PathLike[str]) -> np.ndarray:
     >>> read_npy(file)
     array([0, 1, 2])
     """
-    return _array(str(path), np.fromfile(path, np.uint8))
+    with open_file(path) as f:
+        size = f.seek(0, 2)
+        f.seek(0)
+        begin, dtype, shape, order = _header(str(path), f.read(MOST_HEADER), size)
+        f.seek(0)
+        return _shaped(np.fromfile(f, np.uint8)[begin:], dtype, shape, order)
 
 
 def _array(where: str, content: np.ndarray) -> np.ndarray:
-    start = content[:12].tobytes()
+    begin, dtype, shape, order = _header(where, content[:MOST_HEADER].tobytes(), len(content))
+    return _shaped(content[begin:], dtype, shape, order)
+
+
+def _header(where: str, start: bytes, size: int) -> tuple[int, np.dtype, tuple[int, ...], str]:
+    """Where the numbers begin, and what they are, of a file of `size` bytes that starts so."""
     if len(start) < 10 or not start.startswith(b"\x93NUMPY") or start[6] not in (1, 2, 3):
         raise FormatError(f"{where}: expected the magic number of a .npy, found {start[:8]!r}")
-    wide = start[6] > 1
-    begin = 12 if wide else 10
-    length = int.from_bytes(start[8:begin], "little")
-    header = content[begin : begin + length].tobytes()
+    first = 12 if start[6] > 1 else 10
+    length = int.from_bytes(start[8:first], "little")
+    begin = first + length
+    header = start[first:begin]
     if len(header) != length:
         raise FormatError(f"{where}: expected a header of {length} bytes, found {len(header)}")
     match = HEADER.fullmatch(header.decode("latin1"))
@@ -143,13 +155,16 @@ def _array(where: str, content: np.ndarray) -> np.ndarray:
         )
     dtype = np.dtype(match["descr"])
     shape = tuple(int(n) for n in re.findall(r"\d+", match["shape"]))
-    size = math.prod(shape) * dtype.itemsize
-    data = content[begin + length :]
-    if size != len(data):
+    expected = math.prod(shape) * dtype.itemsize
+    if expected != size - begin:
         raise FormatError(
-            f"{where}: expected {size} bytes of data, of shape {shape} and dtype {dtype}, "
-            f"found {len(data)}"
+            f"{where}: expected {expected} bytes of data, of shape {shape} and dtype {dtype}, "
+            f"found {size - begin}"
         )
+    return begin, dtype, shape, "F" if match["order"] == "True" else "C"
+
+
+def _shaped(data: np.ndarray, dtype: np.dtype, shape: tuple[int, ...], order: Any) -> np.ndarray:
     array = np.frombuffer(data.tobytes() if data.ctypes.data % 16 else data, dtype)
     array = array.astype(dtype.newbyteorder("="), copy=not array.flags.writeable)
-    return array.reshape(shape, order="F" if match["order"] == "True" else "C")
+    return array.reshape(shape, order=order)

@@ -24,6 +24,7 @@ from ..base.errors import DTypeError, FormatError
 from ..tensors import Tensor
 from ..tensors.creation import on_array
 from .json_objects import json_object
+from .reading import open_file
 from .whole import writing
 
 __all__ = ["read_safetensors", "write_safetensors"]
@@ -94,7 +95,7 @@ def read_safetensors(
     >>> read_safetensors(file)[1]
     {'made': 'by hand'}
     """
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         size = f.seek(0, 2)
         f.seek(0)
         start = f.read(8)

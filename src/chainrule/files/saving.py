@@ -11,6 +11,7 @@ import numpy as np
 from ..base.errors import ChainruleError, DeviceError, DTypeError, FormatError
 from ..tensors import Tensor, from_numpy
 from ..tensors.device import device_of
+from .reading import open_file
 
 __all__ = ["load", "save"]
 
@@ -155,7 +156,7 @@ def load(
             used; writing to a tensor changes memory, never the file.
 
     Raises:
-        FormatError: a file of another format, a damaged one, or one that asks for code to be run.
+        FormatError: no file but a pipe or a device, a file of another format, a damaged one, or one that asks for code to be run.
         DeviceError: a `map_location` other than the CPU.
         ValueError: a `pickle_module`.
         OSError: it cannot be read.
@@ -170,7 +171,7 @@ def load(
     _need_cpu(map_location)
     if not isinstance(f, (str, os.PathLike)):
         return read_torch(f, mmap=bool(mmap))
-    with open(f, "rb") as file:
+    with open_file(f) as file:
         start = file.read(9)
     if start[8:9] == b"{":  # after the size of the header its first brace
         return read_safetensors(f, mmap=bool(mmap))[0]

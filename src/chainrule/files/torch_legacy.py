@@ -29,6 +29,24 @@ __all__ = ["LegacyReader"]
 PROTOCOL = 1001
 
 
+def _content(file: BinaryIO, where: str) -> bytearray:
+    """The whole file, behind the number that has been read."""
+    at = file.tell()
+    rest = file.seek(0, 2) - at
+    file.seek(at)
+    try:
+        content = bytearray(len(LEGACY) + rest)
+    except MemoryError:
+        raise FormatError(
+            f"{where}: expected a file that fits into memory, found {rest} bytes; mmap=True reads what is used of it"
+        ) from None
+    content[: len(LEGACY)] = LEGACY
+    place = memoryview(content)[len(LEGACY) :]
+    while len(place) and (done := file.readinto(place)):  # type: ignore[attr-defined]
+        place = place[done:]
+    return content
+
+
 class LegacyReader(Reader):
     """One file while it is read, behind the number by which it is known."""
 
@@ -36,7 +54,7 @@ class LegacyReader(Reader):
         self.where = where
         self.swap = False
         self.map = self.mapped(file) if mmap else None
-        self.data: Any = self.map if self.map is not None else bytearray(LEGACY + file.read())
+        self.data: Any = self.map if self.map is not None else _content(file, where)
         self.total = len(self.data)
         self.storages: dict[str, tuple[DType | None, Memory]] = {}
         self.program: Any = self.data

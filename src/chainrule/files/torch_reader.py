@@ -37,6 +37,7 @@ from . import classes
 from .archive import Archive
 from .memory import Memory, dense_strides
 from .pickles import Named, interpret
+from .reading import open_file
 
 __all__ = ["read_torch"]
 
@@ -74,7 +75,7 @@ def read_torch(file: str | os.PathLike[str] | BinaryIO, *, mmap: bool = False) -
         OSError: it cannot be read.
     """
     if isinstance(file, (str, os.PathLike)):
-        with open(file, "rb") as f:
+        with open_file(file) as f:
             return _read(f, str(file), mmap)
     return _read(file, getattr(file, "name", None) or "the file", mmap)
 

@@ -17,6 +17,7 @@ import numpy as np
 from ..amp import GradScaler
 from ..base.modes import modes
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Module
+from ..nn.utils import clip_grad
 from ..optim import Optimizer
 from ..tape.backward import Node
 from ..tensors import Tensor
@@ -66,9 +67,14 @@ class checkup(Watch):
         self.left: list[float] = []  # of the gradient, at the step
         self.inputs: list[bytes] = []
         self.asleep = self.awake = self.trained_calls = 0
+        self.others = self.thrown = self.scaled = self.cut_early = self.watched_in_vain = 0
         self.roots: list[weakref.ref] = []
         self.kept = 0
         self._norm = 0.0
+        self._sleeps = False  # whether the last call of the model was in evaluation mode
+        self._fresh = False  # whether there are gradients that no step has used
+        self._at_step = False
+        self._scale = 1.0  # what is in the gradients
         self._used = False  # whether a step has used the gradients that there are, or some that they were added to
         self._last: list[np.ndarray] = []  # the parameters before the last step
         self._moody = any(
@@ -83,11 +89,13 @@ class checkup(Watch):
         self._replace(Tensor, "backward", self._backward)
         for cls in with_their_own(Node, "pull"):
             self._replace(cls, "pull", self._pulling)
-        cls = type(self.optimizer)
-        owner = next(c for c in cls.__mro__ if "step" in vars(c))
-        self._replace(owner, "step", self._stepping)
+        for cls in with_their_own(Optimizer, "step"):
+            self._replace(cls, "step", self._stepping)
         self._replace(Optimizer, "zero_grad", self._zeroing)
+        self._replace(GradScaler, "scale", self._scaling)
         self._replace(GradScaler, "unscale_", self._unscaling)
+        for name in ("clip_grads_with_norm_", "clip_grad_value_"):
+            self._replace(clip_grad, name, self._clipping)
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -98,7 +106,8 @@ class checkup(Watch):
         if module is self.model and len(self.running) == 1:
             self.trained_calls += 1
             if modes.grad:
-                self.asleep += self._moody and not self.model.training
+                self.watched_in_vain += self._sleeps
+                self._sleeps = self._moody and not self.model.training
             else:
                 self.awake += self._moody and self.model.training
 
@@ -120,18 +129,28 @@ class checkup(Watch):
                 self.losses.append(float(loss.sum()))
                 self.nodes.append(0)
                 self._used = self._used and self._gradients() > 0
+                self.asleep += self._sleeps
+                self._sleeps = False
                 if loss.edge is not None and loss.edge[1] >= 0:
                     self.roots.append(weakref.ref(loss.edge[0]))
             result = backward(loss, *args, **kwargs)
             if self._is_mine():
                 self._norm = self._gradients()
+                self._fresh = self._norm > 0 and not self._at_step
             return result
 
         return watched
 
     def _stepping(self, step: Callable) -> Callable:
         def watched(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
-            if optimizer is not self.optimizer or not self._is_mine():
+            if self._at_step or not self._is_mine():  # one that calls what it inherits
+                return step(optimizer, *args, **kwargs)
+            if optimizer is not self.optimizer:
+                own = {id(p) for p in self.model.parameters()}
+                self.others += any(
+                    id(p) in own for g in optimizer.param_groups for p in g["params"]
+                )
+                self._fresh = False
                 return step(optimizer, *args, **kwargs)
             norm = self._gradients()
             self.empty += norm == 0
@@ -139,7 +158,12 @@ class checkup(Watch):
                 self.left.append(norm / self._norm)
             self.rates.append(max(float(g["lr"]) for g in optimizer.param_groups))
             before = [array(p).copy() for p in self.model.parameters()]
-            result = step(optimizer, *args, **kwargs)
+            self.scaled += self._scale > 1 and norm > 0
+            self._fresh, self._at_step = False, True
+            try:
+                result = step(optimizer, *args, **kwargs)
+            finally:
+                self._at_step = False
             self.stale += self._used and norm > 0  # a closure may have set them to zero
             after = [array(p) for p in self.model.parameters()]
             moved = not _same(before, after)
@@ -155,8 +179,26 @@ class checkup(Watch):
     def _zeroing(self, zero_grad: Callable) -> Callable:
         def watched(optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
             if optimizer is self.optimizer:
-                self._used = False
+                self.thrown += self._fresh and not self._at_step
+                self._used = self._fresh = False
             return zero_grad(optimizer, *args, **kwargs)
+
+        return watched
+
+    def _clipping(self, clip: Callable) -> Callable:
+        def watched(parameters: Any, *args: Any, **kwargs: Any) -> Any:
+            given = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+            if self._is_mine() and all(p.grad is None or not p.grad.any() for p in given):
+                self.cut_early += 1
+            return clip(given, *args, **kwargs)
+
+        return watched
+
+    def _scaling(self, scale: Callable) -> Callable:
+        def watched(scaler: GradScaler, outputs: Any) -> Any:
+            if self._is_mine():
+                self._scale = scaler.get_scale()
+            return scale(scaler, outputs)
 
         return watched
 
@@ -165,6 +207,7 @@ class checkup(Watch):
             mine = optimizer is self.optimizer and self._is_mine()
             before = self._gradients() if mine else 0.0
             unscale(scaler, optimizer)
+            self._scale = 1.0 if mine else self._scale
             if mine and before > 0 and math.isfinite(before):
                 self._norm *= self._gradients() / before  # what the scale had made larger
 
@@ -192,6 +235,12 @@ class checkup(Watch):
                 done,
                 "loss.backward() before optimizer.step()",
             )
+        elif self.others > 1 and not self.steps:
+            yield Finding(
+                "other optimizer", "other optimizers than the one that was given make the steps: perhaps it is made anew in the loop",
+                f"{done} of this one, {self.others} of others that hold the model's parameters",
+                "make the optimizer once, before the loop: it remembers (momentum, the sizes of gradients)",
+            )  # fmt: skip
         elif self.backwards > 1 and not self.steps:
             yield Finding(
                 "no step",
@@ -217,6 +266,12 @@ class checkup(Watch):
                 f"{self.undone} of {self.steps} steps began with the very parameters that the step before began with",
                 "load_state_dict and initialisation before the loop, not in it; so too a copy of the weights that is put back",
             )  # fmt: skip
+        if self.thrown > 1 and self.thrown >= self.steps:
+            yield Finding(
+                "gradients thrown away", "gradients are set to zero before a step has used them",
+                f"{self.thrown} of {self.backwards} backward passes came to nothing, with {self.steps} steps",
+                "zero_grad() after each step; to accumulate, not between the backward passes of one step",
+            )  # fmt: skip
         if self.stale > 1:
             yield Finding(
                 "gradients add up", "gradients of earlier steps are added to those of the next",
@@ -230,6 +285,17 @@ class checkup(Watch):
                 "clipped away", "next to nothing is left of the gradients when the step is made",
                 f"their norm is at most {max(self.left):.1g} of what backward() made",
                 "clip_grad_norm_ with a norm of about 1; with a GradScaler after scaler.unscale_(optimizer)",
+            )  # fmt: skip
+        if self.cut_early > 1:
+            yield Finding(
+                "clipped too early", "gradients are clipped when there are none",
+                f"at {self.cut_early} calls all gradients were None or 0", "clip between backward() and step()",
+            )  # fmt: skip
+        if self.scaled > 1:
+            yield Finding(
+                "scale left in", "steps are made with gradients that a GradScaler has made larger",
+                f"{self.scaled} of {self.steps} steps; the scale is {self._scale:g}",
+                "scaler.step(optimizer) and scaler.update() in place of optimizer.step()",
             )  # fmt: skip
         rates = self.rates
         if len(rates) > 3 and rates[-1] < CUT * max(rates):
@@ -263,7 +329,12 @@ class checkup(Watch):
         if len(self.inputs) > 3 and len(set(self.inputs)) == 1:
             yield f"the same batch was used in all {len(self.inputs)} steps: right for learning it by heart, otherwise take the next"
 
-    def _of_modes(self) -> Iterator[Finding]:
+    def _of_modes(self) -> Iterator[Finding | str]:
+        if self.watched_in_vain > 1:
+            yield (
+                f"{self.watched_in_vain} evaluations were made with gradients on, of which none was asked for: no_grad() spares their "
+                "memory"
+            )
         if self.asleep > 1:
             yield Finding(
                 "eval mode", "the model is trained in evaluation mode",

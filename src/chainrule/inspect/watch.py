@@ -20,7 +20,7 @@ from ..ops.record import READERS, Op
 from ..tape.backward import Node
 from ..tensors import Tensor, get_rng_state, operators, set_rng_state
 
-__all__ = ["Watch", "names_of", "unchanged", "with_their_own"]
+__all__ = ["Watch", "names_of", "trained_for_a_while", "unchanged", "with_their_own"]
 
 
 class Watch:
@@ -166,6 +166,23 @@ def with_their_own(cls: type, name: str) -> Iterator[type]:
 def names_of(model: Module) -> dict[Module, str]:
     """The dotted name of every module, "" for the model itself; a shared one has its first."""
     return {module: name for name, module in model.named_modules()}
+
+
+@contextlib.contextmanager
+def trained_for_a_while(model: Module) -> Iterator[None]:
+    """A block in which a model may be trained: at its end parameters and buffers are what they were. It is the model itself,
+    not a copy, so that a loss that looks at its weights sees them move. They have other memory meanwhile: what was computed of them before
+    can be differentiated afterwards. Compiled functions run eagerly.
+    """
+    held = [(x, x.data) for x in [*model.parameters(), *model.buffers()]]
+    try:
+        for x, value in held:
+            x.data = value.clone()
+        with Watch(model):
+            yield
+    finally:
+        for x, value in held:
+            x.data = value
 
 
 @contextlib.contextmanager

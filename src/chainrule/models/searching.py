@@ -26,6 +26,7 @@ import numpy as np
 from ..base.configuration import cache_folder
 from ..base.errors import FormatError
 from ..files import write_whole
+from ..files.reading import open_file
 from .sentences import SentenceEncoder
 
 __all__ = ["Hit", "Library", "Passage", "passages"]
@@ -259,7 +260,7 @@ def _kept_at(folder: Path, encoder: SentenceEncoder, keep: Path) -> Path:
 def _kept(path: Path, size: int) -> dict[str, np.ndarray]:
     """Vectors by the SHA-256 of their files. What is damaged is as good as absent: it is made again."""
     with contextlib.suppress(OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):
-        with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+        with open_file(path) as raw, np.load(raw, allow_pickle=False) as file:
             digests, counts, vectors = file["digests"], file["counts"], file["vectors"]
         whole = vectors.dtype == np.float32 and vectors.shape == (counts.sum(), size)
         if whole and len(counts) == len(digests) and (counts >= 0).all():

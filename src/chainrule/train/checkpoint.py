@@ -38,6 +38,7 @@ import numpy as np
 from ..base import dtypes
 from ..base.errors import DTypeError, FormatError
 from ..files.json_objects import read_bytes
+from ..files.reading import read_file
 from ..tensors import Tensor, zeros
 from .files import SaveError, write_whole
 
@@ -251,8 +252,8 @@ def _safetensors(arrays: Mapping[str, tuple[str, np.ndarray]]) -> bytes:
 def _points_to(path: Path, tensor_file: Path) -> bool:
     """Does the JSON that is at `path` now name this tensor file?"""
     try:
-        return tensor_file.name.encode() in path.read_bytes()
-    except OSError:
+        return tensor_file.name.encode() in read_file(path)
+    except (OSError, FormatError):
         return path.exists()  # unreadable but there: assume so, and remove nothing
 
 
@@ -329,7 +330,7 @@ def _read_tensors(path: Path, manifest: Mapping[str, Any]) -> dict[str, tuple[st
     try:
         size = file.stat().st_size
         told = file.is_dir() or size == about.get("bytes")
-        content = file.read_bytes() if told else b""  # one of another size is not read at all
+        content = read_file(file) if told else b""  # one of another size is not read at all
     except (FileNotFoundError, IsADirectoryError) as e:
         raise FormatError(f"{path}: its tensor file {name:.120} is missing") from e
     if size != about.get("bytes"):

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import FormatError
+from ..files.reading import open_file
 from .events import EpochFinished, Event, StepFinished
 from .files import append_line, refusals, write_whole
 
@@ -41,7 +42,7 @@ class GrowingFile:
 
     def size(self) -> int:
         """How many bytes there are, all of them on the disk: a power cut does not take them."""
-        with refusals(self.path), open(self.path, "rb") as f:
+        with refusals(self.path), open_file(self.path) as f:
             os.fsync(f.fileno())
             return os.fstat(f.fileno()).st_size
 

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import FormatError, StateDictError
+from ..files.json_objects import read_bytes
 from ..models import Writer
 from ..nn import Module
 from ..platform import version
@@ -307,7 +308,7 @@ def versions() -> dict[str, str]:
 def _read_config(path: Path) -> tuple[Recipe, Any, str]:
     """The recipe, the configuration and the data's sha256 that `train` wrote."""
     try:
-        about = json.loads(path.read_bytes())
+        about = json.loads(read_bytes(path))
         recipe = find(about["recipe"])
         settings = [f"{key}={spell(value)}" for key, value in about["config"].items()]
         return recipe, override(recipe.config, settings), about["data_sha256"]

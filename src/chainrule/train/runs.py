@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.errors import FormatError
+from ..files.json_objects import read_bytes
 from .run import CARD
 
 __all__ = ["PastRun", "past_runs"]
@@ -61,14 +62,15 @@ def past_runs(folder: Path) -> list[PastRun]:
 
 def _read(folder: Path) -> PastRun:
     try:
-        about = json.loads((folder / "config.json").read_bytes())
+        about = json.loads(read_bytes(folder / "config.json"))
         config = about["config"]
         recipe, seed, epochs = str(about["recipe"]), int(config["seed"]), int(config["epochs"])
         started, headline = str(about.get("started", "")), str(about.get("headline", "loss"))
+        lines = _lines(folder / "metrics.jsonl")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return PastRun(str(folder), "", None, "", "damaged", 0, None, "loss", {}, {})
     epoch, validation, test = 0, {}, {}
-    for line in _lines(folder / "metrics.jsonl"):
+    for line in lines:
         if line.get("event") == "epoch" and type(line.get("epoch")) is int:
             epoch, prefix = line["epoch"], "validation_"
             validation = _numbers({
@@ -92,7 +94,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     objects = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in read_bytes(path).decode("utf-8", "replace").splitlines():
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):

@@ -16,6 +16,9 @@ from .records import RECORDS
 
 __all__ = ["Found", "algorithm", "digest", "find", "folder_of", "verify"]
 
+MOST_BYTES, SPARE = 1 << 36, 1 << 20
+"""Of a file that somebody puts in the place of a known one; what a small file may be larger."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -107,6 +110,7 @@ def verify(found: Found) -> str:
     for file in found.layout.files:
         path = found.paths[file.role]
         expected = file.names[path.name]
+        _need_size(path, 16 * file.bytes + SPARE)  # decompressed, it may be larger
         digest = digest_of(path, algorithm(expected))
         if digest != expected:
             raise FormatError(_not_the_published(found.record, file, path, digest))
@@ -118,8 +122,16 @@ def digest(found: Found) -> str:
     """One sha256 for all the files as they are."""
     together = hashlib.sha256()
     for file in found.layout.files:
+        _need_size(found.paths[file.role], MOST_BYTES)
         together.update(digest_of(found.paths[file.role]).encode())
     return together.hexdigest()
+
+
+def _need_size(path: Path, most: int) -> None:
+    """Refuse a file that would be read for hours to find that it is another."""
+    size = path.stat().st_size
+    if size > most:
+        raise FormatError(f"{path}: expected at most {most} bytes, found {size}")
 
 
 def algorithm(checksum: str) -> str:

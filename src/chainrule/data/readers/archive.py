@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...base.errors import FormatError
 from ...files.archive import Archive
+from ...files.reading import need_file, open_file
 from .source import check_padding
 
 __all__ = ["read_members"]
@@ -52,7 +53,7 @@ def read_members(path: str | os.PathLike[str], names: Sequence[str], most: int) 
 
 
 def _of_zip(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, bytes]]:
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         archive = Archive(f, str(path), compressed=True)
         _check_total(path, sum(info.file_size for info in archive.members.values()), most)
         for name in archive.members:
@@ -66,6 +67,7 @@ def _of_tar(path: Path, names: Sequence[str], most: int) -> Iterator[tuple[str, 
 
     # tarfile's own gzip does not compare checksums
     compressed = path.name.endswith((".gz", ".tgz"))
+    need_file(path)
     opened = gzip.open if compressed else open
     if compressed:
         check_padding(path)

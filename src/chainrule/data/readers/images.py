@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...base.errors import FormatError
+from ...files.reading import open_file
 
 __all__ = ["MOST_PIXELS", "SUFFIXES", "read_image"]
 
@@ -19,6 +20,10 @@ SUFFIXES = {
 }  # fmt: skip
 MODES = {"L": 1, "RGB": 3, "RGBA": 4}
 MOST_PIXELS = 1 << 26  # 67 megapixels; a few bytes of a file can claim billions
+MOST_BYTES_OF_A_PIXEL, SPARE = (
+    8,
+    1 << 20,
+)  # in a file; what a decoder would read of a longer one is not looked at
 SIGNATURES = {
     b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF", b"RIFF": "WEBP",
     b"P": "PPM",
@@ -72,13 +77,18 @@ def read_image(
         raise FormatError(f"{path}: expected a picture ({known}), found the name {path.name!r}")
     from PIL import Image
 
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         start = f.read(8)
         found = next((k for s, k in SIGNATURES.items() if start.startswith(s)), None)
         if found != kind:
             raise FormatError(
                 f"{path}: expected {kind}, as its name says, found "
                 f"{found or f'bytes that begin with {start!r}'}"
+            )
+        size = f.seek(0, os.SEEK_END)
+        if size > most_pixels * MOST_BYTES_OF_A_PIXEL + SPARE:
+            raise FormatError(
+                f"{path}: expected a picture of at most {most_pixels} pixels, found a file of {size} bytes"
             )
         f.seek(0)
         try:

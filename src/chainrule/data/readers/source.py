@@ -21,6 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ...base.errors import FormatError
+from ...files.reading import open_file
 
 __all__ = ["Source", "check_padding", "digest_of"]
 
@@ -56,7 +57,7 @@ class Source:
         self.path = Path(path)
         self.offset = 0
         self.size = self.path.stat().st_size
-        raw: BinaryIO = open(self.path, "rb")
+        raw = open_file(self.path)
         self._raw = raw
         try:
             start = raw.read(len(GZIP))
@@ -196,7 +197,7 @@ def check_padding(path: Path) -> None:
     Raises:
         FormatError: the last mebibyte is all zeros.
     """
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         size = f.seek(0, os.SEEK_END)
         if size >= CHUNK:
             f.seek(size - CHUNK)
@@ -215,5 +216,5 @@ def digest_of(path: str | os.PathLike[str], algorithm: str = "sha256") -> str:
     >>> digest_of(file)[:16]
     'e3b0c44298fc1c14'
     """
-    with open(path, "rb") as f:
+    with open_file(path) as f:
         return hashlib.file_digest(f, algorithm).hexdigest()

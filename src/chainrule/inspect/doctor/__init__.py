@@ -1,8 +1,8 @@
 """Why does it not learn? Checks of the data, the model and the optimizer, with evidence and what to
 change; silent on a healthy run.
 
-Reading order: `finding`, `look` (one forward pass, watched), `data`, `loss`, `reach` (the loss asked as a function), `paths`,
-`gradients`, `signals`, `axes`, `structure` (the model asked as a function), `learning`.
+Reading order: `finding`, `look` (one forward pass, watched), `data`, `calls` (what a call leaves behind), `ranges`, `loss`, `tokens`,
+`reach` (the loss asked as a function), `paths`, `gradients`, `signals`, `axes`, `structure` (the model asked as a function), `learning`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ...tape.modes import enable_grad
 from ...tensors import Tensor
 from ..watch import unchanged
 from .axes import check_axes
+from .calls import Before, check_calls, check_evaluation
 from .data import check_batch, check_leakage
 from .finding import Finding, Report
 from .gradients import check_gradients
@@ -29,6 +30,7 @@ from .paths import check_hidden, check_paths
 from .reach import check_reach
 from .signals import check_mode, check_signals
 from .structure import check_structure
+from .tokens import check_tokens
 
 __all__ = ["Finding", "Report", "doctor"]
 
@@ -103,21 +105,30 @@ def _examined(
     if validation is not None:
         found += check_leakage(batch, tuple(validation))
     found += check_mode(model)
+    before = Before(model)
     look = Look(model, loss_fn, batch)
+    left = [*check_calls(look, before)]
+    found += left
+    if look.overwritten:
+        return found  # every call would find another batch
     for check in (
         check_loss,
+        check_tokens,
         check_reach,
         check_paths,
         check_hidden,
         check_signals,
         check_gradients,
         check_axes,
+        check_evaluation,
         check_structure,
     ):
         found += check(look)
     if optimizer is not None:
         found += check_optimizer(model, optimizer)
     finite = np.isfinite(array(look.loss)).all()
+    if any(f.name == "state carried" for f in left):
+        return found  # no second step is possible
     if finite and any(g is not None for g in look.gradients.values()):
         if optimizer is not None and not any(
             f.name == "other model" for f in found if isinstance(f, Finding)

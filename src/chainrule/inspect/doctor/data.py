@@ -15,6 +15,11 @@ __all__ = ["check_batch", "check_leakage"]
 LARGE_INPUT, SMALL_INPUT, LARGE_TARGET = 20.0, 1e-3, 100.0
 """Root mean squares above, or below, which numbers are called unscaled."""
 
+NARROW, LONELY, FEW_TOKENS = 0.02, 20.0, 0.95
+"""The spread of an input beside its mean below which it hardly differs; how many times further out than all others a number lies that
+stands for what is missing; the share of tokens that may be one and the same.
+"""
+
 CONTRADICTORY = 0.1
 """The share of examples above which equal inputs with different targets are more than noise."""
 
@@ -25,6 +30,7 @@ def check_batch(batch: tuple) -> Iterator[Finding | str]:
     for k, x in enumerate(inputs):
         if isinstance(x, Tensor) and x.numel():
             yield from _check_input(f"input {k}" if len(inputs) > 1 else "the input", array(x))
+    yield from _check_views(inputs)
     if not isinstance(target, Tensor) or not target.numel():
         return
     y = array(target)
@@ -64,19 +70,27 @@ def _notes_of_labels(y: np.ndarray) -> Iterator[str]:
         )
 
 
+def _check_views(inputs: tuple) -> Iterator[Finding]:
+    """Two inputs that are to be compared, and are the same."""
+    found = [(k, array(x)) for k, x in enumerate(inputs) if isinstance(x, Tensor) and x.ndim > 1]
+    for n, (k, x) in enumerate(found):
+        for j, other in found[:n]:
+            if (
+                x.shape == other.shape
+                and x.dtype.kind == "f"
+                and x.std() > 0
+                and (x == other).all()
+            ):
+                yield Finding(
+                    "inputs equal", "two inputs are the same, number for number: there is nothing to learn from one about the other",
+                    f"inputs {j} and {k}, of shape {x.shape}",
+                    "augment each view by itself; look whether both are one tensor, or are read from one file",
+                )  # fmt: skip
+                return
+
+
 def _check_copies(x: np.ndarray, y: np.ndarray) -> Iterator[Finding]:
-    """Tokens to be foretold that are the tokens given."""
-    if (
-        x.shape == y.shape
-        and x.ndim > 1
-        and x.dtype.kind in "iu"
-        and y.dtype.kind in "iu"
-        and (x == y).all()
-    ):
-        yield Finding(
-            "target is input", "the target is the input itself: there is nothing to foretell",
-            f"all {x.size} tokens are equal", "the target is one token later: tokens[:, :-1] and tokens[:, 1:]",
-        )  # fmt: skip
+    """Targets that are inputs, but not their own."""
     if (
         x.shape == y.shape
         and x.ndim > 1
@@ -128,6 +142,14 @@ def _note_of_neighbours(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 
 def _check_input(name: str, x: np.ndarray) -> Iterator[Finding]:
+    if x.dtype.kind in "iu" and x.ndim == 2 and x.size >= 64:
+        kinds, counts = np.unique(x, return_counts=True)
+        if counts.max() >= FEW_TOKENS * x.size:
+            yield Finding(
+                "input constant", f"{name} is nearly the same token everywhere",
+                f"{counts.max() / x.size:.0%} of its {x.size} tokens are {kinds[counts.argmax()]}",
+                "look whether the vocabulary knows the words (unknown ones are all one token), and how long texts are cut",
+            )  # fmt: skip
     if x.dtype.kind != "f":
         return
     bad = int((~np.isfinite(x)).sum())
@@ -135,6 +157,15 @@ def _check_input(name: str, x: np.ndarray) -> Iterator[Finding]:
         yield Finding(
             "input not finite", f"{name} holds NaN or infinities",
             f"{bad} of {x.size} elements", "look at what was loaded; fill in or drop what is missing",
+        )  # fmt: skip
+        return
+    mark = _mark(x)
+    if mark is not None:
+        kept = x[x != mark]
+        yield Finding(
+            "missing marked", f"{name} marks what is missing by a number that is taken for a value",
+            f"{(x == mark).mean():.1%} of its numbers are exactly {mark:g}; the others go from {kept.min():.3g} to {kept.max():.3g}",
+            "fill it in (with the mean), and give the model another feature that says where; or drop those examples",
         )  # fmt: skip
         return
     rms = float(np.sqrt((x * x).mean()))
@@ -152,11 +183,31 @@ def _check_input(name: str, x: np.ndarray) -> Iterator[Finding]:
             f"from {x.min():.4g} to {x.max():.4g}, root mean square {rms:.3g}",
             "subtract the mean and divide by the standard deviation; look whether it is divided twice",
         )  # fmt: skip
+    elif 0 < x.std() < NARROW * abs(x.mean()):
+        yield Finding(
+            "input scale", f"all numbers of {name} lie close together, far from 0",
+            f"their mean is {x.mean():.4g}, their standard deviation {x.std():.3g}",
+            "subtract the mean and divide by the standard deviation of these numbers; look whether it was done with those of another "
+            "scale (0 to 255 for pixels from 0 to 1)",
+        )  # fmt: skip
     elif len(x) > 1 and x.size > 1 and x.std() == 0:
         yield Finding(
             "input constant", f"{name} is the same number everywhere",
             f"all {x.size} elements are {x.flat[0]:.4g}", "look at what was loaded",
         )  # fmt: skip
+
+
+def _mark(x: np.ndarray) -> float | None:
+    """A round number that comes up again and again, far out and alone."""
+    for end in (x.min(), x.max()):
+        if abs(end) < 9 or end != round(end) or (x == end).sum() < 3 or (x == end).mean() > 0.5:
+            continue
+        others = x[x != end]
+        if abs(end) > LONELY * max(float(np.abs(others).max()), 1e-30) or (
+            end < 0 <= others.min() and -end in (9, 99, 999, 9999, 99999)
+        ):
+            return float(end)
+    return None
 
 
 def _check_target(y: np.ndarray) -> Iterator[Finding]:
@@ -165,6 +216,13 @@ def _check_target(y: np.ndarray) -> Iterator[Finding]:
         yield Finding(
             "target not finite", "the target holds NaN or infinities",
             f"{bad} of {y.size} elements", "look at what was loaded; mask what is missing",
+        )  # fmt: skip
+        return
+    mark = _mark(y)
+    if mark is not None:
+        yield Finding(
+            "missing marked", "the target marks what is missing by a number that is taken for a value",
+            f"{(y == mark).mean():.1%} of its numbers are exactly {mark:g}", "leave those examples out, or mask them in the loss",
         )  # fmt: skip
         return
     rms = float(np.sqrt((y * y).mean()))

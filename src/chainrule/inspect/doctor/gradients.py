@@ -8,16 +8,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ...base.errors import ChainruleError
 from ...nn import Module
 from ...optim import Adam
+from ...tensors import Tensor, grad
 from ..nonfinite import NonFiniteError, first_nonfinite
+from ..summary import tensors_in
+from .calls import kept_with_history
 from .finding import Finding
-from .look import Look, array, listed
+from .look import Look, array, listed, put
 
 __all__ = ["begins_at_zero", "check_gradients", "first_op_that_is_not_finite"]
 
 VANISHED, EXPLODED = 1e-6, 1e3
 """A weight's gradient beside the largest of the model; the norm of all gradients."""
+
+OUTWEIGHS = 30.0
+"""How many times the gradient of a penalty may be that of the answers."""
 
 STEPS = 10
 """After which a small gradient is looked at again."""
@@ -44,8 +51,34 @@ def check_gradients(look: Look) -> Iterator[Finding]:
             f"their norm is {norm:.3g}; the largest is that of {largest}",
             "smaller initial weights, scaled inputs and targets, a norm; clip_grad_norm_ as a guard",
         )  # fmt: skip
+    yield from _check_penalty(look, found)
     yield from _check_small(look, found)
     yield from _check_symmetry(look, found)
+
+
+def _check_penalty(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
+    """A part of the loss that looks at the weights alone, beside that which looks at the answers."""
+    answers = [x for x in tensors_in(look.output) if x.requires_grad]
+    own = {n: p for n, p in look.model.named_parameters() if n in found}
+    if not answers or kept_with_history(look.model):
+        return
+    try:
+        free = [x.detach() for x in answers]
+        loss = look.loss_fn(put(look.output, answers, free), look.batch[-1])
+    except (ChainruleError, ValueError, TypeError, IndexError):
+        return  # a loss that takes nothing but what this model says
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        return
+    slopes = grad(loss.sum(), list(own.values()), allow_unused=True)
+    of_weights = {n: array(g) for n, g in zip(own, slopes, strict=True) if g is not None}
+    alone = sum([float((g * g).sum()) for g in of_weights.values()])
+    total = sum([float(((found[n] - of_weights.get(n, 0.0)) ** 2).sum()) for n in own])
+    if alone > OUTWEIGHS**2 * total > 0:
+        yield Finding(
+            "penalty outweighs", "a part of the loss that looks at the weights alone outweighs the part that looks at the answers",
+            f"the gradient of the one has a norm of {math.sqrt(alone):.3g}, that of the other {math.sqrt(total):.3g}",
+            "a smaller factor before the penalty: 1e-4 is usual for the sum of squares",
+        )  # fmt: skip
 
 
 def _check_small(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
@@ -73,13 +106,40 @@ def _check_small(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
         small = [n for n in small if n in still]
     if small and not begins_at_zero(look):
         worst = min(small, key=lambda n: sizes[n])
-        yield Finding(
-            "vanishing gradient", "almost no gradient reaches some weights",
+        lost, where = _where_it_is_lost(look, worst)
+        evidence = (
             f"{len(small)} of {len(sizes)}: {listed(small)}; root mean square {sizes[worst]:.2g} in {worst}, "
-            f"{largest:.2g} in {max(sizes, key=lambda n: sizes[n])}",
-            "relu or gelu in place of sigmoid and tanh, residual connections, a norm, He initialisation; look "
-            "for dead units",
-        )  # fmt: skip
+            f"{largest:.2g} in {max(sizes, key=lambda n: sizes[n])}"
+        )
+        if lost and sizes[worst] == 0:
+            yield Finding(
+                "zero gradient", "the gradient of some weights is exactly 0", f"{evidence}; it is lost at {lost}",
+                "look at what that line multiplies by, cuts off or leaves out: a mask of zeros, units that are dead", where,
+            )  # fmt: skip
+        else:
+            yield Finding(
+                "vanishing gradient", "almost no gradient reaches some weights",
+                evidence + (f"; it is lost at {lost}" if lost else ""),
+                "relu or gelu in place of sigmoid and tanh, residual connections, a norm, He initialisation; look "
+                "for dead units" + (" and tiny factors" if lost else ""), where,
+            )  # fmt: skip
+
+
+def _where_it_is_lost(look: Look, name: str) -> tuple[str, str]:
+    """The op behind which the gradient is there and before which it is not, and its line; nothing if it fades from op to op."""
+    way = [a for a in look.depending([look.parameters[name]]) if isinstance(a.result, Tensor)]
+    way = [a for a in way if a.result.requires_grad and not a.result.is_leaf]
+    slopes = look.slopes([a.result for a in way])
+    size = {
+        id(a.result): 0.0 if s is None else float(np.sqrt((s * s).mean())) if s.size else 0.0
+        for a, s in zip(way, slopes, strict=True)
+    }
+    for a in way:
+        before = [size[id(x)] for x in tensors_in(a.args) if id(x) in size]
+        after = size[id(a.result)]
+        if before and after > 0 and max(before) < VANISHED * after:
+            return a.op, a.place
+    return "", ""
 
 
 def _hooked(model: Module) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
@@ -11,9 +12,10 @@ import numpy as np
 from ...nn import Module
 from ...optim import LBFGS, Adam, Optimizer
 from ...tape.modes import no_grad
-from ...tensors import Tensor
+from ...tensors import Tensor, grad
+from ..watch import trained_for_a_while
 from .finding import Finding
-from .look import array
+from .look import array, listed
 
 __all__ = ["check_optimizer", "check_overfit", "check_update"]
 
@@ -22,6 +24,9 @@ TOO_FAR, TOO_SHORT = 0.5, 1e-6
 
 LONG_MEMORY = 50
 """Steps for which momentum may keep a gradient."""
+
+LAZY = 0.98
+"""A first beta above which Adam turns slowly."""
 
 HEAVY, SHRINKS = 0.01, 0.0035
 """The weight decay that is looked at; the share of the weights it may take in a step: half in 200."""
@@ -65,6 +70,8 @@ def check_update(
     }
     rates = [max(g["lr"], g.get("initial_lr", 0.0)) for g in optimizer.param_groups]
     moves, slopes = _step(model, optimizer, loss_fn, batch)
+    yield from _check_options(optimizer)
+    yield from _check_every_weight(optimizer, moves, slopes)
     ratios = {}
     for n, w in weights.items():
         length = float(np.linalg.norm(w))
@@ -77,10 +84,8 @@ def check_update(
         return
     far = max(ratios, key=lambda n: ratios[n])
     said = f"a step of {ratios[far]:.2g} times the length of {far}, with lr {', '.join(f'{r:.3g}' for r in rates)}"
-    lasts = max(
-        [1 / (1 - g["momentum"]) for g in optimizer.param_groups if 0 < g.get("momentum", 0) < 1],
-        default=1.0,
-    )
+    momenta = [g.get("momentum", 0) for g in optimizer.param_groups]
+    lasts = max([1 / (1 - m) if m < 1 else math.inf for m in momenta], default=1.0)
     leaves_zero = any(not w.any() and moves[n].any() for n, w in weights.items() if n in moves)
     if ratios[far] > TOO_FAR:
         yield Finding(
@@ -106,20 +111,70 @@ def _step(
     model: Module, optimizer: Optimizer, loss_fn: Callable, batch: tuple, **options: float
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """How one step moves each weight, and the gradients, by name; with other options of the optimizer."""
-    model, optimizer = copy.deepcopy((model, optimizer))
+    named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    held = {id(p): p for group in optimizer.param_groups for p in group["params"]}
+    optimizer = copy.deepcopy(optimizer, dict(held))  # its state, not the parameters
+    own = {id(p) for p in named.values()}
     for group in optimizer.param_groups:  # a schedule may begin low
+        group["params"] = [p for p in group["params"] if id(p) in own]
         group["lr"] = max(group["lr"], group.get("initial_lr", 0.0))
         group.update(options)
-    before = {n: array(p).copy() for n, p in model.named_parameters() if p.ndim > 1}
-    optimizer.zero_grad()
-    loss_fn(model(*batch[:-1]), batch[-1]).sum().backward()
-    slopes = {
-        n: array(p.grad).copy()
-        for n, p in model.named_parameters()
-        if p.grad is not None and p.ndim > 1
-    }
-    optimizer.step()
-    return {n: array(p) - before[n] for n, p in model.named_parameters() if p.ndim > 1}, slopes
+    with trained_for_a_while(model):
+        before = {n: array(p).copy() for n, p in named.items() if p.ndim > 1}
+        optimizer.zero_grad()
+        _descend(model, loss_fn, batch, list(named.values()))
+        slopes = {
+            n: array(p.grad).copy() for n, p in named.items() if p.grad is not None and p.ndim > 1
+        }
+        optimizer.step()
+        return {n: array(named[n]) - value for n, value in before.items()}, slopes
+
+
+def _descend(model: Module, loss_fn: Callable, batch: tuple, parameters: list[Tensor]) -> Tensor:
+    """The loss; its gradients are given to the parameters. Nothing that waits for a backward() of the user's is called."""
+    loss = loss_fn(model(*batch[:-1]), batch[-1]).sum()
+    for p, g in zip(parameters, grad(loss, parameters, allow_unused=True), strict=True):
+        p.grad = g
+    return loss
+
+
+def _check_options(optimizer: Optimizer) -> Iterator[Finding]:
+    """Options that make an optimizer look at the past alone."""
+    for group in optimizer.param_groups:
+        betas = group.get("betas")
+        if isinstance(betas, (tuple, list)) and len(betas) == 2 and betas[0] > max(betas[1], LAZY):
+            yield Finding(
+                "betas swapped", "the first beta is larger than the second: they seem to be swapped",
+                f"betas={tuple(betas)}: the direction of a step is a mean over {1 / (1 - betas[0]) if betas[0] < 1 else math.inf:.0f} "
+                "steps, and the sizes of gradients are forgotten sooner", "betas=(0.9, 0.999)",
+            )  # fmt: skip
+            return
+        if group.get("momentum") and group.get("dampening", 0) >= 1:
+            yield Finding(
+                "dampening", "after the first step no gradient counts: dampening takes it away",
+                f"momentum {group['momentum']:g}, dampening {group['dampening']:g}: of a gradient 1 − dampening is added", "dampening=0",
+            )  # fmt: skip
+            return
+
+
+def _check_every_weight(optimizer: Optimizer, moves: dict, slopes: dict) -> Iterator[Finding]:
+    """A step of finite gradients is finite, and moves all that it holds."""
+    bad = [n for n, m in moves.items() if not np.isfinite(m).all()]
+    if bad and all(np.isfinite(g).all() for g in slopes.values()):
+        yield Finding(
+            "step not finite", "a step makes weights NaN or infinite, though the gradients are finite",
+            f"{len(bad)} of {len(moves)}: {listed(bad)}, with {type(optimizer).__name__}",
+            "look at eps, which keeps a step from being 0 / 0 where a gradient is 0 (Adam's is 1e-8), and at the precision of the weights",
+        )  # fmt: skip
+        return
+    stays = [n for n, m in moves.items() if n in slopes and slopes[n].any() and not m.any()]
+    if stays and len(stays) < len(moves):
+        rates = ", ".join(f"{g['lr']:.3g}" for g in optimizer.param_groups)
+        yield Finding(
+            "weights that stay", "a step does not move some weights, though they have gradients and the optimizer could hold them",
+            f"{len(stays)} of {len(moves)}: {listed(stays)}; learning rates {rates}",
+            "a learning rate above 0 for each group; requires_grad_(False) for what is to stay",
+        )  # fmt: skip
 
 
 def _check_direction(optimizer: Optimizer, moves: dict, slopes: dict) -> Iterator[Finding]:
@@ -185,44 +240,52 @@ def _rate(rates: list[float], ratio: float) -> float:
 def check_overfit(
     model: Module, loss_fn: Callable, batch: tuple, steps: int
 ) -> Iterator[Finding | str]:
-    """Can the batch be learned by heart? A copy is trained on it alone, by Adam, at two rates."""
+    """Can the batch be learned by heart? The model is trained on it alone, by Adam, at two rates, and put back."""
+    if not any(p.requires_grad for p in model.parameters()):
+        return
     first = best = value = math.nan
     fallen: list[float] = []  # the losses after that, while they fall on
     for lr in RATES:
-        learner = copy.deepcopy(model)
-        parameters = [p for p in learner.parameters() if p.requires_grad]
-        if not parameters:
-            return
-        optimizer = Adam(parameters, lr=lr)
-        for step in range(PATIENCE * steps):
-            if step >= steps and best > first - BEGUN * abs(first):
-                break  # one that goes down slowly gets longer
-            optimizer.zero_grad()
-            loss = loss_fn(learner(*batch[:-1]), batch[-1]).sum()
-            before, value = value, float(loss)
-            if step == 0:
-                first = before = value
-                best = min(best, value) if not math.isnan(best) else value
-            if not math.isfinite(value):
-                if fallen:
-                    yield from _note_of_floor(first, [*fallen, value])
-                    return
-                break
-            best = min(best, value)
-            if best <= first - (1 - LEARNED) * abs(first) or abs(first) < 1e-3:
-                fallen.append(value)
-                settled = value >= 0 and before - value <= value / 5
-                if settled or len(fallen) == steps:
-                    yield from _note_of_floor(first, fallen)
-                    return
-            loss.backward()
-            optimizer.step()
+        step = 0
+        with contextlib.closing(_losses(model, loss_fn, batch, lr)) as losses:
+            for value in losses:
+                if step >= steps and best > first - BEGUN * abs(first):
+                    break  # one that goes down slowly gets longer
+                if step == 0:
+                    first = before = value
+                    best = min(best, value) if not math.isnan(best) else value
+                if not math.isfinite(value):
+                    if fallen:
+                        yield from _note_of_floor(first, [*fallen, value])
+                        return
+                    break
+                best = min(best, value)
+                if best <= first - (1 - LEARNED) * abs(first) or abs(first) < 1e-3:
+                    fallen.append(value)
+                    settled = value >= 0 and before - value <= value / 5
+                    if settled or len(fallen) == steps:
+                        yield from _note_of_floor(first, fallen)
+                        return
+                before, step = value, step + 1
+                if step == PATIENCE * steps:
+                    break
     if math.isfinite(first):
         yield Finding(
             "cannot overfit", "one batch alone cannot be learned by heart",
             f"the loss goes from {first:.4g} to {best:.4g} in {steps} or more steps of Adam",
             "look at the findings above; do targets belong to the inputs? does the loss depend on the output?",
         )  # fmt: skip
+
+
+def _losses(model: Module, loss_fn: Callable, batch: tuple, lr: float) -> Iterator[float]:
+    """The losses of a training on one batch."""
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    with trained_for_a_while(model):
+        optimizer = Adam(parameters, lr=lr)
+        while True:
+            optimizer.zero_grad()
+            yield float(_descend(model, loss_fn, batch, parameters))
+            optimizer.step()
 
 
 def _note_of_floor(first: float, fallen: list[float]) -> Iterator[str]:

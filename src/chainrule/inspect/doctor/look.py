@@ -8,15 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from ...base.errors import DTypeError
 from ...base.lines import describe, here
-from ...nn import Module
+from ...nn import Module, RNNBase
 from ...ops.record import Op
 from ...tape.modes import enable_grad
-from ...tensors import Tensor, grad
+from ...tensors import Tensor, float32, grad, tensor
 from ..summary import tensors_in
 from ..watch import Watch
 
-__all__ = ["Applied", "Look", "array", "listed"]
+__all__ = ["Applied", "Look", "array", "listed", "put"]
 
 SAME_NUMBERS = ("view", "permute", "slice_", "select", "expand", "cast", "clone", "assign")
 
@@ -38,6 +39,11 @@ class Applied:
     path: str
     inside: bool
 
+    @classmethod
+    def now(cls, watch: Watch, op: str) -> Applied:
+        """The op that runs at this line, without what it was given."""
+        return cls(op, (), {}, None, describe(here()), watch.path(), bool(watch.running))
+
     @property
     def place(self) -> str:
         """The line, and the module if there is one."""
@@ -50,34 +56,61 @@ class Look(Watch):
     """What happened between the batch and the loss.
 
     Attributes:
+        batch: a copy of the batch.
         applied: the ops in order.
         output: what the model returned.
         loss: the loss.
         parameters: the model's that require a gradient (and the loss's, if it is a module).
+        overwritten: the tensors of the batch that the model or the loss wrote to.
+        recurrent: recurrent layers and the states they gave.
         gradients: for each parameter that requires one its gradient as an array, None if there is no
             path from it to the loss.
     """
 
     def __init__(self, model: Module, loss_fn: Callable, batch: tuple):
         super().__init__(model)
-        self.model, self.loss_fn, self.batch = model, loss_fn, batch
+        self.model, self.loss_fn = model, loss_fn
+        old = list({id(x): x for x in tensors_in(batch)}.values())
+        new = [x.detach().clone().requires_grad_(x.requires_grad) for x in old]
+        self.batch: tuple = put(batch, old, new)  # which the model may overwrite
         self.modules = {name: module for module, name in self.names.items()}
         self.applied: list[Applied] = []
         self.made: dict[int, Applied] = {}
         self.gradients: dict[str, np.ndarray | None] = {}
+        self.recurrent: list[tuple[RNNBase, Tensor]] = []
         self.asked_at = here()
         with enable_grad(), self:
-            self.output = model(*batch[:-1])
-            self.loss = loss_fn(self.output, batch[-1])
+            self.output = model(*self.batch[:-1])
+            loss = loss_fn(self.output, self.batch[-1])
+        self.loss = _one(loss)
+        if self.loss is not loss:
+            self.loss_fn = lambda output, target: _one(loss_fn(output, target))
+        self.overwritten = [
+            x
+            for x, y in zip(tensors_in(self.batch), tensors_in(batch), strict=True)
+            if not np.array_equal(array(x), array(y), equal_nan=True)
+        ]
         self.parameters = {n: p for n, p in model.named_parameters() if p.requires_grad}
         if isinstance(loss_fn, Module):
             own = loss_fn.named_parameters()
             self.parameters |= {f"loss.{n}": p for n, p in own if p.requires_grad}
         self.has_path = self.loss.requires_grad
         if self.has_path:
-            found = grad(self.loss.sum(), list(self.parameters.values()), allow_unused=True)
-            gradients = zip(self.parameters, found, strict=True)
-            self.gradients = {n: None if g is None else array(g) for n, g in gradients}
+            found = self.slopes(list(self.parameters.values()))
+            self.gradients = dict(zip(self.parameters, found, strict=True))
+
+    def slopes(self, of: list[Tensor]) -> list[np.ndarray | None]:
+        """The derivative of the loss by tensors that were on the way to it, None where there is no way."""
+        found = grad(self.loss.sum(), of, retain_graph=True, allow_unused=True) if of else ()
+        return [None if g is None else array(g) for g in found]
+
+    def called(self, module: Module, args: tuple, kwargs: dict, result: Any) -> None:
+        if (
+            isinstance(module, RNNBase)
+            and isinstance(result, tuple)
+            and isinstance(result[0], Tensor)
+        ):
+            self.recurrent.append((module, result[0]))
 
     def op(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
         self._note(op.name, args, attrs, result)
@@ -119,6 +152,15 @@ class Look(Watch):
         return found
 
 
+def _one(loss: Any) -> Tensor:
+    """A loss that is only a number is one without history."""
+    if isinstance(loss, Tensor):
+        return loss
+    if isinstance(loss, (int, float, np.ndarray, np.generic)):
+        return tensor(loss, dtype=float32)
+    raise DTypeError(f"doctor: loss_fn gives the loss, a tensor; found a {type(loss).__name__}")
+
+
 def array(x: Tensor) -> np.ndarray:
     """A tensor in float64, or as it is if it holds integers."""
     x = x.detach()
@@ -128,3 +170,16 @@ def array(x: Tensor) -> np.ndarray:
 def listed(names: list[str]) -> str:
     """The first names of a list, and how many more there are."""
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
+def put(value: Any, old: list[Tensor], new: list[Tensor]) -> Any:
+    """Nested answers with some tensors in place of others."""
+    for x, y in zip(old, new, strict=True):
+        if value is x:
+            return y
+    if isinstance(value, dict):
+        return type(value)((k, put(v, old, new)) for k, v in value.items())
+    if isinstance(value, (tuple, list)):
+        items = [put(v, old, new) for v in value]
+        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    return value

@@ -14,17 +14,28 @@ from ..summary import tensors_in
 from .finding import Finding
 from .gradients import first_op_that_is_not_finite
 from .look import Applied, Look, array
+from .ranges import range_of
 
 __all__ = ["check_loss"]
 
-RANGES = {
-    "sigmoid": (0, 1),
-    "softmax": (0, 1),
-    "tanh": (-1, 1),
-    "relu": (0, math.inf),
-    "relu6": (0, 6),
+ACTIVATIONS = (
+    "softmax", "sigmoid", "relu", "relu6", "leaky_relu", "gelu", "silu", "elu", "celu", "selu", "mish", "softplus", "hardswish",
+    "hardsigmoid",
+)  # fmt: skip
+"""What does not stand between the last layer and a loss that takes logits."""
+
+TAKE_LOGITS = ("cross_entropy", "soft_cross_entropy", "binary_cross_entropy_with_logits")
+
+SMOOTH = 0.5
+"""The share of label smoothing from which on most of the target is spread over all classes."""
+
+SIGNED = {
+    "cosine_embedding_loss": 2,
+    "hinge_embedding_loss": 1,
+    "margin_ranking_loss": 2,
+    "soft_margin_loss": 1,
 }
-"""What the last activation can say."""
+"""Losses whose targets are 1 and −1, and which operand they are."""
 
 
 def check_loss(look: Look) -> Iterator[Finding | str]:
@@ -36,7 +47,14 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
             "inspect.first_nonfinite(model) around a step shows the numbers that led there", where,
         )  # fmt: skip
         return
+    if look.loss.numel() != 1:
+        maker = look.maker(look.loss)
+        yield Finding(
+            "loss of many numbers", "the loss is not a single number, of which backward() could begin",
+            f"its shape is {tuple(look.loss.shape)}", "reduction='mean', or .mean() of it", maker.place if maker else "",
+        )  # fmt: skip
     yield from _check_activations_before_loss(look)
+    yield from _check_options(look)
     yield from _check_perfect_answers(look)
     yield from _check_pairs(look)
     yield from _check_reach(look)
@@ -44,6 +62,7 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
         yield from _check_guess(a)
         yield from _note_of_counting(a)
     for a in look.named("nll_loss"):
+        yield from _check_axis_of_classes(look, a)
         x = array(a.args[0])
         if x.size and x.max() > 1e-6:
             yield Finding(
@@ -86,11 +105,7 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
 
 
 def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
-    wrong = {
-        "cross_entropy": ("softmax", "sigmoid", "relu"),
-        "soft_cross_entropy": ("softmax", "sigmoid", "relu"),
-        "binary_cross_entropy_with_logits": ("sigmoid", "softmax", "relu"),
-    }
+    wrong = dict.fromkeys(TAKE_LOGITS, ACTIVATIONS)
     for a in look.named(*wrong):
         maker = look.maker(a.args[0])
         if maker is not None and maker.op == "log_softmax" and "soft" not in maker.path:
@@ -108,14 +123,77 @@ def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
             )  # fmt: skip
         if maker is not None and maker.op in wrong[a.op]:
             x = array(a.args[0])
-            why = "takes the logits themselves, and has the softmax in it" if "soft" in maker.op else (
-                "takes logits, which may be of either sign"
+            why = "takes the logits themselves, and has the softmax in it" if maker.op == "softmax" else (
+                "takes logits, which may be any numbers"
             )  # fmt: skip
             yield Finding(
                 f"{maker.op} before loss", f"{maker.op} before {a.op}, which {why}",
                 f"the loss sees numbers from {x.min():.3g} to {x.max():.3g}, and {_size(look.loss):.4g} at first",
                 f"remove the {maker.op}" + (f" (module {maker.path})" if maker.path else ""), maker.place,
             )  # fmt: skip
+
+
+def _check_options(look: Look) -> Iterator[Finding | str]:
+    """Smoothing, weights and classes to be ignored that leave nothing of the answer."""
+    for a in look.named(*SIGNED):
+        y = array(a.args[SIGNED[a.op]])
+        if y.size and not (np.abs(y) == 1).all():
+            yield Finding(
+                "targets not signs", f"the targets of {a.op} are neither 1 nor -1: those pairs count nothing, or count wrongly",
+                f"they are {', '.join(f'{v:g}' for v in np.unique(y)[:4])}", "2 * target - 1 for targets of 0 and 1", a.place,
+            )  # fmt: skip
+    for a in look.named("cross_entropy", "soft_cross_entropy"):
+        smooth = a.attrs.get("label_smoothing") or 0.0
+        if smooth >= SMOOTH:
+            yield Finding(
+                "label smoothing", "label smoothing takes most of the target away",
+                f"{smooth:.0%} of it is spread over all classes alike", "label_smoothing=0.1", a.place,
+            )  # fmt: skip
+    for a in look.named("cross_entropy", "nll_loss"):
+        y, ignored = array(a.args[1]), a.attrs.get("ignore_index", -100)
+        weight = array(a.args[2]) if len(a.args) > 2 and isinstance(a.args[2], Tensor) else None
+        classes, counts = np.unique(y[y != ignored], return_counts=True)
+        if weight is not None and classes.size and classes[-1] < weight.size:
+            yield from _check_class_weights(a, weight, classes, counts)
+        if y.ndim == 1 and a.args[1] is look.batch[-1] and (y == ignored).any():
+            yield (
+                f"{int((y == ignored).sum())} of {y.size} labels are {ignored}, which ignore_index takes out of the loss: right for "
+                f"what is missing, not for a class ({a.place})"
+            )
+
+
+def _check_class_weights(
+    a: Applied, weight: np.ndarray, classes: np.ndarray, counts: np.ndarray
+) -> Iterator[Finding | str]:
+    none = [int(c) for c in classes if weight[c] <= 0]
+    if none:
+        yield Finding(
+            "class weight", "labels have a class whose weight is not above 0: it is never learned",
+            f"the weight of class {none[0]} is {weight[none[0]]:g}; it is the label of "
+            f"{int(counts[np.isin(classes, none)].sum())} of {counts.sum()}",
+            "weights above 0, larger for rare classes", a.place,
+        )  # fmt: skip
+    elif len(classes) > 1 and counts.max() >= 2 * counts.min() and counts.sum() >= 32:
+        w, n = np.log(weight[classes]), np.log(counts)
+        if np.ptp(w) > 0.5 and np.corrcoef(w, n)[0, 1] > 0.9:
+            yield (
+                f"the more frequent a class is, the larger is its weight, up to {weight.max():.3g}: weights that make up for rare "
+                f"classes are the other way round ({a.place})"
+            )
+
+
+def _check_axis_of_classes(look: Look, a: Applied) -> Iterator[Finding]:
+    """nll_loss picks classes along axis 1, over which the softmax has to run."""
+    maker = look.maker(a.args[0])
+    if maker is None or maker.op not in ("softmax", "log_softmax"):
+        return
+    over, along = maker.attrs.get("dim"), min(a.args[0].ndim - 1, 1)
+    if maker.result.shape == a.args[0].shape and over not in (0, along):  # 0: `softmax over batch`
+        yield Finding(
+            "softmax over another axis", f"{maker.op} runs over another axis than the classes",
+            f"{maker.op} over axis {over} of {tuple(maker.result.shape)}; nll_loss has the classes in axis {along}",
+            f"{maker.op}(x, dim={along})", maker.place,
+        )  # fmt: skip
 
 
 def _are_shares(x: Tensor) -> bool:
@@ -144,8 +222,11 @@ def _check_pairs(look: Look) -> Iterator[Finding]:
         if a.inside or len(pair) != 2 or not isinstance(a.result, Tensor) or pair[0].numel() < 2:
             continue
         one_each = any(
-            id(x) in of_output and id(y) in of_target - of_output for x, y in (pair, pair[::-1])
-        )
+            id(x) in of_output
+            and id(y) not in of_output
+            and (id(y) in of_target or not y.requires_grad)
+            for x, y in (pair, pair[::-1])
+        )  # with targets, or with weights of the examples
         n = pair[0].numel()
         if one_each and pair[1].numel() == n and a.result.numel() == n * n and a.op != "matmul":
             yield Finding(
@@ -237,17 +318,15 @@ def _check_reach(look: Look) -> Iterator[Finding]:
             f"the targets have mean {array(y).mean():.4g} and standard deviation {array(y).std():.4g}",
             "a linear layer after the norm, or targets of that scale", maker.place,
         )  # fmt: skip
-    if maker.op not in RANGES:
-        return
-    low, high = RANGES.get(maker.op, (-math.inf, math.inf))
+    low, high, squeezed = range_of(look, out)
     target = array(y)
     outside = float(((target < low) | (target > high)).mean())
-    if target.dtype.kind == "f" and outside > 0.05:
+    if squeezed is not None and outside > 0.05:
         yield Finding(
-            "out of reach", f"the output is made by {maker.op}, which cannot say what the targets are",
-            f"{maker.op} says from {low} to {high}; {outside:.0%} of the targets are outside, from {target.min():.4g} "
+            "out of reach", f"the output is made by {squeezed.op}, which cannot say what the targets are",
+            f"it lies between {low:.3g} and {high:.3g}; {outside:.0%} of the targets are outside, from {target.min():.4g} "
             f"to {target.max():.4g}",
-            f"remove the {maker.op}, or scale the targets", maker.place,
+            f"remove the {squeezed.op}, or scale the targets", squeezed.place,
         )  # fmt: skip
 
 

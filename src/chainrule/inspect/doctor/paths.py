@@ -27,6 +27,7 @@ def check_paths(look: Look) -> Iterator[Finding | str]:
     if frozen:
         yield f"{len(frozen)} of {len(everything)} parameters are frozen (requires_grad=False): {listed(frozen)}"
     yield from _check_twins(look)
+    yield from _note_of_draws(look)
     yield from _note_of_repeats(look)
     without = [n for n in look.parameters if look.gradients.get(n) is None]
     unused = [n for n in without if not _using(look, n)]
@@ -71,6 +72,26 @@ def _check_twins(look: Look) -> Iterator[Finding]:
                     f"{before} and {full}, of shape {tuple(p.shape)}, have the same values in memories of their own",
                     f"to share one: {full} = {before} (the parameter itself, not a copy of it)",
                 )  # fmt: skip
+
+
+def _note_of_draws(look: Look) -> Iterator[str]:
+    """Noise that is scaled by what the model computed, with gradients off: none goes through the draw."""
+    known = {
+        id(x) for x in [*look.model.parameters(), *look.model.buffers(), *tensors_in(look.batch)]
+    }
+    for a in look.named("mul"):
+        pair = [x for x in a.args if isinstance(x, Tensor)]
+        if not a.inside or a.result.requires_grad or not any(x.requires_grad for x in pair):
+            continue
+        new = [
+            x for x in pair if id(x) not in known and id(x) not in look.made and not x.requires_grad
+        ]
+        if any(x.shape == a.result.shape and x.numel() > 1 and array(x).std() > 0 for x in new):
+            yield (
+                "random numbers are drawn around what the model computed, and no gradient goes through the draw: mean + std * "
+                f"randn_like(std), or rsample() of a distribution, lets it through ({a.place})"
+            )
+            return
 
 
 def _note_of_repeats(look: Look) -> Iterator[str]:

@@ -14,7 +14,9 @@ from ...base.errors import ChainruleError
 from ...tensors import Tensor, grad, tensor
 from ..summary import tensors_in
 from .finding import Finding
-from .look import Applied, Look, array
+from .look import Look, array, put
+from .loss import ACTIVATIONS
+from .ranges import range_of
 
 __all__ = ["check_reach"]
 
@@ -45,16 +47,17 @@ def check_reach(look: Look) -> Iterator[Finding | str]:
 def _check_bounded_logits(look: Look) -> Iterator[Finding]:
     """Logits from −1 to 1 cannot say that one of ten classes is sure."""
     for a in look.named("cross_entropy", "binary_cross_entropy_with_logits"):
-        maker = look.maker(a.args[0])
-        low, high = _range(maker)
-        if maker is None or not math.isfinite(high - low) or a.attrs.get("label_smoothing"):
+        low, high, maker = range_of(look, a.args[0])
+        if maker is None or a.attrs.get("label_smoothing"):
             continue
+        if look.maker(a.args[0]) is maker and maker.op in ACTIVATIONS:
+            continue  # which is told as such
         if a.op == "cross_entropy":
             x = a.args[0]
             others = x.shape[1 if x.ndim > 1 else 0] - 1
-            floor = math.log1p(others * math.exp(low - high))
+            floor = math.log1p(others * math.exp(low - high)) if math.isfinite(high - low) else 0.0
         else:
-            floor = max(math.log1p(math.exp(-high)), math.log1p(math.exp(low)))
+            floor = max(_softplus(-high), _softplus(low))
         if floor > HIGH_FLOOR:
             yield Finding(
                 "bounded logits", f"{maker.op} before {a.op} keeps the logits so small that no answer can be sure",
@@ -63,18 +66,8 @@ def _check_bounded_logits(look: Look) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _range(maker: Applied | None) -> tuple[float, float]:
-    """Between which numbers an op's results lie, if it is one that squeezes or cuts."""
-    low, high = -math.inf, math.inf
-    if maker is not None and maker.op == "tanh":
-        low, high = -1.0, 1.0
-    elif maker is not None and maker.op == "hardtanh":
-        low, high = float(maker.attrs["min_val"]), float(maker.attrs["max_val"])
-    elif maker is not None and maker.op == "clamp" and len(maker.args) == 3:
-        ends = [e for e in maker.args[1:] if isinstance(e, (int, float))]
-        if len(ends) == 2:
-            low, high = float(ends[0]), float(ends[1])
-    return low, high
+def _softplus(x: float) -> float:
+    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
 def _check_floor(look: Look) -> Iterator[Finding]:
@@ -85,7 +78,7 @@ def _check_floor(look: Look) -> Iterator[Finding]:
     """
     answers = [x for x in tensors_in(look.output) if x.is_floating_point() and x.numel()]
     free = [x.detach().requires_grad_() for x in answers]
-    loss = look.loss_fn(_put(look.output, answers, free), look.batch[-1]).sum()
+    loss = look.loss_fn(put(look.output, answers, free), look.batch[-1]).sum()
     if not loss.requires_grad or float(loss) != float(look.loss.sum()):
         return  # answers that are not seen, or a loss that draws random numbers
     slopes = grad(loss, free, allow_unused=True)
@@ -120,7 +113,7 @@ def _moved(
             tensor(moved, dtype=x.dtype) if k == which else x.detach()
             for k, x in enumerate(answers)
         ]
-        costs.append(float(look.loss_fn(_put(look.output, answers, others), look.batch[-1]).sum()))
+        costs.append(float(look.loss_fn(put(look.output, answers, others), look.batch[-1]).sum()))
     return costs[0], costs[1]
 
 
@@ -128,19 +121,6 @@ def _falls_ever_faster(first: float, near: float, far: float) -> bool:
     if math.isnan(near) or math.isnan(far) or not near < first - ROUNDING * abs(first):
         return False
     return near == -math.inf or far - first < FASTER * (near - first)
-
-
-def _put(value: Any, old: list[Tensor], new: list[Tensor]) -> Any:
-    """Nested answers with some tensors in place of others."""
-    for x, y in zip(old, new, strict=True):
-        if value is x:
-            return y
-    if isinstance(value, dict):
-        return type(value)((k, _put(v, old, new)) for k, v in value.items())
-    if isinstance(value, (tuple, list)):
-        items = [_put(v, old, new) for v in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    return value
 
 
 def _check_order(look: Look) -> Iterator[str]:

@@ -47,6 +47,18 @@ def check_mode(model: Module) -> Iterator[Finding]:
             "model.train(); batch norm is put to sleep after it has learned its statistics",
         )  # fmt: skip
 
+    still = [
+        n
+        for n, m in model.named_modules()
+        if isinstance(m, moody[1:]) and m.training and m.momentum == 0
+    ]
+    if still:
+        yield Finding(
+            "norm never learns", "layers of batch norm do not learn the mean and variance that they evaluate with",
+            f"{len(still)}: {listed(still)}: momentum is 0, the share that a batch has in them",
+            "momentum=0.1, which is the share of the new batch, not of the old mean",
+        )  # fmt: skip
+
 
 def check_signals(look: Look) -> Iterator[Finding]:
     """Dead and saturated units, and outputs that do not depend on inputs."""
@@ -77,6 +89,8 @@ def check_signals(look: Look) -> Iterator[Finding]:
     yield from _check_dropped(look)
     yield from _check_padding(look)
     yield from _check_weights_of_sums(look)
+    yield from _note_of_half_states(look)
+    yield from _note_of_entropy(look)
     out, x = look.output, look.batch[0]
     if isinstance(out, Tensor) and isinstance(x, Tensor) and out.is_floating_point():
         y, given = array(out), array(x)
@@ -174,6 +188,55 @@ def _check_weights_of_sums(look: Look) -> Iterator[Finding]:
                 f"{tuple(y.shape)}; the scores go from {scores[scores > -1e8].min():.3g} to {scores.max():.3g}",
                 "divide the scores by the square root of the size of a head; smaller weights before them", a.place,
             )  # fmt: skip
+
+
+def _note_of_half_states(look: Look) -> Iterator[str]:
+    """Of a layer in two directions, the last step alone: there the backward half has seen one step."""
+    for module, states in look.recurrent:
+        if not module.bidirectional or states.ndim != 3 or not states.requires_grad:
+            continue
+        time = 1 if module.batch_first else 0
+        T = states.shape[time]
+        slope = look.slopes([states])[0]
+        if slope is None or T < 3:
+            continue
+        used = np.moveaxis(slope, time, 0).any(axis=1)  # (T, 2 H)
+        back = used[:, used.shape[1] // 2 :].any(axis=1)
+        if back[-1] and not back[:-1].any():
+            name = look.names.get(module, type(module).__name__)
+            yield (
+                f"of the states of {name}, which reads in both directions, only the last step is used: the backward half has read one "
+                "step there; cat((h_n[-2], h_n[-1]), 1) has both ends"
+            )
+
+
+def _note_of_entropy(look: Look) -> Iterator[str]:
+    """A part Σ p ln p of the loss that falls as the entropy falls."""
+    for a in look.named("mul"):
+        pair = [x for x in a.args if isinstance(x, Tensor)]
+        if (
+            a.inside
+            or len(pair) != 2
+            or pair[0].shape != pair[1].shape
+            or not a.result.requires_grad
+        ):
+            continue
+        p, log_p = sorted(
+            [array(x) for x in pair], key=lambda v: -float(v.min()) if v.size else 0.0
+        )
+        if not p.size or p.ndim < 1 or p.shape[-1] < 2 or p.min() < 0 or log_p.max() > 1e-6:
+            continue
+        if not np.allclose(p.sum(axis=-1), 1, atol=1e-4) or not np.allclose(
+            np.exp(log_p), p, atol=1e-5
+        ):
+            continue
+        slope = look.slopes([a.result])[0]
+        if slope is not None and slope.mean() < 0:
+            yield (
+                "the loss falls when the entropy of probabilities falls: a bonus for entropy, which keeps a policy from being sure too "
+                f"soon, is subtracted from the loss ({a.place})"
+            )
+            return
 
 
 def _share_of_units(zero: np.ndarray) -> tuple[float, int, int]:

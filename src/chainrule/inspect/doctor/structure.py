@@ -15,6 +15,7 @@ import numpy as np
 from ...base.errors import ChainruleError
 from ...tape.modes import no_grad
 from ...tensors import Tensor, get_rng_state, set_rng_state, tensor
+from ..summary import tensors_in
 from .finding import Finding
 from .look import Look, array
 
@@ -65,10 +66,16 @@ def check_structure(look: Look) -> Iterator[Finding]:
         asked = _Asked(look)
         if asked.steady:
             time = _time_axis(look)
-            yield from _check_examples(look, asked, time)
+            mixed = False
+            for finding in _check_examples(look, asked, time):
+                mixed = True
+                yield finding
             if time is not None:
                 yield from _check_future(asked, time)
             yield from _check_places(look, asked, time)
+            if not mixed:
+                yield from _check_place_in_batch(look, asked, time)
+            yield from _check_padding(look, asked)
             yield from _check_linear(look, asked)
     except (ChainruleError, ValueError, TypeError, IndexError):
         return  # a model that takes nothing but its own batch
@@ -137,6 +144,87 @@ def _check_examples(look: Look, asked: _Asked, time: int | None) -> Iterator[Fin
         "look for a view or reshape that should be a transpose or permute, for mean, softmax or a norm over the "
         "batch's axis, and for batch_first of recurrent layers and attention",
     )  # fmt: skip
+
+
+def _check_place_in_batch(look: Look, asked: _Asked, time: int | None) -> Iterator[Finding]:
+    """The answer to an example must not change with its place in the batch."""
+    x, y, out = asked.x, look.batch[-1], asked.answer
+    assert out is not None
+    draws = not bool((get_rng_state() == asked.state).all())  # noise belongs to places
+    if draws or len(look.batch) > 2 or not isinstance(y, Tensor) or not y.ndim or time == 0:
+        return
+    if len(out) != len(x) or not _is_of(y, x, 0) or out.shape == (len(x), len(x)):
+        return
+    moved = asked(np.roll(x, 1, axis=0))
+    if moved is None or not asked.differs(np.roll(out, 1, axis=0), moved).any():
+        return
+    rows = asked.differs(np.roll(out, 1, axis=0), moved).reshape(len(x), -1).any(axis=1)
+    yield Finding(
+        "place in the batch", "the answer to an example depends on its place in the batch",
+        f"the examples were moved by one place, and the answers to {int(rows.sum())} of {len(rows)} changed",
+        "look for what is made along the batch's axis and added or multiplied: positions of (T, 1, C) for inputs of (B, T, C) need a "
+        "transpose, pe[:, :T] and not pe[:B]",
+    )  # fmt: skip
+
+
+def _check_padding(look: Look, asked: _Asked) -> Iterator[Finding | str]:
+    """What stands behind the end of a text must not count, and the text must."""
+    x, y, out = asked.x, look.batch[-1], asked.answer
+    assert out is not None
+    padding = _padding_of(look)
+    if (
+        padding is None
+        or not isinstance(y, Tensor)
+        or y.ndim != 1
+        or len(out) != len(x)
+        or len(y) != len(x)
+    ):
+        return
+    lengths = x.shape[1] - (x[:, ::-1] != padding).argmax(axis=1)
+    short = [n for n in np.unique(lengths) if 3 <= n < x.shape[1]]
+    if not short or (x == padding).all(axis=1).any():
+        return
+    n = max(short, key=lambda k: int((lengths == k).sum()))
+    rows = x[lengths == n]
+    whole, cut = asked(rows), asked(rows[:, :n])
+    if whole is None:
+        return
+    others = rows.copy()
+    others[:, 1:n] = np.where(
+        rows[:, 1:n] == padding, padding, _another(rows[:, 1:n], padding, x.max())
+    )
+    if not asked.differs(whole, asked(others)).any():
+        yield Finding(
+            "tokens unread", "the answer does not depend on the text, but for its first token",
+            f"of {len(rows)} texts of {n} tokens all but the first were changed, and no answer changed",
+            "look at the mask: key_padding_mask and src_key_padding_mask are True where there is padding, tokens == "
+            f"{padding}; and at what of the output is read",
+        )  # fmt: skip
+    elif cut is not None and asked.differs(whole, cut).any():
+        said = f"of {len(rows)} texts of {n} tokens the {x.shape[1] - n} of padding behind them were cut off, and the answers changed"
+        if look.recurrent:
+            yield Finding(
+                "padding read", "the answer depends on how much padding follows the text", said,
+                "pack_padded_sequence, or the state at the last token of each text: y[arange(B), lengths - 1], not y[:, -1] or h_n",
+            )  # fmt: skip
+        else:
+            yield f"the answer depends on how much padding follows the text: {said}; a mask of attention, and a mean over the tokens alone"
+
+
+def _another(tokens: np.ndarray, padding: int, highest: int) -> np.ndarray:
+    """Other tokens of the vocabulary, none of them padding."""
+    other = np.where(tokens >= highest, 0, tokens + 1)
+    return np.where(other == padding, other + 1 if padding < highest else 0, other)
+
+
+def _padding_of(look: Look) -> int | None:
+    """The token that an embedding of the inputs takes for padding."""
+    for a in look.named("embedding"):
+        padding = getattr(look.modules.get(a.path), "padding_idx", None)
+        ids = next((x for x in tensors_in(a.args) if not x.is_floating_point()), None)
+        if padding is not None and ids is not None and ids.ndim == 2:
+            return int(padding) if tuple(ids.shape) == tuple(look.batch[0].shape) else None
+    return None
 
 
 def _others(touched: np.ndarray, axis: int, n: int, which: int) -> int:

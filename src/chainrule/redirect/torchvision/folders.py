@@ -8,6 +8,8 @@ from typing import Any
 
 from ...base.errors import ArgumentError, DataNotFoundError, FormatError
 from ...data import Dataset
+from ...data.readers.images import DAMAGE
+from ...files.reading import open_file
 
 __all__ = [
     "IMG_EXTENSIONS",
@@ -145,14 +147,14 @@ def pil_loader(path: str | os.PathLike[str]) -> Any:
     Raises:
         FormatError: the file is no picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    try:
-        with open(path, "rb") as file:
+    with open_file(path) as file:
+        try:
             with Image.open(file) as image:
                 return image.convert("RGB")
-    except (UnidentifiedImageError, SyntaxError, ValueError, EOFError) as error:
-        raise FormatError(f"{path}: not a picture that Pillow reads: {error}") from None
+        except (Image.DecompressionBombError, *DAMAGE) as error:
+            raise FormatError(f"{path}: not a picture that Pillow reads: {error}") from None
 
 
 default_loader = pil_loader

@@ -13,6 +13,7 @@ import numpy as np
 import chainrule
 
 from ...base.errors import ArgumentError, DTypeError, FormatError
+from ...files import reading
 from ...tensors import Tensor
 from ..surroundings.absent import VIDEO, absent
 
@@ -48,7 +49,7 @@ class ImageReadMode(enum.Enum):
 
 def read_file(path: str | os.PathLike[str]) -> Tensor:
     """The bytes of a file, uint8 (N,)."""
-    return chainrule.from_numpy(np.frombuffer(Path(path).read_bytes(), np.uint8).copy())
+    return chainrule.from_numpy(np.frombuffer(reading.read_file(path), np.uint8).copy())
 
 
 def write_file(filename: str | os.PathLike[str], data: Tensor) -> None:
@@ -77,7 +78,7 @@ def decode_image(
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     where = "these bytes" if isinstance(input, Tensor) else str(input)
-    content = _bytes(input) if isinstance(input, Tensor) else Path(input).read_bytes()
+    content = _bytes(input) if isinstance(input, Tensor) else reading.read_file(input)
     mode = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
     try:
         with Image.open(io.BytesIO(content)) as image:

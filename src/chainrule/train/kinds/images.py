@@ -17,6 +17,7 @@ from ...data import Dataset
 from ...data.readers import read_lines
 from ...data.readers.images import DAMAGE, MOST_PIXELS
 from ...files.npz import read_npy
+from ...files.reading import need_file
 from ...nn import Module
 from ...nn import functional as F
 from ...tensors import from_numpy, no_grad
@@ -199,6 +200,7 @@ def _picture(path: Path, channels: int) -> np.ndarray:
 
     if path.is_dir():
         raise FormatError(f"{path}: expected a picture (PNG, JPEG, …), found a folder")
+    need_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what is told as an error, or harmless
