@@ -75,7 +75,6 @@ _OWN = {
     "convert": convert,
     "philox": philox,
     "as_strided": np.lib.stride_tricks.as_strided,
-    "add_reduceat": np.add.reduceat,
     "maximum_accumulate": np.maximum.accumulate,
     "minimum_accumulate": np.minimum.accumulate,
     "logaddexp_accumulate": np.logaddexp.accumulate,

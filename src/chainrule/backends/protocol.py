@@ -34,7 +34,7 @@ FUNCTIONS = frozenset(
     as_strided restrided swapaxes
     """
     # gather, scatter
-    """take take_along_axis add_at multiply_at maximum_at minimum_at add_reduceat nonzero
+    """take take_along_axis add_at multiply_at maximum_at minimum_at
     """
     # products
     """matmul einsum vecdot

@@ -123,6 +123,33 @@ def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
     """Raw operands converted as `common` says; the second result is the half float that outputs
     must be rounded to, if any.
     """
+    # what is done depends on what kinds of values they are, of which a program has few
+    kinds: list[Any] = [dtypes.default()]
+    for a in args:
+        kinds.append((a.dtype, not a.shape) if a.__class__ is ndarray else a.__class__)
+    key = tuple(kinds)
+    known = op.conversions.get(key)
+    if known is None:
+        known = _conversions(op, args)
+        if len(args) < FEW:
+            op.conversions[key] = known
+    into, back = known
+    if into is None:
+        return tuple(args), back
+    return tuple([
+        a if dtype is None else _converted(op, args, a, dtype)
+        for a, dtype in zip(args, into, strict=True)
+    ]), back  # fmt: skip
+
+
+FEW = 8
+"""Calls of so many operands, of which each may be of any kind, are not remembered."""
+
+
+def _conversions(op: Op, args: Sequence) -> tuple[tuple[DType | None, ...] | None, DType | None]:
+    """For each operand the dtype of the array that it becomes, None where it stays what it is, or None if
+    all do; and the half float that outputs are rounded to.
+    """
     try:
         specs = [spec_of(a) for a in args]
         # NumPy would take None for an object in every element
@@ -132,7 +159,7 @@ def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
     except ChainruleError as e:
         raise op.explained(e, args, {}) from None
     if target is None:
-        return tuple(args), None
+        return None, None
     back = target if target in (dtypes.bfloat16, dtypes.float16) else None
     compute = dtypes.float32 if back else target
     names = operand_names(op, len(args))
@@ -140,21 +167,26 @@ def promoted(op: Op, args: Sequence) -> tuple[tuple, DType | None]:
         a is not None and name in op.promotes and not (name in op.masks and a.dtype == bool)
         for name, a in zip(names, args, strict=True)
     ]
-    alone = not any(
-        c and isinstance(a, ndarray | np.generic) for c, a in zip(concerned, args, strict=True)
-    )
-    out = []
-    for a, c in zip(args, concerned, strict=True):
-        if c and isinstance(a, ndarray | np.generic):
-            a = dtypes.convert(np.asarray(a), compute)
-        elif c and (alone or target.category != dtypes.FLOATING):  # numbers alone make an array
-            try:
-                a = np.asarray(a).astype(compute.numpy)
-            except OverflowError:
-                beyond = ArgumentError(f"{target.name} does not hold {a}")
-                raise op.explained(beyond, args, {}) from None
-        out.append(a)
-    return tuple(out), back
+    arrays = [isinstance(a, ndarray | np.generic) for a in args]
+    alone = not any([c and array for c, array in zip(concerned, arrays, strict=True)])
+    # numbers alone make an array
+    numbers_too = alone or target.category != dtypes.FLOATING
+    into: list[DType | None] = []
+    for a, c, array in zip(args, concerned, arrays, strict=True):
+        as_it_is = a.__class__ is ndarray and a.dtype == compute.numpy
+        into.append(compute if c and (array or numbers_too) and not as_it_is else None)
+    return (tuple(into) if any(into) else None), back
+
+
+def _converted(op: Op, args: Sequence, a: Any, dtype: DType) -> ndarray:
+    """One operand as an array of a dtype."""
+    if isinstance(a, ndarray | np.generic):
+        return dtypes.convert(np.asarray(a), dtype)
+    try:
+        return np.asarray(a).astype(dtype.numpy)
+    except OverflowError:
+        beyond = ArgumentError(f"{dtype.name} does not hold {a}")
+        raise op.explained(beyond, args, {}) from None
 
 
 def rounded(y: Any, half: DType) -> Any:

@@ -196,6 +196,7 @@ class Op:
         self.domain, self.reference, self.onnx, self.samples = domain, reference, onnx, samples
 
         # how it is evaluated
+        self.conversions: dict[tuple, tuple] = {}  # what `promoted` has found out
         self.kernel: Callable | None = None if composite else body
         self.is_view = kind.name == "view"
         self.takes_part = False  # a view of some elements, each once: its gradient is a part of x's

@@ -152,16 +152,21 @@ def index_put(x, values, /, *indices, dims, accumulate=False):
     return y
 
 
+BLOCK = 2**15
+"""Elements that are added at a time: the list of their places stays in the second-level cache."""
+
+
 def _add_rows(y: Any, index: Any, values: Any) -> None:
-    """y[index] += values row by row, by sorting: rows of one index become neighbours and are
-    summed in their order.
+    """y[index] += values, one row after another. Places are counted in elements: to add there is many
+    times faster than to add rows.
     """
     rows = xp.broadcast_to(values, (*index.shape, *y.shape[1:])).reshape(index.size, -1)
-    flat = index.reshape(-1) % y.shape[0]
-    by = xp.argsort(flat, kind="stable")
-    ordered = flat[by]
-    first = xp.nonzero(xp.concatenate([xp.ones(1, bool), ordered[1:] != ordered[:-1]]))[0]
-    y.reshape(y.shape[0], -1)[ordered[first]] += xp.add_reduceat(rows[by], first, axis=0)
+    flat, width = y.reshape(-1), rows.shape[1]
+    starts, across = (index.reshape(-1, 1) % y.shape[0]) * width, xp.arange(width)
+    step = max(1, BLOCK // max(width, 1))
+    for k in range(0, len(starts), step):
+        at = starts[k : k + step] + across
+        xp.add_at(flat, at.reshape(-1), rows[k : k + step].reshape(-1))
 
 
 index_put.vjp(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 
+from ...backends import xp
 from ...ops import cast, exp, log, maximum, pad, slice_, sum, where, zeros_like
 from ...ops.explain import refuse
 from ...ops.kinds import concat, reduce
@@ -69,7 +70,40 @@ def ctc_reach(before, skips, /):
     return log(exp(before - top) + exp(one - top) + exp(two - top)) + top
 
 
-def _reach_rule(g, before, skips, y):
+def _moved(x, skips):
+    """`_later` by one and by two, of arrays."""
+    one, two = xp.full(x.shape, -math.inf, x.dtype), xp.full(x.shape, -math.inf, x.dtype)
+    one[..., 1:] = x[..., :-1]
+    xp.copyto(two[..., 2:], x[..., :-2], where=skips[..., 2:])
+    return one, two
+
+
+@ctc_reach.fast
+def _ctc_reach(before, skips):
+    one, two = _moved(before, skips)
+    top = xp.maximum(before, xp.maximum(one, two))
+    top[top == -math.inf] = 0
+    return xp.log(xp.exp(before - top) + xp.exp(one - top) + xp.exp(two - top)) + top
+
+
+def _back_law(args, attrs):
+    g, before, skips, y = args
+    if not tuple(g.shape) == tuple(before.shape) == tuple(y.shape):
+        raise refuse("g, before and y must have one shape")
+    return _reach_law((before, skips), attrs)
+
+
+@composite(
+    concat,
+    types="floating",
+    promotes=("g", "before", "y"),
+    normalize=_back_law,
+    samples=(S(F(5, 7), F(5, 7), B(5, 7), F(5, 7)), S(F(2, 1), F(2, 1), B(2, 1), F(2, 1))),
+)
+def ctc_reach_backward(g, before, skips, y, /):
+    """What reaches a through  y = ctc_reach(a):  each state's g, in the shares e^(a − y) that the three before
+    it have in it.
+    """
     reached = y > -math.inf
     y = where(reached, y, 0.0)
     one, two = _later(before, 1), _later(before, 2, skips)
@@ -77,7 +111,18 @@ def _reach_rule(g, before, skips, y):
     return g * exp(before - y) + _earlier(g * exp(one - y), 1) + _earlier(g * exp(two - y), 2)
 
 
-ctc_reach.vjp(before=lambda g, before, skips, y: _reach_rule(g, before, skips, y))
+@ctc_reach_backward.fast
+def _ctc_reach_backward(g, before, skips, y):
+    unreached = ~(y > -math.inf)
+    y, g = xp.where(unreached, 0, y), xp.where(unreached, 0, g)
+    one, two = _moved(before, skips)
+    out = g * xp.exp(before - y)
+    out[..., :-1] += (g * xp.exp(one - y))[..., 1:]
+    out[..., :-2] += (g * xp.exp(two - y))[..., 2:]
+    return out
+
+
+ctc_reach.vjp(before=lambda g, before, skips, y: ctc_reach_backward(g, before, skips, y))
 
 
 def _reduced_law(args, attrs):
