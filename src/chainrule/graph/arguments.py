@@ -17,7 +17,7 @@ from ..base.errors import TraceError
 from ..base.modes import modes
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage
-from .trace import refuse
+from .tracer import refuse
 
 __all__ = [
     "LEAF", "TRACKED", "Slot", "constants_in", "flatten", "need_hashable", "situation", "stand_in",

@@ -32,7 +32,8 @@ from .guards import Guards, is_module, owned_by
 from .ir import Program, Var, pruned
 from .joined import Entry, Joint, Outlets, cut, differentiable, differentiate, distinct
 from .memory import Gradients, Memory, need_writeable, of_array, shaped_as
-from .trace import Trace, Tracer, refuse
+from .trace import Trace
+from .tracer import Tracer, refuse
 from .verify import verify
 from .way_back import UsedUp, WayBack
 

@@ -8,9 +8,6 @@ While a trace is active, tensors read and write through it:
   whole), so later reads of any view see it;
 - at the end every storage gets its array back, and those whose Tracer changed are the program's
   writes.
-
-Python itself is not traced: a branch on a Tracer, a number taken out of it, an array turned into a
-tensor would freeze one call's value into the program, and are refused with the line.
 """
 
 from __future__ import annotations
@@ -26,7 +23,7 @@ import numpy as np
 from .. import ops
 from ..base import dtypes
 from ..base.errors import ShapeError, TraceError
-from ..base.lines import Place, describe, here
+from ..base.lines import describe, here
 from ..base.modes import modes
 from ..base.shapes import contiguous_strides
 from ..ops import Op, Spec
@@ -37,148 +34,9 @@ from ..tensors.core import Tensor
 from ..tensors.storage import Storage
 from .ir import Equation, Literal, Var
 from .specs import output_specs
+from .tracer import Tracer, refuse
 
-__all__ = ["Trace", "Tracer"]
-
-
-class Tracer:
-    """A value that will exist when the program runs. Supports what rules use: operators, ops,
-    `.shape .ndim .dtype .mT`.
-    """
-
-    __slots__ = ("__weakref__", "place", "trace", "var")
-    __array_ufunc__ = None
-
-    def __init__(self, trace: Trace, var: Var, place: Place | None = None):
-        self.trace, self.var, self.place = trace, var, place or here()
-
-    @property
-    def spec(self) -> Spec:
-        """Shape, dtype, weak."""
-        return self.var.spec
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The size of each axis."""
-        return self.var.spec.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.var.spec.shape)
-
-    @property
-    def dtype(self) -> np.dtype:
-        """How it is stored, as for raw arrays."""
-        return self.var.spec.dtype.numpy
-
-    @property
-    def mT(self) -> Any:
-        """The last two axes exchanged."""
-        return ops.permute(self, dims=(*range(self.ndim - 2), self.ndim - 1, self.ndim - 2))
-
-    def __add__(a, b):
-        return ops.add(a, b)
-
-    def __radd__(a, b):
-        return ops.add(b, a)
-
-    def __sub__(a, b):
-        return ops.sub(a, b)
-
-    def __rsub__(a, b):
-        return ops.sub(b, a)
-
-    def __mul__(a, b):
-        return ops.mul(a, b)
-
-    def __rmul__(a, b):
-        return ops.mul(b, a)
-
-    def __truediv__(a, b):
-        return ops.div(a, b)
-
-    def __rtruediv__(a, b):
-        return ops.div(b, a)
-
-    def __floordiv__(a, b):
-        return ops.floor_divide(a, b)
-
-    def __pow__(a, b):
-        return ops.pow(a, b)
-
-    def __rpow__(a, b):
-        return ops.pow(b, a)
-
-    def __matmul__(a, b):
-        return ops.matmul(a, b)
-
-    def __rmatmul__(a, b):
-        return ops.matmul(b, a)
-
-    def __neg__(a):
-        return ops.neg(a)
-
-    def __abs__(a):
-        return ops.abs(a)
-
-    def __eq__(a, b):
-        return ops.eq(a, b)
-
-    def __ne__(a, b):
-        return ops.ne(a, b)
-
-    def __lt__(a, b):
-        return ops.lt(a, b)
-
-    def __le__(a, b):
-        return ops.le(a, b)
-
-    def __gt__(a, b):
-        return ops.gt(a, b)
-
-    def __ge__(a, b):
-        return ops.ge(a, b)
-
-    def __and__(a, b):
-        return ops.bitwise_and(a, b)
-
-    def __or__(a, b):
-        return ops.bitwise_or(a, b)
-
-    def __invert__(a):
-        return ops.bitwise_not(a)
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __bool__(self) -> bool:
-        refuse(
-            "a branch needs the value of a traced number",
-            "compute with it (ops.where), or do this outside of the traced function",
-        )
-
-    def __float__(self) -> float:
-        refuse(
-            "float() needs the value of a traced number",
-            "compute with it as it is, or do this outside of the traced function",
-        )
-
-    __int__ = __index__ = __float__
-
-    def __array__(self, *args: Any, **options: Any) -> np.ndarray:
-        refuse(
-            "NumPy needs the value of a traced tensor",
-            "use chainrule's own functions, or do this outside of the traced function",
-        )
-
-    def __repr__(self) -> str:
-        return f"Tracer({self.var!r})"
-
-
-def refuse(what: str, hint: str) -> NoReturn:
-    """Something a program cannot contain, with the user's line."""
-    raise TraceError(f"{what}\n  at    {describe(here())}\n  hint: {hint}")
+__all__ = ["Trace"]
 
 
 class Trace:
@@ -439,17 +297,16 @@ class Trace:
         self.views = {key: view for key, view in self.views.items() if key[0] not in before}
 
     def _random(self, generator: Any) -> list:
-        root = self
-        while root.parent is not None:
+        if self.parent is not None:
             refuse(
                 "random numbers are drawn inside the body of a scan, which is traced once",
                 "draw them before, and pass them as a sequence",
             )
-        found = root.random_states.get(id(generator))
+        found = self.random_states.get(id(generator))
         if found is None:
-            tracer = root.new_input(Spec((2,), dtypes.int64), "state")
-            root.host.append(("state", generator, tracer.var))
-            found = root.random_states[id(generator)] = [generator, tracer, 0]
+            tracer = self.new_input(Spec((2,), dtypes.int64), "state")
+            self.host.append(("state", generator, tracer.var))
+            found = self.random_states[id(generator)] = [generator, tracer, 0]
         return found
 
     def random(self, generator: Any, words: int) -> tuple[Tracer, int]:

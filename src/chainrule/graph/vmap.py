@@ -24,7 +24,8 @@ from ..tensors.storage import Storage
 from .batching import Operand, Randomness, run_batched
 from .ir import Program, pruned
 from .passes.inline import inlined
-from .trace import Trace, refuse
+from .trace import Trace
+from .tracer import refuse
 
 __all__ = ["vmap"]
 
