@@ -94,6 +94,10 @@ xs = [torch.ones(2), torch.ones(3)]
 torch._foreach_add_(xs, [torch.ones(2), torch.ones(3)], alpha=3)
 assert [x.sum().item() for x in xs] == [8, 12]
 assert torch._foreach_mul(xs, 2)[0].sum() == 16
+inverse = torch.distributions.transforms.ExpTransform().inv
+assert type(inverse) is torch.distributions.transforms._InverseTransform
+assert torch.autograd.function.FunctionCtx.save_for_forward(None, inverse) is None
+assert refusal(lambda: torch.autograd.Function.jvp(None)).startswith("NotImplementedError: jvp of")
 assert [x.tolist() for x in torch._foreach_pow(2.0, [torch.tensor([3.0]), torch.ones(1)])] == [
     [8.0],
     [2.0],

@@ -252,6 +252,10 @@ def test_values_that_do_not_fit():
         cr.zeros(3, dtype=cr.bool)[1] = cr.tensor(3)
     x[0] = cr.ones(1, 1, 5)  # surplus axes of size 1 in front are dropped, as in torch
     assert x[0].tolist() == [1] * 5
+    x[[2, 0], [1, 3]] = cr.full((1, 1, 2), 4.0)
+    assert x[[2, 0], [1, 3]].tolist() == [4, 4]
+    with pytest.raises(ShapeError, match=r"values of shape \(2, 1\) do not broadcast"):
+        x[[2], [1]] = cr.ones(2, 1)
     x[1] = np.arange(5.0)  # arrays and lists convert
     x[2] = [5, 4, 3, 2, 1]
     assert (

@@ -99,3 +99,26 @@ def test_functions_are_one_under_two_names_and_can_be_pickled():
     assert cr.div is cr.true_divide
     for f in (cr.div, F.linear, cr.linalg.inv, cr.arange):
         assert pickle.loads(pickle.dumps(f)) is f
+
+
+class Pair(tuple):
+    """Two tensors that scale together, as solvers of differential equations keep their state."""
+
+    def __rmul__(self, factor):
+        return Pair([factor * x for x in self])
+
+    __radd__ = __rmul__
+
+    def __gt__(self, number):
+        return all(bool((x > number).all()) for x in self)
+
+    __lt__ = __gt__
+
+
+def test_a_class_of_somebodys_own_says_what_an_operator_does():
+    pair = Pair([cr.ones(2), cr.full((3,), 2.0)])
+    assert [x.tolist() for x in cr.tensor(3.0) * pair] == [[3, 3], [6, 6, 6]]
+    assert type(cr.tensor(3.0) + pair) is Pair
+    assert (cr.tensor(0.0) < pair) is True  # as pair > 0
+    with pytest.raises(TypeError, match="unsupported operand"):
+        cr.ones(2) - pair

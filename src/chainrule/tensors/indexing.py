@@ -174,6 +174,8 @@ def assign_index(x: Any, index: Any, value: Any) -> None:
         target._assign(_without_leading_ones(value, view.ndim))
         return
     view.need_assignable(value)
+    picked = max([k.ndim for k in indices])
+    value = _without_leading_ones(value, view.ndim - len(dims) + picked)
     new = ops.index_put(
         view,
         ops.cast(value, dtype=x.dtype) if value.dtype is not x.dtype else value,

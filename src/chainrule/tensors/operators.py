@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..base.errors import DTypeError
 from . import functions
 from .beneath import Beneath
 from .making import made_of
@@ -22,54 +23,59 @@ def _operand(b: Any) -> bool:
     return isinstance(b, (Beneath, bool, int, float, ndarray, np.generic))
 
 
+def _foreign(b: Any) -> bool:
+    """Whether an operand is of a class of somebody's own, which may know what to do with a tensor."""
+    return not _operand(b) and type(b).__module__ != "builtins"
+
+
+def _of(op: Any) -> Any:
+    """`a ∘ b`, or what the class of b says of it if that is no number."""
+
+    def operator(a: Any, b: Any) -> Any:
+        try:
+            return record(op, (a, b), NONE)
+        except DTypeError:
+            if _foreign(b):
+                return NotImplemented
+            raise
+
+    return operator
+
+
+def _reflected(op: Any) -> Any:
+    """`b ∘ a`, for a b that is no tensor."""
+
+    def operator(a: Any, b: Any) -> Any:
+        return record(op, (b, a), NONE)
+
+    return operator
+
+
 class Operators(Beneath):
     """What `+`, `@`, `<` and the others do."""
 
-    def __add__(a, b):
-        return record(ops.add, (a, b), NONE)
-
-    def __radd__(a, b):
-        return record(ops.add, (b, a), NONE)
-
-    def __sub__(a, b):
-        return record(ops.sub, (a, b), NONE)
-
-    def __rsub__(a, b):
-        return record(ops.sub, (b, a), NONE)
-
-    def __mul__(a, b):
-        return record(ops.mul, (a, b), NONE)
-
-    def __rmul__(a, b):
-        return record(ops.mul, (b, a), NONE)
-
-    def __truediv__(a, b):
-        return record(ops.div, (a, b), NONE)
-
-    def __rtruediv__(a, b):
-        return record(ops.div, (b, a), NONE)
+    __add__ = _of(ops.add)
+    __radd__ = _reflected(ops.add)
+    __sub__ = _of(ops.sub)
+    __rsub__ = _reflected(ops.sub)
+    __mul__ = _of(ops.mul)
+    __rmul__ = _reflected(ops.mul)
+    __truediv__ = _of(ops.div)
+    __rtruediv__ = _reflected(ops.div)
 
     __rdiv__ = __rtruediv__
 
-    def __floordiv__(a, b):
-        return record(ops.floor_divide, (a, b), NONE)
-
-    def __rfloordiv__(a, b):
-        return record(ops.floor_divide, (b, a), NONE)
-
-    def __mod__(a, b):
-        return record(ops.remainder, (a, b), NONE)
-
-    def __rmod__(a, b):
-        return record(ops.remainder, (b, a), NONE)
+    __floordiv__ = _of(ops.floor_divide)
+    __rfloordiv__ = _reflected(ops.floor_divide)
+    __mod__ = _of(ops.remainder)
+    __rmod__ = _reflected(ops.remainder)
 
     def __pow__(a, b):
         if b.__class__ is int and b < 0:
             return functions.pow(a, b)
         return record(ops.pow, (a, b), NONE)
 
-    def __rpow__(a, b):
-        return record(ops.pow, (b, a), NONE)
+    __rpow__ = _reflected(ops.pow)
 
     def __matmul__(a, b):
         if isinstance(b, Beneath) and a._value.ndim > 1 and b._value.ndim > 1:
@@ -91,23 +97,12 @@ class Operators(Beneath):
     def __invert__(a):
         return ops.bitwise_not(a)
 
-    def __and__(a, b):
-        return record(ops.bitwise_and, (a, b), NONE)
-
-    def __rand__(a, b):
-        return record(ops.bitwise_and, (b, a), NONE)
-
-    def __or__(a, b):
-        return record(ops.bitwise_or, (a, b), NONE)
-
-    def __ror__(a, b):
-        return record(ops.bitwise_or, (b, a), NONE)
-
-    def __xor__(a, b):
-        return record(ops.bitwise_xor, (a, b), NONE)
-
-    def __rxor__(a, b):
-        return record(ops.bitwise_xor, (b, a), NONE)
+    __and__ = _of(ops.bitwise_and)
+    __rand__ = _reflected(ops.bitwise_and)
+    __or__ = _of(ops.bitwise_or)
+    __ror__ = _reflected(ops.bitwise_or)
+    __xor__ = _of(ops.bitwise_xor)
+    __rxor__ = _reflected(ops.bitwise_xor)
 
     def __lshift__(a, b):
         return record(ops.bitwise_left_shift, (a, b), NONE)
@@ -129,14 +124,7 @@ class Operators(Beneath):
     def __ne__(a, b):
         return ops.ne(a, b) if _operand(b) else True
 
-    def __lt__(a, b):
-        return record(ops.lt, (a, b), NONE)
-
-    def __le__(a, b):
-        return record(ops.le, (a, b), NONE)
-
-    def __gt__(a, b):
-        return record(ops.gt, (a, b), NONE)
-
-    def __ge__(a, b):
-        return record(ops.ge, (a, b), NONE)
+    __lt__ = _of(ops.lt)
+    __le__ = _of(ops.le)
+    __gt__ = _of(ops.gt)
+    __ge__ = _of(ops.ge)

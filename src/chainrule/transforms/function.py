@@ -35,6 +35,9 @@ class Context:
             [(t, None if t is None else (t._storage, t._storage.version)) for t in tensors]
         )
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """What a `jvp` would read. There is nothing to keep: derivatives in that direction are made of `backward`."""
+
     def mark_non_differentiable(self, *outputs: Tensor) -> None:
         """These outputs have no derivative."""
         self._constant = tuple([id(o) for o in outputs])
@@ -148,6 +151,13 @@ class Function:
         """The gradient of each input of forward, None where there is none."""
         raise NotImplementedError(
             "a Function needs a static method backward(ctx, ...) to be differentiated"
+        )
+
+    @staticmethod
+    def jvp(ctx: Context, *tangents: Any) -> Any:
+        """PyTorch's rule for forward mode; here derivatives in that direction are made of `backward`, and it is not called."""
+        raise NotImplementedError(
+            "jvp of a Function is not needed: chainrule.func.jvp uses its backward"
         )
 
     @classmethod

@@ -29,6 +29,9 @@ from .structure import (
     Transform,
     identity_transform,
 )
+from .structure import (
+    _InverseTransform as _InverseTransform,  # libraries of flows give it another name
+)
 from .whole import (
     CorrCholeskyTransform,
     LowerCholeskyTransform,

@@ -54,8 +54,9 @@ def _cosine_law(args, attrs):
     x1, x2, target = args
     if tuple(x1.shape) != tuple(x2.shape):
         raise refuse("both inputs must have the same shape")
-    if x1.ndim not in (1, 2) or tuple(target.shape) != tuple(x1.shape[:-1]):
-        raise refuse("for inputs (N, D) or (D,) the target must be (N,) or ()")
+    fits = tuple(target.shape) == tuple(x1.shape[:-1]) or (x1.ndim, *target.shape) == (2, 1)
+    if x1.ndim not in (1, 2) or not fits:
+        raise refuse("for inputs (N, D) or (D,) the target must be (N,) or (), or (1,) for all")
     return check_reduction(args, attrs)
 
 
@@ -67,6 +68,7 @@ def _cosine_law(args, attrs):
     samples=(
         S(F(5, 3), F(5, 3), _SIGNS._replace(shape=(5,)), margin=0.0, reduction="mean"),
         S(F(7), F(7), _SIGNS._replace(shape=()), margin=0.3, reduction="none"),
+        S(F(5, 3), F(5, 3), _SIGNS._replace(shape=(1,)), margin=0.3, reduction="none"),
     ),
 )
 def cosine_embedding_loss(x1, x2, target, /, *, margin=0.0, reduction="mean"):

@@ -54,6 +54,36 @@ def register_pytree_node(
 _register_pytree_node = register_pytree_node
 
 
+def _dict_flatten(tree: dict) -> tuple[list[Any], list[Any]]:
+    """A dictionary's values, and its keys."""
+    return list(tree.values()), list(tree)
+
+
+def _dict_unflatten(values: Any, keys: list[Any]) -> dict:
+    """A dictionary of values and keys."""
+    return dict(zip(keys, values, strict=True))
+
+
+def _list_flatten(tree: list) -> tuple[list[Any], None]:
+    """A list's elements; nothing else is to be known of it."""
+    return tree, None
+
+
+def _list_unflatten(values: Any, context: None) -> list:
+    """A list of elements."""
+    return list(values)
+
+
+def _tuple_flatten(tree: tuple) -> tuple[list[Any], None]:
+    """A tuple's elements; nothing else is to be known of it."""
+    return list(tree), None
+
+
+def _tuple_unflatten(values: Any, context: None) -> tuple:
+    """A tuple of elements."""
+    return tuple(values)
+
+
 def _dict_flatten_with_keys(tree: dict) -> tuple[list[tuple[Any, Any]], list[Any]]:
     """A dictionary's items, and its keys."""
     return list(tree.items()), list(tree)

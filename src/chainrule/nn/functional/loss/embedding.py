@@ -31,7 +31,7 @@ def cosine_embedding_loss(
     Args:
         input1: x₁ (B, D) or (D,).
         input2: x₂, of the same shape.
-        target: 1 or −1 (B,) or ().
+        target: 1 or −1 (B,) or (); one element stands for all.
         margin: the cosine up to which what is not alike costs nothing.
         size_average: deprecated, see ``reduction``.
         reduce: deprecated, see ``reduction``.
