@@ -476,5 +476,6 @@ def test_a_plan_that_is_read_is_the_plan_that_was_written():
     assert dataclasses.replace(again, numbers=made.plan.numbers) == made.plan
     with pytest.raises(Unwritable, match="a line of another program"):
         written(dataclasses.replace(made.plan, complaints=(Complaint("exp", 3, here(0)),)), lines)
-    with pytest.raises(FormatError, match="a kept plan cannot be read"):
-        read(b"", made.program, lines)
+    for damaged in (b"", b"[" * 100_000):
+        with pytest.raises(FormatError, match="a kept plan cannot be read"):
+            read(damaged, made.program, lines)

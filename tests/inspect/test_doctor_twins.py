@@ -7,6 +7,7 @@ import pytest
 from doctor_samples import (
     ADVANTAGES,
     CLASSES,
+    FEATURES,
     Attentive,
     Between,
     Coder,
@@ -356,6 +357,24 @@ def test_the_twins_of_these_faults_are_healthy(name):
     cr.manual_seed(0)
     report = MORE_HEALTHY[name]()
     assert report, str(report)
+
+
+def test_nodes_of_a_graph_have_places_of_their_own():
+    class Graph(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.out = nn.Linear(FEATURES, CLASSES)
+            self.register_buffer("known", cr.rand(N, N).softmax(1))
+
+        def forward(self, x):
+            return self.known @ self.out(x)
+
+    assert "place in the batch" not in plain(Graph()).names
+
+
+def test_weights_that_the_optimizer_does_not_hold_are_told_once():
+    names = of_the_optimizer(lambda m: optim.Adam(m[2].parameters())).names
+    assert names == ["not in optimizer"]
 
 
 def test_a_model_that_cannot_be_copied_is_examined_all_the_same():

@@ -71,7 +71,8 @@ def check_update(
     rates = [max(g["lr"], g.get("initial_lr", 0.0)) for g in optimizer.param_groups]
     moves, slopes = _step(model, optimizer, loss_fn, batch)
     yield from _check_options(optimizer)
-    yield from _check_every_weight(optimizer, moves, slopes)
+    held_moves = {n: m for n, m in moves.items() if n in weights}
+    yield from _check_every_weight(optimizer, held_moves, slopes)
     ratios = {}
     for n, w in weights.items():
         length = float(np.linalg.norm(w))

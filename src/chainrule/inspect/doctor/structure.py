@@ -151,7 +151,14 @@ def _check_place_in_batch(look: Look, asked: _Asked, time: int | None) -> Iterat
     x, y, out = asked.x, look.batch[-1], asked.answer
     assert out is not None
     draws = not bool((get_rng_state() == asked.state).all())  # noise belongs to places
-    if draws or len(look.batch) > 2 or not isinstance(y, Tensor) or not y.ndim or time == 0:
+    if (
+        draws
+        or _knows_all_pairs(look, len(x))
+        or len(look.batch) > 2
+        or not isinstance(y, Tensor)
+        or not y.ndim
+        or time == 0
+    ):
         return
     if len(out) != len(x) or not _is_of(y, x, 0) or out.shape == (len(x), len(x)):
         return
