@@ -13,7 +13,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import pytest
 
-from chainrule.compiler import angles, elementary, powers
+from chainrule.compiler import angles, elementary, gammas, powers
 from chainrule.compiler.code import I64, PTR, Code, Type, module
 from chainrule.compiler.target import Target
 
@@ -47,7 +47,7 @@ def compiled(name, base, level="host", lanes=None):
     target = Target.host() if level == "host" else Target.level(level)
     t, operands = Type(base), 2 if name in (*OF_TWO, "floor_mod") else 1
     function = next(
-        getattr(room, name) for room in (elementary, angles, powers) if hasattr(room, name)
+        getattr(room, name) for room in (elementary, angles, powers, gammas) if hasattr(room, name)
     )
     lanes = lanes or target.lanes(t)
     c = Code("apply", [PTR] * operands + [PTR, I64])

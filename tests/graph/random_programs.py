@@ -248,7 +248,12 @@ def cut_twice(b: Builder):
 
 
 def diagonal(b: Builder):
-    b.emit(ops.diagonal, b.value(), offset=0, dim1=0, dim2=1)
+    """A diagonal, turned round and put back."""
+    x, attrs = b.value(), {"offset": 0, "dim1": 0, "dim2": 1}
+    y = b.emit(ops.diagonal, x, **attrs)
+    if y is not None:
+        y = b.emit(ops.flip, y, dims=(y.spec.ndim - 1,))
+        b.emit(ops.view_scatter, x, y, path=((ops.diagonal, tuple(attrs.items())),))
 
 
 def reduction(b: Builder):

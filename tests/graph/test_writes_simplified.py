@@ -37,10 +37,26 @@ def test_writes_that_reach_all_are_the_value():
         "expand",
     ]
     assert names(lambda p, x: write(p, x, 2.5, slice_path(0, 0, 3)), 3, 5) == ["view_scatter"]
-    assert names(
-        lambda p, x: write(p, p.full(3, 3), x, (ops.diagonal, {"offset": 0, "dim1": 0, "dim2": 1})),
-        3,
-    ) == ["full", "view_scatter"]
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2, -1, -2])
+@pytest.mark.parametrize(("dim1", "dim2"), [(0, 1), (2, 1), (0, 2), (2, 0)])
+def test_a_write_through_a_diagonal_is_a_selection(offset, dim1, dim2):
+    attrs = {"offset": offset, "dim1": dim1, "dim2": dim2}
+    shape = (3, 5, 4)
+
+    def put(p, x):
+        y = p(ops.exp, p(ops.diagonal, p.x(*shape), **attrs))
+        return write(p, x, y, (ops.diagonal, attrs))
+
+    left = names(put, *shape)
+    assert "view_scatter" not in left and left[-1] == "where"
+
+
+def test_a_write_through_a_diagonal_that_is_not_there_stays():
+    attrs = {"offset": 7, "dim1": 0, "dim2": 1}
+    empty = lambda p, x: write(p, x, p.full(0), (ops.diagonal, attrs))  # noqa: E731
+    assert names(empty, 3, 5) == ["full", "view_scatter"]
 
 
 def test_writes_of_slices_that_reach_all_are_a_join():

@@ -240,10 +240,10 @@ def _zeta_minus_1(k: int) -> float:
 
 # ln Γ(2 + z) = (1 − γ) z + Σ (ζ(k) − 1) (−z)ᵏ / k over k ≥ 2, for |z| ≤ ½.
 # Source: Abramowitz & Stegun 1964, 6.1.33
-_LGAMMA_2 = (*[_zeta_minus_1(k) * (-1) ** k / k for k in range(28, 1, -1)], 1 - _EULER, 0.0)
+LGAMMA_2 = (*[_zeta_minus_1(k) * (-1) ** k / k for k in range(28, 1, -1)], 1 - _EULER, 0.0)
 
 # B₂ₖ / (2k (2k − 1)), of Stirling's series. Source: Abramowitz & Stegun 1964, 6.1.40
-_STIRLING = (-3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)  # fmt: skip
+STIRLING = (-3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)  # fmt: skip
 
 
 def _lgamma_positive(x: np.ndarray) -> np.ndarray:
@@ -260,10 +260,10 @@ def _lgamma_positive(x: np.ndarray) -> np.ndarray:
     z = np.where(tiny, t, np.where(low, t - 1, rest - 2))
     below = np.where(low, np.log(np.where(low, t, 1.0)), 0.0)  # Γ(x) = Γ(x + 1) / x
     below += np.where(tiny, np.log1p(np.where(tiny, t, 0.0)), 0.0)
-    near = polynomial(_LGAMMA_2, z) + np.log(factor) - below
+    near = polynomial(LGAMMA_2, z) + np.log(factor) - below
     far = np.maximum(x, 10.0)
     with np.errstate(invalid="ignore"):
-        series = polynomial(_STIRLING, 1 / (far * far)) / far
+        series = polynomial(STIRLING, 1 / (far * far)) / far
         stirling = (far - 0.5) * np.log(far) - far + (math.log(2 * math.pi) / 2 + series)
     stirling = np.where(np.isinf(x), np.inf, stirling)
     return np.where(x <= 10, near, stirling)
@@ -288,7 +288,7 @@ def lgamma(x: np.ndarray) -> np.ndarray:
 
 
 # B₂ₖ / 2k. Source: Abramowitz & Stegun 1964, 6.3.18
-_DIGAMMA = (-3617 / 8160, 1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
+DIGAMMA = (-3617 / 8160, 1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
 
 
 @in_float64
@@ -303,7 +303,7 @@ def digamma(x: np.ndarray) -> np.ndarray:
         shift = np.where(low, shift + 1 / t, shift)
         t = np.where(low, t + 1, t)
     inverse = 1 / (t * t)
-    y = np.log(t) - 0.5 / t - polynomial(_DIGAMMA, inverse) * inverse - shift
+    y = np.log(t) - 0.5 / t - polynomial(DIGAMMA, inverse) * inverse - shift
     rest = np.where(negative, x - np.rint(x), 0.25)
     with np.errstate(divide="ignore", invalid="ignore"):
         y = np.where(negative, y - math.pi / np.tan(math.pi * rest), y)

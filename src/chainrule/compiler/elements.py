@@ -14,7 +14,7 @@ from typing import Any
 
 from ..base import dtypes
 from ..base.dtypes import DType
-from . import angles, elementary, powers
+from . import angles, elementary, gammas, powers
 from .code import BOOL, DOUBLE, FLOAT, HALF, I8, I16, I32, I64, Code, Type, Value
 
 __all__ = ["INSTRUCTIONS", "convert", "in_memory", "in_register", "load", "rounded", "store"]
@@ -392,6 +392,8 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "exp2": _elementary(powers.exp2),
     "log2": _elementary(powers.log2),
     "log10": _elementary(powers.log10),
+    "lgamma": _elementary(gammas.lgamma),
+    "digamma": _elementary(gammas.digamma),
     "copysign": lambda c, dtype, a, b: c.intrinsic("copysign", a.type, a, b),
     "signbit": _signbit,
     "floor": _rounding("floor"),
@@ -429,9 +431,12 @@ FLOATING_ONLY: dict[str, Callable[..., Any]] = {
 }
 """Ops that have instructions for floating-point numbers, and are left to NumPy for others."""
 
+POLYGAMMA = (INSTRUCTIONS["digamma"], _elementary(gammas.trigamma))
+"""The derivatives of digamma that have instructions, by their order."""
+
 EXPENSIVE = frozenset(
     "exp expm1 log log1p sin cos tanh sigmoid erf tan asin acos atan atan2 sinh cosh asinh acosh "
-    "atanh exp2 log2 log10 pow remainder floor_divide uniform normal "
+    "atanh exp2 log2 log10 lgamma digamma polygamma pow remainder floor_divide uniform normal "
     "random_integers".split()
 )
 """Ops whose result is worth keeping rather than computing twice."""

@@ -8,7 +8,7 @@ lanes is a scalar until it meets one that does.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..graph.ir import Equation, Literal, Var
 from ..ops.promotion import common
 from . import elements, random
 from .code import BOOL, DOUBLE, I64, PTR, Code, Value
-from .elements import FLOATING_ONLY, INSTRUCTIONS, convert
+from .elements import FLOATING_ONLY, INSTRUCTIONS, POLYGAMMA, convert
 from .fuse import Group, Grouping
 from .reach import Windows, reach_strides
 from .roles import operand_space, reduces, specs_of
@@ -250,8 +250,8 @@ class Emitter:
             return special(eq)
         return self._instructed(eq)
 
-    def _instructed(self, eq: Equation) -> Value:
-        """By the machine instructions of its op."""
+    def _instructed(self, eq: Equation, instruction: Callable[..., Any] | None = None) -> Value:
+        """By the machine instructions of its op, unless others are given."""
         name = eq.op.name
         target = common(eq.op, specs_of(eq))
         assert target is not None, name
@@ -261,7 +261,7 @@ class Emitter:
         there = self.together([self.operand(eq, k, compute) for k in given])
         values = dict(zip(given, there, strict=True))
         operands = [values.get(k) for k in range(len(eq.inputs))]
-        instruction = INSTRUCTIONS.get(name) or FLOATING_ONLY[name]
+        instruction = instruction or INSTRUCTIONS.get(name) or FLOATING_ONLY[name]
         y = instruction(self.c, compute, *operands)
         result = eq.outputs[0].spec.dtype
         if y.type.base != elements.in_register(result).base:  # relu of a bool is an int64
@@ -322,6 +322,9 @@ class Emitter:
                 y = self.c.binary("mul", y, base)
             base, left = self.c.binary("mul", base, base), left >> 1
         return y
+
+    def _polygamma(self, eq: Equation) -> Value:
+        return self._instructed(eq, POLYGAMMA[eq.attrs["n"]])
 
     def _cast(self, eq: Equation) -> Value:
         return self.operand(eq, 0, eq.outputs[0].spec.dtype)

@@ -24,7 +24,7 @@ from ..base import dtypes
 from ..graph.ir import Equation, Literal, Var
 from ..ops import Spec
 from ..ops.promotion import common, spec_of
-from .elements import FLOATING_ONLY, INSTRUCTIONS
+from .elements import FLOATING_ONLY, INSTRUCTIONS, POLYGAMMA
 from .pieces import assembled
 from .space import Dims
 
@@ -71,6 +71,8 @@ def role(eq: Equation) -> str:
         found = common(eq.op, specs_of(eq))
         floating = found is not None and found.is_floating_point
         return "pointwise" if floating or (name == "pow" and _whole_power(eq)) else "host"
+    if name == "polygamma":
+        return "pointwise" if eq.attrs["n"] < len(POLYGAMMA) else "host"
     if name in REDUCTIONS | PICKS:
         return "reduce" if isinstance(eq.inputs[0], Var) else "host"
     if name in LOOKUPS:

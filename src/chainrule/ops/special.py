@@ -115,9 +115,12 @@ def polygamma(x, /, *, n):
     if n == 0:
         return xp.digamma(xp.asarray(x))
     whole = xp.asarray(n + 1.0, x.dtype)
-    return xp.zeta(whole, xp.asarray(x)) * xp.asarray(
-        (-1.0) ** (n + 1) * math.factorial(n), x.dtype
-    )
+    factor = xp.asarray((-1.0) ** (n + 1) * math.factorial(n), x.dtype)
+    y = xp.zeta(whole, xp.asarray(x)) * factor
+    if n > 1:
+        return y
+    infinite = xp.isinf(x)  # the limit at +∞; there is none at −∞
+    return xp.where(infinite, xp.asarray(xp.where(x > 0, 0.0, math.nan), x.dtype), y)
 
 
 polygamma.vjp(x=lambda g, x, n: g * polygamma(x, n=n + 1))

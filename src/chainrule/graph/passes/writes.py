@@ -120,7 +120,42 @@ def writes_of_all_parts(r: Rewriter, eq: Equation) -> Operand | None:
     return None if missing else _joined(r, dim, parts, whole)
 
 
-WRITES = {"view_scatter": (write_of_all, writes_of_all_parts)}
+def write_of_diagonal(r: Rewriter, eq: Equation) -> Operand | None:
+    """A write through a diagonal is a selection: each element tells by its row and its column
+    whether it lies there. What is written is laid out along the rows.
+    """
+    x, value = eq.inputs
+    if len(eq.attrs["path"]) != 1 or eq.attrs["path"][0][0] is not ops.diagonal:
+        return None
+    whole, attrs = eq.outputs[0].spec, dict(eq.attrs["path"][0][1])
+    if spec(value).weak or spec(value).dtype is not whole.dtype:
+        return None
+    row, column = [attrs[name] % len(whole.shape) for name in ("dim1", "dim2")]
+    [along] = output_specs(ops.diagonal, (whole,), attrs)
+    if not shapes.size(along.shape):
+        return None
+    rows, columns, offset = whole.shape[row], whole.shape[column], attrs["offset"]
+
+    def places(dim: int, start: int, count: int) -> Operand:
+        line = r.apply(ops.arange, start=start, step=1, count=count, dtype=dtypes.int64)
+        return r.viewed(line, tuple([count if k == dim else 1 for k in range(len(whole.shape))]))
+
+    here = r.apply(ops.eq, places(row, offset, rows), places(column, 0, columns))
+    y = r.shaped(value, along.shape)
+    first = max(-offset, 0)
+    behind = rows - first - along.shape[-1]
+    if first or behind:
+        edges = (*[(0, 0)] * (len(along.shape) - 1), (first, behind))
+        y = r.apply(ops.pad, y, pads=edges, value=0)
+    others = [k for k in range(len(whole.shape)) if k not in (row, column)]
+    order = [len(others) if k == row else others.index(k) for k in range(len(whole.shape)) if k != column]  # fmt: skip
+    if order != sorted(order):
+        y = r.apply(ops.permute, y, dims=tuple(order))
+    y = r.viewed(y, tuple([1 if k == column else n for k, n in enumerate(whole.shape)]))
+    return r.apply(ops.where, here, y, x)
+
+
+WRITES = {"view_scatter": (write_of_all, writes_of_all_parts, write_of_diagonal)}
 """Every rule keeps each element as it is."""
 
 
