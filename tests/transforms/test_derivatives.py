@@ -453,3 +453,18 @@ def test_linearize_runs_the_function_once():
         push(t(X), t(X))
     with pytest.raises(GradError, match="taken of tensors, found str as .*\n  hint: has_aux=True"):
         jacrev(lambda x: (x, "aux"))(t(X))
+
+
+def test_directions_of_eigenvectors_and_singular_vectors():
+    """Rules of decompositions divide by gaps between eigenvalues, and must stay linear in the gradient where that is 0."""
+    S, M = RNG.standard_normal((3, 3)), RNG.standard_normal((3, 2))
+    S = S + S.T
+    for f, x in (
+        (lambda a: cr.linalg.eigh(a).eigenvectors.abs(), S),
+        (lambda a: cr.linalg.svd(a, full_matrices=False).U.abs(), M),
+        (lambda a: cr.linalg.svd(a, full_matrices=False).Vh.abs(), M),
+    ):
+        v = RNG.standard_normal(x.shape)
+        v = v + v.T if x is S else v
+        near = (f(t(x + 1e-6 * v)) - f(t(x - 1e-6 * v))).numpy() / 2e-6
+        close(jvp(f, (t(x),), (t(v),))[1], near, 1e-6)

@@ -12,7 +12,7 @@ from typing import Any
 from ..backends import xp
 from ..base.errors import GradError
 from .contract import matmul
-from .elementwise import abs, pow, sign, sqrt, square, where
+from .elementwise import abs, logical_and, pow, sign, sqrt, square, where
 from .explain import refuse
 from .kinds import decompose, reduce, reduced
 from .linalg import need_matrices, need_square, solve, unit_like
@@ -29,10 +29,10 @@ def _as_row(v: Any) -> Any:
 
 
 def _quotient(a: Any, b: Any) -> Any:
-    """a / b, and 0 where a is: equal eigenvalues and zero singular values do no harm to a gradient that
-    does not come through their vectors.
+    """a / b, and 0 where both are: equal eigenvalues and zero singular values do no harm to a gradient that
+    does not come through their vectors. (Not 0 wherever a is: it is linear in a, which its own derivative, and so jvp, shows.)
     """
-    none = a == 0
+    none = logical_and(a == 0, b == 0)
     return where(none, 0.0, a / where(none, 1.0, b))
 
 

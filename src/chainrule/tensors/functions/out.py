@@ -23,7 +23,7 @@ __all__ = ["CONVERTING", "EXACT", "into"]
 CONVERTING = {
     "": """
         add addcdiv addcmul addr arange bernoulli cat chain_matmul cholesky cholesky_inverse cholesky_solve clamp clamp_max
-        clamp_min column_stack concat concatenate cumprod cumsum diff div dstack empty eye float_power full geqrf hstack inverse
+        clamp_min column_stack concat concatenate cumprod cumsum diff div dstack empty eye float_power full geqrf hstack inner inverse
         ger kron ldexp lerp linspace logit logspace logsumexp lu max mean min mvlgamma nanmean nansum normal ones outer polygamma pow prod
         rand randint randn randperm row_stack square stack std sub sum var vstack zeros
     """,
@@ -38,7 +38,7 @@ EXACT = {
     "": """
         addbmm addmm addmv alias_copy all amax amin aminmax any argmax argmin argsort as_strided_copy baddbmm bmm bucketize
         conj_physical cross cummax cummin diag diagonal_copy dot expand_copy frexp gather heaviside histc histogram
-        index_add index_copy index_reduce index_select inner isin isneginf isposinf kthvalue log_softmax logcumsumexp
+        index_add index_copy index_reduce index_select isin isneginf isposinf kthvalue log_softmax logcumsumexp
         lu_solve lu_unpack masked_select matmul matrix_power median mm mode msort multinomial mv nan_to_num nanmedian
         nanquantile narrow_copy nonzero norm ormqr permute_copy qr quantile renorm round scatter scatter_add scatter_reduce
         searchsorted slice_scatter softmax sort split_with_sizes_copy squeeze_copy svd t_copy take take_along_dim tensordot

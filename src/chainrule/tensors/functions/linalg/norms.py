@@ -164,7 +164,7 @@ def bounds(A: Any, atol: Any, rtol: Any) -> tuple:
             rtol = 0.0 if atol else usual
     values = (0.0 if atol is None else atol, rtol)
     for name, v in zip(("atol", "rtol"), values, strict=True):
-        if hasattr(v, "spec") and (not v.dtype.is_floating_point and v.ndim):
+        if hasattr(v, "spec") and (not v.spec.dtype.is_floating_point and v.ndim):
             raise DTypeError(f"{name} must be floating, found {v.dtype.name}")
     return tuple([
         v if hasattr(v, "spec") else ops.full(shape=(), value=float(v), dtype=A.dtype) for v in values

@@ -154,7 +154,8 @@ def lstsq(A: Any, B: Any, rcond: float | None = None, *, driver: str | None = No
     x = ops.matmul(ops.pinv(A, atol, rtol), b)
     rank = matrix_rank(A, rtol=rtol)
     residuals = ops.slice_(reshape(x, -1), dim=0, stop=0)  # none
-    if m > n and driver != "gelsy" and (not rank.numel() or bool((rank == n).all())):
+    full = driver == "gels"  # which is for matrices of full rank, and does not look
+    if m > n and driver != "gelsy" and (full or not rank.numel() or bool((rank == n).all())):
         residuals = ops.sum(ops.square(ops.matmul(A, x) - b), dim=-2)
         residuals = squeeze(residuals, -1) if vector else residuals
     singular = A.new_zeros(0)
