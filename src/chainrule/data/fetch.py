@@ -27,7 +27,7 @@ class WorkerInfo(NamedTuple):
     Attributes:
         id: 0 to `num_workers` − 1.
         num_workers: how many there are.
-        seed: of this worker, different for each.
+        seed: the seed of this worker, different for each.
         dataset: this worker's copy.
     """
 

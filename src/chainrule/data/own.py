@@ -98,7 +98,7 @@ class CSVDataset(Dataset):
     features alone.
 
     Args:
-        path: of a CSV or TSV file, whose first line names the columns.
+        path: the path of a CSV or TSV file, whose first line names the columns.
         target: the column to be learned; None: none.
         columns: those to learn from; None: all others.
         dtypes: column -> "float32", "int64" or "class". A column to learn from is float32 unless it
@@ -210,7 +210,7 @@ class TextFile(Dataset):
     """The lines of a text file: sample i is a string.
 
     Args:
-        path: of a UTF-8 file.
+        path: the path of a UTF-8 file.
         transform: called with each line; None: nothing is changed.
 
     Raises:

@@ -20,7 +20,7 @@ def stratified_split(labels: np.ndarray, sizes: Sequence[int]) -> list[np.ndarra
 
     Args:
         labels: integers from 0, shape (N,).
-        sizes: of the parts but the last, in all at most N.
+        sizes: the sizes of the parts but the last, in all at most N.
 
     Returns:
         len(sizes) + 1 arrays of indices, int64, each in rising order.

@@ -206,7 +206,7 @@ class Pool:
 
     Args:
         fetcher: what each of them gets a copy of.
-        count: of workers.
+        count: how many workers there are.
         context: "fork", "spawn", "forkserver", a context of `multiprocessing`, or None.
         timeout: seconds to wait for an answer; 0: for ever.
         init: called with its number in each worker.

@@ -46,7 +46,7 @@ class Archive:
 
     Args:
         file: open for reading, seekable; not closed.
-        name: of the file, for errors.
+        name: the name of the file, for errors.
         compressed: whether members may be compressed.
 
     Raises:

@@ -43,7 +43,7 @@ def json_object(
     """The object that a text in JSON is.
 
     Args:
-        path: of the file, for messages.
+        path: the path of the file, for messages.
         content: the text, in UTF-8.
         at: where in the file it begins.
         what: it is, for messages.

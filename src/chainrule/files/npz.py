@@ -40,7 +40,7 @@ def write_npz(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) ->
     """Write arrays by name, so that `numpy.load` and `read_npz` read them.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         arrays: of numbers or booleans.
 
     Raises:

@@ -81,7 +81,7 @@ def read_safetensors(
     """The tensors of a file by name, and its metadata.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         mmap: let the file be the tensors' memory: nothing is read before it is used. Writing to
             such a tensor changes memory, never the file.
 

@@ -24,7 +24,7 @@ class Statistics:
     """Some numbers about many.
 
     Attributes:
-        shape: of the tensor.
+        shape: the shape of the tensor.
         mean, std, min, max: of the finite elements; NaN if there are none.
         zeros: the share of elements that are zero.
         nonfinite: how many are NaN or infinite.
@@ -137,7 +137,7 @@ class Capture:
         """Draw the histograms: a row for each call, activations on the left, gradients on the right.
 
         Args:
-            path: of the picture; its ending says which format.
+            path: the path of the picture; its ending says which format.
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

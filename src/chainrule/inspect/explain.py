@@ -55,7 +55,7 @@ class Step:
     Attributes:
         op: its name.
         where: its line.
-        shape: of the result y.
+        shape: the shape of the result y.
         moving: how many elements of y depend on p.
         products: the terms of the sum, the largest first; those that are zero left out.
         total: their sum: the whole derivative if every way from p to the loss passes here, the share

@@ -59,7 +59,7 @@ class Event:
     """Something that ran.
 
     Attributes:
-        name: of the op, or what the program called it.
+        name: the name of the op, or what the program called it.
         kind: "op", "backward" (a step of the backward pass), "module", "compiled" or "span".
         start: nanoseconds, on a clock that only differences can be taken of.
         total: nanoseconds until it ended.

@@ -147,7 +147,7 @@ class GenerationSettings:
         """The logits (B, V) by which the next token is chosen.
 
         Args:
-            logits: of the model, or log-probabilities.
+            logits: the logits of the model, or log-probabilities.
             ids: what is there, (B, T).
             mask: (B, T), 0 where that is padding.
             prompt: how many tokens of it were given.

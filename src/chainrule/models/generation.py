@@ -142,7 +142,7 @@ class Generates(Module):
 
         Args:
             sequences: (B, T + new), as `generate` returned them.
-            scores: of each step (rows, V), likewise.
+            scores: the scores of each step (rows, V), likewise.
             beam_indices: (B, new), likewise, if there were beams.
             normalize_logits: make log-probabilities of the scores; those of beams are.
 

@@ -100,8 +100,8 @@ class PreTrained(Module):
 
         Args:
             folder: see above.
-            dtype: of the parameters, also as a text ("bfloat16"); "auto": what the file has; None: that too, but half floats become
-                float32, in which processors compute (`transformers` 5 leaves them as they are).
+            dtype: the dtype of the parameters, also as a text ("bfloat16"); "auto": what the file has; None: that too, but
+                half floats become float32, in which processors compute (`transformers` 5 leaves them as they are).
             torch_dtype: the older name of `dtype`.
             ignore_mismatched_sizes: whether parameters whose shape is not the file's begin anew, of which a warning tells: another number
                 of classes, say.

@@ -98,7 +98,7 @@ def frequencies(
         base: of the geometric row of frequencies.
         scaling: `rope_type` and its numbers, see `check_scaling`.
         trained: `max_position_embeddings`.
-        length: of the sequence; dynamic and longrope depend on it.
+        length: the length of the sequence; dynamic and longrope depend on it.
     """
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     exponent = np.arange(0, size, 2, dtype=np.float32) / np.float32(size)

@@ -2,11 +2,12 @@
 
 May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
 `parameter`, `module` (with `walking`, `converting`, `saving`), `containers`, `hooks`, `functional`
-(the torch-shaped face of the functions),
-`init`, then the layers, a family each: `linear`, `conv`, `lazy` (sizes taken from the first input), `pooling`, `uneven_pooling`, `padding`,
-`upsampling`, `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`,
-`packed` (sequences of different lengths), `attention`, `transformer`, `activation`, `flatten`, `loss`; what is done to a
-module from outside: `utils`, `stateless`; `grad` (convolutions' gradients as functions); `parallel` and `modules` are PyTorch's names.
+(the torch-shaped face of the functions), `init`, then the layers, a family each: `linear`, `conv`,
+`lazy` (sizes taken from the first input), `pooling`, `uneven_pooling`, `padding`, `upsampling`,
+`folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`, `packed`
+(sequences of different lengths), `attention`, `transformer`, `activation`, `flatten`, `loss`; what
+is done to a module from outside: `utils`, `stateless`; `grad` (convolutions' gradients as
+functions); `parallel` and `modules` are PyTorch's names.
 """
 
 from typing import TYPE_CHECKING

@@ -563,7 +563,7 @@ class PReLU(_Activation):
         num_parameters: 1, or one slope per channel (axis 1).
         init: what the slopes begin with.
         device: where the slopes live; only the CPU.
-        dtype: of the slopes; the default dtype if None.
+        dtype: the dtype of the slopes; the default dtype if None.
 
     Example:
         >>> nn.PReLU()(tensor([-1.0])).detach()

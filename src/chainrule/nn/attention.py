@@ -66,7 +66,7 @@ class MultiheadAttention(Module):
         vdim: size of a value, E if None.
         batch_first: whether sequences are (B, T, E) rather than (T, B, E).
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: query (T, B, E), (B, T, E) or (T, E); key and value likewise, of S steps; result like the
     query; weights (B, T, S), (B, H, T, S) if not averaged, without B where there is no batch.

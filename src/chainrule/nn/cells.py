@@ -31,7 +31,7 @@ class RNNCellBase(Module):
         bias: whether there are biases.
         num_chunks: how many gates.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class RNNCell(RNNCellBase):
         bias: whether there are biases.
         nonlinearity: "tanh" or "relu".
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x (B, I) or (I,); h (B, H) or (H,).
 
@@ -154,7 +154,7 @@ class LSTMCell(RNNCellBase):
         hidden_size: H.
         bias: whether there are biases.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x (B, I) or (I,); h and c (B, H) or (H,).
 
@@ -194,7 +194,7 @@ class GRUCell(RNNCellBase):
         hidden_size: H.
         bias: whether there are biases.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x (B, I) or (I,); h (B, H) or (H,).
 

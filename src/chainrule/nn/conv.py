@@ -171,7 +171,7 @@ class Conv1d(_ConvNd):
         bias: whether a bias is added.
         padding_mode: what is added at the ends: "zeros", "reflect", "replicate" or "circular".
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x (B, C_in, L) or (C_in, L), y (B, C_out, L_out) or (C_out, L_out).
 
@@ -322,7 +322,7 @@ class ConvTranspose1d(_ConvTransposeNd):
         dilation: step between the elements of a window.
         padding_mode: only "zeros".
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x (B, C_in, L) or (C_in, L), y (B, C_out, L_out) or (C_out, L_out).
 

@@ -74,7 +74,7 @@ class Embedding(_Table):
         scale_grad_by_freq: whether the gradient of a row is divided by how often it was taken.
         sparse: refused when true: the gradient is dense.
         device: where the table lives; only the CPU.
-        dtype: of the table; the default dtype if None.
+        dtype: the dtype of the table; the default dtype if None.
 
     Shapes: x (*) integers in [0, V), y (*, embedding_dim).
 
@@ -185,7 +185,7 @@ class EmbeddingBag(_Table):
         include_last_offset: whether offsets have one element more, the length of the input.
         padding_idx: a row that begins at zero and counts for nothing; negative counts from the end.
         device: where the table lives; only the CPU.
-        dtype: of the table; the default dtype if None.
+        dtype: the dtype of the table; the default dtype if None.
 
     Shapes: x (B, N), or (N,) with offsets (B,); y (B, embedding_dim).
 

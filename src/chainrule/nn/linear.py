@@ -43,7 +43,7 @@ class Linear(Module):
         out_features: size of the output's last axis.
         bias: whether b is added.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x (*, in_features), y (*, out_features).
 
@@ -105,7 +105,7 @@ class Bilinear(Module):
         out_features: size of the output's last axis.
         bias: whether b is added.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Shapes: x₁ (*, in1), x₂ (*, in2), y (*, out).
 

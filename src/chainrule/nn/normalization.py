@@ -219,7 +219,7 @@ class LayerNorm(Module):
             0) of that shape.
         bias: whether an affine layer has a bias.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Example:
         >>> nn.LayerNorm(3)(zeros(5, 7, 3)).shape
@@ -274,7 +274,7 @@ class GroupNorm(Module):
         affine: whether there are a ``weight`` (begins at 1) and a ``bias`` (begins at 0), one
             number per channel.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
         bias: whether an affine layer has a bias.
 
     Shapes: (B, C, *).
@@ -340,7 +340,7 @@ class RMSNorm(Module):
         eps: added to the mean square; the smallest step of the input's dtype from 1 if None.
         elementwise_affine: whether there is a ``weight`` of that shape (begins at 1).
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Example:
         >>> nn.RMSNorm(3)(ones(5, 3)).shape

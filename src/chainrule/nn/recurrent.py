@@ -56,7 +56,7 @@ class RNNBase(Module):
             first one's.
         proj_size: P, the size to which an LSTM projects its state; 0 for no projection.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Raises:
         ValueError: a size, the mode or the probability is out of range.

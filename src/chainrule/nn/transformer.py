@@ -64,7 +64,7 @@ class TransformerEncoderLayer(Module):
         norm_first: whether norms stand in front of the blocks.
         bias: whether linear layers and norms have biases.
         device: where the parameters live; only the CPU.
-        dtype: of the parameters; the default dtype if None.
+        dtype: the dtype of the parameters; the default dtype if None.
 
     Raises:
         ValueError: an activation of another name.

@@ -18,7 +18,7 @@ class Upsample(Module):
     """An input of another size.
 
     Args:
-        size: of the result, one number or one per spatial axis; or
+        size: the size of the result, one number or one per spatial axis; or
         scale_factor: by how much it is larger, rounded down.
         mode: "nearest", "linear", "bilinear", "bicubic" or "trilinear"; see ``F.interpolate``.
         align_corners: whether the first and last elements keep their places.

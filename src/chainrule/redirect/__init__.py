@@ -6,9 +6,8 @@
 What a program asks for and chainrule does not have is found by reading it, before anything runs.
 
 May import everything but the commands. Reading order: `names` (which module stands for which),
-`surroundings` (what stands around the layers), `missing` (what a script asks for in vain), `compiling` (its modules as machine code),
-`torchvision` (the part of it
-that training scripts use).
+`surroundings` (what stands around the layers), `missing` (what a script asks for in vain), `compiling`
+(its modules as machine code), `torchvision` (the part of it that training scripts use).
 """
 
 from .compiling import compile_modules

@@ -35,7 +35,7 @@ def model_card(
         recipe, config, experiment: what was run.
         trainer: when it has finished.
         test: the answers to the test set.
-        versions: of the programs that ran.
+        versions: the versions of the programs that ran.
     """
     headline = experiment.task.headline
     reached = shown(headline, test.metrics[headline])

@@ -68,7 +68,7 @@ def save_checkpoint(path: str | os.PathLike[str], state: Mapping[str, Any]) -> N
     is whole and on the disk.
 
     Args:
-        path: of the JSON file, ending in ".json"; the folder must exist.
+        path: the path of the JSON file, ending in ".json"; the folder must exist.
         state: a tree, see the head of this file.
 
     Raises:

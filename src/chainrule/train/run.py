@@ -164,7 +164,7 @@ def resume(
     if there is none yet; the result is that of an uninterrupted one, bit for bit.
 
     Args:
-        folder: of the run.
+        folder: the folder of the run.
         subscribers: called with every event.
         data_dir: where the data are now, if they were moved.
 

@@ -144,9 +144,9 @@ def event_record(
 
     Args:
         wall_time: seconds since 1970.
-        step: of the event.
+        step: the step of the event.
         scalars: tag → value.
-        version: of the file format.
+        version: the version of the file format.
     """
     event = _double(1, wall_time) + _integer(2, step)
     if version:

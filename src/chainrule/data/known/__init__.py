@@ -1,8 +1,9 @@
 """The data sets that chainrule knows by name: what they are, where they are looked for, how they
 are fetched, and how they are split.
 
-Reading order: `form` (what is said of a data set), `records` (all that are known), `places` (where its files are), `fetch` (how they
-come there), `parts` (what a loaded part is), `images`, `texts`, `series`, `loading`.
+Reading order: `form` (what is said of a data set), `records` (all that are known), `places` (where
+its files are), `fetch` (how they come there), `parts` (what a loaded part is), `images`, `texts`,
+`series`, `loading`.
 """
 
 from .fetch import fetch

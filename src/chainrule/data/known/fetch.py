@@ -52,7 +52,7 @@ def fetch(
     """Fetch the files of a data set that are not there yet, and check each.
 
     Args:
-        record: of the data set.
+        record: the record of the data set.
         data_dir: the folder of data sets; None: CHAINRULE_DATA, else one in the cache.
         progress: called as bytes arrive.
         timeout: seconds that a server may be silent.

@@ -42,7 +42,7 @@ class Layout:
 
     Attributes:
         name, folders, files: see above.
-        sizes: of its parts, if this form has not all samples.
+        sizes: the sizes of its parts, if this form has not all samples.
     """
 
     name: str

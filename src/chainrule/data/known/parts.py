@@ -217,10 +217,10 @@ class Series:
     """One quantity over time.
 
     Attributes:
-        name: of the series.
+        name: the name of the series.
         dates: N strings, as the file writes them.
         values: float64 (N,); NaN where the file says that nothing was measured.
-        unit: of the values.
+        unit: the unit of the values.
         period: how many steps make a season (12 for months), 0 if there is none.
     """
 

@@ -23,7 +23,7 @@ def read_members(path: str | os.PathLike[str], names: Sequence[str], most: int) 
     """The content of the members of an archive that have these names, in whichever folder.
 
     Args:
-        path: of a `.tar`, `.tar.gz`, `.tgz` or `.zip`.
+        path: the path of a `.tar`, `.tar.gz`, `.tgz` or `.zip`.
         names: of files, without folder.
         most: bytes that all members of the archive may have together.
 

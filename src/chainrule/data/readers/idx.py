@@ -41,7 +41,7 @@ def read_idx(
     """The array of an idx file, gzip-compressed if its name ends in `.gz`.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         shape: the shape that is expected, a letter for any size from 1; None: any shape.
         dtype: the dtype that is expected; None: any.
         most: bytes that its elements may take.

@@ -51,7 +51,7 @@ def read_image(
     """A picture as an array: uint8 (C, H, W).
 
     Args:
-        path: of a .png, .jpg, .bmp, .gif (its first picture), .webp or .ppm file.
+        path: the path of a .png, .jpg, .bmp, .gif (its first picture), .webp or .ppm file.
         mode: "L" (grey), "RGB" or "RGBA", to which it is converted; of elements of 16 bits the upper 8
             are taken.
         most_pixels: that it may have; checked before it is decoded.

@@ -37,7 +37,7 @@ class Source:
     otherwise is refused, with the name that it should have.
 
     Args:
-        path: of the file.
+        path: the path of the file.
 
     Raises:
         FormatError: the content does not fit the name, or is damaged.

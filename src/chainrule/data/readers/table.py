@@ -23,8 +23,8 @@ class Table:
     """The cells of a table as text.
 
     Attributes:
-        path: of the file, for errors.
-        names: of the columns.
+        path: the path of the file, for errors.
+        names: the names of the columns.
         rows: N rows of as many cells as there are names.
         lines: N numbers, in which line of the file each row begins.
     """
@@ -56,8 +56,8 @@ class Table:
         """A column as numbers.
 
         Args:
-            name: of the column.
-            dtype: of the result, integers or floats.
+            name: the name of the column.
+            dtype: the dtype of the result, integers or floats.
             missing: what an empty cell becomes; None: it is refused.
 
         Raises:
@@ -105,8 +105,8 @@ def read_table(
     r"""The cells of a CSV or TSV file.
 
     Args:
-        path: of the file, gzip-compressed if its name ends in `.gz`.
-        names: of the columns, if the file has no header; None: its first line has them.
+        path: the path of the file, gzip-compressed if its name ends in `.gz`.
+        names: the names of the columns, if the file has no header; None: its first line has them.
         delimiter: between cells; None: a tab if the name says `.tsv`, else a comma.
         quoted: whether a cell in double quotes may hold delimiters and newlines; False: quotes are
             characters like any other.

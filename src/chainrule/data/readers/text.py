@@ -16,7 +16,7 @@ def read_text(path: str | os.PathLike[str], most: int = MOST_BYTES) -> str:
     """The text of a file, gzip-compressed if its name ends in `.gz`.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         most: bytes that it may have at most.
 
     Raises:

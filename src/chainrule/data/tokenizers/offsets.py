@@ -92,7 +92,7 @@ def within(
         text: normalised.
         places: the span of each of its characters.
         words: into which it was cut.
-        tokens: of each word.
+        tokens: the tokens of each word.
         prefix, suffix: of tokens within a word, and at its end.
 
     >>> within("a bus", [(k, k + 1) for k in range(5)], ["a", "bus"], [["a"], ["b", "##us"]], "##", "")

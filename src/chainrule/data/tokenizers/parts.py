@@ -53,8 +53,8 @@ class Part:
 
     Args:
         value: its keys and values.
-        path: of the file, for messages.
-        key: of the object, dotted.
+        path: the path of the file, for messages.
+        key: the key of the object, dotted.
 
     >>> part = Part({"a": {"b": 3}}, "tokenizer.json")
     >>> part.part("a").index("b")

@@ -73,7 +73,7 @@ class Pad(Transform):
 
     Args:
         padding: pixels at each side, or (above and below, left and right).
-        value: of the new pixels.
+        value: the value of the new pixels.
         mode: "constant" (the value), "reflect" (mirrored at the outermost pixel) or "edge" (the
             outermost pixel repeated).
 
@@ -105,7 +105,7 @@ class RandomCrop(Transform):
     """A part of this size, anywhere in the image with the same probability.
 
     Args:
-        size: of the part, or (height, width).
+        size: the size of the part, or (height, width).
         padding, value, mode: as of `Pad`, which is done before.
 
     >>> RandomCrop(2)(np.arange(9).reshape(3, 3), index=1).shape
@@ -203,7 +203,7 @@ class RandomRotation(Transform):
 
     Args:
         degrees: the largest angle, counter-clockwise as one sees the image.
-        value: of what turns in.
+        value: what the corners become that the turned image does not reach.
     """
 
     def __init__(self, degrees: float, value: float = 0.0):

@@ -84,7 +84,7 @@ class Cutout(Transform):
     over the edge.
 
     Args:
-        size: of the hole, pixels.
+        size: the size of the hole, pixels.
         value: in it.
 
     Source: DeVries and Taylor 2017, "Improved regularization of convolutional neural networks with

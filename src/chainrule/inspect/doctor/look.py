@@ -28,7 +28,7 @@ class Applied:
 
     Attributes:
         where: the line, "" if it is that of the call of the doctor: nothing between it and the op was written by the user.
-        path: of the module that ran, "" if none did: then the loss did it.
+        path: the path of the module that ran, "" if none did: then the loss did it.
     """
 
     op: str

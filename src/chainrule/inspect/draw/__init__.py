@@ -75,7 +75,7 @@ def draw(f: Callable, *inputs: Any, path: Any = None, depth: int | None = None) 
     Args:
         f: a module or a function.
         inputs: its arguments.
-        path: of the SVG file, if one is to be written.
+        path: the path of the SVG file, if one is to be written.
         depth: how deep modules are opened: 0 shows the modules of the first level as single nodes. By
             default all are.
 

@@ -38,7 +38,7 @@ class Node:
         label: what is written in it.
         detail: a second, smaller line.
         box: the module it runs in.
-        shape: of the first tensor it makes.
+        shape: the shape of the first tensor it makes.
         place: the line it comes from.
         is_input: whether it is an argument of what is drawn.
     """

@@ -38,7 +38,7 @@ def layered(
     Args:
         nodes: in an order in which every edge goes forward.
         edges: pairs of nodes.
-        widths: of the nodes.
+        widths: the widths of the nodes.
         gap: the least distance between neighbours.
 
     >>> square = layered("abcd", ["ab", "ac", "bd", "cd"], dict.fromkeys("abcd", 10.0), 4.0)

@@ -35,7 +35,7 @@ def interpolate(
 
     Args:
         input: x (B, C, L), (B, C, H, W) or (B, C, D, H, W).
-        size: of the result, one number or one per spatial axis; or
+        size: the size of the result, one number or one per spatial axis; or
         scale_factor: by how much it is larger, rounded down.
         mode: "nearest" (the element at or before), "nearest-exact" (the nearest), "linear", "bilinear",
             "trilinear" (blends of neighbours), "bicubic" and "lanczos" (fits, for images), "area" (means
@@ -181,7 +181,7 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
 
     Args:
         theta: (B, 2, 3), or (B, 3, 4) for volumes.
-        size: of the image to be sampled, (B, C, H, W) or (B, C, D, H, W).
+        size: the size of the image to be sampled, (B, C, H, W) or (B, C, D, H, W).
         align_corners: whether −1 and 1 are the centres of the outermost elements, rather than their
             outer edges.
 

@@ -45,7 +45,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         div_value: by how much the projection of each cluster is smaller than that of the one before.
         head_bias: whether the head has a bias.
         device: where the weights live; only the CPU.
-        dtype: of the weights; the default dtype if None.
+        dtype: the dtype of the weights; the default dtype if None.
 
     Raises:
         ValueError: cutoffs that do not increase between 1 and C − 1.

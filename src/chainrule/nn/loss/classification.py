@@ -69,7 +69,7 @@ class LinearCrossEntropyLoss(WeightedLoss):
         out_features: the shape of the places for each of which a class is foretold; () for one.
         bias: whether the layer has one.
         device: where the weights live; only the CPU.
-        dtype: of the weights; the default dtype if None.
+        dtype: the dtype of the weights; the default dtype if None.
         reduction: "mean", "sum" or "none".
         weight: a factor per class (C,).
         ignore_index: targets of this class count for nothing; −100 if None.

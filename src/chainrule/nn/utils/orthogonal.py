@@ -128,7 +128,7 @@ def orthogonal(
 
     Args:
         module: whose matrix it is.
-        name: of the matrix, or batch of matrices.
+        name: the name of the matrix, or batch of matrices.
         orthogonal_map: "matrix_exp", "cayley" or "householder"; the first for square matrices, the
             last for others, if None.
         use_trivialization: whether it begins at the orthogonal matrix nearest to the weight.

@@ -41,7 +41,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
     Args:
         module: whose weight it is.
-        name: of the weight.
+        name: the name of the weight.
         dim: the axis that keeps a length of its own for each slice; one length for all if None.
 
     Example:
@@ -113,7 +113,7 @@ def spectral_norm(
 
     Args:
         module: whose weight it is.
-        name: of the weight.
+        name: the name of the weight.
         n_power_iterations: steps of the power method at each reading in training mode.
         eps: keeps norms away from 0.
         dim: the axis of the outputs; 0, or 1 for transposed convolutions, if None.

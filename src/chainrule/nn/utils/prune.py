@@ -32,7 +32,7 @@ def l1_unstructured(
 
     Args:
         module: whose weight it is.
-        name: of the weight.
+        name: the name of the weight.
         amount: how many of the elements that are left: a count (an int) or a share (a float).
         importance_scores: what is compared in place of the weight, of the same shape.
 
@@ -63,7 +63,7 @@ def ln_structured(
 
     Args:
         module: whose weight it is.
-        name: of the weight.
+        name: the name of the weight.
         amount: how many of the slices that are left: a count (an int) or a share (a float).
         n: the order of the norm.
         dim: the axis whose slices are meant.

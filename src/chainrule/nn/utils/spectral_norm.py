@@ -74,7 +74,7 @@ def spectral_norm(
 
     Args:
         module: whose weight it is.
-        name: of the weight; ``name_orig`` is trained, ``name_u`` and ``name_v`` are buffers.
+        name: the name of the weight; ``name_orig`` is trained, ``name_u`` and ``name_v`` are buffers.
         n_power_iterations: steps of the power method at each reading in training mode.
         eps: keeps norms away from 0.
         dim: the axis of the outputs; 0, or 1 for transposed convolutions, if None.

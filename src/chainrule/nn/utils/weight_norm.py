@@ -41,7 +41,7 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
 
     Args:
         module: whose weight it is.
-        name: of the weight w; there are ``name_g`` and ``name_v`` instead.
+        name: the name of the weight w; there are ``name_g`` and ``name_v`` instead.
         dim: the axis that keeps a length of its own for each slice; one length for all if None.
 
     Raises:

@@ -31,7 +31,7 @@ def make_grid(
         nrow: pictures in a row.
         padding: pixels between them, and around.
         normalize: whether to map `value_range` (or least and largest element) to [0, 1].
-        value_range: see there; elements outside are clamped.
+        value_range: (least, largest) of what becomes 0 and 1; elements outside are clamped.
         scale_each: whether each picture is normalized by itself.
         pad_value: of the pixels between.
 

@@ -30,7 +30,7 @@ class Forecasts:
 
     Attributes:
         columns: of dates and of values, as a user's file has them.
-        unit: of the values.
+        unit: the unit of the values.
         dates: of the test's N + H − 1 days.
         others: forecasts of the test without a network, (N, H) each, by what they are; the first of them are those that have
             to be beaten.

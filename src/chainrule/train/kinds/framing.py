@@ -29,7 +29,7 @@ def framed(name: str, image: np.ndarray, size: tuple[int, int], inner: int | Non
     """An image (C, H, W) of numbers from 0 to 1 as one of `size`.
 
     Args:
-        name: of the picture, for the error.
+        name: the name of the picture, for the error.
         image: grey, light ink on a dark ground; or in colour.
         size: h and w.
         inner: of grey images the longer side of what is drawn, which is cut out, scaled to this and

@@ -159,7 +159,7 @@ def read_images(path: Path, size: tuple[int, int] | None, channels: int = 1) -> 
     the colours; of a grey one all the colours are the same, and what is transparent is white.
 
     Args:
-        path: of the file.
+        path: the path of the file.
         size: H and W; None: as they are (not of a `.csv`).
         channels: C, 1 or 3.
 

@@ -96,7 +96,7 @@ class Pairs:
         ids: captions → token ids (N, T).
         prepared: pictures (N, 3, H, W) from 0 to 1 → as the model takes them.
         test: the test pictures, floats (N, 3, H, W) from 0 to 1.
-        captions: of the test pictures.
+        captions: the captions of the test pictures.
         groups: the kind of thing each test picture shows.
         of_group: kind of thing → captions of the training pictures of that kind.
         unlearnt: recalls without learning, by the training picture with the nearest pixels.

@@ -23,7 +23,7 @@ def forecast_picture(
     Args:
         dates: of the days, N + H − 1.
         truth, answers: (N, H); row n is of the days n to n + H − 1.
-        unit: of the values.
+        unit: the unit of the values.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -71,9 +71,9 @@ def errors_picture(model: np.ndarray, others: Mapping[str, np.ndarray], unit: st
     """The error by days ahead.
 
     Args:
-        model: of the model, (H,).
+        model: what the model errs by at each step, (H,).
         others: of forecasts without one, (H,) each, by what they are.
-        unit: of the errors.
+        unit: the unit of the errors.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure

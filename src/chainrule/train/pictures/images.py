@@ -221,7 +221,7 @@ def retrieved_picture(
     """Texts with the images beside them that were found, those that are right in a blue frame.
 
     Args:
-        title: of the picture.
+        title: the title of the picture.
         rows: a text, and images with whether each is right; floats from 0 to 1, (H, W, 3).
     """
     from matplotlib import rc_context

@@ -113,7 +113,7 @@ class OneVariant(Dataset):
         change: of a picture, called with the epoch and the emoji's number.
         left_out: the probability with which a token is left out; one at least stays.
         end: the token that ends a caption and fills the rest.
-        seed: of the draws.
+        seed: the seed of the draws.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ def word_vectors(table: np.ndarray, width: int) -> np.ndarray:
 
     Args:
         table: float (V, C).
-        width: of the result, at most C.
+        width: the width of the result, at most C.
 
     Returns:
         float32 (V, width).

@@ -242,7 +242,7 @@ def character_tables(texts: dict[str, str], first: int, bits: bool) -> dict[int,
     """How good tables of 1 to 5 characters of the training text are at the test.
 
     Args:
-        texts: of the parts.
+        texts: the texts of the parts.
         first: how many characters of the test are given, because no model is asked for its first token.
         bits: in bits per byte; else in nats per character.
     """

@@ -23,7 +23,7 @@ class Windows(Dataset):
         tokens: int64 (N,).
         length: T, below N.
         count: windows of an epoch.
-        seed: of the places.
+        seed: the seed of the places.
 
     Raises:
         FormatError: a text that is shorter than a window and the token that follows it.

@@ -147,7 +147,7 @@ def list_models(
     """The names of the networks there are, in alphabetical order.
 
     Args:
-        module: of these alone that stand in this module.
+        module: only those that stand in this module; None: all.
         include, exclude: patterns of names, with `*` for anything.
 
     >>> list_models(include="wide*")

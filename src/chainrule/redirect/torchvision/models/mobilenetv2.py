@@ -53,7 +53,7 @@ class InvertedResidual(Module):
 
     Args:
         inp, oup: channels inside and outside.
-        stride: of the convolution of each channel by itself; 1 or 2.
+        stride: the stride of the convolution of each channel by itself; 1 or 2.
         expand_ratio: how much wider than inside the middle is.
         norm_layer: makes the norms; None: BatchNorm2d.
     """

@@ -50,7 +50,7 @@ class InvertedResidualConfig:
         kernel, stride, dilation: of the convolution in the middle.
         use_se: whether there is a squeeze and excitation.
         activation: "RE" for ReLU, "HS" for hardswish.
-        width_mult: see there.
+        width_mult: by which all three are multiplied.
     """
 
     def __init__(

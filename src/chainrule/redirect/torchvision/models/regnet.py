@@ -98,7 +98,7 @@ class ResBottleneckBlock(Module):
 
     Args:
         width_in, width_out: channels inside and outside.
-        stride: of the 3×3 convolution.
+        stride: the stride of the 3×3 convolution.
         norm_layer, activation_layer: make norms and activations.
         group_width: channels in a group.
         bottleneck_multiplier: channels in the middle, over those outside.

@@ -69,7 +69,7 @@ class BasicBlock(Module):
 
     Args:
         inplanes, planes: channels inside and outside.
-        stride: of the first convolution.
+        stride: the stride of the first convolution.
         downsample: what is done with what is given, where sizes change; None: nothing.
         groups, base_width: as of `Bottleneck`; 1 and 64 only.
         dilation: 1 only.
@@ -115,7 +115,7 @@ class Bottleneck(Module):
 
     Args:
         inplanes, planes: channels inside, and outside · 4.
-        stride: of the 3×3 convolution.
+        stride: the stride of the 3×3 convolution.
         downsample: what is done with what is given, where sizes change; None: nothing.
         groups: of the 3×3 convolution.
         base_width: the channels of each group where `planes` is 64.

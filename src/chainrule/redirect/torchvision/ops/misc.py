@@ -149,12 +149,12 @@ class MLP(Sequential):
     """Dense layers, with a norm, an activation and a dropout behind each but the last, which has the dropout alone.
 
     Args:
-        in_channels: of what is given, along its last axis.
-        hidden_channels: of each layer; the last number is the result's.
+        in_channels: the size of the input's last axis.
+        hidden_channels: the size of each layer's result; the last is that of the whole.
         norm_layer: makes norms; None: none are made.
         activation_layer: makes activations; None: none are made.
         inplace: given to activations and dropouts; None: not given.
-        bias: of the dense layers.
+        bias: whether the dense layers have a bias.
         dropout: probability of dropout.
     """
 
