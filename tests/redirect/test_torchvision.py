@@ -327,7 +327,11 @@ def test_data_sets_that_are_not_here_can_be_named():
     assert repr(datasets.ImageNet) == "<torchvision.datasets.ImageNet, which is not there>"
     with pytest.raises(AttributeError, match="there is no torchvision.datasets.CIFAR11 here"):
         _ = datasets.CIFAR11
-    assert can_be_named("torchvision.datasets.SVHN") and can_be_named("torch.UntypedStorage")
+    assert (
+        can_be_named("torchvision.datasets.SVHN")
+        and can_be_named("torch.UntypedStorage")
+        and can_be_named("torch.Stream")
+    )
     assert resolve("torchvision.datasets.SVHN") is None  # so it is reported
 
 

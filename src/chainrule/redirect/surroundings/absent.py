@@ -99,7 +99,8 @@ DTYPES = frozenset(
 
 TYPES = frozenset(
     "BFloat16Storage BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage "
-    "ShortStorage TypedStorage UntypedStorage StorageBase ListType PyTorchFileReader PyTorchFileWriter TensorType TupleType".split()
+    "ShortStorage TypedStorage UntypedStorage StorageBase Event ListType PyTorchFileReader PyTorchFileWriter Stream TensorType "
+    "TupleType".split()
 )
 """Types of what is not there, that are written in annotations and asked about with `isinstance`."""
 
