@@ -134,6 +134,13 @@ class Beneath:
                 x = op(x, **dict(attrs))
         self._edge = x._edge
 
+    def _memory(self) -> Any:
+        """All elements of the storage that this tensor is a view of, without history; not in a trace."""
+        whole = _new(self._plain)
+        whole._storage, whole._value = self._storage, self._storage.value
+        whole._stamp = self._storage.version
+        return whole
+
     def _root(self) -> Any:
         """The tensor this is a differentiable view of."""
         base = self._base

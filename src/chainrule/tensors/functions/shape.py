@@ -9,6 +9,7 @@ from typing import Any
 from ... import ops
 from ...base import dtypes, shapes
 from ...base.errors import DTypeError, RangeError, ShapeError
+from ...base.modes import modes
 
 __all__ = [
     "adjoint", "as_strided", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_shapes",
@@ -298,6 +299,8 @@ def as_strided(
             offset -= first
             return ops.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=offset)
     whole = input if input._base is None else input._root()
+    if not whole.is_contiguous() and whole.edge is None and modes.trace is None:
+        whole = whole._memory()  # a view that was taken under no_grad knows no base
     if not whole.is_contiguous():
         raise ShapeError(
             f"as_strided takes a tensor that lies row-major, or a view of one, found strides {whole.stride()}"
