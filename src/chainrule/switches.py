@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .base.errors import DeviceError
-from .tensors.device import Device, device_of
+from .tensors.device import Device, device_of, strided
 
 __all__ = [
     "accelerator",
@@ -57,7 +57,6 @@ contiguous_format, preserve_format = (
     memory_format("preserve_format"),
 )
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
-strided = memory_format("strided")
 
 # ------------------------------------------------------------------------------------------- determinism
 

@@ -4,8 +4,10 @@ import chainrule.torch_imports  # noqa: F401  # isort: skip
 import math
 import warnings
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
 from torch.autograd.function import Function, once_differentiable
@@ -25,6 +27,8 @@ from torch.nn.modules.utils import (
 )
 from torch.overrides import has_torch_function, is_tensor_like
 from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
+from torchvision.transforms.v2 import functional as tvF
 
 assert [m.in_features for m in _get_clones(nn.Linear(3, 5), 2)] == [3, 3]
 assert (
@@ -121,6 +125,21 @@ with torch.backends.cudnn.flags(enabled=True, deterministic=False):
     assert torch.backends.cudnn.enabled
 assert not torch.backends.cudnn.enabled and torch.backends.cudnn.deterministic
 assert F.grad is nn.grad
+assert x.layout == torch.strided and not is_traceable_wrapper_subclass(x)
+picture = tvF.to_image(
+    Image.fromarray(np.arange(60, dtype=np.uint8).reshape(3, 4, 5)[:, :, :3].copy())
+)
+assert picture.equal(tvF.to_image(np.arange(60, dtype=np.uint8).reshape(3, 4, 5)[:, :, :3]))
+assert tvF.get_size(picture) == [3, 4] and tvF.horizontal_flip(picture).equal(picture.flip(-1))
+assert (
+    tvF.to_dtype(picture, torch.float32, scale=True).max()
+    < 1
+    < tvF.to_dtype(picture, torch.float32).max()
+)
+assert (
+    tvF.grayscale_to_rgb(picture[:1]).shape == (3, 3, 4)
+    and tvF.grayscale_to_rgb(picture) is picture
+)
 handle = register_module_forward_hook(lambda module, args, y: y + 1)
 assert nn.Identity()(x).eq(x + 1).all()
 handle.remove()

@@ -69,3 +69,20 @@ def test_what_a_tensor_is():
         x.imag  # noqa: B018
     with pytest.raises(ValueError, match="is_nonzero takes one element, found 6"):
         x.is_nonzero()
+
+
+def test_the_memory_of_a_tensor_and_of_its_views():
+    x = cr.zeros(3, 5, dtype=cr.float64)
+    memory = x.untyped_storage()
+    assert memory.nbytes() == memory.size() == len(memory) == 120
+    assert memory.data_ptr() == x.data_ptr() < x[1].data_ptr()
+    assert x[1].untyped_storage() == memory != x.clone().untyped_storage()
+    assert len({x.T.untyped_storage(), x[1].untyped_storage()}) == 1
+    assert x.layout is cr.strided and repr(x.layout) == "chainrule.strided"
+
+
+def test_a_device_is_a_block():
+    with cr.device("cpu") as here:
+        assert cr.ones(2).device == here
+    with pytest.raises(cr.DeviceError, match="there is no meta backend"), cr.device("meta"):
+        pass

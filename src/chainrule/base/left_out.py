@@ -81,7 +81,7 @@ LEFT_OUT = (
         "QUInt4x2Storage QUInt8Storage StorageBase TypedStorage UntypedStorage storage is_storage Tensor.const_data_ptr "
         "Tensor.ipu Tensor.is_set_to "
         "Tensor.mtia Tensor.record_stream Tensor.set_ Tensor.storage Tensor.storage_type "
-        "Tensor.untyped_storage Tensor.xpu Tensor.dim_order nn.Module.ipu nn.Module.mtia",
+        "Tensor.xpu Tensor.dim_order nn.Module.ipu nn.Module.mtia",
     ),
     _reason(
         "Several processes",

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..base.errors import DeviceError
 
-__all__ = ["Device", "device_of"]
+__all__ = ["Device", "Layout", "device_of", "strided"]
 
 
 class Device:
@@ -37,6 +37,13 @@ class Device:
     def __hash__(self) -> int:
         return hash((self.type, self.index))
 
+    def __enter__(self) -> Device:
+        """A block whose new tensors live here: on the CPU, as all do; another device is refused."""
+        return device_of(self)
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
 
 _CPU = Device("cpu")
 
@@ -49,3 +56,13 @@ def device_of(device: Any) -> Device:
     if found.type != "cpu":
         raise DeviceError(f"there is no {found.type} backend; tensors live on 'cpu'")
     return _CPU
+
+
+class Layout:
+    """How elements lie in memory: there is one way, by strides."""
+
+    def __repr__(self) -> str:
+        return "chainrule.strided"
+
+
+strided = Layout()

@@ -14,8 +14,8 @@ from ..base.errors import DTypeError, GradError, ShapeError
 from ..tape.modes import modes
 from . import functions
 from .beneath import Beneath
-from .device import Device, device_of
-from .storage import Alias, Storage
+from .device import Device, Layout, device_of, strided
+from .storage import Alias, Storage, UntypedStorage
 
 if TYPE_CHECKING:
     from .core import Tensor
@@ -38,9 +38,9 @@ class Inspection(Beneath):
         return CPU
 
     @property
-    def layout(self) -> str:
-        """Always 'strided'."""
-        return "strided"
+    def layout(self) -> Layout:
+        """Always `strided`."""
+        return strided
 
     @property
     def is_leaf(self) -> bool:
@@ -169,6 +169,16 @@ class Inspection(Beneath):
     def data_ptr(self) -> int:
         """The address of the first element, in bytes."""
         return self.read().__array_interface__["data"][0]
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory that this tensor and all views of it share, in bytes: where it is and how long. It cannot be changed so.
+
+        >>> x = cr.zeros(3, 5)
+        >>> x[1].untyped_storage() == x.untyped_storage(), x[1].untyped_storage().nbytes()
+        (True, 60)
+        """
+        self.read()  # refuses what has no value
+        return UntypedStorage(self._storage.value)
 
     # ----------------------------------------------------------------------------------------------------- its values
 

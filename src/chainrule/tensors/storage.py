@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.lines import Place
 
-__all__ = ["Alias", "Size", "Storage"]
+__all__ = ["Alias", "Size", "Storage", "UntypedStorage"]
 
 KEPT = 32  # writes past the tape that a storage remembers
 TRIES = 10_000  # steps of NumPy's search for an element of two arrays, which then counts as found
@@ -74,6 +74,31 @@ class Alias(Storage):
     @written.setter
     def written(self, place: Place | None) -> None:
         self.other.written = place
+
+
+class UntypedStorage:
+    """The bytes of a storage, as PyTorch shows them."""
+
+    device = "cpu"
+
+    def __init__(self, value: np.ndarray):
+        self._value = value
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return self._value.__array_interface__["data"][0]
+
+    def nbytes(self) -> int:
+        """How many bytes."""
+        return self._value.nbytes
+
+    size = __len__ = nbytes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and hash(self) == hash(other)
+
+    def __hash__(self) -> int:
+        return hash((self.data_ptr(), self.nbytes()))
 
 
 class Size(tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import sys
 import types
 from collections.abc import Callable
 from functools import cache
@@ -71,7 +72,6 @@ ABSENT = {
     "torch.package": (),
     "torch.quantization": (),
     "torch.storage": (),
-    "torch.utils._python_dispatch": (),
     "torch.utils.benchmark": (),
     "torch.utils.collect_env": (),
     "torch.utils.cpp_extension": (),
@@ -185,6 +185,8 @@ class AbsentModule(types.ModuleType):
             raise AttributeError(name)
         if name in ABSENT.get(self.__name__, ()):
             return marked
+        if f"{self.__name__}.{name}" in sys.modules:  # a part of it that is there
+            return sys.modules[f"{self.__name__}.{name}"]
         found = absent(f"{self.__name__.removeprefix('torch.')}.{name}")
         self.__dict__[name] = found
         return found

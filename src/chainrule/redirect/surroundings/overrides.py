@@ -35,6 +35,11 @@ def is_tensor_method_or_property(func: Callable) -> bool:
     return any([f is func for f in vars(Tensor).values()])
 
 
+def is_traceable_wrapper_subclass(t: Any) -> bool:
+    """False: a tensor is what lies in its memory, and wraps no other."""
+    return False
+
+
 def resolve_name(f: Callable) -> str:
     """The name of a function."""
     return f"torch.{f.__name__}"

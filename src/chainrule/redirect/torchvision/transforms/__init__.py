@@ -4,7 +4,8 @@ What a transform does is a function with everything given; the class beside it k
 chainrule's default generator. Rotation is left to Pillow, and takes its images alone.
 
 Reading order: `transform` (what all of them share), `compose` (one after another, or some of several), `values` (images, arrays and
-tensors), `geometry`, `colour`, `functional` (the functions under torchvision's names).
+tensors), `geometry`, `colour`, `functional` (the functions under torchvision's names), `newer` (and those that its
+newer interface has besides).
 """
 
 from . import functional
