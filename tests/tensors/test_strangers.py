@@ -122,3 +122,16 @@ def test_a_class_of_somebodys_own_says_what_an_operator_does():
     assert (cr.tensor(0.0) < pair) is True  # as pair > 0
     with pytest.raises(TypeError, match="unsupported operand"):
         cr.ones(2) - pair
+
+
+@pytest.mark.parametrize("of", [float, lambda w: cr.full((3,), w)])
+def test_lerp_starts_from_the_nearer_end(of):
+    """Schedules of noise go half-way to the logarithm of zero."""
+    inf = float("inf")
+    start, end = cr.tensor([-inf, 1.0, 3.0]), cr.tensor([1.0, -inf, 7.1])
+    assert cr.lerp(start, end, of(0.5))[0].item() == -inf
+    assert cr.lerp(start, end, of(0.3))[1].item() == -inf
+    assert cr.lerp(start, end, of(1.0))[2].item() == end[2].item()
+    x = cr.tensor([3.0, 2.0, 5.0], requires_grad=True)
+    cr.lerp(x, cr.ones(3), of(0.75)).sum().backward()
+    assert x.grad.tolist() == [0.25] * 3

@@ -143,8 +143,12 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 
 
 def lerp(input: Any, end: Any, weight: Any) -> Any:
-    """input + weight · (end − input)."""
-    return input + weight * (end - input)
+    """input + weight · (end − input), reckoned from the nearer of the two: with weight 1 it is `end` to the bit."""
+    if isinstance(weight, (int, float)):
+        near = abs(weight) < 0.5
+        return input + weight * (end - input) if near else end - (end - input) * (1 - weight)
+    from_end = end - (end - input) * (1 - weight)
+    return ops.where(ops.abs(weight) < 0.5, input + weight * (end - input), from_end)
 
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
