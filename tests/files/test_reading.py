@@ -91,7 +91,9 @@ def test_files_that_are_longer_than_what_they_hold_are_not_read(tmp_path):
     (tmp_path / "names").mkdir()
     sparse(tmp_path / "names/names.txt")
     for verify in (True, False):
-        with pytest.raises(FormatError, match="names.txt: expected at most .* found 1099511627776"):
+        with pytest.raises(
+            FormatError, match="names.txt: expected at most .* found (1099511627776|more)"
+        ):
             load_dataset("names", tmp_path, verify_files=verify)
 
 

@@ -95,6 +95,8 @@ def _lines(path: Path) -> list[dict[str, Any]]:
         return []
     objects = []
     for line in read_bytes(path).decode("utf-8", "replace").splitlines():
+        if not line.lstrip().startswith("{"):
+            continue
         try:
             found = json.loads(line)
         except (ValueError, RecursionError):
