@@ -4,6 +4,7 @@ bfloat16, Philox; the special functions stand in `special`).
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any
 
@@ -31,6 +32,38 @@ def add_at(x: np.ndarray, index: Any, values: np.ndarray) -> None:
     index.
     """
     np.add.at(x, index, values)
+
+
+_BITS = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
+FEW = 2**9  # elements at which the calls cost more than the choosing
+
+
+def where(condition: Any, a: Any, b: Any) -> np.ndarray:
+    """`numpy.where`, which chooses by jumps: a condition that nobody can foresee costs it many times what
+    it takes to put the result together from bits, a where all bits of a mask are set, b where none is.
+    """
+    first = a if isinstance(a, np.ndarray) else b
+    if (
+        not isinstance(condition, np.ndarray)
+        or not isinstance(first, np.ndarray)
+        or condition.dtype != bool
+        or condition.size < FEW
+        or not (_fits(a, first.dtype) and _fits(b, first.dtype))
+    ):
+        return np.where(condition, a, b)
+    bits = _BITS[first.dtype.itemsize]
+    mask = np.negative(condition.view(np.int8)).astype(bits)
+    a, b = [np.asarray(v, first.dtype).view(bits) for v in (a, b)]
+    if not b.ndim and not b:
+        return (mask & a).view(first.dtype)
+    return (((a ^ b) & mask) ^ b).view(first.dtype)
+
+
+def _fits(v: Any, dtype: np.dtype) -> bool:
+    """Whether a value is of a dtype of numbers already, or a number that takes it on."""
+    if isinstance(v, np.ndarray):
+        return v.dtype == dtype and dtype.itemsize in _BITS
+    return (type(v) is float and dtype.kind == "f") or (type(v) is int and dtype.kind in "if")
 
 
 # Philox4x32-10: multipliers, Weyl constants of the key schedule. Source: Salmon, Moraes, Dror &
@@ -66,6 +99,10 @@ def philox(seed: int, offset: int, count: int) -> np.ndarray:
 
 
 _OWN = {
+    # NumPy's functions of these names are Python, and end here
+    "sum": functools.partial(np.add.reduce, axis=None),
+    "amax": functools.partial(np.maximum.reduce, axis=None),
+    "amin": functools.partial(np.minimum.reduce, axis=None),
     **{name: getattr(special, name) for name in special.__all__},
     "restrided": restrided,
     "add_at": add_at,
@@ -73,6 +110,7 @@ _OWN = {
     "maximum_at": np.maximum.at,
     "minimum_at": np.minimum.at,
     "convert": convert,
+    "where": where,
     "philox": philox,
     "as_strided": np.lib.stride_tricks.as_strided,
     "maximum_accumulate": np.maximum.accumulate,

@@ -35,6 +35,11 @@ def restored(g: Any, x_shape: tuple, dim: tuple) -> Any:
     return view(g, shape=tuple([1 if k in dim else n for k, n in enumerate(x_shape)]))
 
 
+def _spread(g: Any, x_shape: tuple, dim: tuple) -> Any:
+    """A gradient of a sum, given to all elements that were summed."""
+    return expand(restored(g, x_shape, dim) if g.ndim else g, shape=x_shape)
+
+
 @primitive(
     reduce,
     types="sum",
@@ -48,7 +53,7 @@ def sum(x, /, *, dim=None, keepdim=False):
     return xp.sum(x, axis=dim, keepdims=keepdim)
 
 
-sum.vjp(x=lambda g, x_shape, dim: expand(restored(g, x_shape, dim), shape=x_shape))
+sum.vjp(x=lambda g, x_shape, dim: _spread(g, x_shape, dim))
 
 
 @composite(
@@ -65,9 +70,7 @@ def mean(x, /, *, dim=None, keepdim=False):
 
 
 mean.vjp(
-    x=lambda g, x_shape, dim: expand(
-        restored(g / shapes.size([x_shape[d] for d in dim]), x_shape, dim), shape=x_shape
-    )
+    x=lambda g, x_shape, dim: _spread(g / shapes.size([x_shape[d] for d in dim]), x_shape, dim)
 )
 
 

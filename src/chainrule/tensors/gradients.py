@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
+from ..base import shapes
 from ..base.errors import GradError, ShapeError
 from ..tape.backward import Edge, backward_pass
 from . import functions
@@ -47,11 +48,12 @@ def _start(x: Tensor, gradient: Any) -> tuple[Tensor, Any]:
             "  hint: requires_grad=True on a parameter, and no no_grad() or detach() on the way"
         )
     if gradient is None:
-        if x.numel() != 1:
+        shape = x._value.shape
+        if shapes.size(shape) != 1:
             raise GradError(
-                f"backward without a gradient needs a tensor with one element, found shape {tuple(x.shape)}\n  hint: .sum() or .mean()"
+                f"backward without a gradient needs a tensor with one element, found shape {shape}\n  hint: .sum() or .mean()"
             )
-        return x, wrap(ops.full(shape=tuple(x.shape), value=1.0, dtype=x.dtype), None)
+        return x, wrap(ops.full(shape=shape, value=1.0, dtype=x.dtype), None)
     gradient = gradient if isinstance(gradient, Tensor) else made_of(gradient)
     if gradient.shape != x.shape:
         raise ShapeError(
