@@ -22,6 +22,8 @@ CALLS: dict[str, Callable] = {}
 
 NOT_IN_TORCH = {
     "attention_backward": "the derivative of attention, which is compared",
+    "ctc_reach_backward": "the derivative of ctc_reach, likewise",
+    "standardize_backward": "the derivative of the norms, likewise",
     "conv_input": "the adjoint of conv in x; its values are conv's gradient, which is compared",
     "conv_weight": "the adjoint of conv in w, likewise",
     "sum_pool_input": "the adjoint of sum_pool, likewise",
