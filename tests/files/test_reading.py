@@ -1,6 +1,7 @@
 """What stands in the place of a file: nothing is waited for, nothing without end is read."""
 
 import os
+import resource
 import socket
 
 import malformed
@@ -110,9 +111,14 @@ def test_a_log_without_end_is_a_damaged_run(tmp_path):
 def test_an_old_file_that_does_not_fit_into_memory(torch, tmp_path):
     torch.save({"w": torch.ones(3)}, tmp_path / "a.pt", _use_new_zipfile_serialization=False)
     assert cr.load(tmp_path / "a.pt")["w"].tolist() == [1, 1, 1]
-    sparse(tmp_path / "a.pt", 1 << 55, (tmp_path / "a.pt").read_bytes())
-    with pytest.raises(FormatError, match="fits into memory, .* mmap=True"):
-        cr.load(tmp_path / "a.pt")
+    sparse(tmp_path / "a.pt", start=(tmp_path / "a.pt").read_bytes())
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 39, hard))  # whatever the system promises beyond its memory
+    try:
+        with pytest.raises(FormatError, match="fits into memory, .* mmap=True"):
+            cr.load(tmp_path / "a.pt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def test_a_picture_that_is_cut_off_is_told_with_its_path(tmp_path):
