@@ -113,7 +113,7 @@ def test_an_old_file_that_does_not_fit_into_memory(torch, tmp_path):
     assert cr.load(tmp_path / "a.pt")["w"].tolist() == [1, 1, 1]
     sparse(tmp_path / "a.pt", start=(tmp_path / "a.pt").read_bytes())
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 39, hard))  # whatever the system promises beyond its memory
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 39, hard))  # on any system
     try:
         with pytest.raises(FormatError, match="fits into memory, .* mmap=True"):
             cr.load(tmp_path / "a.pt")
