@@ -34,9 +34,11 @@ def here(skip: int = 2) -> Place | None:
     frame = sys._getframe(skip)
     while frame is not None:
         # by the module's name: a string keeps its hash, a code object hashes its constants each time
-        module = frame.f_globals.get("__name__", "")
-        own = _OWN.get(module)
-        if not (_is_own(module) if own is None else own):
+        try:
+            own = _OWN[frame.f_globals["__name__"]]
+        except KeyError:  # a module not seen before, or code that was run without one
+            own = _is_own(frame.f_globals.get("__name__", ""))
+        if not own:
             return frame.f_code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None

@@ -411,13 +411,14 @@ class Op:
         if self.types is not None:
             first = None
             for a in args:
-                if a.__class__ is ndarray:
+                kind = a.__class__
+                if kind is ndarray:
                     if first is None:
                         first = a.dtype
                     elif a.dtype is not first:
                         first = None
                         break
-                elif a.__class__ is not float and a.__class__ is not int:
+                elif kind is not float and kind is not int:
                     first = None
                     break
             # the usual case, all one NumPy float, needs no conversion

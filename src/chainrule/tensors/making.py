@@ -150,5 +150,8 @@ def made(value: Any, trace: Any) -> Tensor:
     if trace is not None:
         value = trace.adopt(out, value)
     out._value = value
-    out._storage = Storage(value)
+    out._storage = storage = _new(
+        Storage
+    )  # without a call of `__init__`, for every result comes here
+    storage.value = value
     return out

@@ -45,9 +45,8 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
     if op.is_view:
         return _view(op, args[0], attrs)
     trace = modes.trace
-    raw, edges, tracked = [], [], False
+    raw, edges, tracked, untracked = [], [], False, False
     for a in args:
-        edge = None
         if isinstance(a, Beneath):
             value = a._value
             raw.append(value if trace is None and value.__class__ is ndarray else a.read())
@@ -57,7 +56,10 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
                 edge = (a, -1) if a._leaf else a._edge
             if edge is not None:
                 tracked = True
+            else:
+                untracked = True
         else:
+            edge, untracked = None, True
             # a NumPy scalar is a number beside a tensor, as in PyTorch, and not an array of its dtype
             raw.append(a.item() if isinstance(a, np.generic) else a)
         edges.append(edge)
@@ -65,10 +67,11 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
     if not (tracked and op.differentiable and modes.grad):
         y = op.visible(y)
         return tuple([made(v, trace) for v in y]) if y.__class__ is tuple else made(y, trace)
-    if not op.keeps_simply or None in edges:
+    if untracked or not op.keeps_simply:
         return _with_history(op, args, raw, edges, attrs, y)
     out = made(y, trace)
-    if y.dtype is not FLOAT32 and not dtypes.stored(y.dtype).is_floating_point:
+    dtype = y.dtype
+    if dtype is not FLOAT32 and not dtypes.stored(dtype).is_floating_point:
         return out  # a cast to integers ends the history
     # from here on the usual case of `_with_history`: one output, and rules that need all operands,
     # perhaps with shapes of some, the output or nothing
@@ -83,7 +86,7 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
         raw, stamps = [out._value], [(out._storage, 0)]
     else:
         raw = stamps = NOTHING_SAVED
-    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, y.dtype),), here(3)), 0
+    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, dtype),), here(3)), 0
     return out
 
 
