@@ -31,7 +31,8 @@ FAMILIES: dict[str, Callable[[np.random.Generator], Case]] = {}
 CONFIGS = {
     "GPT2": "GPT2Config", "Llama": "LlamaConfig", "Qwen2": "Qwen2Config", "Mistral": "MistralConfig", "Bert": "BertConfig",
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
-    "CLIP": "CLIPConfig", "T5": "T5Config",
+    "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
+    "DistilBert": "DistilBertConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
 
@@ -218,6 +219,9 @@ def llama(rng, name):
 @family(
     "BertModel", "BertForMaskedLM", "BertForPreTraining", "BertForNextSentencePrediction", "BertForSequenceClassification",
     "BertForMultipleChoice", "BertForTokenClassification", "BertForQuestionAnswering", "BertLMHeadModel",
+    "RobertaModel", "RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaForMultipleChoice",
+    "RobertaForTokenClassification", "RobertaForQuestionAnswering", "RobertaForCausalLM", "XLMRobertaModel",
+    "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification",
 )  # fmt: skip
 def bert(rng, name):
     H, C = heads(rng)
@@ -227,9 +231,12 @@ def bert(rng, name):
         "layer_norm_eps": pick(rng, 1e-12, 1e-3), "type_vocab_size": pick(rng, 2, 5), "max_position_embeddings": 16,
         "tie_word_embeddings": pick(rng, True, False), "pad_token_id": pick(rng, 0, None),
         "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": pick(rng, None, 0.3),
-        "is_decoder": name == "BertLMHeadModel" or (name == "BertModel" and pick(rng, True, False)),
+        "is_decoder": name in ("BertLMHeadModel", "RobertaForCausalLM")
+        or (name in ("BertModel", "RobertaModel") and pick(rng, True, False)),
     }  # fmt: skip
-    inputs = text(rng, causal=settings["is_decoder"])
+    if "Roberta" in name:
+        settings["pad_token_id"] = pick(rng, 1, 2)
+    inputs = text(rng, settings["pad_token_id"], causal=settings["is_decoder"])
     if rng.random() < 0.6:
         inputs["token_type_ids"] = rng.integers(0, 2, (BATCH, TIME))
     if settings["is_decoder"] and rng.random() < 0.5:
@@ -242,11 +249,34 @@ def bert(rng, name):
         return Case(settings, inputs, fields)
     if name == "BertForNextSentencePrediction":
         return Case(settings, {**inputs, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
-    if name == "BertForMultipleChoice":
+    if name.endswith("ForMultipleChoice"):
         both = {k: np.stack([v, v[::-1]], axis=1) for k, v in inputs.items()}
         return Case(settings, {**both, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
     case = with_head(rng, name, settings, inputs)
-    return case._replace(fields=(*case.fields, "pooler_output")) if name == "BertModel" else case
+    pooled = ("pooler_output",) if name.endswith("Model") and name != "BertLMHeadModel" else ()
+    return case._replace(fields=(*case.fields, *pooled))
+
+
+@family(
+    "DistilBertModel", "DistilBertForMaskedLM", "DistilBertForSequenceClassification", "DistilBertForMultipleChoice",
+    "DistilBertForTokenClassification", "DistilBertForQuestionAnswering",
+)  # fmt: skip
+def distilbert(rng, name):
+    H, C = heads(rng)
+    settings = {
+        "vocab_size": VOCABULARY, "dim": C, "n_layers": int(rng.integers(1, 4)), "n_heads": H,
+        "hidden_dim": int(rng.integers(3, 20)), "activation": pick(rng, *SMOOTH), "max_position_embeddings": 16,
+        "sinusoidal_pos_embds": pick(rng, True, False), "tie_word_embeddings": pick(rng, True, False),
+        "pad_token_id": pick(rng, 0, None), "dropout": 0.0, "attention_dropout": 0.0,
+    }  # fmt: skip
+    inputs = text(rng)
+    if name == "DistilBertForMultipleChoice":
+        positions = {"position_ids": inputs.pop("position_ids")} if "position_ids" in inputs else {}
+        both = {k: np.stack([v, v[::-1]], axis=1) for k, v in inputs.items()}
+        if positions:
+            both["position_ids"] = np.concatenate([*positions.values()] * 2)
+        return Case(settings, {**both, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
+    return with_head(rng, name, settings, inputs)
 
 
 @family("ViTModel", "ViTForImageClassification", "ViTForMaskedImageModeling")

@@ -15,6 +15,8 @@ from chainrule import models
 
 SEEDS = range(2)
 """Even ones have what `transformers` takes by itself for attention, odd ones that which gives its weights."""
+WITH_RELU = ("ResNet", "DistilBertForSequence", "DistilBertForMultiple")
+"""These have ReLUs, whatever their activation, which a rounding could turn on: they are compared in float64."""
 PLAIN = {
     "vocab_size": VOCABULARY,
     "n_positions": 48,
@@ -84,11 +86,11 @@ def compared(torch, transformers, name, seed, folder) -> dict[str, float]:
         mask = np.sort(case.inputs.pop("attention_mask"))[..., ::-1].copy()
         if case.settings.get("sliding_window") is None:
             case.inputs["attention_mask"] = mask
-    if name.startswith(
-        "ResNet"
-    ):  # it has ReLUs, whatever its activation, which a rounding could turn on
+    if name.startswith(WITH_RELU):
         ours, theirs = ours.double(), theirs.double()
-        case.inputs["pixel_values"] = case.inputs["pixel_values"].astype(np.float64)
+        for key, value in case.inputs.items():
+            if key != "labels" and value.dtype == np.float32:
+                case.inputs[key] = value.astype(np.float64)
     expected = called(theirs, case.inputs, torch.from_numpy, weights)
     found = called(ours, case.inputs, cr.tensor, weights)
     fields = [f for f in case.fields if weights or not f.endswith("attentions")]

@@ -54,6 +54,18 @@ MODELS = {
         ),
         {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": MASK, "labels": CLASSES},
     ),
+    "roberta classifier": (
+        lambda: models.RobertaForSequenceClassification(
+            models.RobertaConfig(vocab_size=11, max_position_embeddings=5, pad_token_id=0, **TEXT)
+        ),
+        {"input_ids": IDS, "attention_mask": MASK, "token_type_ids": MASK, "labels": CLASSES},
+    ),
+    "distilbert": (
+        lambda: models.DistilBertForMaskedLM(
+            models.DistilBertConfig(vocab_size=11, max_position_embeddings=4, dim=8, hidden_dim=10, n_layers=2, n_heads=2)
+        ),
+        {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS},
+    ),
     "vit": (
         lambda: models.ViTForImageClassification(models.ViTConfig(image_size=12, patch_size=4, **TEXT)),
         {"pixel_values": PIXELS, "labels": CLASSES},
@@ -112,7 +124,7 @@ MODELS = {
     ),
 }  # fmt: skip
 
-ZERO = ("k_proj.bias", "key.bias")
+ZERO = ("k_proj.bias", "key.bias", "k_lin.bias")
 """Analytic zeros: a bias of the keys adds the same to all scores of a query, which softmax does not see."""
 
 

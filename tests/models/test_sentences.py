@@ -107,6 +107,22 @@ def test_a_small_model(folder):
         encoder.embed(["a"], batch_size=0)
 
 
+@pytest.mark.parametrize("kind", ["Roberta", "XLMRoberta", "DistilBert"])
+def test_those_like_bert(folder, kind):
+    """Of the model that the folder has; padding changes nothing, and there is no more text than positions."""
+    sizes = {k: v for k, v in CONFIG.to_dict().items() if k not in ("model_type", "id2label")}
+    if kind == "DistilBert":
+        sizes |= {"dim": 6, "n_layers": 2, "n_heads": 3, "hidden_dim": 7}
+    config = getattr(models, f"{kind}Config").from_dict(sizes)
+    getattr(models, f"{kind}Model")(config).save_pretrained(folder)
+    (folder / "sentence_bert_config.json").unlink()
+    encoder = models.SentenceEncoder.from_pretrained(folder)
+    assert type(encoder.model).__name__ == f"{kind}Model"
+    assert encoder.max_length == (13 if kind == "DistilBert" else 12)  # padding has the first
+    both = encoder.embed(["good news", "a bad " * 9])
+    np.testing.assert_allclose(both[0].numpy(), encoder.embed("good news").numpy(), atol=1e-6)
+
+
 BROKEN = {
     "pooling": ("1_Pooling/config.json", {"pooling_mode_cls_token": True}, "key 'pooling_mode_cls_token': only the mean"),
     "no mean": ("1_Pooling/config.json", {"pooling_mode_mean_tokens": False}, "key 'pooling_mode_mean_tokens'"),

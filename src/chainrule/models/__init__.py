@@ -7,10 +7,11 @@ A model's file has its configuration, its blocks, and the model; it imports `nn`
 names that the checkpoints have, calls and results those of `transformers`. Nothing in a checkpoint is ever run.
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
-`choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`, and
-what `qwen2` and `mistral` change in it; `recurrent`; `bert` with `bert_heads`; `t5` with `buckets`, `answering` and `t5_heads`;
-`vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`,
-`streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
+`choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
+and what `qwen2` and `mistral` change in it; `recurrent`; `bert` with `bert_heads`, then `roberta` and `distilbert`; `t5` with
+`buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a
+model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a
+class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from .auto import (
@@ -51,6 +52,15 @@ from .clip import (
 )
 from .clip_towers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 from .config import Config
+from .distilbert import (
+    DistilBertConfig,
+    DistilBertForMaskedLM,
+    DistilBertForMultipleChoice,
+    DistilBertForQuestionAnswering,
+    DistilBertForSequenceClassification,
+    DistilBertForTokenClassification,
+    DistilBertModel,
+)
 from .gpt2 import (
     GPT2Config,
     GPT2ForQuestionAnswering,
@@ -87,6 +97,24 @@ from .qwen2 import (
 )
 from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
+from .roberta import (
+    RobertaConfig,
+    RobertaForCausalLM,
+    RobertaForMaskedLM,
+    RobertaForMultipleChoice,
+    RobertaForQuestionAnswering,
+    RobertaForSequenceClassification,
+    RobertaForTokenClassification,
+    RobertaModel,
+    XLMRobertaConfig,
+    XLMRobertaForCausalLM,
+    XLMRobertaForMaskedLM,
+    XLMRobertaForMultipleChoice,
+    XLMRobertaForQuestionAnswering,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaForTokenClassification,
+    XLMRobertaModel,
+)
 from .searching import Library
 from .sentences import SentenceEncoder, minilm
 from .streaming import TextIteratorStreamer, TextStreamer
@@ -139,6 +167,13 @@ __all__ = [
     "CifarResNet",
     "Classifier",
     "Config",
+    "DistilBertConfig",
+    "DistilBertForMaskedLM",
+    "DistilBertForMultipleChoice",
+    "DistilBertForQuestionAnswering",
+    "DistilBertForSequenceClassification",
+    "DistilBertForTokenClassification",
+    "DistilBertModel",
     "GPT2Config",
     "GPT2ForQuestionAnswering",
     "GPT2ForSequenceClassification",
@@ -171,6 +206,14 @@ __all__ = [
     "ResNetConfig",
     "ResNetForImageClassification",
     "ResNetModel",
+    "RobertaConfig",
+    "RobertaForCausalLM",
+    "RobertaForMaskedLM",
+    "RobertaForMultipleChoice",
+    "RobertaForQuestionAnswering",
+    "RobertaForSequenceClassification",
+    "RobertaForTokenClassification",
+    "RobertaModel",
     "SentenceEncoder",
     "T5Config",
     "T5EncoderModel",
@@ -186,6 +229,14 @@ __all__ = [
     "ViTForMaskedImageModeling",
     "ViTModel",
     "Writer",
+    "XLMRobertaConfig",
+    "XLMRobertaForCausalLM",
+    "XLMRobertaForMaskedLM",
+    "XLMRobertaForMultipleChoice",
+    "XLMRobertaForQuestionAnswering",
+    "XLMRobertaForSequenceClassification",
+    "XLMRobertaForTokenClassification",
+    "XLMRobertaModel",
     "from_pretrained",
     "minilm",
 ]  # fmt: skip

@@ -17,12 +17,12 @@ from typing import ClassVar
 
 from ..base.errors import ShapeError
 from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, init
-from ..nn import functional as F
 from ..tensors import Tensor, arange, zeros_like
 from .activations import activation
 from .attention import attend, may_see, no_padding
 from .cache import Cache
 from .config import Labelled
+from .heads import EmbedsTexts
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
 from .reading import Layers, Reading, either, room_for
@@ -71,6 +71,11 @@ class BertConfig(Labelled):
         )
 
     @property
+    def most_positions(self) -> int:
+        """The longest sequence there are positions for."""
+        return self.max_position_embeddings
+
+    @property
     def head_dropout(self) -> float:
         """The probability of dropout before a class is told."""
         p = self.classifier_dropout
@@ -88,6 +93,11 @@ class BertEmbeddings(Module):
         self.token_type_embeddings = Embedding(config.type_vocab_size, C)
         self.LayerNorm = LayerNorm(C, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout_prob)
+        self.most = config.most_positions
+
+    def places(self, ids: Tensor | None, steps: Tensor) -> Tensor:
+        """The positions of tokens, (1 or B, T), by how many there were before each, (T,)."""
+        return steps.unsqueeze(0)
 
     def forward(
         self,
@@ -99,11 +109,11 @@ class BertEmbeddings(Module):
     ) -> Tensor:
         """(B, T) → (B, T, C)."""
         x = self.word_embeddings(ids) if embeds is None else embeds
-        T, most = x.shape[1], self.position_embeddings.num_embeddings
         if positions is None:
+            T, most = x.shape[1], self.most
             if T > most:
                 raise ShapeError(f"BERT: {T} tokens are more than the {most} positions there are")
-            positions = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
+            positions = self.places(ids, arange(T) if cache is None else cache.places(T))
         segments = zeros_like(positions) if segments is None else segments
         x = x + self.token_type_embeddings(segments) + self.position_embeddings(positions)
         return self.dropout(self.LayerNorm(x))
@@ -224,12 +234,12 @@ class BertPreTrained(PreTrained):
     config_class = BertConfig
     base_model_prefix = "bert"
     words_in = "embeddings.word_embeddings"
-    left_over = r"(bert\.)?embeddings\.position_ids"
+    left_over = r"(\w+\.)?embeddings\.position_ids"
     renamed: ClassVar = (
         (r"LayerNorm\.gamma$", "LayerNorm.weight"),
         (r"LayerNorm\.beta$", "LayerNorm.bias"),
     )
-    may_lack = r"(bert\.)?pooler\..*|cls\.seq_relationship\..*"
+    may_lack = r"(\w+\.)?pooler\..*|cls\.seq_relationship\..*"
 
     def start(self, part: Module) -> None:
         """Initial weights of a part: N(0, initializer_range²), biases 0."""
@@ -247,7 +257,7 @@ class BertPreTrained(PreTrained):
 
 
 @architecture
-class BertModel(BertPreTrained):
+class BertModel(EmbedsTexts, BertPreTrained):
     """The layers without a head.
 
     Args:
@@ -263,9 +273,11 @@ class BertModel(BertPreTrained):
         tensor([1.])
     """
 
+    embeddings_class: ClassVar[type[BertEmbeddings]] = BertEmbeddings
+
     def __init__(self, config: BertConfig, add_pooling_layer: bool = True):
         super().__init__(config)
-        self.embeddings, self.encoder = BertEmbeddings(config), BertEncoder(config)
+        self.embeddings, self.encoder = self.embeddings_class(config), BertEncoder(config)
         self.pooler = BertPooler(config) if add_pooling_layer else None
         self.start(self)
 
@@ -299,12 +311,14 @@ class BertModel(BertPreTrained):
             output_attentions, output_hidden_states: whether to return these, see `BaseOutput`.
         """
         config = self.config
-        B, T = either("BertModel", input_ids, inputs_embeds).shape[:2]
+        B, T = either(type(self).__name__, input_ids, inputs_embeds).shape[:2]
         if (past_key_values is not None or use_cache) and not config.is_decoder:
-            raise ShapeError("BertModel: a cache is for decoders (is_decoder): others look ahead")
+            raise ShapeError(
+                f"{type(self).__name__}: a cache is for decoders (is_decoder): others look ahead"
+            )
         if encoder_hidden_states is not None and not config.add_cross_attention:
             raise ShapeError(
-                "BertModel: encoder_hidden_states are for models whose configuration says add_cross_attention"
+                f"{type(self).__name__}: encoder_hidden_states are for models whose configuration says add_cross_attention"
             )
         cache = room_for(self, B, T, past_key_values, use_cache)
         causal = config.is_decoder
@@ -316,11 +330,3 @@ class BertModel(BertPreTrained):
         x = self.encoder(x, reading)
         pooled = None if self.pooler is None else self.pooler(x)
         return BaseOutput(last_hidden_state=x, pooler_output=pooled, **reading.end(x))
-
-    def embed(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Sentence embeddings: the mean of the last hidden state over what is not padding, of length 1; (B, C)."""
-        x = self(input_ids, attention_mask).last_hidden_state
-        if attention_mask is None:
-            return F.normalize(x.mean(dim=1), dim=1)
-        share = attention_mask.to(x.dtype).unsqueeze(-1)  # (B, T, 1)
-        return F.normalize((x * share).sum(dim=1) / share.sum(dim=1).clamp(min=1e-9), dim=1)

@@ -67,7 +67,20 @@ class BertHeads(Module):
             self.seq_relationship = Linear(config.hidden_size, 2)
 
 
-class BertWithWords(WithHead, BertPreTrained):
+class BertWithHead(WithHead, BertPreTrained):
+    """What the models with a head share: the model behind which it stands, under its name."""
+
+    model_class: ClassVar[type[BertModel]] = BertModel
+    pooled: ClassVar[bool] = False
+    """Whether the head is told the pooled state."""
+
+    def __init__(self, config: BertConfig):
+        super().__init__(config)
+        body = self.model_class(config, add_pooling_layer=self.pooled)
+        setattr(self, self.base_model_prefix, body)
+
+
+class BertWithWords(BertWithHead):
     """What the models that tell words share: logits (B, T, V) of a head whose weights are the embeddings'."""
 
     tied: ClassVar = {
@@ -75,16 +88,14 @@ class BertWithWords(WithHead, BertPreTrained):
         "cls.predictions.decoder.bias": "cls.predictions.bias",
     }
     words_out = "cls.predictions.decoder"
-    pooled = False
 
     def __init__(self, config: BertConfig):
         super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=self.pooled)
         self.cls = BertHeads(config, words=True, follows=self.pooled)
         if self.pooled:
             self.start(self.cls.seq_relationship)
         if config.tie_word_embeddings:
-            self.cls.predictions.decoder.weight = self.bert.embeddings.word_embeddings.weight
+            self.cls.predictions.decoder.weight = self.get_input_embeddings().weight
         else:
             init.normal_(self.cls.predictions.decoder.weight, std=config.initializer_range)
 
@@ -105,7 +116,7 @@ class BertLMHeadModel(WritesOn, BertWithWords):
     @property
     def most_positions(self) -> int:
         """The longest sequence there are positions for."""
-        return self.config.max_position_embeddings
+        return self.config.most_positions
 
 
 @architecture
@@ -135,12 +146,13 @@ class BertForPreTraining(BertWithWords):
 
 
 @architecture
-class BertForNextSentencePrediction(ClassifiesTokens, BertPreTrained):
+class BertForNextSentencePrediction(ClassifiesTokens, BertWithHead):
     """BERT that tells whether the second sentence follows the first (0) or is any other (1): logits (B, 2)."""
+
+    pooled = True
 
     def __init__(self, config: BertConfig):
         super().__init__(config)
-        self.bert = BertModel(config)
         self.cls = BertHeads(config, words=False, follows=True)
         self.start(self.cls)
 
@@ -149,19 +161,19 @@ class BertForNextSentencePrediction(ClassifiesTokens, BertPreTrained):
         return self.cls.seq_relationship(out.pooler_output)
 
 
-class BertClassifier(WithHead, BertPreTrained):
+class BertClassifier(BertWithHead):
     """What the heads that classify share: dropout and a linear map."""
 
-    def __init__(self, config: BertConfig, classes: int, pooled: bool):
+    def __init__(self, config: BertConfig, classes: int | None = None):
         super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=pooled)
+        classes = len(config.id2label) if classes is None else classes
         self.dropout = Dropout(config.head_dropout)
         self.classifier = Linear(config.hidden_size, classes)
         self.start(self.classifier)
 
     def logits(self, out: BaseOutput, input_ids: Tensor | None) -> Tensor:
         """Of the pooled state, (B, C) → (B, classes), or of every token, (B, T, C) → (B, T, classes)."""
-        x = out.last_hidden_state if self.bert.pooler is None else out.pooler_output
+        x = out.pooler_output if self.pooled else out.last_hidden_state
         return self.classifier(self.dropout(x))
 
 
@@ -169,16 +181,12 @@ class BertClassifier(WithHead, BertPreTrained):
 class BertForSequenceClassification(ClassifiesTexts, BertClassifier):
     """BERT that classifies texts: logits (B, classes); the loss is that of the configuration's `problem_type`."""
 
-    def __init__(self, config: BertConfig):
-        super().__init__(config, len(config.id2label), pooled=True)
+    pooled = True
 
 
 @architecture
 class BertForTokenClassification(ClassifiesTokens, BertClassifier):
     """BERT that classifies every token: logits (B, T, classes); a label of −100 is passed over."""
-
-    def __init__(self, config: BertConfig):
-        super().__init__(config, len(config.id2label), pooled=False)
 
 
 @architecture
@@ -187,8 +195,10 @@ class BertForMultipleChoice(BertClassifier):
     the same shape, embeddings (B, choices, T, C).
     """
 
+    pooled = True
+
     def __init__(self, config: BertConfig):
-        super().__init__(config, 1, pooled=True)
+        super().__init__(config, 1)
 
     def forward(
         self,
@@ -201,7 +211,7 @@ class BertForMultipleChoice(BertClassifier):
         **settings: Any,
     ) -> ClassifierOutput:
         """Logits, and with `labels` (B,) int64 the loss; the others as of `BertModel.forward`."""
-        choices = either("BertForMultipleChoice", input_ids, inputs_embeds).shape[1]
+        choices = either(type(self).__name__, input_ids, inputs_embeds).shape[1]
         given = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         out = self.read(*[None if x is None else x.flatten(0, 1) for x in given], **settings)
         logits = self.logits(out, input_ids).view(-1, choices)
@@ -210,12 +220,11 @@ class BertForMultipleChoice(BertClassifier):
 
 
 @architecture
-class BertForQuestionAnswering(FindsSpans, BertPreTrained):
+class BertForQuestionAnswering(FindsSpans, BertWithHead):
     """BERT that tells where in a text an answer starts and ends: `start_logits` and `end_logits` (B, T)."""
 
     def __init__(self, config: BertConfig):
         super().__init__(config)
-        self.bert = BertModel(config, add_pooling_layer=False)
         self.qa_outputs = Linear(config.hidden_size, 2)
         self.start(self.qa_outputs)
 

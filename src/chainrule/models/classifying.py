@@ -18,16 +18,19 @@ from ..nn import functional as F
 from ..tensors import Tensor, cat, no_grad
 from .bert_heads import BertForSequenceClassification
 from .clip import CLIPModel
+from .distilbert import DistilBertForSequenceClassification
 from .images import ImageProcessor
 from .pretrained import from_pretrained
 from .resnet import ResNetForImageClassification
+from .roberta import RobertaForSequenceClassification
 from .vit import ViTForImageClassification
 
 __all__ = ["Classifier"]
 
-CLASSIFIERS = (
-    BertForSequenceClassification, CLIPModel, ResNetForImageClassification, ViTForImageClassification
+OF_TEXTS = (
+    BertForSequenceClassification, DistilBertForSequenceClassification, RobertaForSequenceClassification,
 )  # fmt: skip
+CLASSIFIERS = (*OF_TEXTS, CLIPModel, ResNetForImageClassification, ViTForImageClassification)
 
 
 class Classifier:
@@ -48,8 +51,8 @@ class Classifier:
     def from_pretrained(
         cls, folder: str | os.PathLike[str], labels: Sequence[str] | None = None
     ) -> Self:
-        """The classifier of a folder as Hugging Face has it: a ViT or ResNet with `preprocessor_config.json`, a BERT that classifies
-        texts with its tokenizer, a CLIP with both.
+        """The classifier of a folder as Hugging Face has it: a ViT or ResNet with `preprocessor_config.json`, a BERT, RoBERTa
+        or DistilBERT that classifies texts with its tokenizer, a CLIP with both.
 
         Args:
             folder: see above.
@@ -69,9 +72,9 @@ class Classifier:
             raise FormatError(f"{folder}: labels are for CLIP; a {kind} has classes of its own")
         named = model.config.id2label
         names = [str(named[k]) for k in range(len(named))]
-        if isinstance(model, BertForSequenceClassification):
+        if isinstance(model, OF_TEXTS):
             tokenizer = from_folder(folder)
-            most = model.config.max_position_embeddings
+            most = model.config.most_positions
 
             def of_texts(texts: Sequence[str]) -> Tensor:
                 batch = tokenizer(

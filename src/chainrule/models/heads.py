@@ -21,7 +21,7 @@ from .output import BaseOutput, CausalLMOutput, ClassifierOutput, Output, SpanOu
 from .pretrained import PreTrained
 
 __all__ = [
-    "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "FindsSpans", "WithHead", "WritesOn", "classification_loss",
+    "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "EmbedsTexts", "FindsSpans", "WithHead", "WritesOn", "classification_loss",
     "flat_loss", "last_tokens", "span_loss",
 ]  # fmt: skip
 
@@ -42,6 +42,18 @@ class WithHead(PreTrained):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """What is to become small: the mean cross-entropy of all that has a label."""
         return flat_loss(logits, labels)
+
+
+class EmbedsTexts(PreTrained):
+    """Makes vectors of texts. No head is needed for it."""
+
+    def embed(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Sentence embeddings: the mean of the last hidden state over what is not padding, of length 1; (B, C)."""
+        x = self(input_ids, attention_mask).last_hidden_state
+        if attention_mask is None:
+            return F.normalize(x.mean(dim=1), dim=1)
+        share = attention_mask.to(x.dtype).unsqueeze(-1)  # (B, T, 1)
+        return F.normalize((x * share).sum(dim=1) / share.sum(dim=1).clamp(min=1e-9), dim=1)
 
 
 class ClassifiesTokens(WithHead):

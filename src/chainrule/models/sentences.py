@@ -4,7 +4,7 @@
     a, b = encoder.embed(["A cat sits on the mat.", "There is a kitten on the rug."])
     similarity = a @ b                       # the cosine, for vectors have length 1
 
-A text's vector is the mean of BERT's last states over its tokens, divided by its length.
+A text's vector is the mean of the last states of a BERT (or its kin) over its tokens, divided by its length.
 
 Source: Reimers & Gurevych 2019; MiniLM: Wang et al. 2020.
 """
@@ -23,7 +23,9 @@ from ..data.tokenizers import Tokenizer, from_folder
 from ..tensors import Tensor, cat, no_grad, tensor
 from .bert import BertModel
 from .config import read_json
+from .distilbert import DistilBertModel
 from .pretrained import CONFIG
+from .roberta import RobertaModel, XLMRobertaModel
 
 __all__ = ["SentenceEncoder", "minilm"]
 
@@ -33,6 +35,11 @@ SHA256 = {
     "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
     "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 }
+KINDS = {
+    kind.config_class.model_type: kind
+    for kind in (BertModel, RobertaModel, XLMRobertaModel, DistilBertModel)
+}
+"""What may make vectors, by `model_type`."""
 
 
 class SentenceEncoder:
@@ -54,8 +61,13 @@ class SentenceEncoder:
         chainrule.Size([2, 6])
     """
 
-    def __init__(self, model: BertModel, tokenizer: Tokenizer, max_length: int | None = None):
-        most = model.config.max_position_embeddings
+    def __init__(
+        self,
+        model: BertModel | DistilBertModel,
+        tokenizer: Tokenizer,
+        max_length: int | None = None,
+    ):
+        most = model.config.most_positions
         if len(tokenizer) > model.config.vocab_size:
             raise FormatError(
                 f"SentenceEncoder: the tokenizer has {len(tokenizer)} tokens, the model {model.config.vocab_size}"
@@ -68,7 +80,7 @@ class SentenceEncoder:
 
     @classmethod
     def from_pretrained(cls, folder: str | os.PathLike[str]) -> Self:
-        """The encoder of a folder as `sentence-transformers` has it, or of a BERT's with its tokenizer.
+        """The encoder of a folder as `sentence-transformers` has it, or of a BERT's, RoBERTa's or DistilBERT's with its tokenizer.
 
         Raises:
             FormatError: a file that is not what it should be; another pooling than the mean.
@@ -91,12 +103,13 @@ class SentenceEncoder:
             raise FormatError(
                 f"{settings}: key 'max_seq_length': expected a whole number, found {length!r:.40}"
             )
+        kind = "bert"
         if (folder / CONFIG).is_file():  # else BertModel says what is missing
             kind = read_json(folder / CONFIG).get("model_type", "bert")
-            if kind != "bert":
+            if kind not in KINDS:
                 raise FormatError(f"{folder}: expected a BERT of sentences, found a {kind!r:.40}")
         try:
-            return cls(BertModel.from_pretrained(folder), from_folder(folder), length)
+            return cls(KINDS[kind].from_pretrained(folder), from_folder(folder), length)
         except FormatError as e:
             raise e if str(e).startswith(str(folder)) else FormatError(f"{folder}: {e}") from None
 
