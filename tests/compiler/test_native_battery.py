@@ -35,19 +35,18 @@ from chainrule.tensors.gradients import grad
 
 ON_HOST = frozenset(
     (
-        "pow polygamma view_scatter conv conv_input conv_weight "
+        "pow polygamma conv conv_input conv_weight "
         "matmul einsum index_put scatter_add scatter_mul "
         "solve inv det cofactors slogdet cholesky cholesky_info lu geqrf matrix_exp pinv qr eigh svd"
     ).split()
 )
-"""Ops that may be left to NumPy: integers to a power that is not known; higher derivatives of digamma; writes through
-diagonals of slices; products, and sums and products
+"""Ops that may be left to NumPy: integers to a power that is not known; higher derivatives of digamma; products, and sums and products
 at indices, which are so in half floats and integers; matrices solved for and taken apart."""
 
 WITHOUT_INSTRUCTIONS = frozenset("""
     fmod trunc_divide
     mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
-    igamma igammac mode searchsorted isin
+    igamma igammac mode isin
     erfc erfcx erfinv ndtri log_ndtr zeta i0 i0e i1 i1e
 """.split())  # fmt: skip
 """Functions that a step of training seldom calls: NumPy computes them between two native parts."""

@@ -297,10 +297,10 @@ def write(b: Builder):
     """A slice, or all, replaced."""
     x = b.value()
     if x.spec.ndim and all(x.spec.shape):
-        write_into(b, x, x.spec.dtype)
+        write_into(b, x)
 
 
-def write_into(b: Builder, x, dtype, cuts=None, d=None):
+def write_into(b: Builder, x, cuts=None, d=None):
     d = int(b.rng.integers(x.spec.ndim)) if d is None else d
     n = x.spec.shape[d]
     start, stop = b.pick(cuts or ((0, n), (0, 1), (n - 1, n), (1, n)))
@@ -312,8 +312,35 @@ def write_into(b: Builder, x, dtype, cuts=None, d=None):
         path = ((ops.permute, (("dims", tuple(range(x.spec.ndim))[::-1]),)),)
     else:
         path = ((ops.slice_, (("dim", d), ("start", start), ("stop", stop), ("step", 1))),)
+    return written(b, x, path)
+
+
+def written(b: Builder, x, path):
+    """A value through a path; if it has no shape for that, one of its numbers."""
+    dtype = x.spec.dtype
     value = b.emit(ops.cast, b.value(), dtype=dtype)
-    return b.emit(ops.view_scatter, x, value, path=path)
+    y = b.emit(ops.view_scatter, x, value, path=path)
+    if y is None and value is not None:
+        value = b.emit(ops.amax, value, dim=None, keepdim=False)
+        y = None if value is None else b.emit(ops.view_scatter, x, value, path=path)
+    return y
+
+
+def write_through_views(b: Builder):
+    """A part of a part replaced, which is seen turned over, flat, or along its diagonal."""
+    x = b.value()
+    if x.spec.ndim > 1 and all(x.spec.shape):
+        turned = (ops.permute, (("dims", tuple(range(x.spec.ndim))[::-1]),))
+        flat = (ops.view, (("shape", (math.prod(x.spec.shape),)),))
+        part = (ops.slice_, (("dim", 0), ("start", 0), ("stop", 1), ("step", 1)))
+        along = (ops.diagonal, (("offset", 0), ("dim1", 0), ("dim2", 1)))
+        path = b.pick(((turned, part), (flat, part), (part, turned, part), (part, along)))
+        written(b, x, path)
+
+
+def search(b: Builder):
+    edges = np.array([-1.0, 0.0, 0.0, 0.5, np.nan], np.float32)
+    b.emit(ops.searchsorted, Literal(edges), b.value(), right=bool(b.rng.integers(2)))
 
 
 def gradient_of_slices(b: Builder):
@@ -322,7 +349,7 @@ def gradient_of_slices(b: Builder):
     total, d = None, int(b.rng.integers(2))
     for start in b.rng.permutation(3).tolist():
         zeros = b.emit(ops.full, shape=(3, 3), value=b.pick((0, 0.0, -0.0)), dtype=dtype)
-        part = write_into(b, zeros, dtype, [(start, start + 1)], d)
+        part = write_into(b, zeros, [(start, start + 1)], d)
         total = (
             part
             if total is None
@@ -337,7 +364,7 @@ def writes_of_slices(b: Builder):
     x, d = b.emit(ops.full, shape=(3, 5), value=0, dtype=dtypes.float32), int(b.rng.integers(2))
     cuts = b.pick((((0, 1), (1, 2), (2, 3), (3, 5)), ((0, 1), (1, 3)), ((0, 3), (2, 5), (1, 2))))
     for k in b.rng.permutation(len(cuts)).tolist():
-        x = write_into(b, x, dtypes.float32, [cuts[k]], d) or x
+        x = write_into(b, x, [cuts[k]], d) or x
 
 
 def join(b: Builder):
@@ -380,8 +407,8 @@ def uniform(b: Builder):
 
 STEPS = (
     unary, unary, negated_twice, power, power, binary, binary, binary, binary, create, choose, convert, reshape, reshape, permute,
-    permute, expand, cut, cut, cut_twice, diagonal, reduction, reduction, product, pick_and_put, write, gradient_of_slices,
-    writes_of_slices, join, number, number, again, again, uniform,
+    permute, expand, cut, cut, cut_twice, diagonal, reduction, reduction, product, pick_and_put, write,
+    write_through_views, search, gradient_of_slices, writes_of_slices, join, number, number, again, again, uniform,
 )  # fmt: skip
 
 

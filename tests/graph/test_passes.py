@@ -20,6 +20,7 @@ from chainrule.graph.passes import (
     JOINS,
     ROUNDING,
     SCATTERS,
+    SEARCHES,
     UNITS,
     VIEWS,
     WRITES,
@@ -43,6 +44,7 @@ EXACT = {
     "algebra": lambda p: rewritten(p, ALGEBRA),
     "views": lambda p: rewritten(p, VIEWS),
     "writes": lambda p: rewritten(p, WRITES),
+    "searches": lambda p: rewritten(p, SEARCHES),
     "scatters": lambda p: rewritten(live(p), SCATTERS),
     "folding, algebra, views and writes": lambda p: rewritten(
         p, combined(FOLDING, ALGEBRA, VIEWS, WRITES)
@@ -92,9 +94,9 @@ def test_random_programs_reach_every_rule():
 
         return noted
 
-    table = combined(FOLDING, ALGEBRA, VIEWS, WRITES, JOINS, UNITS, ROUNDING, SCATTERS)
+    table = combined(FOLDING, ALGEBRA, VIEWS, WRITES, JOINS, UNITS, ROUNDING, SCATTERS, SEARCHES)
     watched = {name: tuple([noting(rule) for rule in rules]) for name, rules in table.items()}
-    for seed in range(150):
+    for seed in range(200):
         for make in (any_program, smooth_program):
             rewritten(live(make(seed)[0]), watched)
     missed = {rule.__name__ for rules in table.values() for rule in rules} - {

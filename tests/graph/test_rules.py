@@ -258,3 +258,25 @@ def test_einsums_are_taken_apart(equation):
         n for n in left if n != "permute" or "permute" in EINSUMS_APART[equation]
     ] == EINSUMS_APART[equation]
     assert_close(program, kept_apart(program, found), values, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("right", [False, True])
+@pytest.mark.parametrize("rows", [(), (2,)])
+def test_places_among_few_edges_are_counted(right, rows):
+    """NaN lies behind all numbers and equals itself, among edges and among values."""
+    search = lambda p, x: p(ops.searchsorted, p.x(*rows, 5), x, right=right)  # noqa: E731
+    assert "searchsorted" not in names(search, *rows, 7)
+    many = lambda p, x: p(ops.searchsorted, p.x(257), x, right=right)  # noqa: E731
+    assert names(many, 7) == ["searchsorted"]
+    p = Small()
+    edges, values = p.x(*rows, 5), p.x(*rows, 7)
+    found = p(ops.searchsorted, edges, values, right=right)
+    program = Program(p.b.inputs, p.b.equations, [found])
+    given = [
+        np.broadcast_to(np.array(row, np.float32), (*rows, len(row)))
+        for row in ([-1.0, 0, 0, 2, np.nan], [-3, -1, 0, 5, np.nan, np.inf, -np.inf])
+    ]
+    for each in (program, simplify(program)):
+        [got] = interpret(each, given)
+        want = [0, 1, 3, 4, 5, 4, 0] if right else [0, 0, 1, 4, 4, 4, 0]
+        assert got.dtype == np.int64 and got.tolist() == np.broadcast_to(want, got.shape).tolist()

@@ -59,6 +59,34 @@ def test_a_write_through_a_diagonal_that_is_not_there_stays():
     assert names(empty, 3, 5) == ["full", "view_scatter"]
 
 
+def through(*steps):
+    """A write of exp(x) through several views of a value of shape (3, 5, 4)."""
+    return lambda p, x: write(p, p.x(3, 5, 4), p(ops.exp, x), *steps)
+
+
+def view_path(*shape):
+    return ops.view, {"shape": shape}
+
+
+@pytest.mark.parametrize(
+    ("path", "shape", "remain"),
+    [
+        ((permute_path(2, 0, 1), slice_path(0, 1, 3)), (2, 3, 5), ["exp", "permute", "view_scatter", "permute"]),
+        ((view_path(15, 4), select_path(0, 7)), (4,), ["exp", "view", "view_scatter", "view"]),
+        ((slice_path(1, 1, 3), permute_path(1, 0, 2), select_path(0, 1)), (3, 4),
+         ["exp", "slice_", "permute", "view_scatter", "permute", "view_scatter"]),
+        ((slice_path(1, 1, 3), select_path(0, 1)), (2, 4), ["exp", "view_scatter"]),
+    ],
+)  # fmt: skip
+def test_a_write_through_several_views_is_one_into_a_box(path, shape, remain):
+    assert names(through(*path), *shape) == remain
+
+
+def test_a_write_through_the_diagonal_of_a_slice_is_a_selection_in_the_slice():
+    path = (select_path(0, 1), (ops.diagonal, {"offset": 0, "dim1": 0, "dim2": 1}))
+    assert names(through(*path), 4)[-2:] == ["where", "view_scatter"]
+
+
 def test_writes_of_slices_that_reach_all_are_a_join():
     def halves(p, x):
         y = write(p, p.full(3, 10), x, slice_path(1, 0, 5))

@@ -9,7 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule import functional as fn
 from chainrule import nn, ops
-from chainrule.base.errors import DTypeError, RangeError, ShapeError, TraceError
+from chainrule.base.errors import DTypeError, RangeError, ShapeError
 from chainrule.graph import trace
 from chainrule.nn import functional as F
 
@@ -180,12 +180,27 @@ def test_empty_bags_and_empty_input():
     assert padded.tolist() == [[0.0, 0.0]]
 
 
-def test_bags_of_maxima_with_offsets_are_refused_in_a_traced_function():
-    w, at, starts = cr.ones(5, 2), cr.tensor([3, 1]), cr.tensor([0, 1])
-    with pytest.raises(TraceError):
-        trace(lambda at, starts: F.embedding_bag(at, w, starts, mode="max"))(at, starts)
-    program = trace(lambda at, starts: F.embedding_bag(at, w, starts, mode="mean"))
-    assert program(at, starts).tolist() == [[1.0, 1.0], [1.0, 1.0]]
+@pytest.mark.parametrize("mode", ["max", "mean"])
+def test_bags_with_offsets_do_not_ask_for_lengths_in_a_traced_function(mode):
+    w = f(5, 2).requires_grad_()
+
+    def bags(at, starts):
+        y = F.embedding_bag(at, w, starts, mode=mode, padding_idx=4)
+        return y, *cr.autograd.grad(y.square().sum(), w)
+
+    program, at = trace(bags), cr.tensor([3, 1, 4, 0, 3, 2, 4])
+    for starts in ([0, 2, 2, 5, 6], [0, 0, 1, 3, 6]):
+        for got, want in zip(
+            program(at, cr.tensor(starts)), bags(at, cr.tensor(starts)), strict=True
+        ):
+            np.testing.assert_array_equal(got.detach().numpy(), want.detach().numpy())
+    assert len(program.programs) == 1
+
+
+def test_of_equal_maxima_of_a_bag_the_first_receives_the_gradient():
+    w = cr.ones(3, 2, requires_grad=True)
+    F.embedding_bag(cr.tensor([2, 0, 1]), w, cr.tensor([0, 1]), mode="max").sum().backward()
+    assert w.grad.tolist() == [[1.0, 1.0], [0.0, 0.0], [1.0, 1.0]]
 
 
 def test_running_statistics_of_instances():

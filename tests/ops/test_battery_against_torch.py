@@ -54,6 +54,7 @@ EXCEPT = {
     "local_response_norm": (INTEGERS, "likewise"),
     "reduce_bags": (INTEGERS, "for floats"),
     "sum_bags": (INTEGERS, "likewise"),
+    "max_bags": (INTEGERS, "likewise"),
     "avg_pool": (
         {"int64"},
         "without padding it is written as a quotient of means, which integers are too coarse for",

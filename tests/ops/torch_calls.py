@@ -457,6 +457,16 @@ def sum_bags(torch, rows, starts, weight, kept, *, mean):
     return torch.stack([of_bag(torch, bag, "mean" if mean else "sum") for bag in bags])
 
 
+@entry
+def max_bags(torch, rows, starts, kept):
+    ends = [*starts.tolist()[1:], len(rows)]
+    bags = []
+    for start, end in zip(starts.tolist(), ends, strict=True):
+        bag = rows[start:end]
+        bags.append(bag if kept is None else bag[kept[start:end]])
+    return torch.stack([of_bag(torch, bag, "max") for bag in bags])
+
+
 def of_bag(torch, bag, mode):
     """Its sum, mean or maximum; zeros if there is nothing in it."""
     if mode == "max" and len(bag):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule import StateDictError, TraceError, nn, optim
+from chainrule import StateDictError, nn, optim
 from chainrule.graph import trace
 from chainrule.optim.swa_utils import SWALR, AveragedModel, update_bn
 
@@ -163,13 +163,6 @@ def test_saved_and_loaded():
 # ----------------------------------------------------------------------------------------------------------- swa_utils
 
 
-def test_an_averaged_model_is_refused_in_a_trace():
-    model = net()
-    averaged = AveragedModel(model)
-    with pytest.raises(TraceError, match="optim.EMA averages inside"):
-        trace(lambda: averaged.update_parameters(model))()
-
-
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
@@ -210,6 +203,24 @@ AVERAGES = {
     },
     "own": lambda T: {"avg_fn": lambda a, w, n: a + w / (n + 2)},
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["swa", "ema_multi", "ema_buffers", "own"])
+def test_averaged_models_are_traced(name):
+    """The same program for the first update, which copies, and for later ones."""
+    found = []
+    for run in (lambda f: f, trace):
+        model = net()
+        averaged = AveragedModel(model, **AVERAGES[name](cr))
+        update = run(lambda a=averaged, m=model: a.update_parameters(m))
+        for seed in range(3):
+            set_weights_of(cr, model, seed)
+            model(batches(cr)[seed])
+            update()
+        found.append({n: v.numpy() for n, v in averaged.state_dict().items()})
+    assert found[1]["n_averaged"] == 3
+    for key, value in found[0].items():
+        np.testing.assert_array_equal(found[1][key], value, err_msg=key)
 
 
 @pytest.mark.torch

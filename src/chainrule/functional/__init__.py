@@ -33,7 +33,7 @@ from .activation import (
     with_gumbel,
 )  # fmt: skip
 from .attention import attention
-from .bags import reduce_bags, sum_bags
+from .bags import max_bags, reduce_bags, sum_bags
 from .distance import cosine_similarity, pairwise_distance
 from .dropout import alpha_dropout, dropout
 from .elementwise import (
@@ -121,7 +121,7 @@ __all__ = [
     "hinge_embedding_loss", "huber_loss", "kl_div", "kthvalue", "l1_loss", "layer_norm",
     "ldexp", "leaky_relu", "linear", "local_response_norm", "log_softmax", "logaddexp",
     "logaddexp2", "logit", "logsigmoid", "logsumexp", "lp_pool", "lstm_step",
-    "margin_ranking_loss", "max_unpool", "median", "median_along", "mish", "mse_loss",
+    "margin_ranking_loss", "max_bags", "max_unpool", "median", "median_along", "mish", "mse_loss",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "mvlgamma",
     "nan_to_num", "ndtr", "nll_loss", "normalize", "pairwise_distance",
     "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "quantile", "rad2deg",

@@ -6,12 +6,17 @@ import math
 
 from ..backends import xp
 from ..ops import (
+    arange,
     cast,
     cumsum,
+    expand,
     full,
+    gather,
     index_put,
     max_along,
     maximum,
+    minimum,
+    scatter_extreme,
     slice_,
     sum,
     view,
@@ -114,3 +119,50 @@ def sum_bags(rows, starts, weight=None, kept=None, /, *, mean=False):
     count = full(shape=(bags,), value=0, dtype="int64")
     count = maximum(index_put(count, counted, bag, dims=(0,), accumulate=True), 1)
     return y / view(cast(count, dtype=y.dtype), shape=(bags, 1))
+
+
+def _starts_and_kept(args, attrs):
+    rows, starts, kept = args
+    _starts_of_bags((rows, starts, None, kept), attrs)
+    return attrs
+
+
+@composite(
+    scatter,
+    types="floating",
+    promotes=("rows",),
+    normalize=_starts_and_kept,
+    samples=(
+        S(F(7, 2), xp.asarray([0, 3, 3, 5]), B(7)),
+        S(F(7, 2), xp.asarray([0, 7]), None),
+    ),
+)
+def max_bags(rows, starts, kept=None, /):
+    """Bags one after another, rows (N, C) → (B, C): the maximum of those from one of `starts` (B,) up
+    to the next. Where `kept` (N,) is false a vector does not count; an empty bag gives 0.
+
+    Of equal numbers the first receives the gradient. How long the bags are is nowhere asked.
+    """
+    (n, c), bags = rows.shape, starts.shape[0]
+    one = full(shape=starts.shape, value=1, dtype="int64")
+    begun = full(shape=(n + 1,), value=0, dtype="int64")
+    begun = index_put(begun, one, starts, dims=(0,), accumulate=True)
+    bag = slice_(cumsum(begun, dim=0), dim=0, start=0, stop=n, step=1) - 1
+    if not n:
+        y = full(shape=(bags, c), value=0.0, dtype=rows.dtype)
+        return index_put(y, rows, bag, dims=(0,), accumulate=True)
+    counted = full(shape=(n,), value=1, dtype="int64")
+    if kept is not None:
+        counted = cast(kept, dtype="int64")
+        rows = where(view(kept, shape=(n, 1)), rows, -math.inf)
+    at = expand(view(bag, shape=(n, 1)), shape=(n, c))
+    y = full(shape=(bags, c), value=-math.inf, dtype=rows.dtype)
+    y = scatter_extreme(y, at, rows, dim=0, largest=True)
+    here = (rows == gather(y, at, dim=0)) | (rows != rows)
+    place = view(arange(start=0, step=1, count=n, dtype="int64"), shape=(n, 1))
+    first = full(shape=(bags, c), value=n, dtype="int64")
+    first = scatter_extreme(first, at, where(here, place, n), dim=0, largest=False)
+    y = gather(rows, minimum(first, n - 1), dim=0)
+    count = full(shape=(bags,), value=0, dtype="int64")
+    count = index_put(count, counted, bag, dims=(0,), accumulate=True)
+    return where(view(count, shape=(bags, 1)) > 0, y, 0.0)

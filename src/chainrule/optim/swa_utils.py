@@ -11,11 +11,10 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..base.errors import TraceError
 from ..base.modes import modes
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
 from ..tape.modes import no_grad
-from ..tensors import Tensor, int64, tensor
+from ..tensors import Tensor, int64, tensor, where
 from .averaging import (
     get_ema_avg_fn,
     get_ema_multi_avg_fn,
@@ -35,8 +34,7 @@ class AveragedModel(Module):
     algorithm 1.
 
     The first ``update_parameters`` copies the weights; each later one calls an averaging function, by
-    default that of the plain mean. To average at every step of a compiled function, see
-    ``optim.EMA``.
+    default that of the plain mean. ``optim.EMA`` averages parameters without a copy of the model.
 
     Args:
         model: the model; it is copied.
@@ -86,18 +84,15 @@ class AveragedModel(Module):
     def update_parameters(self, model: Module) -> None:
         """Take the weights of ``model`` into the average.
 
-        Raises:
-            TraceError: within a trace.
+        Within a trace the averaging function is called also for the first time, and what it makes
+        is then not taken: whether it is the first is known only when the program runs.
         """
-        if modes.trace is not None:
-            raise TraceError(
-                "AveragedModel.update_parameters asks in Python whether it is the first, and cannot be "
-                "traced\n  hint: optim.EMA averages inside of a compiled step"
-            )
+        traced = modes.trace is not None
         with no_grad():
             averages = [a.detach() for a in _members(self.module, self.use_buffers)]
             weights = [w.detach() for w in _members(model, self.use_buffers)]
-            if self.n_averaged == 0:
+            first = self.n_averaged == 0
+            if not traced and first:
                 for a, w in zip(averages, weights, strict=True):
                     a.copy_(w)
             elif self.multi_avg_fn is not None:
@@ -106,6 +101,9 @@ class AveragedModel(Module):
                 average = self.avg_fn or get_swa_avg_fn()
                 for a, w in zip(averages, weights, strict=True):
                     a.copy_(average(a, w, self.n_averaged).to(a.dtype))
+            if traced:
+                for a, w in zip(averages, weights, strict=True):
+                    a.copy_(where(first, w.to(a.dtype), a))
             if not self.use_buffers:
                 for a, w in zip(self.module.buffers(), model.buffers(), strict=True):
                     a.copy_(w)

@@ -4,13 +4,13 @@ Each pass is a function from a program to a program, and the verifier accepts wh
 tests look after every one; `simplify` itself only at the end, for a look costs as much as all).
 Imports the other files of `graph`, ops and base. Reading order: `inline`, `share`, `rewrite` (how
 rules are applied), then the rules by subject: `constants`, `halves`, `algebra`, `einsums`, `views`,
-`writes`. `loops` makes scans smaller; `numbers` takes the Python numbers out of a program.
+`writes`, `searches`. `loops` makes scans smaller; `numbers` takes the Python numbers out of a program.
 
 What a pass promises about values:
 
 | pass | keeps |
 |---|---|
-| sharing, dead code, constants, views, `HALVES`, `ALGEBRA`, `WRITES`, `SCATTERS` | each bit |
+| sharing, dead code, constants, views, `HALVES`, `ALGEBRA`, `WRITES`, `SCATTERS`, `SEARCHES` | each bit |
 | `JOINS`, `UNITS` | each value; −0 where the program gave +0 |
 | inlining, loops, `ROUNDING`, `EINSUMS` | values to rounding |
 
@@ -41,6 +41,7 @@ from .inline import inlined
 from .loops import lightened
 from .numbers import numbers_function, split_numbers
 from .rewrite import Rules, rewritten
+from .searches import SEARCHES
 from .share import kept_apart, shared
 from .views import VIEWS
 from .writes import JOINS, SCATTERS, WRITES
@@ -53,6 +54,7 @@ __all__ = [
     "JOINS",
     "ROUNDING",
     "SCATTERS",
+    "SEARCHES",
     "UNITS",
     "VIEWS",
     "WRITES",
@@ -79,7 +81,9 @@ def combined(*tables: Rules) -> Rules:
     return out
 
 
-EVERYTHING = combined(FOLDING, HALVES, ALGEBRA, UNITS, ROUNDING, EINSUMS, VIEWS, WRITES, JOINS)
+EVERYTHING = combined(
+    FOLDING, HALVES, ALGEBRA, UNITS, ROUNDING, EINSUMS, VIEWS, WRITES, JOINS, SEARCHES
+)
 
 
 def live(program: Program) -> Program:

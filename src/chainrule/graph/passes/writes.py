@@ -120,6 +120,35 @@ def writes_of_all_parts(r: Rewriter, eq: Equation) -> Operand | None:
     return None if missing else _joined(r, dim, parts, whole)
 
 
+def write_through_steps(r: Rewriter, eq: Equation) -> Operand | None:
+    """A write through several views, of which not all cut a box, is one after another of simpler
+    ones. What comes after slices is written into the slice, and that into the whole; a
+    permutation or another shape, if first, is taken off both and put back.
+    """
+    x, value = eq.inputs
+    path = eq.attrs["path"]
+    cuts = [op is ops.slice_ or op is ops.select for op, _ in path]
+    if all(cuts) or len(path) < 2:
+        return None
+    if cuts[0]:
+        boxed = cuts.index(False)
+        part = x
+        for op, pairs in path[:boxed]:
+            part = r.apply(op, part, **dict(pairs))
+        part = r.apply(ops.view_scatter, part, value, path=path[boxed:])
+        return r.apply(ops.view_scatter, x, part, path=path[:boxed])
+    op, pairs = path[0]
+    if op is ops.permute:
+        dims = dict(pairs)["dims"]
+        y = r.apply(ops.view_scatter, r.apply(op, x, dims=dims), value, path=path[1:])
+        return r.apply(op, y, dims=tuple([dims.index(k) for k in range(len(dims))]))
+    if op is ops.view:
+        y = r.viewed(x, dict(pairs)["shape"])
+        y = r.apply(ops.view_scatter, y, value, path=path[1:])
+        return r.viewed(y, eq.outputs[0].spec.shape)
+    return None
+
+
 def write_of_diagonal(r: Rewriter, eq: Equation) -> Operand | None:
     """A write through a diagonal is a selection: each element tells by its row and its column
     whether it lies there. What is written is laid out along the rows.
@@ -155,7 +184,9 @@ def write_of_diagonal(r: Rewriter, eq: Equation) -> Operand | None:
     return r.apply(ops.where, here, y, x)
 
 
-WRITES = {"view_scatter": (write_of_all, writes_of_all_parts, write_of_diagonal)}
+WRITES = {
+    "view_scatter": (write_of_all, writes_of_all_parts, write_through_steps, write_of_diagonal)
+}
 """Every rule keeps each element as it is."""
 
 

@@ -6,7 +6,7 @@ from ... import functional as fn
 from ... import ops
 from ...base.errors import ArgumentError, ShapeError
 from ...tape.modes import no_grad
-from ...tensors import Tensor, arange, bool_, cat, int64, tensor, zeros
+from ...tensors import Tensor, arange, bool_, int64, zeros
 from .loss import check_classes
 
 __all__ = [
@@ -113,9 +113,6 @@ def embedding_bag(
     Returns:
         (B, C); 0 for an empty bag.
 
-    With "max" and offsets the length of the longest bag must be read, so a traced function needs the
-    two-dimensional input.
-
     Example:
         >>> F.embedding_bag(tensor([0, 1, 1]), tensor([[1.0], [4.0]]), tensor([0, 2]), mode="sum")
         tensor([[5.],
@@ -126,20 +123,14 @@ def embedding_bag(
     padding_idx = _row(padding_idx, weight.shape[0])
     if max_norm is not None:
         _shorten_rows(weight, input, max_norm, norm_type)
-    if offsets is not None:
-        starts = offsets[:-1] if include_last_offset else offsets
-        if mode != "max":
-            rows = ops.embedding(weight, input, padding=None, by_frequency=scale_grad_by_freq)
-            kept = None if padding_idx is None else input != padding_idx
-            return fn.sum_bags(rows, starts, per_sample_weights, kept, mean=mode == "mean")
-        input, kept = _as_rows(input, starts)
-    else:
-        kept = None
-    if padding_idx is not None:
-        known = input != padding_idx
-        kept = known if kept is None else kept & known
     rows = ops.embedding(weight, input, padding=None, by_frequency=scale_grad_by_freq)
-    return fn.reduce_bags(rows, per_sample_weights, kept, mode=mode)
+    kept = None if padding_idx is None else input != padding_idx
+    if offsets is None:
+        return fn.reduce_bags(rows, per_sample_weights, kept, mode=mode)
+    starts = offsets[:-1] if include_last_offset else offsets
+    if mode == "max":
+        return fn.max_bags(rows, starts, kept)
+    return fn.sum_bags(rows, starts, per_sample_weights, kept, mean=mode == "mean")
 
 
 def _check_bags(
@@ -177,16 +168,6 @@ def _check_bags(
                 "embedding_bag: per_sample_weights must have the shape of the input, "
                 f"{tuple(input.shape)}, found {tuple(per_sample_weights.shape)}"
             )
-
-
-def _as_rows(input: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
-    """Bags one after another as rows of one length, and which places of the rows are in the bag."""
-    ends = cat([starts[1:], tensor([input.shape[0]], dtype=starts.dtype)])
-    lengths = (ends - starts).unsqueeze(1)
-    ahead = arange(int(lengths.max().item()) if lengths.numel() else 0).unsqueeze(0)
-    at = (starts.unsqueeze(1) + ahead).clamp(max=max(input.shape[0] - 1, 0))
-    rows = input[at] if input.shape[0] else zeros(at.shape, dtype=input.dtype)
-    return rows, ahead < lengths
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
