@@ -139,7 +139,10 @@ def negated_twice(b: Builder):
 
 
 def power(b: Builder):
-    b.emit(ops.pow, b.value(), Literal(b.pick((0.5, 1, 1.0, 2, 2.0, -1, -1.0, 3, 0, 0.25))))
+    x = b.value()
+    if b.rng.random() < 0.3:
+        b.emit(ops.square, x)
+    b.emit(ops.pow, x, Literal(b.pick((0.5, 1, 1.0, 2, 2.0, -1, -1.0, 3, 0, 0.25))))
 
 
 def binary(b: Builder):
