@@ -115,8 +115,7 @@ def disagreement(
         words = words or ops.difference(
             torch, list(a.state_dict().values()), list(b.state_dict().values())
         )
-    written = repr(a).replace("NonDynamicallyQuantizableLinear", "Linear")
-    return words or ("" if written == repr(b) else f"written as {a!r}, found {b!r}")
+    return words or ("" if repr(a) == repr(b) else f"written as {a!r}, found {b!r}")
 
 
 def wrong_calls(torch: Any, info: Any) -> Iterator[Outcome]:

@@ -103,6 +103,15 @@ def test_the_identity_grid_gives_the_image():
                 np.testing.assert_allclose(y.numpy(), x.numpy(), atol=1e-12)
 
 
+def test_the_nearest_element_stays_where_the_grid_moves():
+    """So the grid has a gradient, and it is 0, outside of the image as well."""
+    grid = cr.tensor([[[[-0.4, 0.3], [1.7, 0.0]]]], requires_grad=True)
+    y = F.grid_sample(cr.ones(1, 1, 3, 3), grid, "nearest")
+    assert y.tolist() == [[[[1, 0]]]]
+    y.sum().backward()
+    assert grid.grad.tolist() == [[[[0, 0], [0, 0]]]]
+
+
 def test_places_that_are_no_numbers_are_outside():
     grid = cr.tensor([[[[math.nan, 0.0], [math.inf, 0.0], [-math.inf, 0.0], [0.0, 0.0]]]])
     found = F.grid_sample(cr.ones(1, 1, 3, 3), grid)

@@ -105,6 +105,8 @@ def test_zeta_known_values_and_its_recurrence():
     s = np.array([2.0, 3.0, 7.0])[:, None]
     q = np.array([-2.7, -1.4, -0.3, 0.2, 1.0, 9.0])
     np.testing.assert_allclose(ops.zeta(s, q), ops.zeta(s, q + 1) + q**-s, rtol=1e-10)
+    tiny = np.array([-1e-20, -1e-9, 1e-20])  # 1 + q is 1: the first term is all there is
+    np.testing.assert_allclose(ops.zeta(s, tiny), tiny**-s, rtol=1e-14)
 
 
 def test_incomplete_gamma_known_values_and_its_recurrence():

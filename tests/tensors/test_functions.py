@@ -81,6 +81,42 @@ def test_statistics_of_too_few_elements():
     assert cr.ones(3, 1).var(1, correction=0).tolist() == [0, 0, 0]
 
 
+def test_gradient_of_a_deviation_of_zero():
+    """Where nothing spreads, the root of the variance has no slope; PyTorch takes 0."""
+    x = cr.tensor([[2.0, 2.0, 2.0], [1.0, 2.0, 6.0]], requires_grad=True)
+    (gradient,) = cr.autograd.grad(x.std(1).sum(), x, create_graph=True)
+    near = np.array([-2, -1, 3]) / (2 * 7**0.5)  # (x − mean) / ((n − 1) · std)
+    np.testing.assert_allclose(gradient.detach().numpy(), [[0, 0, 0], near], rtol=1e-6)
+    (second,) = cr.autograd.grad(gradient.sum(), x)
+    assert second.isfinite().all()
+
+
+def test_two_numbers_make_a_tensor():
+    """As `torch.div(length, 2, rounding_mode="floor")` stands in models."""
+    halves = [cr.div(-7, 2, rounding_mode=how) for how in (None, "floor", "trunc")]
+    assert [h.tolist() for h in halves] == [-3.5, -4, -3]
+    assert [h.dtype for h in halves] == [cr.float32, cr.int64, cr.int64]
+    others = cr.add(2, 3, alpha=5), cr.sub(2, 3.5), cr.mul(2.0, 3), cr.floor_divide(7, 2)
+    assert [t.tolist() for t in others] == [17, -1.5, 6, 3]
+    assert isinstance(cr.mul(np.ones(2), 3), np.ndarray)  # arrays stay arrays
+    step = cr.compile(lambda x: x + cr.mul(2, 3))
+    assert step(cr.ones(2)).tolist() == [7, 7]
+
+
+def test_a_quotient_that_is_rounded_has_a_derivative_of_zero():
+    x, y = cr.tensor([1.0, -7.0], requires_grad=True), cr.tensor([0.0, 2.0], requires_grad=True)
+    q = cr.div(x, y, rounding_mode="trunc")
+    assert q.tolist() == [float("inf"), -3]
+    q.sum().backward()
+    assert x.grad.tolist() == y.grad.tolist() == [0, 0]  # by 0 as well
+
+
+def test_area_of_no_points():
+    for dtype in (cr.int64, cr.bool, cr.float64):
+        area = cr.trapezoid(cr.zeros(3, 0, dtype=dtype))
+        assert (area.dtype, area.tolist()) == (dtype, [0, 0, 0])
+
+
 def test_iteration_unpacking_and_membership():
     a, b = cr.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     assert a.tolist() == [1, 2] and a.requires_grad
@@ -104,7 +140,7 @@ def test_operands_by_pytorchs_names():
     for wrong in (
         lambda: cr.tanh(x, input=x),
         lambda: cr.tanh(x, other=y),
-        lambda: x.mul(y, factor=2),
+        lambda: x.maximum(y, factor=2),
     ):
         with pytest.raises(TypeError, match="has no argument"):
             wrong()

@@ -263,6 +263,24 @@ def test_nan_infinities_ties_and_rounding(torch, call, data):
 
 
 @pytest.mark.parametrize(
+    "name",
+    "relu elu selu celu leaky_relu relu6 hardsigmoid softshrink hardshrink maximum minimum pow".split(),
+)
+def test_gradients_at_nan_and_infinities(torch, name):
+    def gradients(library):
+        data = [1.0, float("nan"), float("inf"), -float("inf"), 0.0, -2.0]
+        x = library.tensor(data, requires_grad=True)
+        y = library.tensor(data[1:] + data[:1], requires_grad=True)
+        f = getattr(library.nn.functional, name, None) or getattr(library, name)
+        operands = (x, y) if name in ("maximum", "minimum", "pow") else (x,)
+        (f(*operands) * library.arange(2.0, 8.0)).sum().backward()
+        return [v.grad.numpy() for v in operands]
+
+    for found, expected in zip(gradients(cr), gradients(torch), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
     "call",
     [
         lambda L: L.arange(7),

@@ -124,6 +124,31 @@ def test_as_strided_speaks_of_the_memory_of_the_base():
         cr.from_numpy(np.zeros((3, 5)).T).as_strided((2,), (1,))
 
 
+def test_as_strided_of_a_leaf_that_is_a_view():
+    """The memory around it has no history; the leaf's own elements have."""
+    leaf = cr.arange(11.0)[1::2].detach().requires_grad_()  # 1, 3, 5, 7, 9
+    y = leaf.as_strided((4,), (1,))
+    assert y.tolist() == [1, 2, 3, 4]
+    (y * cr.tensor([2.0, 3.0, 5.0, 7.0])).sum().backward()
+    assert leaf.grad.tolist() == [2, 5, 0, 0, 0]
+    with pytest.raises(GradError, match="cannot be written with gradients on"):
+        y.mul_(2)
+    part = cr.arange(11.0)[4:8].detach()
+    assert part.as_strided((3,), (1,), 0).tolist() == [0, 1, 2]  # places in the memory, not in part
+    assert part.requires_grad_()[1:3].as_strided((2,), (1,), 5).tolist() == [5, 6]
+
+
+def test_as_strided_scatter_where_elements_lie_otherwise():
+    turned = cr.arange(6.0).reshape(2, 3).T
+    y = turned.as_strided_scatter(cr.tensor([-1.0, -2.0]), (2,), (1,), 1)
+    assert y.tolist() == [[0, 3], [-1, 4], [-2, 5]]
+    assert turned.tolist() == [[0, 3], [1, 4], [2, 5]]
+    x, src = cr.ones(1, 2, requires_grad=True), cr.zeros(2, requires_grad=True)
+    y = x.expand(3, 2).as_strided_scatter(src, (2,), (4,))
+    (y * cr.tensor([[2.0, 3.0], [5.0, 7.0], [11.0, 13.0]])).sum().backward()
+    assert (x.grad.tolist(), src.grad.tolist()) == ([[5, 23]], [2, 11])
+
+
 # --------------------------------------------------------------------------------------------------- other dtypes
 
 

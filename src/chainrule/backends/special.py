@@ -354,7 +354,7 @@ def zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
     y = _zeta_positive(safe, p)
     below = usable & (whole > 0)
     if below.any():
-        r = np.where(below, 1 - p, 1.0)
+        r = np.where(below, -q - (whole - 1), 1.0)  # 1 − p, where p has lost a tiny q
         sign = np.where(np.remainder(safe, 2) == 1, -1.0, 1.0)
         part = sign * (
             _zeta_positive(safe, r) - _zeta_positive(safe, r + np.where(below, whole, 1.0))

@@ -39,6 +39,7 @@ from .dropout import alpha_dropout, dropout
 from .elementwise import (
     angle,
     deg2rad,
+    deviation,
     entr,
     fmax,
     fmin,
@@ -54,6 +55,7 @@ from .elementwise import (
     rad2deg,
     round_to,
     sinc,
+    trunc_quotient,
     xlog1py,
     xlogy,
 )  # fmt: skip
@@ -115,7 +117,7 @@ __all__ = [
     "attention", "avg_pool", "batch_norm", "batch_norm_with", "binary_cross_entropy",
     "binary_cross_entropy_with_logits", "binary_entropy", "celu", "channel_shuffle",
     "cosine_embedding_loss", "cosine_similarity", "cross_entropy", "ctc_reach", "ctc_reduced",
-    "deg2rad", "dropout", "elu", "entr", "extend", "fmax", "fmin", "frac",
+    "deg2rad", "deviation", "dropout", "elu", "entr", "extend", "fmax", "fmin", "frac",
     "fractional_max_pool", "gaussian_nll_loss", "gelu", "glu", "grid_sample", "group_norm",
     "gru_step", "hardshrink", "hardsigmoid", "hardswish", "hardtanh", "heaviside",
     "hinge_embedding_loss", "huber_loss", "kl_div", "kthvalue", "l1_loss", "layer_norm",
@@ -128,5 +130,5 @@ __all__ = [
     "reduce_bags", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly", "rms_norm",
     "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
     "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "sum_bags",
-    "tanhshrink", "threshold", "triplet_hinge", "with_gumbel", "xlog1py", "xlogy",
+    "tanhshrink", "threshold", "triplet_hinge", "trunc_quotient", "with_gumbel", "xlog1py", "xlogy",
 ]  # fmt: skip

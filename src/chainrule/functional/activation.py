@@ -17,6 +17,8 @@ from ..ops import (
     log,
     log1p,
     logical_and,
+    logical_not,
+    logical_or,
     maximum,
     minimum,
     sigmoid,
@@ -48,7 +50,7 @@ def relu(x, /):
     return where(x > 0, x, where(x != x, x, 0))
 
 
-relu.vjp(x=lambda g, y: g * (y > 0))
+relu.vjp(x=lambda g, y: g * (y != 0))  # of NaN it is g, as in PyTorch
 relu.fast(lambda x: xp.maximum(x, 0))
 
 
@@ -124,19 +126,19 @@ with_gumbel.vjp(x=lambda g: g)
 @composite(elementwise, types="floating", reference="torch.nn.functional.elu", onnx="Elu")
 def elu(x, /, *, alpha=1.0):
     """y = x where x > 0, else alpha · (eˣ − 1).  Source: Clevert et al. 2016."""
-    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x)))
+    return where(x <= 0, alpha * expm1(where(x <= 0, x, 0.0)), x)
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.selu", onnx="Selu")
 def selu(x, /):
     """y = scale · elu(x, alpha).  Source: Klambauer et al. 2017."""
-    return SELU_SCALE * where(x > 0, x, SELU_ALPHA * expm1(where(x > 0, 0.0, x)))
+    return SELU_SCALE * where(x <= 0, SELU_ALPHA * expm1(where(x <= 0, x, 0.0)), x)
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.celu", onnx="Celu")
 def celu(x, /, *, alpha=1.0):
     """y = max(x, 0) + min(0, alpha · (e^(x/alpha) − 1)).  Source: Barron 2017."""
-    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x) / alpha))
+    return where(x <= 0, alpha * expm1(where(x <= 0, x, 0.0) / alpha), x)
 
 
 @composite(
@@ -252,7 +254,11 @@ def hardtanh(x, /, *, min_val=-1.0, max_val=1.0):
     return clamp(x, min_val, max_val)
 
 
-hardtanh.vjp(x=lambda g, x, min_val, max_val: where(logical_and(x > min_val, x < max_val), g, 0.0))
+hardtanh.vjp(
+    x=lambda g, x, min_val, max_val: where(
+        logical_not(logical_or(x <= min_val, x >= max_val)), g, 0.0
+    )
+)
 
 
 @composite(elementwise, types="promote", reference="torch.nn.functional.relu6")
@@ -269,6 +275,9 @@ def hardsigmoid(x, /):
     return relu6(x + 3) / 6
 
 
+hardsigmoid.vjp(x=lambda g, x: where(logical_and(x > -3, x < 3), g / 6, 0.0))
+
+
 @composite(
     elementwise, types="floating", reference="torch.nn.functional.hardswish", onnx="HardSwish"
 )
@@ -280,7 +289,7 @@ def hardswish(x, /):
 @composite(elementwise, types="floating", reference="torch.nn.functional.softshrink")
 def softshrink(x, /, *, lambd=0.5):
     """x moved toward 0 by lambd, and 0 where |x| ≤ lambd."""
-    return where(abs_(x) > lambd, x - lambd * sign(x), 0.0 * x)
+    return where(abs_(x) <= lambd, 0.0 * x, x - lambd * sign(x))
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.hardshrink")

@@ -12,6 +12,7 @@ from ..ops import (
     cast,
     clamp,
     cos,
+    div,
     eq,
     erfc,
     exp,
@@ -30,6 +31,7 @@ from ..ops import (
     pow,
     round,
     sin,
+    sqrt,
     sub,
     trunc,
     where,
@@ -66,9 +68,10 @@ def sinc(x, /):
 
 
 def _sinc_rule(g, x):
-    angle = math.pi * where(eq(x, 0), 1.0, x)
+    tiny = eq(x * x, 0)
+    angle = math.pi * where(tiny, 1.0, x)
     slope = (angle * cos(angle) - sin(angle)) / (angle * angle) * math.pi
-    return g * where(eq(x, 0), 0.0, slope)
+    return g * where(tiny, 0.0, slope)
 
 
 sinc.vjp(x=lambda g, x: _sinc_rule(g, x))
@@ -100,6 +103,14 @@ def round_to(x, /, *, decimals):
     ten = 10.0 ** math.fabs(decimals)
     return round(x * ten) / ten if decimals > 0 else round(x / ten) * ten
 
+
+@composite(elementwise, types="float", domain=(0.5, 3))
+def trunc_quotient(a, b, /):
+    """Quotient of floats rounded toward 0,  y = trunc(a / b), in the dtype of a / b; its derivative is 0."""
+    return trunc(div(a, b))
+
+
+trunc_quotient.vjp(a=lambda g: zeros_like(g), b=lambda g: zeros_like(g))
 
 # ----------------------------------------------------------------------------------------------------- selection
 
@@ -145,7 +156,16 @@ def nan_to_num(x, /, *, nan=0.0, posinf=None, neginf=None):
 
 nan_to_num.vjp(x=lambda g, x: where(isfinite(x), g, 0.0))
 
-# -------------------------------------------------------------------------------------- logarithms and exponentials
+# ---------------------------------------------------------------------------- roots, logarithms and exponentials
+
+
+@composite(elementwise, types="floating", domain=(0.5, 3))
+def deviation(variance, /):
+    """The root of a variance,  y = √variance;  where nothing spreads, the derivative is 0."""
+    return sqrt(variance)
+
+
+deviation.vjp(variance=lambda g, y: where(eq(y, 0), 0.0, g / (y + y)))
 
 
 @composite(elementwise, types="float", reference="torch.logaddexp")

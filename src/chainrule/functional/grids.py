@@ -28,6 +28,7 @@ from ..ops import (
     stack,
     view,
     where,
+    zeros_like,
 )
 from ..ops.explain import refuse
 from ..ops.kinds import contract
@@ -154,6 +155,9 @@ def grid_sample(x, grid, /, *, mode="bilinear", outside="zeros", align=False):
     corners: list[tuple] = [()]
     for u in places:
         corners = [(*corner, one) for corner in corners for one in _neighbours(u, mode)]
+    nothing: Any = 0.0
+    if mode == "nearest":  # which moves in jumps: the grid has a derivative, and it is 0
+        nothing = view(zeros_like(places[0]), shape=(grid.shape[0], 1, count))
     y = None
     for corner in corners:
         at: Any = 0
@@ -169,7 +173,7 @@ def grid_sample(x, grid, /, *, mode="bilinear", outside="zeros", align=False):
                 weight = w if weight is None else weight * w
         wide = (at.shape[0], 1, at.shape[1])
         part = gather(flat, expand(view(at, shape=wide), shape=(*x.shape[:2], at.shape[1])), dim=2)
-        part = where(view(seen, shape=wide), part, 0.0)
+        part = where(view(seen, shape=wide), part, nothing)
         part = part if weight is None else part * view(weight, shape=wide)
         y = part if y is None else y + part
     y = view(y, shape=(*x.shape[:2], *grid.shape[1:-1]))

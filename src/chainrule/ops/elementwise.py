@@ -77,7 +77,8 @@ def _by_exponent(g: Any, a: Any, b: Any, y: Any) -> Any:
     """y · ln a, and 0 where a is 0 and y is not infinite."""
     if isinstance(a, int | float):  # in g's dtype: the logarithm of a number alone is a float32
         a = zeros_like(g) + a
-    return g * where(logical_and(a == 0, b >= 0), 0.0, y * log(where(a == 0, 1.0, a)))
+    flat = logical_and(a == 0, b >= 0)
+    return g * where(flat, 0.0, y * log(where(flat, 1.0, a)))
 
 
 pow.vjp(
@@ -280,8 +281,8 @@ def maximum(a, b, /):
 
 
 maximum.vjp(
-    a=lambda g, a, b: g * where(a == b, 0.5, where(a > b, 1.0, 0.0)),
-    b=lambda g, a, b: g * where(a == b, 0.5, where(a < b, 1.0, 0.0)),
+    a=lambda g, a, b: g * where(a == b, 0.5, where(a < b, 0.0, 1.0)),
+    b=lambda g, a, b: g * where(a == b, 0.5, where(a > b, 0.0, 1.0)),
 )
 
 
@@ -292,8 +293,8 @@ def minimum(a, b, /):
 
 
 minimum.vjp(
-    a=lambda g, a, b: g * where(a == b, 0.5, where(a < b, 1.0, 0.0)),
-    b=lambda g, a, b: g * where(a == b, 0.5, where(a > b, 1.0, 0.0)),
+    a=lambda g, a, b: g * where(a == b, 0.5, where(a > b, 0.0, 1.0)),
+    b=lambda g, a, b: g * where(a == b, 0.5, where(a < b, 0.0, 1.0)),
 )
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ... import ops
-from ...base import shapes
 from . import joining, shape
 
 __all__ = [
@@ -131,14 +130,27 @@ def as_strided_scatter(
     stride: Sequence[int],
     storage_offset: int | None = None,
 ) -> Any:
-    """input with what `as_strided` shows of it replaced. The places must be different ones."""
+    """input with what `as_strided` shows of it replaced. The places must be different ones.
+
+    >>> as_strided_scatter(cr.zeros(2, 3).T, cr.ones(2), (2,), (4,))
+    tensor([[1., 0.],
+            [0., 1.],
+            [0., 0.]])
+    """
+    if any([n > 1 and not s for n, s in zip(input.shape, input.stride(), strict=True)]):
+        input = ops.clone(input)  # one place in memory for several of its elements
     first = input.storage_offset()
-    offset = 0 if storage_offset is None else storage_offset - first
-    if offset < 0 or (shapes.size(input.shape) and not input.is_contiguous()):
-        raise shape.ShapeError(
-            "as_strided_scatter: input must be row-major, and hold what is replaced"
-        )
-    return _replaced(
-        "as_strided_scatter", input, src, ops.as_strided,
-        shape=tuple(size), strides=tuple(stride), offset=offset,
-    )  # fmt: skip
+    offset = first if storage_offset is None else storage_offset
+    name, attrs = "as_strided_scatter", {"shape": tuple(size), "strides": tuple(stride)}
+    if input.is_contiguous():
+        return _replaced(name, input, src, ops.as_strided, offset=offset - first, **attrs)
+    whole = shape.memory_of(
+        input, 0, 0
+    )  # whose elements lie otherwise: it is replaced in a copy of the memory
+    path = input._path[len(whole._path) :]
+    placed = ops.view_scatter(whole, input, path=path)
+    offset -= whole.storage_offset()
+    seen = _replaced(name, placed, src, ops.as_strided, offset=offset, **attrs)
+    for view, options in path:
+        seen = view(seen, **dict(options))
+    return seen

@@ -95,6 +95,8 @@ def _areas(y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, int]:
 def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
     """The area under points that straight lines join, at positions x or at distances dx (1)."""
     areas, dim = _areas(y, x, dx, dim)
+    if not y.shape[dim]:
+        return ops.cast(ops.sum(areas, dim=dim), dtype=y.dtype)  # of no points, in their dtype
     return ops.sum(areas, dim=dim)
 
 

@@ -49,7 +49,6 @@ from ...ops import (
     exp2,
     expm1,
     floor,
-    floor_divide,
     fmod,
     gcd,
     ge,
@@ -75,7 +74,6 @@ from ...ops import (
     lt,
     maximum,
     minimum,
-    mul,
     ne,
     neg,
     nextafter,
@@ -92,6 +90,7 @@ from ...ops import (
     tanh,
     trunc,
 )  # fmt: skip
+from ..making import of_numbers
 from .results import result_type
 
 __all__ = [
@@ -116,29 +115,51 @@ __all__ = [
 frexp_result = result_type("frexp", "mantissa", "exponent")
 
 
+NUMBERS = frozenset((bool, int, float))
+
+
+def _standing(op: Any, input: Any, other: Any) -> Any:
+    """An op on two operands. It gives an array for two numbers, of which PyTorch makes a tensor.
+
+    >>> cr.div(7, 2, rounding_mode="floor")
+    tensor(3)
+    """
+    y = op(input, other)
+    if input.__class__ in NUMBERS and other.__class__ in NUMBERS:
+        return of_numbers(y, y.dtype)
+    return y
+
+
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """input + alpha · other."""
-    return ops.add(input, other if alpha == 1 else ops.mul(other, alpha))
+    return _standing(ops.add, input, other if alpha == 1 else mul(other, alpha))
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """input − alpha · other."""
-    return ops.sub(input, other if alpha == 1 else ops.mul(other, alpha))
+    return _standing(ops.sub, input, other if alpha == 1 else mul(other, alpha))
+
+
+def mul(input: Any, other: Any) -> Any:
+    """input · other."""
+    return _standing(ops.mul, input, other)
+
+
+def floor_divide(input: Any, other: Any) -> Any:
+    """input / other, rounded down, as Python's //."""
+    return _standing(ops.floor_divide, input, other)
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """input / other, rounded toward 0 ('trunc') or down ('floor') if asked."""
     if rounding_mode is None:
-        return ops.div(input, other)
+        return _standing(ops.div, input, other)
     if rounding_mode == "floor":
-        return ops.floor_divide(input, other)
+        return floor_divide(input, other)
     if rounding_mode == "trunc":
         found = [ops.promotion.spec_of(v).dtype.category for v in (input, other)]
-        return (
-            ops.trunc(ops.div(input, other))  # rounded to the dtype before
-            if dtypes.FLOATING in found
-            else ops.trunc_divide(input, other)
-        )
+        f = functional.trunc_quotient if dtypes.FLOATING in found else ops.trunc_divide
+        return _standing(f, input, other)
     raise ArgumentError(f"rounding_mode is None, 'trunc' or 'floor', found {rounding_mode!r}")
 
 

@@ -23,9 +23,9 @@ __all__ = ["CONVERTING", "EXACT", "into"]
 CONVERTING = {
     "": """
         add addcdiv addcmul addr arange bernoulli cat chain_matmul cholesky cholesky_inverse cholesky_solve clamp clamp_max
-        clamp_min column_stack concat concatenate cumprod cumsum diff div dstack empty eye float_power full geqrf hstack inner inverse
-        ger kron ldexp lerp linspace logit logspace logsumexp lu max mean min mvlgamma nanmean nansum normal ones outer polygamma pow prod
-        rand randint randn randperm row_stack square stack std sub sum var vstack zeros
+        clamp_min column_stack concat concatenate cumprod cumsum diff div dstack empty eye float_power floor_divide full geqrf hstack inner
+        inverse ger kron ldexp lerp linspace logit logspace logsumexp lu max mean min mul mvlgamma nanmean nansum normal ones outer
+        polygamma pow prod rand randint randn randperm row_stack square stack std sub sum var vstack zeros
     """,
     "linalg": """
         cond householder_product inv lstsq matrix_power matrix_rank pinv tensorinv tensorsolve
@@ -56,7 +56,7 @@ EXACT = {
 
 OPS = frozenset("""
     acos acosh angle asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor
-    copysign cos cosh deg2rad digamma entr eq erf erfc erfcx erfinv exp exp2 expm1 floor_divide fmax fmin fmod gcd ge gt hypot
+    copysign cos cosh deg2rad digamma entr eq erf erfc erfcx erfinv exp exp2 expm1 fmax fmin fmod gcd ge gt hypot
     i0 i0e i1 i1e igamma igammac lcm le lgamma log log10 log1p log2 log_ndtr logaddexp logaddexp2 logical_and logical_not
     logical_or logical_xor lt maximum minimum mul ndtr ndtri ne nextafter rad2deg reciprocal remainder rsqrt sigmoid sin sinc
     sinh sqrt tan tanh xlog1py xlogy zeta

@@ -284,8 +284,8 @@ def as_strided(
     """A view of the memory of a tensor under a shape and strides of its own, counted in elements.
 
     `storage_offset` is the place of the first element in the memory that all views of it share; where
-    it is left out, input's own. What is reached must belong to input, or to the tensor that input is a
-    view of. Its gradient adds up where elements are seen more than once.
+    it is left out, input's own. Its gradient adds up where elements are seen more than once. It goes to the tensor
+    that input is a view of; where that has no history, to those elements of input that are seen.
 
     >>> as_strided(cr.arange(6), (2, 3), (1, 2))
     tensor([[0, 2, 4],
@@ -293,16 +293,37 @@ def as_strided(
     """
     first = input.storage_offset()
     offset = first if storage_offset is None else storage_offset
-    if input.is_contiguous() and input.numel():
-        reach = offset + sum([(n - 1) * s for n, s in zip(size, stride, strict=False)])
-        if first <= offset and (reach < first + input.numel() or input._base is None):
-            offset -= first
-            return ops.as_strided(input, shape=tuple(size), strides=tuple(stride), offset=offset)
+    reach = offset + sum([(n - 1) * s for n, s in zip(size, stride, strict=False)])
+    attrs = {"shape": tuple(size), "strides": tuple(stride)}
+    if _holds(input, offset, reach):
+        return ops.as_strided(input, offset=offset - first, **attrs)
+    whole = memory_of(input, offset, reach)
+    offset -= whole.storage_offset()
+    y = ops.as_strided(whole, offset=offset, **attrs)
+    if (
+        whole.edge is None and input.edge is not None
+    ):  # a leaf, say, within memory that has no history
+        placed = ops.view_scatter(whole, input, path=input._path[len(whole._path) :])
+        y._edge, y._cut = ops.as_strided(placed, offset=offset, **attrs).edge, True
+    return y
+
+
+def _holds(x: Any, first: int, last: int) -> bool:
+    """Whether a tensor lies row-major, and these places of the memory are its own."""
+    return (
+        x.is_contiguous() and x.storage_offset() <= first and last < x.storage_offset() + x.numel()
+    )
+
+
+def memory_of(input: Any, first: int, last: int) -> Any:
+    """The tensor that input is a view of, if it holds these places of the memory; otherwise all of that, without
+    history.
+    """
     whole = input if input._base is None else input._root()
-    if not whole.is_contiguous() and whole.edge is None and modes.trace is None:
-        whole = whole._memory()  # a view that was taken under no_grad knows no base
+    if not _holds(whole, first, last) and whole._path and modes.trace is None:
+        whole = whole._memory()  # a view that was taken under no_grad, or detached, knows no base
     if not whole.is_contiguous():
         raise ShapeError(
             f"as_strided takes a tensor that lies row-major, or a view of one, found strides {whole.stride()}"
         )
-    return ops.as_strided(whole, shape=tuple(size), strides=tuple(stride), offset=offset)
+    return whole

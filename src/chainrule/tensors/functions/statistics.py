@@ -67,7 +67,7 @@ def std(
     correction: float | None = None,
 ) -> Any:
     """Standard deviation, the root of `var`."""
-    return ops.sqrt(var(input, dim, unbiased, keepdim, correction=correction))
+    return functional.deviation(var(input, dim, unbiased, keepdim, correction=correction))
 
 
 def std_mean(
@@ -80,7 +80,7 @@ def std_mean(
 ) -> tuple:
     """Standard deviation and mean of the same axes."""
     v, m = var_mean(input, dim, unbiased, keepdim, correction=correction)
-    return ops.sqrt(v), m
+    return functional.deviation(v), m
 
 
 # ----------------------------------------------------------------------------------------------------------- rank
