@@ -7,6 +7,7 @@ from compiler.programs import Large, large_program
 
 from chainrule import ops
 from chainrule.base import dtypes
+from chainrule.compiler.loops import LoopKernel
 from chainrule.compiler.target import Target
 from chainrule.graph import Literal, Program
 
@@ -108,3 +109,52 @@ def test_a_value_is_broadcast_into_what_it_is_written_to():
 def test_random_programs_between_marks():
     for seed in range(3000, 3025):
         run_between_marks(*large_program(seed))
+
+
+def test_what_is_made_of_a_result_alone_is_computed_where_it_is_read():
+    """Adam's (1 − β) g and (1 − β) g² are not written beside the gradient."""
+    b = Large(0)
+    x, y, m, v = [b.floats(s) for s in ((83, 67), (67, 89), (83, 89), (83, 89))]
+    g = b.emit(ops.matmul, x, y)
+    first = b.emit(ops.mul, g, Literal(0.1))
+    second = b.emit(ops.mul, b.emit(ops.mul, g, Literal(0.01)), g)
+    outs = [
+        g,
+        b.emit(ops.add, b.emit(ops.mul, m, Literal(0.9)), first),
+        b.emit(ops.add, b.emit(ops.mul, v, Literal(0.99)), second),
+    ]
+    both = Both(Program(b.inputs, b.equations, outs), {})
+    both.run(b.feed, [None] * 3)
+    kinds = [[eq.op.name for eq in s.group.equations] for s in both.native.steps if not s.packs]
+    assert kinds[0] == ["matmul"]
+    assert sum([kind.count("mul") for kind in kinds]) == 5
+    written = {v for s in both.native.steps if not s.packs for v in s.writes}
+    assert len(written) == 3
+
+
+@pytest.mark.parametrize("level", RUNNABLE)
+@pytest.mark.parametrize(("channels", "lanes"), [(64, 16), (32, 16), (16, 8)])
+def test_sums_over_rows_read_whole_lines(channels, lanes, level):
+    """A unit has a cache line of columns, sixteen, if there are others: if not, half of them."""
+    lanes = max(lanes, Target.level(level).vector_bytes // 4)
+    b = Large(0)
+    total = b.emit(ops.sum, b.floats((501, channels)), dim=(0,), keepdim=False)
+    both = Both(Program(b.inputs, b.equations, [total]), {}, Target.level(level))
+    both.run(b.feed, [None])
+    [name] = both.native.codes
+    assert f"load <{lanes} x float>" in both.native.codes[name].text()
+
+
+@pytest.mark.parametrize(("taps", "turned"), [(500, True), (512, True), (1024, False)])
+def test_transposed_lines_fill_up_unless_they_push_each_other_out(taps, turned, monkeypatch):
+    """On AVX2, eight lines at a time: rows of 6,144 bytes fall into two sets of the cache (L1), which hold
+    sixteen; of 12,288 bytes into one.
+    """
+    made, write = [], LoopKernel.write
+    b = Large(0, 1 << 20)
+    y = b.emit(ops.clone, b.emit(ops.permute, b.floats((3, taps, 32)), dims=(2, 1, 0)))
+    program = Program(b.inputs, b.equations, [y])
+    monkeypatch.setattr(LoopKernel, "write", lambda self: made.append(self.turns) or write(self))
+    both = Both(program, {}, Target.level("avx2"))
+    both.run(b.feed, [None])
+    assert made == [turned]

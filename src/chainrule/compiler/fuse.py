@@ -170,17 +170,30 @@ class Grouping(Layouts):
         assert joined, f"{eq.op.name} does not fit an empty group"
 
     def _spreads(self, eq: Equation) -> bool:
-        """Whether an equation makes much out of little: it is better computed where it is read
-        than written to memory (a mask from an index and a range)."""
+        """Whether an equation is better computed where it is read than written to memory: it makes much
+        out of little (a mask from an index and a range), or is a little arithmetic on one result of
+        the program, which lies in memory in any case (what an optimizer makes of a gradient)."""
         out = eq.outputs[0]
         size = math.prod(out.spec.shape)
         kept = out.id in self.seen_in_results or out.id in self.parts or eq.op.name == "clone"
         if size < MUCH or kept or eq.op.name in EXPENSIVE:
             return False
-        return all([
-            not isinstance(v, Var) or v.spec.weak or self.made_by_create(v) or 8 * math.prod(v.spec.shape) <= size
-            for v in eq.inputs
-        ])  # fmt: skip
+        sources = self._sources(eq, size)
+        return not sources or (
+            len(sources) == 1 and sources <= self.seen_in_results and sources <= self.home.keys()
+        )
+
+    def _sources(self, eq: Equation, size: int) -> set[int]:
+        """The values of about a size that an equation reads, from memory at last: what is computed
+        where it is read stands for what that is computed from."""
+        found: set[int] = set()
+        for v in self.operands(eq):
+            base = self.chain(v)[0]
+            if base.id in self.spread:
+                found |= self._sources(self.spread[base.id], size)
+            elif not self.made_by_create(v) and 8 * math.prod(v.spec.shape) > size:
+                found.add(base.id)
+        return found
 
     def _spread_out(self, v: Var, what: str, newest: Group | None) -> Var:
         """Such a value for one who reads it: computed again in the reader's group if it fits."""
@@ -189,9 +202,8 @@ class Grouping(Layouts):
         if found is None:
             eq = self.spread[base.id]
             found = Var(base.spec)
-            again = self._legal(
-                Equation(eq.op, eq.inputs, eq.attrs, (found,), eq.place), "pointwise"
-            )
+            again = Equation(eq.op, eq.inputs, eq.attrs, (found,), eq.place)
+            again = self._legal(again, "pointwise", newest)
             self.maker[found.id] = again
             inside = what in ("pointwise", "reduce") and newest is not None
             if not (inside and self._join(newest, again, "pointwise")):  # type: ignore[arg-type]
@@ -247,12 +259,13 @@ class Grouping(Layouts):
             g.phase[v.id] = 0
         g.axes += [a for run in dims for a in run]
 
-    def _legal(self, eq: Equation, what: str) -> Equation:
+    def _legal(self, eq: Equation, what: str, reader: Group | None = None) -> Equation:
         """The equation with operands that it can read: strided views of memory or of values made
-        in its group, and memory where it needs some."""
+        in its group, and memory where it needs some. What is computed where it is read joins the
+        group of the equation, or that of its reader."""
         inputs = list(eq.inputs)
         if any([isinstance(v, Var) and self.chain(v)[0].id in self.spread for v in inputs]):
-            newest = self._newest(eq)
+            newest = reader or self._newest(eq)
             for k, v in enumerate(inputs):
                 if isinstance(v, Var) and self.chain(v)[0].id in self.spread:
                     inputs[k] = self._spread_out(v, what, newest)

@@ -12,11 +12,12 @@ from typing import Any
 
 from ..graph.ir import Equation, Program, Var
 from .space import Access, dense, row_major, through
+from .target import LINE
 
 __all__ = ["Layouts", "lines_between"]
 
-REPEATS, LINE = 2048, 64
-"""Bytes after which addresses fall into the same places of the nearest cache, and of a line."""
+REPEATS = 2048
+"""Bytes after which addresses fall into the same few places of the nearest cache."""
 
 
 class Layouts:

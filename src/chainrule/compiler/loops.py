@@ -25,7 +25,7 @@ from .kernel import Kernel, kernel_code
 from .reductions import reduction
 from .roles import LOOKUPS, PICKS, RANDOM, operand_space, reduces
 from .space import Axis, along, whole
-from .target import Target
+from .target import LINE, PAGE, WAYS, Target
 
 __all__ = ["loops"]
 
@@ -218,15 +218,16 @@ class LoopKernel:
         self.inner = [x for x in inner if x is not lane]
         self.lane, self.lane_is_row = lane, lane is not None and lane in rows
         heavy = any([eq.op.name in elements.EXPENSIVE for eq in g.equations])
-        # Lanes that are written apart: a transposition. Their lines fill up in the cache (L1) unless
-        # they all fall into the same places of it.
-        steps = (
-            []
-            if lane is None
-            else [s.get(lane.inner, 0) for s in found[len(found) - len(stores) :]]
-        )
-        self.turns = self.lane_is_row and any([n > 1 and n * 4 % 2048 for n in steps])
+        self.turns = self.lane_is_row and self._lines_fit(found[len(found) - len(stores) :])
         self.width = self._width(heavy)
+
+    def _lines_fit(self, written: Strides) -> bool:
+        """Whether lanes are written apart (a transposition), to lines that will fill up in the cache (L1)
+        while rows go by: unless too many of them fall into the same places of it."""
+        assert self.lane is not None
+        steps = [4 * n for s in written if (n := s.get(self.lane.inner, 0)) > 1]
+        lines = len(steps) * self.target.vector_bytes // 4
+        return bool(steps) and lines < min([WAYS * PAGE // math.gcd(n, PAGE) for n in steps])
 
     def _width(self, heavy: bool) -> int:
         """Lanes of a vector: those of a register, or several at once where the code is light."""
@@ -245,11 +246,12 @@ class LoopKernel:
             ):
                 n *= 2
         elif not heavy:
+            # Enough units to share out; but who reads half of each line waits as long as for all of it.
             units = math.prod([x.size for x in self.rows])
             while (
                 n < 4 * (self.target.vector_bytes // 4)
                 and self.lane.size % (2 * n) == 0
-                and units * (self.lane.size // n) >= 16
+                and units * (self.lane.size // n) >= (4 if 4 * n < LINE else 16)
             ):
                 n *= 2
         return n

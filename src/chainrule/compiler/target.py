@@ -11,7 +11,11 @@ from ..base.errors import ChainruleError
 from . import kept, toolchain
 from .code import Type
 
-__all__ = ["Target"]
+__all__ = ["LINE", "PAGE", "WAYS", "Target"]
+
+LINE, PAGE, WAYS = 64, 4096, 8
+"""Bytes of a cache line; the distance at which addresses meet in the same set of the cache next to
+the arithmetic (L1), and how many lines a set holds."""
 
 LEVELS = {
     # name of the level: LLVM's name of the processor, bytes of a vector register, how many there are

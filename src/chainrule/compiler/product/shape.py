@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..code import Code, Value
-from ..target import Target
+from ..target import LINE, PAGE, WAYS, Target
 from .axes import Axis, Product, size_of, whole
 
-__all__ = ["LINE", "Blocks", "Rows", "Shape", "oriented", "padded", "shape_of", "slices"]
+__all__ = ["Blocks", "Rows", "Shape", "oriented", "padded", "shape_of", "slices"]
 
 BLOCK, SINGLE = 128, 384
 """Steps of k that are summed in registers before they are added to the sums of earlier blocks (the
@@ -30,10 +30,6 @@ NEAR_CACHE = 24 * 1024
 
 FAR_CACHE = 640 * 1024
 """Bytes of a panel that stay within reach (L2)."""
-
-LINE, PAGE, WAYS = 64, 4096, 8
-"""Bytes of a cache line; the distance at which addresses meet in the same set of the cache next to
-the arithmetic, and how many of them it holds."""
 
 STREAMS = 12
 """Places that memory is read from in turn before the processor loses track of them."""
