@@ -155,7 +155,7 @@ for name, call in {
     "event": lambda: torch.cuda.Event(),
     "privateuse": lambda: torch.privateuseone,
     "complex": lambda: torch.ones(1, dtype=torch.complex64),
-    "image": lambda: SummaryWriter("logs").add_image("a", torch.ones(1)),
+    "mesh": lambda: SummaryWriter("others").add_mesh("a", torch.ones(1)),
 }.items():
     print(name, refusal(call), sep=": ")
 with SummaryWriter("logs") as writer:

@@ -37,7 +37,7 @@ event: DeviceError: there is no CUDA backend; tensors live on 'cpu'
 privateuse: AttributeError: there is no torch.privateuseone here
 complex: DTypeError: full(shape=(1,), value=1, dtype=<torch.complex64, which is not there>): there is no dtype for object; known \
 are bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64
-image: ChainruleError: SummaryWriter.add_image: only scalars are written here
+mesh: ChainruleError: SummaryWriter.add_mesh: is not written here
 """
 
 

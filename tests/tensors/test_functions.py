@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.base.errors import DTypeError, RangeError, ShapeError
+from chainrule.base.errors import DTypeError, GradError, RangeError, ShapeError
 
 X = cr.tensor(np.arange(30.0).reshape(2, 3, 5))
 
@@ -188,6 +188,53 @@ def test_a_numpy_scalar_is_a_number_beside_a_tensor():
         assert cr.mul(cr.ones([], dtype=cr.float16), scalar).dtype is cr.float16
     assert (cr.ones([], dtype=cr.int32) * np.int64(2)).dtype is cr.int32
     assert (cr.ones([]) * np.array(2.0)).dtype is cr.float64  # an array has its dtype
+
+
+def test_numpy_s_numbers_are_python_s_wherever_one_is_asked_for():
+    """Programs compute sizes by `np.prod` and rates by `np.sqrt`, and hand them on as they are."""
+    two, three, half = np.int64(2), np.int32(3), np.float64(0.5)
+    x, F = cr.arange(30.0).reshape(2, 3, 5), cr.nn.functional
+    images = cr.ones(1, 3, 8, 8)
+    for call, shape in (
+        (lambda: cr.linspace(0, 1, three), (3,)),
+        (lambda: cr.full((two, three), np.float32(0.5)), (2, 3)),
+        (lambda: cr.Tensor(two, three), (2, 3)),
+        (lambda: cr.FloatTensor(two, three), (2, 3)),
+        (lambda: cr.arange(0, 1, np.float32(0.5)), (2,)),
+        (lambda: x.max(np.int64(1))[1], (2, 5)),
+        (lambda: x.min(np.int64(1)).values, (2, 5)),
+        (lambda: x.prod(np.int64(1)), (2, 5)),
+        (lambda: x.roll(two, two), (2, 3, 5)),
+        (lambda: x.repeat_interleave(two, np.int64(1)), (2, 6, 5)),
+        (lambda: x.movedim(np.int64(0), two), (3, 5, 2)),
+        (lambda: F.interpolate(images, size=three), (1, 3, 3, 3)),
+        (lambda: F.interpolate(images, scale_factor=two), (1, 3, 16, 16)),
+        (lambda: F.max_pool2d(images, two), (1, 3, 4, 4)),
+        (lambda: F.conv2d(images, cr.ones(2, 3, 3, 3), stride=two, padding=[two, two]), (1, 2, 5, 5)),
+        (lambda: cr.nn.Conv2d(np.int64(3), two, three, stride=two)(images), (1, 2, 3, 3)),
+        (lambda: cr.nn.ZeroPad2d(two)(images), (1, 3, 12, 12)),
+        (lambda: cr.nn.LayerNorm(np.int64(5))(x), (2, 3, 5)),
+    ):  # fmt: skip
+        assert call().shape == shape
+    for y in (
+        F.dropout(x, half), F.leaky_relu(x, half), cr.nn.Dropout(half)(x), F.elu(x, half),
+        F.cross_entropy(x, cr.zeros(2, 5, dtype=cr.int64), label_smoothing=half),
+    ):  # fmt: skip
+        assert y.dtype is cr.float32
+    lengths = [len(part) for part in cr.utils.data.random_split(range(5), np.array([2, 3]))]
+    assert lengths == [2, 3]
+    with pytest.raises(DTypeError, match="must be int, found str"):
+        x.topk("2")
+
+
+def test_what_numpy_s_functions_of_elements_make_of_a_tensor_is_one():
+    x = cr.arange(3.0)
+    for y in (np.exp(x), np.maximum(x, 1), np.arctan2(np.ones(3, np.float32), x)):
+        assert isinstance(y, cr.Tensor) and y.dtype is cr.float32 and y.shape == (3,)
+    assert np.isnan(x).dtype is cr.bool
+    assert isinstance(np.stack([x, x]), np.ndarray)
+    with pytest.raises(GradError, match="detach"):
+        np.exp(cr.ones(2, requires_grad=True))
 
 
 def test_bytes_are_masks_as_before_there_were_bools():

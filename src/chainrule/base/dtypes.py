@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from .errors import DTypeError
 
-__all__ = ["FLOATS", "INTEGERS", "DType", "default", "of", "promote", "set_default"]
+__all__ = ["FLOATS", "INTEGERS", "DType", "default", "of", "of_python", "promote", "set_default"]
 
 BOOL, INTEGER, FLOATING = 0, 1, 2  # categories, in the order in which they promote
 AXES, ZERO_D, SCALAR = 2, 1, 0  # ranks of an operand
@@ -153,6 +154,21 @@ def of_scalar(value: object) -> DType:
     if isinstance(value, complex):
         raise DTypeError(f"complex numbers are not supported, found {value!r}")
     raise DTypeError(f"expected a number, found {type(value).__name__}")
+
+
+def of_python(value: Any) -> Any:
+    """A value with Python's numbers where it has NumPy's, in lists and tuples too; itself if it has none.
+
+    >>> of_python((np.int64(2), [np.float32(0.5), None]))
+    (2, [0.5, None])
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, list | tuple):
+        inner = [of_python(v) for v in value]
+        if any([new is not old for new, old in zip(inner, value, strict=True)]):
+            return inner if isinstance(value, list) else tuple(inner)
+    return value
 
 
 def join(a: DType, b: DType) -> DType:

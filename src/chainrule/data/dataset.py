@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from ..base.dtypes import of_python
 from ..base.errors import DTypeError, RangeError, ShapeError
 from ..tensors import Generator, randperm
 
@@ -310,7 +311,7 @@ def random_split(
     [5, 3, 2]
     """
     n = len(dataset)
-    sizes = list(lengths)
+    sizes = [of_python(length) for length in lengths]
     total = sum(sizes)
     if math.isclose(total, 1) and total <= 1 + 1e-9 and n != 1:
         if not all(0 <= share <= 1 for share in sizes):

@@ -367,6 +367,10 @@ class Op:
             attrs = self.defaults | attrs
         if len(attrs) != len(self.defaults):
             self.refuse_attributes(attrs)
+        for value in attrs.values():
+            if isinstance(value, np.generic):  # with an array of float32 it would be float64
+                attrs = {name: dtypes.of_python(v) for name, v in attrs.items()}
+                break
         if self.normalize is not None:
             try:
                 attrs = self.normalize(args, attrs)

@@ -69,9 +69,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
     """
 
     _called = "tensor"  # in print; a derived class is called by its name
-    __array_priority__ = (
-        1000  # numpy_array * tensor asks the tensor; numpy.cos(tensor) takes its array
-    )
+    __array_priority__ = 1000  # numpy_array * tensor asks the tensor
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -203,7 +201,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
 
 
 def _are_sizes(data: tuple) -> bool:
-    return all([isinstance(n, int) and not isinstance(n, bool) for n in data])
+    return all([isinstance(n, int | np.integer) and not isinstance(n, bool) for n in data])
 
 
 Beneath._plain = Tensor

@@ -202,6 +202,10 @@ class Inspection(Beneath):
             return v.astype(dtype)
         return v.copy() if copy else v
 
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        """What NumPy's functions of elements make of a tensor is a tensor: `numpy.exp(x)`."""
+        return Beneath._plain(np.asarray(array), dtype=np.asarray(array).dtype)
+
     def __dlpack__(self, **options: Any) -> Any:
         return self.numpy().__dlpack__(**options)
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..base import dtypes
 from ..base.errors import DeviceError, DTypeError
 from .core import Tensor
@@ -25,7 +27,7 @@ class _OfOneDType(type):
 
     def __call__(cls, *args: Any) -> Any:
         """A tensor of given sizes, which holds zeros, or of the elements of a sequence or an array."""
-        if not args or all([isinstance(n, int) for n in args]):
+        if not args or all([isinstance(n, int | np.integer) for n in args]):
             return zeros(args if args else (0,), dtype=cls.dtype)
         (data,) = args
         if isinstance(data, Size):

@@ -2,7 +2,7 @@
 and is imported by `cli` alone.
 
 Reading order: `events`, `metrics`, `tasks`, `evaluation`, `stall`, `loop`; what listens to it:
-`goal`, `files`, `log`, `tensorboard`, `checkpoint`, `keeper`; beside it: `rate_finder`, `memory`,
+`goal`, `files`, `log`, `tensorboard`, `summaries`, `checkpoint`, `keeper`; beside it: `rate_finder`, `memory`,
 `interrupt`; a whole run: `recipes`, `run`, `runs`, `card` with `tables`, `samples`; what a recipe
 is about: `kinds`, and what is drawn of it: `pictures`. safetensors and matplotlib are imported when
 the first checkpoint is saved and the first picture drawn.

@@ -4,9 +4,9 @@ The file is a sequence of TFRecords, each of which holds one Event, a protocol b
 
     record    length of the event, uint64 | crc of the length, uint32 | event | crc of the event, uint32
     crc       of Castagnoli's polynomial, masked: rotated right by 15 bits, plus a282ead8₁₆
-    Event     1: wall time, double | 2: step, int64 | 3: file version, string | 5: Summary
+    Event     1: wall time, double | 2: step, int64 | 3: file version, string | 4: graph | 5: Summary
     Summary   1: Value, repeated
-    Value     1: tag, string | 2: simple value, float
+    Value     1: tag, string | 2: simple value, float | more of them in `summaries`
 
 All numbers are little-endian. Only this much of both formats is written here, so that neither
 TensorFlow nor TensorBoard has to be installed to write it.
@@ -20,7 +20,7 @@ from __future__ import annotations
 import functools
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -138,24 +138,32 @@ def _table() -> tuple[int, ...]:
 
 
 def event_record(
-    wall_time: float, step: int, scalars: Mapping[str, float] | None = None, version: str = ""
+    wall_time: float,
+    step: int,
+    scalars: Mapping[str, float] | None = None,
+    version: str = "",
+    values: Sequence[bytes] = (),
+    graph: bytes = b"",
 ) -> bytes:
-    """The record of one event: scalars of a step, or the version that begins a file.
+    """The record of one event: what a step has to show, a graph, or the version that begins a file.
 
     Args:
         wall_time: seconds since 1970.
         step: the step of the event.
         scalars: tag → value.
         version: the version of the file format.
+        values: what else there is to show, each as `summaries` writes it.
+        graph: a graph, as `summaries` writes it.
     """
     event = _double(1, wall_time) + _integer(2, step)
     if version:
         event += _bytes(3, version.encode())
-    if scalars:
-        values = b"".join(
-            [_bytes(1, _bytes(1, tag.encode()) + _float(2, x)) for tag, x in scalars.items()]
-        )
-        event += _bytes(5, values)
+    if graph:
+        event += _bytes(4, graph)
+    shown = [_bytes(1, tag.encode()) + _float(2, x) for tag, x in (scalars or {}).items()]
+    shown += values
+    if shown:
+        event += _bytes(5, b"".join([_bytes(1, value) for value in shown]))
     return record(event)
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FunctionType, NoneType
 from typing import Any, SupportsFloat, SupportsIndex
 
+from ...base.dtypes import of_python
 from ...base.errors import ArgumentError, ChainruleError, DTypeError
 from ...ops.record import READERS
 from .out import CONVERTING, EXACT, into
@@ -117,7 +118,9 @@ def _named(f: Callable, numpys: bool = False) -> Callable:
         try:
             return f(*args, **options)
         except PYTHONS as e:
-            again = numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
+            again = _of_numpy(args, options) or (
+                numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
+            )
             if not again:
                 name_stranger(f, args, options, e)
                 raise
@@ -133,13 +136,28 @@ def _with_out(f: Callable, converts: bool, numpys: bool) -> Callable:
         try:
             return f(*args, **options)
         except PYTHONS as e:
-            again = numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
+            again = _of_numpy(args, options) or (
+                numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
+            )
             if not again:
                 name_stranger(f, args, options, e)
                 raise
         return call(*again[0], **again[1])
 
     return call
+
+
+def _of_numpy(args: tuple, options: dict) -> tuple | None:
+    """The arguments of a call with Python's numbers for NumPy's, which programs compute sizes with; None if there are none.
+
+    >>> nn.Linear(np.prod((2, 3)), np.int64(5)), cr.ones(2, 3).roll(np.int64(1), np.int64(1)).shape
+    (Linear(in_features=6, out_features=5, bias=True), chainrule.Size([2, 3]))
+    """
+    given = (args, *options.values())
+    numbers = [of_python(v) for v in given]
+    if all([n is v for n, v in zip(numbers, given, strict=True)]):
+        return None
+    return numbers[0], dict(zip(options, numbers[1:], strict=True))
 
 
 def _renamed(f: Callable, args: tuple, options: dict, error: Exception) -> tuple | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ... import functional, ops
 from ...base import dtypes, shapes
 from ...base.errors import ArgumentError, DTypeError, ShapeError
@@ -53,7 +55,7 @@ def nanmean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any =
 
 def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Product over all axes, or one."""
-    if dim is not None and not isinstance(dim, int):
+    if dim is not None and not isinstance(dim, int | np.integer):
         raise TypeError(f"prod takes one axis, or None for all, found {dim!r}")
     return in_dtype(ops.prod(in_dtype(input, dtype), dim=dim, keepdim=keepdim), dtype)
 
@@ -82,7 +84,7 @@ def _extreme(
         return pairwise(input, other)
     if dim is None:
         return whole(input, dim=None)
-    if not isinstance(dim, int):
+    if not isinstance(dim, int | np.integer):
         return pairwise(input, dim)
     return result(*along(input, dim=dim, keepdim=keepdim))
 
