@@ -1,7 +1,7 @@
 """The op table: every primitive, its law, its derivative rules.
 
-Imports backends and base only. Reading order: `record` (what an op is), `promotion` (in which dtype it
-computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
+Imports backends and base only. Reading order: `record` (what an op is), `rules` (what its derivatives
+say), `promotion` (in which dtype it computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
 and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
 `reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
 `linalg`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`; `samples` (what checks draw), `precision`
@@ -71,6 +71,7 @@ from .integers import (
     gcd,
     lcm,
 )  # fmt: skip
+from .kinds import Kind
 from .linalg import (
     cholesky,
     cholesky_info,
@@ -89,7 +90,7 @@ from .order import argsort, isin, mode, searchsorted, sort, topk
 from .pooling import fold_windows, max_pool, sum_pool, sum_pool_input, unfold_windows
 from .promotion import Spec
 from .random import normal, random_integers, uniform
-from .record import TABLE, Kind, Op, Rule, composite, primitive
+from .record import TABLE, Op, composite, primitive
 from .reduce import all, amax, amin, any, argmax, argmin, cumsum, max_along, mean, min_along, sum
 from .rounding import (
     ceil,
@@ -102,6 +103,7 @@ from .rounding import (
     signbit,
     trunc,
 )  # fmt: skip
+from .rules import Rule
 from .scan import scan
 from .scatter import embedding, gather, index, index_put, scatter, scatter_add
 from .scatter_reduce import masked_scatter, scatter_extreme, scatter_mul, scatter_reduce

@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import ChainruleError, ShapeError
+from ..base.errors import ArgumentError, ChainruleError, DTypeError, ShapeError
 from .promotion import operand_names, spec_of
 
 if TYPE_CHECKING:
     from .record import Op
 
-__all__ = ["description", "explained", "refuse"]
+__all__ = ["description", "explain_failure", "explained", "refuse", "refuse_strangers"]
 
 
 def refuse(message: str, *, hint: str = "", **notes: str) -> ShapeError:
@@ -41,6 +41,48 @@ def explained(op: Op, error: ChainruleError, args: Sequence, attrs: dict) -> Cha
     new = type(error)("\n".join(lines))
     new.told_by = (*getattr(error, "told_by", ()), op)  # type: ignore[attr-defined]
     return new
+
+
+def explain_failure(op: Op, error: Exception, args: Sequence, attrs: dict) -> None:
+    """Raise the error that says which law was broken, if it is one: NumPy's own words name
+    neither the op nor the operands.
+    """
+    if isinstance(error, ChainruleError):
+        raise explained(op, error, args, attrs) from None
+    if any([a is None for a in args[: op.required]]):
+        nothing = DTypeError("expected a tensor, an array or a number, found None")
+        raise explained(op, nothing, args, attrs) from None
+    if isinstance(error, AttributeError | KeyError):
+        if not op.nests:  # what a function of the user's has raised stays as it is
+            refuse_strangers(op, args, attrs)
+            raise explained(op, DTypeError(str(error)), args, attrs) from error
+    elif not op.composite:
+        op.infer(args, attrs)
+        if isinstance(error, TypeError) and any(a is None for a in args):
+            nothing = DTypeError("expected a tensor, an array or a number, found None")
+            raise explained(op, nothing, args, attrs) from None
+    else:
+        try:
+            op.body(*args, **attrs)  # the ops of the definition have laws
+        except ChainruleError as e:
+            raise explained(op, e, args, attrs) from None
+        except ValueError as e:  # an operator of the definition
+            raise explained(op, ShapeError(f"the shapes do not fit: {e}"), args, attrs) from None
+    if isinstance(error, TypeError) and not op.nests:
+        raise explained(op, DTypeError(str(error)), args, attrs) from error
+    if isinstance(error, ValueError | OverflowError) and not op.nests:
+        raise explained(op, ArgumentError(str(error)), args, attrs) from error
+
+
+def refuse_strangers(op: Op, args: Sequence, attrs: dict) -> None:
+    """Raise the error for an operand that is neither a tensor nor an array, if there is one: a
+    list, or a number where the law asks for a shape.
+    """
+    for k, a in enumerate(args):
+        if k < op.required if a is None else not hasattr(a, "dtype"):
+            kind = "None" if a is None else type(a).__name__
+            found = DTypeError(f"expected a tensor or an array, found {kind}")
+            raise explained(op, found, args, attrs) from None
 
 
 def _row(name: str, a: Any, error: ChainruleError) -> tuple[str, str, str, str]:

@@ -6,17 +6,35 @@ raises in words.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..base import dtypes, shapes
 from ..base.errors import ShapeError
 from .promotion import Spec, common
-from .record import Kind, Op
+
+if TYPE_CHECKING:
+    from .record import Op
 
 __all__ = [
-    "concat", "contract", "create", "decompose", "elementwise", "gather", "normalizing", "order", "random",
+    "Kind", "Law", "concat", "contract", "create", "decompose", "elementwise", "gather", "normalizing", "order", "random",
     "reduce", "scatter", "view", "window",
 ]  # fmt: skip
+
+
+Law = Callable[..., "Spec | tuple[Spec, ...]"]
+
+
+class Kind:
+    """How consumers treat an op: the compiler, batching, the exporter ask for the kind, never
+    for the name.
+    """
+
+    def __init__(self, name: str, words: str, law: Law | None = None, *, strict: bool = False):
+        self.name, self.words, self.law, self.strict = name, words, law, strict
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 def elementwise_law(op: Op, *operands: Spec | None, **attrs: Any) -> Spec:

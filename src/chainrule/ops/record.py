@@ -12,25 +12,9 @@ Operands are positional only and may be raw arrays, Tensors, Tracers, Python sca
 op allows it) None; `*xs` is a list of operands and comes last. Attributes are keyword only,
 hashable, and static.
 
-The parameters of a derivative rule say what it needs, and only that is kept for the backward pass:
-
-| name in a rule | what it is |
-|---|---|
-| `g` (one output) or `g_OUTPUT` | the gradient that arrived at an output; zeros if none did |
-| an operand's name | its value; a tuple of values for `*xs` |
-| an operand's name + `_shape` | its shape alone, so that the value need not be kept |
-| an output's name (`y` if there is one), a hidden output's name | what the op computed |
-| an attribute's name | its value |
-| `needs` (joint rules) | for each operand, whether its gradient is asked for |
-
-Rules and composite bodies use only ops, operators and `.shape .ndim .dtype .mT`, so the same rule
-runs on raw arrays (a fast backward pass), on Tensors (derivatives of any order) and on Tracers (a
-traced backward pass). Broadcasting is undone by the engine, never by a rule.
-
-Hidden outputs (log-sum-exp, a mask, 1/σ) are computed along and seen by rules only. A primitive's
-hidden outputs must be constants of differentiation (indices, masks). A composite's may be anything,
-because its second derivative is taken through its definition. Where the operands are half floats,
-outputs are rounded to them, but for those named `unrounded`, which stay float32.
+What the parameters of a derivative rule mean stands in `rules`. Hidden outputs (log-sum-exp, a mask)
+are computed along and seen by rules only. Where the operands are half floats, outputs are rounded to
+them, but for those named `unrounded`, which stay float32.
 """
 
 from __future__ import annotations
@@ -38,34 +22,30 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
-import operator
 import threading
 import types
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..base import dtypes
 from ..base.errors import (
-    ArgumentError,
     ChainruleError,
     DTypeError,
-    GradError,
     LinAlgError,
-    ShapeError,
 )
 from ..base.modes import modes
-from .explain import description, explained
+from .explain import description, explain_failure, explained, refuse_strangers
+from .kinds import Kind, Law
 from .promotion import Spec, common, promoted, rounded, spec_of
+from .rules import Rules, parameters
 
 __all__ = [
     "READERS",
     "TABLE",
     "WRITERS",
-    "Kind",
     "Op",
-    "Rule",
     "as_floats",
     "composite",
     "primitive",
@@ -89,44 +69,6 @@ ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-Law = Callable[..., "Spec | tuple[Spec, ...]"]
-
-
-class Kind:
-    """How consumers treat an op: the compiler, batching, the exporter ask for the kind, never
-    for the name.
-    """
-
-    def __init__(self, name: str, words: str, law: Law | None = None, *, strict: bool = False):
-        self.name, self.words, self.law, self.strict = name, words, law, strict
-
-    def __repr__(self) -> str:
-        return self.name
-
-
-class Rule(NamedTuple):
-    """A derivative rule: the function, where in [*gradients, *saved values] its parameters are
-    found, and `pick`, which takes them from there.
-    """
-
-    function: Callable
-    picks: tuple[int, ...]
-    pick: Callable[[list], Sequence]
-
-
-def _parameters(f: Callable) -> tuple[str, ...]:
-    """The names of a function's positional parameters."""
-    code = f.__code__
-    return code.co_varnames[: code.co_argcount]
-
-
-def _picker(picks: tuple[int, ...]) -> Callable[[list], Sequence]:
-    """`operator.itemgetter`, but a sequence for a single place too."""
-    if len(picks) == 1:
-        return operator.itemgetter(slice(picks[0], picks[0] + 1))
-    return operator.itemgetter(*picks)
-
-
 class _Quiet(threading.local):
     """Runs a function with NumPy's floating-point warnings off, without touching the caller's
     own settings.
@@ -141,7 +83,7 @@ class _Quiet(threading.local):
 _quiet = _Quiet()
 
 
-class Op:
+class Op(Rules):
     """An op: its body, kind, law, derivative rules and what tests and docs need. Call it like a
     function.
     """
@@ -175,7 +117,7 @@ class Op:
         self.body, self.kind, self.composite = body, kind, composite
 
         # operands, attributes, results
-        self.operands = _parameters(body)
+        self.operands = parameters(body)
         self.arity = len(self.operands)
         rest = code.co_varnames[self.arity :]
         keywords, rest = rest[: code.co_kwonlyargcount], rest[code.co_kwonlyargcount :]
@@ -203,103 +145,9 @@ class Op:
         self.nests = kind.name == "scan"  # its body evaluates other ops, each quiet itself
         self.strict = kind.strict and not composite  # the law is checked at every call
 
-        # derivatives (see `vjp`)
-        self.rules: dict[str, Rule] = {}
-        self.rule_at: list[Rule | None] = [None] * self.arity
-        self.joint: Rule | None = None
-        self.differentiable = False  # has any operand a rule?
-        self.is_definition = composite  # a composite without rules, which is run op by op
-        self.keep: tuple[tuple[str, Any], ...] = ()  # where each saved value comes from
-        self.keeps_simply: str | None = None  # "nothing", the "output" or all "operands", …
-        self.keeps_shapes: tuple[int, ...] = ()  # … behind which are the shapes of these
-        self._needed: dict[tuple[bool, ...], tuple[bool, ...]] = {}
+        Rules.__init__(self)
 
     # ---------------------------------------------------------------------------------------------------- definition
-
-    def vjp(self, joint: Callable | None = None, /, **rules: Callable) -> None:
-        """Attach derivative rules: one per operand, or one joint rule that returns a gradient
-        per operand.
-        """
-        functions = dict(rules) if joint is None else {"*": joint}
-        unknown = set(functions) - {"*", *self.operands, self.variadic}
-        assert not unknown, f"{self.name} has no operands {unknown}"
-        parameters = {n: _parameters(f) for n, f in functions.items()}
-        places = self._places()
-        first = len(self.outputs)
-        named = [f"g_{o}" for o in self.outputs] if first > 1 else ["g"]
-        gradients = {name: k for k, name in enumerate(named)}
-
-        wanted = [places[p] for names in parameters.values() for p in names if p not in gradients]
-        if self.composite and any([source == "output" and k >= first for source, k in wanted]):
-            wanted += [places[o] for o in self.operands]  # for a second derivative, see above
-        operands = [e for e in (("operand", k) for k in range(self.arity)) if e in wanted]
-        self.keep = tuple(dict.fromkeys([*operands, *wanted]))  # operands first, each once
-        for name, f in functions.items():
-            picks = []
-            for p in parameters[name]:
-                picks.append(gradients[p] if p in gradients else first + self.keep.index(places[p]))
-            rule = Rule(f, tuple(picks), _picker(tuple(picks)))
-            if joint is None:
-                self.rules[name] = rule
-            else:
-                self.joint = rule
-        self.differentiable, self.is_definition = True, False
-        everything = tuple([("operand", k) for k in range(self.arity)])
-        shapes = tuple([entry for entry in self.keep if entry[0] == "shape"])
-        simple = {
-            (): "nothing",
-            (("output", 0),): "output",
-            (*everything, *shapes): "operands",
-        }
-        self.keeps_simply = simple.get(self.keep) if self.single else None
-        self.keeps_shapes = tuple([k for _, k in shapes])
-        self.rule_at = [self.rules.get(name) for name in self.operands]
-
-    def _places(self) -> dict[str, tuple[str, Any]]:
-        """Where the value of each name that a rule may use comes from."""
-        places: dict[str, tuple[str, Any]] = {"needs": ("needs", None)}
-        for k, operand in enumerate(self.operands):
-            places[operand], places[f"{operand}_shape"] = ("operand", k), ("shape", k)
-        if self.variadic:
-            places[self.variadic] = ("operands", self.arity)
-            places[f"{self.variadic}_shape"] = ("shapes", self.arity)
-        for k, output in enumerate(self.outputs + self.hidden):
-            places[output] = ("output", k)
-        for attribute in self.defaults:
-            places[attribute] = ("attribute", attribute)
-        return places
-
-    def needed(self, tracked: tuple[bool, ...]) -> tuple[bool, ...]:
-        """Which of the values in `keep` the rules of the tracked operands ask for: the others
-        need not be kept.
-        """
-        found = self._needed.get(tracked)
-        if found is None:
-            first = len(self.outputs)
-            picks: set[int] = set(self.joint.picks) if self.joint is not None else set()
-            for k, on in enumerate(tracked):
-                listed = k >= self.arity
-                rule = self.rules.get(self.variadic or "") if listed else self.rule_at[k]
-                if on and rule is not None:
-                    picks.update(rule.picks)
-                elif on and self.joint is None:
-                    raise GradError(
-                        f"{self.name} has no derivative by {self.operands[k]}\n  hint: detach() it"
-                    )
-            everything = self.through_definition
-            found = self._needed[tracked] = tuple(
-                [everything or first + k in picks for k in range(len(self.keep))]
-            )
-        return found
-
-    @property
-    def through_definition(self) -> bool:
-        """Whether a derivative of its derivative is taken by running the definition: a composite
-        whose rule names hidden outputs.
-        """
-        return self.composite and any(
-            source == "output" and k >= len(self.outputs) for source, k in self.keep
-        )
 
     def fast(self, kernel: Callable) -> Callable:
         """Decorator: a faster body of a composite for raw arrays, which the tests prove equal to
@@ -377,19 +225,9 @@ class Op:
             except ChainruleError as e:
                 raise self.explained(e, args, attrs) from None
             except (AttributeError, TypeError) as e:
-                self._refuse_strangers(args, attrs)
+                refuse_strangers(self, args, attrs)
                 raise self.explained(DTypeError(str(e)), args, attrs) from e
         return attrs
-
-    def _refuse_strangers(self, args: Sequence, attrs: dict) -> None:
-        """Raise the error for an operand that is neither a tensor nor an array, if there is one: a
-        list, or a number where the law asks for a shape.
-        """
-        for k, a in enumerate(args):
-            if k < self.required if a is None else not hasattr(a, "dtype"):
-                kind = "None" if a is None else type(a).__name__
-                found = DTypeError(f"expected a tensor or an array, found {kind}")
-                raise self.explained(found, args, attrs) from None
 
     def refuse_attributes(self, attrs: dict) -> NoReturn:
         """Raise the error for keywords that this op does not have."""
@@ -441,7 +279,7 @@ class Op:
         except (
             ValueError, OverflowError, IndexError, TypeError, AttributeError, KeyError, LinAlgError
         ) as e:  # fmt: skip
-            self._explain_failure(e, args, attrs)
+            explain_failure(self, e, args, attrs)
             raise
         except RuntimeError:  # bodies are not entered again by what a tensor in an attribute does
             for name, value in attrs.items():
@@ -462,38 +300,6 @@ class Op:
             v if name in self.unrounded else rounded(v, half)
             for name, v in zip(names, y, strict=True)
         ])  # fmt: skip
-
-    def _explain_failure(self, error: Exception, args: Sequence, attrs: dict) -> None:
-        """Raise the error that says which law was broken, if it is one: NumPy's own words name
-        neither the op nor the operands.
-        """
-        if isinstance(error, ChainruleError):
-            raise self.explained(error, args, attrs) from None
-        if any([a is None for a in args[: self.required]]):
-            nothing = DTypeError("expected a tensor, an array or a number, found None")
-            raise self.explained(nothing, args, attrs) from None
-        if isinstance(error, AttributeError | KeyError):
-            if not self.nests:  # what a function of the user's has raised stays as it is
-                self._refuse_strangers(args, attrs)
-                raise self.explained(DTypeError(str(error)), args, attrs) from error
-        elif not self.composite:
-            self.infer(args, attrs)
-            if isinstance(error, TypeError) and any(a is None for a in args):
-                nothing = DTypeError("expected a tensor, an array or a number, found None")
-                raise self.explained(nothing, args, attrs) from None
-        else:
-            try:
-                self.body(*args, **attrs)  # the ops of the definition have laws
-            except ChainruleError as e:
-                raise self.explained(e, args, attrs) from None
-            except ValueError as e:  # an operator of the definition
-                raise self.explained(
-                    ShapeError(f"the shapes do not fit: {e}"), args, attrs
-                ) from None
-        if isinstance(error, TypeError) and not self.nests:
-            raise self.explained(DTypeError(str(error)), args, attrs) from error
-        if isinstance(error, ValueError | OverflowError) and not self.nests:
-            raise self.explained(ArgumentError(str(error)), args, attrs) from error
 
     # --------------------------------------------------------------------------------------------------------- laws
 

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from ..backends import xp
 from .explain import refuse
+from .kinds import Kind
 from .promotion import Spec
-from .record import Kind, Op, primitive
+from .record import Op, primitive
 
 scan_kind = Kind(
     "scan", "a body is applied along the first axis, carrying values from step to step"
