@@ -3,13 +3,12 @@
 A node of the tape keeps the values that its derivative needs. Inside of `saved_tensors_hooks` a program packs them instead, and unpacks
 them when the backward pass asks: to count them, to make them smaller, or to put them somewhere else.
 
-Nodes are made in one place, and only while such a block is open is a look taken there: nobody else pays for it.
+A node calls `tape.backward.PACKERS` when it begins, and an open block stands there: nobody else pays for it.
 """
 
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,7 @@ from ..base.errors import DTypeError, GradError
 from ..base.left_out import missing_from
 from ..base.modes import modes
 from ..base.trees import mapped
-from ..tape.backward import Node, OpNode
+from ..tape.backward import PACKERS, Node, OpNode
 from ..tensors import Tensor
 from ..tensors.core import wrap
 
@@ -27,11 +26,6 @@ __all__ = ["Node", "disable_saved_tensors_hooks", "save_on_cpu", "saved_tensors_
 
 SOURCES = frozenset({"operand", "operands", "output"})
 """What of the things that a node keeps are tensors."""
-
-_plain_begin = OpNode.__init__
-_lock = threading.Lock()
-_open = 0
-"""How many blocks are open, in all threads."""
 
 
 class saved_tensors_hooks:
@@ -64,22 +58,15 @@ class saved_tensors_hooks:
         self._before: list[Any] = []
 
     def __enter__(self) -> None:
-        global _open
         if modes.packing_refused is not None:
             raise GradError(modes.packing_refused)
         self._before.append(modes.packing)
         modes.packing = self
-        with _lock:
-            _open += 1
-            OpNode.__init__ = _begin  # type: ignore[assignment, method-assign]
+        PACKERS.append(_pack)
 
     def __exit__(self, *exception: object) -> None:
-        global _open
         modes.packing = self._before.pop()
-        with _lock:
-            _open -= 1
-            if not _open:
-                OpNode.__init__ = _plain_begin  # type: ignore[method-assign]
+        PACKERS.pop()
 
     def packed(self, t: Tensor) -> Any:
         """What is kept of a tensor."""
@@ -189,9 +176,8 @@ def _copied(v: Any, storage: Any) -> Any:
     return v.detach().clone() if isinstance(v, Tensor) and v._storage is storage else v
 
 
-def _begin(node: OpNode, *given: Any) -> None:
-    """A node of the tape begins; in a thread with hooks its saved values are packed."""
-    _plain_begin(node, *given)
+def _pack(node: OpNode) -> None:
+    """A node of the tape begins: in a thread with hooks its saved values are packed."""
     hooks = modes.packing
     if hooks is not None and modes.trace is None and node.saved:
         modes.packing = None  # what the hook computes is its own affair

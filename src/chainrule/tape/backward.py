@@ -30,6 +30,7 @@ __all__ = [
     "Edge",
     "Leaf",
     "Node",
+    "PACKERS",
     "OpNode",
     "backward_pass",
     "newest_order",
@@ -156,6 +157,12 @@ class Part:
         return self.op.body(whole, **self.attrs)
 
 
+PACKERS: list[Callable[[OpNode], None]] = []
+"""What is called with each node that begins, its saved values in it, while a program packs these: one entry for each open block of
+`autograd.graph.saved_tensors_hooks`, in whatever thread. Where there is none, a node pays for a look at an empty list.
+"""
+
+
 class OpNode(Node):
     """An op of the table, with what its rules need."""
 
@@ -174,6 +181,11 @@ class OpNode(Node):
         self.op, self.attrs, self.saved, self.stamps = op, attrs, saved, stamps
         self.edges, self.metas, self.place, self.hooks = edges, metas, place, None
         self.order = next(_order)
+        if PACKERS:
+            for pack in PACKERS[
+                :1
+            ]:  # all are one function; another thread may just have left its block
+                pack(self)
 
     @property
     def name(self) -> str:
