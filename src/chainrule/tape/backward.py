@@ -26,11 +26,11 @@ from ..ops import add, cast, full, sum, view
 from ..ops.record import Op
 
 __all__ = [
+    "PACKERS",
     "AccumulateGrad",
     "Edge",
     "Leaf",
     "Node",
-    "PACKERS",
     "OpNode",
     "backward_pass",
     "newest_order",
