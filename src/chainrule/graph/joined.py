@@ -238,7 +238,7 @@ def cut(
             reads[at[v.id]] = None
         elif v.id in made:
             eq = made[v.id]
-            if _made_again(eq, at, made):
+            if _made_again(eq, at):
                 again.update([w.id for w in eq.outputs])
                 for w in eq.inputs:
                     need(w)
@@ -266,7 +266,7 @@ def cut(
     return backward, copies
 
 
-def _made_again(eq: Equation, inputs: dict[int, int], made: dict[int, Equation]) -> bool:
+def _made_again(eq: Equation, inputs: dict[int, int]) -> bool:
     """Whether an output of the forward program is made again by the backward program: numbers,
     constants, and views that are no smaller than what they look at.
     """

@@ -156,7 +156,7 @@ def multi_head_attention_forward(
         >>> y.shape, weights.shape
         (chainrule.Size([5, 2, 6]), chainrule.Size([2, 5, 5]))
     """
-    batched = _check_axes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    batched = _check_axes(query, key, value, key_padding_mask, attn_mask)
     if not batched:
         query, key, value = each(lambda x: x.unsqueeze(1), query, key, value)
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
@@ -277,7 +277,6 @@ def _check_axes(
     value: Tensor,
     key_padding_mask: Tensor | None,
     attn_mask: Tensor | None,
-    num_heads: int,
 ) -> bool:
     """Whether there is a batch; the numbers of axes fit."""
     if query.ndim not in (2, 3):
