@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .base.loading import loaded_later, without_collector
 
 with without_collector():
-    from . import amp, autograd, backends, jit, linalg, nn, random, special, switches
+    from . import amp, autograd, backends, jit, linalg, masked, nn, random, special, switches
 
 from .amp import (
     GradScaler,
@@ -179,7 +179,7 @@ __all__ = [
     "feature_alpha_dropout", "finfo", "float", "func", "get_autocast_dtype",
     "get_default_dtype", "get_num_threads", "group_norm", "half", "hamming_window",
     "hann_window", "hardshrink", "iinfo", "inf", "int", "is_autocast_available",
-    "is_autocast_enabled", "is_tensor", "kaiser_window", "layer_norm", "jit", "linalg", "load", "long",
+    "is_autocast_enabled", "is_tensor", "kaiser_window", "layer_norm", "jit", "linalg", "load", "long", "masked",
     "max_pool1d", "max_pool2d", "max_pool3d", "nan", "newaxis", "nn", "optim",
     "pairwise_distance", "pdist", "pi", "pixel_shuffle", "pixel_unshuffle", "prelu", "random",
     "relu_", "rms_norm", "rrelu", "rrelu_", "save", "selu", "selu_", "set_default_dtype",

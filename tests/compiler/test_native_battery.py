@@ -37,7 +37,7 @@ ON_HOST = frozenset(
     (
         "pow polygamma conv conv_input conv_weight "
         "matmul einsum index_put scatter_add scatter_mul "
-        "solve inv det cofactors slogdet cholesky cholesky_info lu geqrf matrix_exp pinv qr eigh svd"
+        "solve inv det cofactors slogdet cholesky cholesky_info lu ldl ldl_solve geqrf matrix_exp pinv qr eigh svd"
     ).split()
 )
 """Ops that may be left to NumPy: integers to a power that is not known; higher derivatives of digamma; products, and sums and products
@@ -47,7 +47,8 @@ WITHOUT_INSTRUCTIONS = frozenset("""
     fmod trunc_divide
     mantissa exponent nextafter gcd lcm bitwise_left_shift bitwise_right_shift
     igamma igammac mode isin
-    erfc erfcx erfinv ndtri log_ndtr zeta i0 i0e i1 i1e
+    erfc erfcx erfinv ndtri log_ndtr zeta i0 i0e i1 i1e bessel airy
+    orthogonal_polynomial
 """.split())  # fmt: skip
 """Functions that a step of training seldom calls: NumPy computes them between two native parts."""
 

@@ -196,6 +196,8 @@ NOT_AT_EDGES = {
     "zeta": "where terms of both signs cancel, torch's sum has no digit right; NaN and ∞ as orders are torch's accident",
     "igamma": "NaN stays NaN; near a = x torch's has ten digits",
     "igammac": "likewise",
+    "airy": "below −2 torch's has seven digits; ours has those of tables, see test_special.py",
+    "orthogonal_polynomial": "an infinite degree is refused; in torch it becomes a negative integer",
 }  # fmt: skip
 """op: why it is compared on its samples alone."""
 
@@ -329,6 +331,9 @@ WIDE_GRADIENTS = {
     "quantile",
     "i1",
     "i1e",
+    "airy",
+    "orthogonal_polynomial",
+    "spherical_bessel_j0",
     "log_ndtr",
     "ndtri",
     "sinc",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from chainrule import ops
+from chainrule.base.errors import ArgumentError, RangeError
 
 WIDE = np.concatenate([
     np.linspace(-30, 30, 1201), np.linspace(-3, 3, 601), np.logspace(-300, 300, 121), -np.logspace(-30, 1.2, 61),
@@ -140,3 +141,86 @@ def test_float32_is_rounded_float64():
     for name in ("erfc", "erfcx", "erfinv", "ndtri", "log_ndtr", "lgamma", "digamma", "i0", "i0e", "i1", "i1e"):  # fmt: skip
         f = getattr(ops, name)
         np.testing.assert_array_max_ulp(f(x), f(x.astype("float64")).astype("float32"), 1)
+
+
+# ------------------------------------------------------------------------------------------------------ Bessel, Airy
+
+RIGHT = np.concatenate([np.logspace(-6, 4, 401), np.linspace(0.5, 8, 301)])
+
+
+def bessel(x, kind, order):
+    return ops.bessel(x, kind=kind, order=order)
+
+
+def test_bessel_functions_have_their_wronskians():
+    """Everywhere, also where the series gives way to the integral; relative to the largest of the terms."""
+    x = RIGHT
+    j0, j1, y0, y1 = [bessel(x, kind, order) for kind in "jy" for order in (0, 1)]
+    k0, k1 = [bessel(x, "ke", order) for order in (0, 1)]
+    height = np.abs(j1 * y0) + np.abs(j0 * y1)
+    assert np.max(np.abs(j1 * y0 - j0 * y1 - 2 / (math.pi * x)) / height) < 2e-15
+    assert np.max(np.abs((ops.i0e(x) * k1 + ops.i1e(x) * k0) * x - 1)) < 4e-15
+
+
+def test_bessel_functions_at_published_points():
+    """Abramowitz & Stegun 1964, tables 9.1, 9.8 and 10.11, and the first zero of J₀."""
+    ten = np.array([10.0])
+    known = {("j", 0): -0.245935764451348, ("j", 1): 0.043472746168861, ("y", 0): 0.055671167283599,
+             ("y", 1): 0.249015424206954, ("ke", 0): 0.391631934436599, ("ke", 1): 0.410766570595789}  # fmt: skip
+    for (kind, order), value in known.items():
+        assert bessel(ten, kind, order)[0] == pytest.approx(value, abs=1e-14), (kind, order)
+    assert abs(bessel(np.array([2.404825557695773]), "j", 0)[0]) < 1e-15
+
+
+def test_bessel_functions_at_the_ends():
+    ends = np.array([0.0, -1.0, np.inf, np.nan])
+    np.testing.assert_array_equal(bessel(ends, "y", 1), [-np.inf, np.nan, 0, np.nan])
+    np.testing.assert_array_equal(bessel(ends, "k", 0), [np.inf, np.nan, 0, np.nan])
+    np.testing.assert_array_equal(bessel(np.array([0.0, np.inf, np.nan]), "j", 0), [1, 0, np.nan])
+
+
+def test_airy_solves_its_equation():
+    """The battery checks  Ai″ = x Ai  of the rules; here are zeros
+    and the values of Abramowitz & Stegun 1964, tables 10.11 and 10.13, on both sides of where the series ends.
+    """
+    ai = {-2.5: -0.112325067692966, -2.0: 0.227407428201686, 0.0: 0.355028053887817, 1.0: 0.135292416312881,
+          2.0: 0.034924130423274, 5.0: 1.083444281360744e-4, 10.0: 1.104753255289869e-10}  # fmt: skip
+    x = np.array(list(ai))
+    np.testing.assert_allclose(ops.airy(x), list(ai.values()), rtol=3e-14)
+    zeros = np.array([-2.338107410459767, -4.087949444130971, -12.828776752865757])
+    assert np.max(np.abs(ops.airy(zeros))) < 2e-15
+    assert np.isnan(ops.airy(np.array([np.inf, -np.inf, np.nan]))).all()
+
+
+# ------------------------------------------------------------------------------------------ orthogonal polynomials
+
+
+def test_polynomials_of_high_degree():
+    theta = np.linspace(0.1, 3.0, 30)
+    x, n = np.cos(theta), np.array(150.0)
+    t = ops.orthogonal_polynomial(x, n, family="chebyshev_t")
+    np.testing.assert_allclose(t, np.cos(150 * theta), atol=1e-12)
+    p = ops.orthogonal_polynomial(np.array([1.0, -1.0]), np.array(151.0), family="legendre_p")
+    np.testing.assert_allclose(p, [1, -1], rtol=1e-13)
+
+
+def test_polynomials_refuse_what_they_do_not_know():
+    one = np.ones(2)
+    with pytest.raises(ArgumentError, match="the families are chebyshev_t"):
+        ops.orthogonal_polynomial(one, one, family="jacobi")
+    with pytest.raises(RangeError, match="the degree is at most 100000, found 1e\\+06"):
+        ops.orthogonal_polynomial(one, 1e6 * one, family="legendre_p")
+    with pytest.raises(ArgumentError, match="the kinds are j, y, k, ke and the orders 0 and 1"):
+        ops.bessel(one, kind="j", order=2)
+
+
+# --------------------------------------------------------------------------------------------- symmetric matrices
+
+
+def test_ldl_takes_two_rows_where_one_will_not_do():
+    a = np.array([[1e-3, 2, 3], [2, 1e-3, 5], [3, 5, 1e-3]])
+    factors, pivots, info = ops.ldl(a)
+    assert pivots.tolist() == [-3, -3, 3] and info == 0
+    b = np.array([[1.0], [2.0], [3.0]])
+    np.testing.assert_allclose(a @ ops.ldl_solve(factors, pivots, b), b, rtol=1e-13)
+    assert ops.ldl(np.zeros((2, 2)))[2] == 1

@@ -38,6 +38,7 @@ NOT_IN_TORCH = {
     "alpha_dropout": "other random bits; see test_functional.py",
     "rrelu": "other random bits; see test_activations.py",
     "with_gumbel": "other random bits; see test_activations.py",
+    "bessel": "torch's J and Y have nine digits above 2, seven above 5; see test_special.py",
 }
 """Ops without a counterpart, and why."""
 
@@ -51,6 +52,9 @@ NO_GRADIENT_IN_TORCH = {
     "binary_cross_entropy_with_logits": ("weight", "pos_weight"),
     "batch_norm_with": ("mean", "var"),
     "fractional_max_pool": ("samples",),
+    "airy": ("x",),
+    "orthogonal_polynomial": ("x", "n"),
+    "spherical_bessel_j0": ("x",),
 }
 """Operands by which we have a derivative and torch has none."""
 
@@ -199,6 +203,17 @@ def round_to(torch, x, *, decimals):
 @entry
 def polygamma(torch, x, *, n):
     return torch.polygamma(n, x)
+
+
+@entry
+def airy(torch, x, *, slope):
+    return torch.special.airy_ai(x)
+
+
+@entry
+def orthogonal_polynomial(torch, x, n, *, family, order):
+    name, _, member = family.partition("_")
+    return getattr(torch.special, f"{name}_polynomial_{member}")(x, n)
 
 
 @entry

@@ -1,5 +1,5 @@
 """The reference backend: NumPy's own functions, and the few that NumPy lacks (strided views,
-bfloat16, Philox; the special functions stand in `special`).
+bfloat16, Philox; the special functions stand in `special`, `bessel` and `polynomials`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import convert
-from . import linalg, special
+from . import bessel, indefinite, linalg, polynomials, special
 from .protocol import FUNCTIONS
 
 __all__ = ["xp"]
@@ -103,7 +103,11 @@ _OWN = {
     "sum": functools.partial(np.add.reduce, axis=None),
     "amax": functools.partial(np.maximum.reduce, axis=None),
     "amin": functools.partial(np.minimum.reduce, axis=None),
-    **{name: getattr(special, name) for name in special.__all__},
+    **{
+        name: getattr(chapter, name)
+        for chapter in (special, bessel, polynomials, linalg, indefinite)
+        for name in chapter.__all__
+    },
     "restrided": restrided,
     "add_at": add_at,
     "multiply_at": np.multiply.at,
@@ -116,7 +120,6 @@ _OWN = {
     "maximum_accumulate": np.maximum.accumulate,
     "minimum_accumulate": np.minimum.accumulate,
     "logaddexp_accumulate": np.logaddexp.accumulate,
-    **{name: getattr(linalg, name) for name in linalg.__all__},
 }
 
 xp = types.SimpleNamespace(

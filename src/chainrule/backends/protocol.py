@@ -24,6 +24,7 @@ FUNCTIONS = frozenset(
     """
     # special
     """erf erfc erfcx erfinv ndtri log_ndtr lgamma digamma zeta igamma igammac i0 i0e i1 i1e
+    bessel airy orthogonal_polynomial
     """
     # reduction and order
     """sum prod amax amin any all argmax argmin cumsum cumprod argsort isin searchsorted maximum_accumulate
@@ -40,7 +41,7 @@ FUNCTIONS = frozenset(
     """matmul einsum vecdot
     """
     # matrices
-    """solve inv cholesky cholesky_info det slogdet eigh svd qr geqrf lu
+    """solve inv cholesky cholesky_info det slogdet eigh svd qr geqrf lu ldl ldl_solve
     """
     # bits
     """convert philox

@@ -4,7 +4,7 @@ All but erf are computed in float64, whatever the dtype of x, so that float32 re
 the last bits. In float64 the error is some units in the last place, near a zero of the function
 relative to 1.
 
-Read in order: the error function and its kin, the gamma function and its kin, Bessel functions.
+Read in order: the error function and its kin, the gamma function and its kin.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "digamma", "erf", "erfc", "erfcx", "erfinv", "i0", "i0e", "i1", "i1e", "igamma", "igammac", "lgamma", "log_ndtr",
+    "digamma", "erf", "erfc", "erfcx", "erfinv", "igamma", "igammac", "lgamma", "log_ndtr",
     "ndtri", "zeta",
 ]  # fmt: skip
 
@@ -419,52 +419,3 @@ def igamma(a: np.ndarray, x: np.ndarray) -> np.ndarray:
 def igammac(a: np.ndarray, x: np.ndarray) -> np.ndarray:
     """The regularised upper one, which is missing to 1."""
     return _incomplete(a, x, True)
-
-
-# ------------------------------------------------------------------------------------------------ Bessel functions
-
-
-def _modified_bessel(order: int, a: np.ndarray) -> np.ndarray:
-    """exp(−a) · I_order(a) for a ≥ 0: the power series up to 22, whose terms are all positive, then the
-    asymptotic one.  Source: Abramowitz & Stegun 1964, 9.6.10 and 9.7.1
-    """
-    t = np.minimum(a, 22.0)
-    square = t * t / 4
-    term = np.ones_like(t) if order == 0 else t / 2
-    total = term.copy()
-    for k in range(1, 60):
-        term = term * square / (k * (k + order))
-        total += term
-    near = total * np.exp(-t)
-    far, m = 8 * np.maximum(a, 22.0), 4.0 * order * order
-    term = np.ones_like(far)
-    total = term.copy()
-    for k in range(1, 24):
-        term = term * -(m - (2 * k - 1) ** 2) / (k * far)
-        total += term
-    return np.where(a <= 22, near, total / np.sqrt(far * (math.pi / 4)))
-
-
-@in_float64
-def i0e(x: np.ndarray) -> np.ndarray:
-    """exp(−|x|) · I₀(x)."""
-    return _modified_bessel(0, np.abs(x))
-
-
-@in_float64
-def i1e(x: np.ndarray) -> np.ndarray:
-    """exp(−|x|) · I₁(x), odd in x."""
-    return np.copysign(_modified_bessel(1, np.abs(x)), x)
-
-
-@in_float64
-def i0(x: np.ndarray) -> np.ndarray:
-    """The modified Bessel function of the first kind, of order 0."""
-    return np.exp(np.abs(x) / 2) * _modified_bessel(0, np.abs(x)) * np.exp(np.abs(x) / 2)
-
-
-@in_float64
-def i1(x: np.ndarray) -> np.ndarray:
-    """The modified Bessel function of the first kind, of order 1."""
-    half = np.exp(np.abs(x) / 2)
-    return half * np.copysign(_modified_bessel(1, np.abs(x)), x) * half

@@ -100,7 +100,8 @@ LEFT_OUT = (
         "Nested and named tensors",
         "shapes are tuples of numbers, and an op looks at arrays, tensors and tracers alone",
         "padding with a mask, or packed sequences",
-        "nn.UninitializedBuffer nested masked quasirandom Tensor.reinforce "
+        "nn.UninitializedBuffer nested masked.MaskedTensor masked.as_masked_tensor masked.is_masked_tensor "
+        "masked.masked_tensor quasirandom Tensor.reinforce "
         "Tensor.to_padded_tensor Tensor.module_load",
     ),
     _reason(
@@ -129,16 +130,8 @@ LEFT_OUT = (
     _reason(
         "Special functions that networks do not use",
         "a correct one is a chapter of its own",
-        "scipy.special, outside of the graph",
-        "special.airy_ai special.bessel_j0 special.bessel_j1 special.bessel_y0 special.bessel_y1 "
-        "special.chebyshev_polynomial_t special.chebyshev_polynomial_u special.chebyshev_polynomial_v "
-        "special.chebyshev_polynomial_w special.hermite_polynomial_h special.hermite_polynomial_he "
-        "special.laguerre_polynomial_l special.legendre_polynomial_p special.modified_bessel_i0 special.modified_bessel_i1 "
-        "special.modified_bessel_k0 special.modified_bessel_k1 special.scaled_modified_bessel_k0 "
-        "special.scaled_modified_bessel_k1 special.shifted_chebyshev_polynomial_t special.shifted_chebyshev_polynomial_u "
-        "special.shifted_chebyshev_polynomial_v special.shifted_chebyshev_polynomial_w special.spherical_bessel_j0 "
-        "binomial hash_tensor histogramdd lobpcg segment_reduce linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve "
-        "Tensor.hash_tensor",
+        "scipy, outside of the graph",
+        "binomial hash_tensor lobpcg Tensor.hash_tensor",
     ),
     _reason(
         "Names that PyTorch itself has given up",

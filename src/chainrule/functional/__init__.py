@@ -55,6 +55,7 @@ from .elementwise import (
     rad2deg,
     round_to,
     sinc,
+    spherical_bessel_j0,
     trunc_quotient,
     xlog1py,
     xlogy,
@@ -129,6 +130,7 @@ __all__ = [
     "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "quantile", "rad2deg",
     "reduce_bags", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly", "rms_norm",
     "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
-    "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "sum_bags",
+    "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "spherical_bessel_j0",
+    "sum_bags",
     "tanhshrink", "threshold", "triplet_hinge", "trunc_quotient", "with_gumbel", "xlog1py", "xlogy",
 ]  # fmt: skip

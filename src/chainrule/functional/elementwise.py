@@ -19,6 +19,7 @@ from ..ops import (
     exp2,
     gt,
     isfinite,
+    isinf,
     isnan,
     lgamma,
     log,
@@ -75,6 +76,13 @@ def _sinc_rule(g, x):
 
 
 sinc.vjp(x=lambda g, x: _sinc_rule(g, x))
+
+
+@composite(elementwise, types="float", reference="torch.special.spherical_bessel_j0")
+def spherical_bessel_j0(x, /):
+    """y = sin(x) / x, 1 at 0 and 0 at both infinities."""
+    finite = where(logical_or(eq(x, 0), isinf(x)), 1.0, x)
+    return where(eq(x, 0), 1.0, where(isinf(x), 0.0, sin(finite) / finite))
 
 
 @composite(elementwise, types="float", reference="torch.angle")

@@ -3,8 +3,8 @@
 Imports backends and base only. Reading order: `record` (what an op is), `rules` (what its derivatives
 say), `promotion` (in which dtype it computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
 and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
-`reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
-`linalg`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`; `samples` (what checks draw), `precision`
+`bessel`, `polynomials`, `reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
+`linalg`, `indefinite`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`; `samples` (what checks draw), `precision`
 (what autocast does to each op).
 
 >>> import numpy as np
@@ -13,6 +13,7 @@ and the place to learn how rules are written), `trigonometric`, `rounding`, `int
 array([0., 0.])
 """
 
+from .bessel import airy, bessel, i0, i0e, i1, i1e
 from .contract import einsum, matmul
 from .create import arange, eye, full
 from .cumulative import cummax, cummin, cumprod, logcumsumexp, prod, recurrence
@@ -61,6 +62,7 @@ from .elementwise import (
     where,
     zeros_like,
 )  # fmt: skip
+from .indefinite import ldl, ldl_solve
 from .integers import (
     bitwise_and,
     bitwise_left_shift,
@@ -87,6 +89,7 @@ from .linalg import (
     solve_triangular,
 )
 from .order import argsort, isin, mode, searchsorted, sort, topk
+from .polynomials import orthogonal_polynomial
 from .pooling import fold_windows, max_pool, sum_pool, sum_pool_input, unfold_windows
 from .promotion import Spec
 from .random import normal, random_integers, uniform
@@ -129,10 +132,6 @@ from .special import (
     erfc,
     erfcx,
     erfinv,
-    i0,
-    i0e,
-    i1,
-    i1e,
     igamma,
     igammac,
     lgamma,
@@ -162,20 +161,20 @@ from .trigonometric import (
 from .window import conv, conv_input, conv_weight
 
 __all__ = [
-    "TABLE", "Kind", "Op", "Rule", "Spec", "abs", "acos", "acosh", "add", "all", "amax", "amin",
+    "TABLE", "Kind", "Op", "Rule", "Spec", "abs", "acos", "acosh", "add", "airy", "all", "amax", "amin",
     "any", "arange", "argmax", "argmin", "argsort", "as_strided", "asin", "asinh", "atan", "atan2",
-    "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
+    "atanh", "bessel", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or",
     "bitwise_right_shift", "bitwise_xor", "cast", "cat", "ceil", "cholesky", "cholesky_info",
     "clamp", "clone", "cofactors", "composite", "conv", "conv_input", "conv_weight", "copysign",
     "cos", "cosh", "cummax", "cummin", "cumprod", "cumsum", "det", "diagonal", "digamma", "div",
     "eigh", "einsum", "embedding", "eq", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "expand",
     "expm1", "exponent", "eye", "flip", "floor", "floor_divide", "fmod", "fold_windows", "full",
     "gather", "gcd", "ge", "geqrf", "gt", "hypot", "i0", "i0e", "i1", "i1e", "igamma", "igammac", "index", "index_put",
-    "inv", "isfinite", "isin", "isinf", "isnan", "lcm", "le", "lgamma", "log", "log1p", "log2",
+    "inv", "isfinite", "isin", "isinf", "isnan", "lcm", "ldl", "ldl_solve", "le", "lgamma", "log", "log1p", "log2",
     "log10", "log_ndtr", "logcumsumexp", "logical_and", "logical_not", "logical_or", "logical_xor",
     "lt", "lu", "mantissa", "masked_scatter", "matmul", "matrix_exp", "max_along", "max_pool",
     "maximum", "mean", "min_along", "minimum", "mode", "mul", "ndtri", "ne", "neg", "nextafter",
-    "normal", "pad", "permute", "pinv", "polygamma", "pow", "primitive", "prod", "qr",
+    "normal", "orthogonal_polynomial", "pad", "permute", "pinv", "polygamma", "pow", "primitive", "prod", "qr",
     "random_integers", "reciprocal", "recurrence", "remainder", "round", "rsqrt", "scan", "scatter",
     "scatter_add", "scatter_extreme", "scatter_mul", "scatter_reduce", "searchsorted", "select",
     "sigmoid", "sign", "signbit", "sin", "sinh", "slice_", "slogdet", "solve", "solve_triangular",

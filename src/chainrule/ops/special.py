@@ -1,6 +1,4 @@
-"""Special functions, elementwise: the error function and its kin, the gamma function and its kin,
-Bessel functions.
-"""
+"""Special functions, elementwise: the error function and its kin, the gamma function and its kin."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from typing import Any
 
 from ..backends import xp
 from ..base.errors import RangeError
-from .elementwise import eq, exp, log, sign, square, where
+from .elementwise import exp, log, square
 from .kinds import elementwise
 from .record import primitive
 from .samples import F, S
@@ -168,46 +166,3 @@ def igammac(a, x, /):
 
 
 igammac.vjp(x=lambda g, a, x: -g * _density(a, x))
-
-# ------------------------------------------------------------------------------------------------ Bessel functions
-
-
-@primitive(elementwise, types="float", reference="torch.special.i0")
-def i0(x, /):
-    """Modified Bessel function of the first kind, of order 0."""
-    return xp.i0(xp.asarray(x))
-
-
-i0.vjp(x=lambda g, x: g * i1(x))
-
-
-@primitive(elementwise, types="float", reference="torch.special.i0e")
-def i0e(x, /):
-    """The same scaled,  y = e^(−|x|) I₀(x)."""
-    return xp.i0e(xp.asarray(x))
-
-
-i0e.vjp(x=lambda g, x, y: g * (i1e(x) - sign(x) * y))
-
-
-@primitive(elementwise, types="float", reference="torch.special.i1")
-def i1(x, /):
-    """Modified Bessel function of the first kind, of order 1."""
-    return xp.i1(xp.asarray(x))
-
-
-i1.vjp(x=lambda g, x, y: g * (i0(x) - _over(y, x)))
-
-
-@primitive(elementwise, types="float", reference="torch.special.i1e")
-def i1e(x, /):
-    """The same scaled,  y = e^(−|x|) I₁(x)."""
-    return xp.i1e(xp.asarray(x))
-
-
-i1e.vjp(x=lambda g, x, y: g * (i0e(x) - sign(x) * y - _over(y, x)))
-
-
-def _over(y: Any, x: Any) -> Any:
-    """y / x, which tends to ½ at 0."""
-    return where(eq(x, 0), 0.5, y / where(eq(x, 0), 1.0, x))

@@ -12,7 +12,18 @@ from typing import Any
 from ..backends import xp
 from ..base.errors import GradError
 from .contract import matmul
-from .elementwise import abs, logical_and, pow, sign, sqrt, square, where
+from .elementwise import (
+    abs,
+    isnan,
+    logical_and,
+    logical_or,
+    pow,
+    sign,
+    sqrt,
+    square,
+    where,
+    zeros_like,
+)
 from .explain import refuse
 from .kinds import decompose, reduce, reduced
 from .linalg import need_matrices, need_square, solve, unit_like
@@ -211,7 +222,7 @@ def vector_norm(x, /, *, p=2.0, dim=None, keepdim=False):
     0. The gradient where the norm is 0 is 0.
     """
     if p == 0:
-        return sum(abs(sign(x)), dim=dim, keepdim=keepdim)
+        return sum(where(x == 0, zeros_like(x), 1.0), dim=dim, keepdim=keepdim)
     if p == 1:
         return sum(abs(x), dim=dim, keepdim=keepdim)
     if p == math.inf:
@@ -234,7 +245,7 @@ def _norm_rule(g: Any, x: Any, y: Any, p: float, dim: tuple) -> Any:
     if p == 1:
         return g * sign(x)
     if p in (math.inf, -math.inf):
-        hit = where(abs(x) == y, 1.0, 0.0)
+        hit = where(logical_or(abs(x) == y, isnan(x)), 1.0, 0.0)
         return g * sign(x) * hit / sum(hit, dim=dim, keepdim=True)
     if p == 2:
         return x * (g / where(y == 0, 1.0, y)) * where(y == 0, 0.0, 1.0)

@@ -76,6 +76,7 @@ STANDS_FOR = {
     "torch.jit._trace": "jit",
     "torch.library": "redirect.surroundings.library",
     "torch.linalg": "linalg",
+    "torch.masked": "masked",
     "torch.multiprocessing": "redirect.surroundings.multiprocessing",
     "torch.nn": "nn",
     "torch.nn._reduction": "nn.functional.private._Reduction",

@@ -4,10 +4,10 @@ signatures have one form each.
 Every function here works on Tensors (and on whatever else ops take) and is a method of Tensor as
 well. Nothing here has a formula or a derivative: those stand in `ops` and `functional`.
 
-Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`, `places`
-(gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names),
-`questions` (what a tensor is); `results` (tuples with names), `mixed` (under autocast); `face` (what stands around
-every function), `out` (results written into tensors that are there).
+Read in order: `elementwise`, `reduction`, `cumulative`, `statistics`, `order`, `shape`, `joining`, `arranging`, `copies`,
+`places` (gather and scatter), `products`, `equations` (einsum), `linalg`, `matrices` (its older names), `special`, `masked`
+(whose names stand in `chainrule.special` and `chainrule.masked`), `questions` (what a tensor is); `results` (tuples with names),
+`mixed` (under autocast); `face` (what stands around every function), `out` (results written into tensors that are there).
 """
 
 from . import (

@@ -28,9 +28,16 @@ CONVERTING = {
         polygamma pow prod rand randint randn randperm row_stack square stack std sub sum var vstack zeros
     """,
     "linalg": """
-        cond householder_product inv lstsq matrix_power matrix_rank pinv tensorinv tensorsolve
+        cond householder_product inv ldl_factor ldl_factor_ex ldl_solve lstsq matrix_power matrix_rank pinv tensorinv tensorsolve
     """,
     "nn.functional": "normalize",
+    "special": """
+        airy_ai bessel_j0 bessel_j1 bessel_y0 bessel_y1 chebyshev_polynomial_t chebyshev_polynomial_u chebyshev_polynomial_v
+        chebyshev_polynomial_w hermite_polynomial_h hermite_polynomial_he laguerre_polynomial_l legendre_polynomial_p
+        modified_bessel_i0 modified_bessel_i1 modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0
+        scaled_modified_bessel_k1 shifted_chebyshev_polynomial_t shifted_chebyshev_polynomial_u
+        shifted_chebyshev_polynomial_v shifted_chebyshev_polynomial_w spherical_bessel_j0
+    """,
 }
 """Functions that take `out=`, by place, whose result is converted to its dtype where nothing is lost by that."""
 

@@ -14,12 +14,15 @@ from .norms import need_matrix
 from .solve import check_info
 
 __all__ = [
-    "cholesky", "cholesky_ex", "eig", "eigh", "eigvals", "eigvalsh", "householder_product", "lu",
+    "cholesky", "cholesky_ex", "eig", "eigh", "eigvals", "eigvalsh", "householder_product", "ldl_factor", "ldl_factor_ex",
+    "ldl_solve", "lu",
     "lu_factor", "lu_factor_ex", "lu_solve", "qr", "svd", "svdvals",
 ]  # fmt: skip
 
 cholesky_ex_result = result_type("linalg_cholesky_ex", "L", "info")
 eigh_result = result_type("linalg_eigh", "eigenvalues", "eigenvectors")
+ldl_factor_result = result_type("linalg_ldl_factor", "LD", "pivots")
+ldl_factor_ex_result = result_type("linalg_ldl_factor_ex", "LD", "pivots", "info")
 lu_factor_result = result_type("linalg_lu_factor", "LU", "pivots")
 lu_factor_ex_result = result_type("linalg_lu_factor_ex", "LU", "pivots", "info")
 lu_result = result_type("linalg_lu", "P", "L", "U")
@@ -53,6 +56,39 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
     one = ops.eye(rows=A.shape[-1], columns=A.shape[-1], dtype=A.dtype)
     y = cholesky(ops.where(bad, one, A), upper=upper)
     return cholesky_ex_result(ops.where(bad, math.nan, y), info)
+
+
+def ldl_factor(A: Any, *, hermitian: bool = False) -> Any:
+    """(LD, pivots) of a symmetric matrix that need not be positive definite, of which the lower triangle is read: L and the blocks of D in
+    one triangle, as `ldl_solve` takes them. `hermitian` says the same of real matrices.
+
+    >>> ldl_factor(cr.tensor([[4.0, 2.0], [2.0, -1.0]])).LD
+    tensor([[ 4.0000,  0.0000],
+            [ 0.5000, -2.0000]])
+    """
+    found = ldl_factor_ex(A, hermitian=hermitian)
+    check_info("ldl_factor", found.info, "a pivot is 0")
+    return ldl_factor_result(*found[:2])
+
+
+def ldl_factor_ex(A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:
+    """(LD, pivots, info): info is the first pivot that is 0, counted from 1, or 0."""
+    need_matrix("ldl_factor_ex", A, square=True)
+    factors, pivots, info = ops.ldl(A)
+    if check_errors:
+        check_info("ldl_factor_ex", info, "a pivot is 0")
+    return ldl_factor_ex_result(factors, pivots, info)
+
+
+def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
+    """The solution X of  A X = B  from the factors of A that `ldl_factor` gave."""
+    need_matrix("ldl_solve", LD, square=True)
+    need_matrix("ldl_solve", B)
+    if pivots.dtype not in dtypes.INTEGERS:
+        raise DTypeError(f"ldl_solve: pivots must be integers, found {pivots.dtype.name}")
+    if LD.dtype is not B.dtype:
+        raise DTypeError(f"ldl_solve: LD is {LD.dtype.name}, but B {B.dtype.name}")
+    return ops.ldl_solve(LD, pivots, B)
 
 
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
