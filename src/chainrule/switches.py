@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .base.errors import DeviceError
-from .tensors.device import Device, device_of, strided
+from .tensors.device import Device, device_of, placing, strided
 
 __all__ = [
     "accelerator",
@@ -103,13 +103,13 @@ def set_num_interop_threads(n: int) -> None:
 
 
 def get_default_device() -> Device:
-    """The CPU."""
-    return Device("cpu")
+    """Where tensors are made: the CPU, or 'meta' within `with device("meta")`."""
+    return device_of(None)
 
 
 def set_default_device(device: Any) -> None:
-    """Refused for any device but the CPU, where tensors are made in any case."""
-    device_of(device)
+    """Where tensors are made from now on in this thread: 'cpu', or 'meta' (shapes and dtypes without values)."""
+    placing(device_of("cpu") if device is None else device).__enter__()
 
 
 class _Absent:

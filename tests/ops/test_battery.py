@@ -45,6 +45,7 @@ from chainrule.graph import trace
 from chainrule.graph.specs import output_specs
 from chainrule.graph.verify import verify
 from chainrule.ops.explain import refuse
+from chainrule.ops.outline import Outline, outlined
 from chainrule.ops.record import TABLE
 from chainrule.ops.samples import Draw, samples_of, symmetric_call
 from chainrule.tape import backward
@@ -68,12 +69,19 @@ def check_law(op, sample, seed, dtype=dtypes.float64):
         check_words(op, args, str(found.value))
         return
     assert [spec(y) for y in all_outputs(op, args, sample.attributes)] == specs(said), dtype.name
+    outlines = outlined(op, [outline(a) for a in args], normal_form(op, args, sample.attributes))
+    assert [spec(y) for y in as_tuple(outlines)] == specs(said), dtype.name
 
 
 @each_call()
 def test_the_law_says_what_the_body_returns(op, sample, seed):
     for dtype in dtypes.ALL:
         check_law(op, sample, seed, dtype)
+
+
+def outline(a):
+    """What is left of an operand without its values."""
+    return Outline.of(a) if isinstance(a, np.ndarray) else a
 
 
 def sizes(shape):

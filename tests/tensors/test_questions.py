@@ -84,5 +84,5 @@ def test_the_memory_of_a_tensor_and_of_its_views():
 def test_a_device_is_a_block():
     with cr.device("cpu") as here:
         assert cr.ones(2).device == here
-    with pytest.raises(cr.DeviceError, match="there is no meta backend"), cr.device("meta"):
+    with pytest.raises(cr.DeviceError, match="there is no mps backend"), cr.device("mps"):
         pass

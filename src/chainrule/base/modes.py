@@ -19,6 +19,8 @@ class Modes(threading.local):
     grad: bool = True
     inference: bool = False
     anomaly: bool = False  # a NaN that the backward pass makes is an error
+    meta: Any = None  # where tensors are made on the device "meta": what an op gives then
+    around: tuple = ()  # what that was around each `with device(…)` block that is open
     weightless: bool = False  # parameters are made without memory, to be replaced
     trace: Any = None
     autocast: Any = None

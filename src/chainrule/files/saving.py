@@ -125,9 +125,17 @@ def _need_cpu(map_location: Any) -> None:
             )
     elif isinstance(map_location, Mapping):
         for place in map_location.values():
-            device_of(place)
+            _need_memory(place)
     else:
-        device_of(map_location)
+        _need_memory(map_location)
+
+
+def _need_memory(place: Any) -> None:
+    if place is not None and device_of(place).type == "meta":
+        raise DeviceError(
+            "load: tensors of a file go to 'cpu', found map_location='meta'\n"
+            "  hint: mmap=True reads nothing before it is used"
+        )
 
 
 def load(

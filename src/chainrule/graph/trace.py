@@ -25,8 +25,8 @@ from ..base import dtypes
 from ..base.errors import ShapeError, TraceError
 from ..base.lines import describe, here
 from ..base.modes import modes
-from ..base.shapes import contiguous_strides
 from ..ops import Op, Spec
+from ..ops.outline import Outline, phantom
 from ..ops.promotion import spec_of
 from ..ops.record import as_floats
 from ..tape.backward import newest_order
@@ -146,6 +146,11 @@ class Trace:
             return value
         if value.__class__ is Tracer and value.trace.ended:
             return self.operand(value)  # raises
+        if value.__class__ is Outline:
+            refuse(
+                "a tensor on the device 'meta', which has a shape and no values, is used in a traced function",
+                "make it on 'cpu', or call the function without compiling it",
+            )
         tracer = self.new_input(spec_of(value), storage if stands_for is None else stands_for)
         self.captured[storage] = (tracer, value)
         storage.value = tracer
@@ -227,7 +232,7 @@ class Trace:
         """
         storage = t._storage
         before = self.captured.get(storage, (None, storage.value))[1]
-        root = before if isinstance(before, np.ndarray) else _phantom(spec_of(before))
+        root = before if isinstance(before, np.ndarray) else phantom(spec_of(before))
         for op, attrs in t._path:
             root = op.body(root, **dict(attrs))
         return root
@@ -400,14 +405,3 @@ class Trace:
                 f"  made at  {describe(place)}\n"
                 "  hint: return it from the function, or write into a tensor that exists with copy_()"
             )
-
-
-def _phantom(spec: Spec) -> np.ndarray:
-    """Row-major strides over one element of memory."""
-    one = np.zeros(1, spec.dtype.numpy)
-    return np.lib.stride_tricks.as_strided(
-        one,
-        spec.shape,
-        tuple([s * one.itemsize for s in contiguous_strides(spec.shape)]),
-        writeable=False,
-    )

@@ -97,7 +97,7 @@ class Converting(Walking):
         """Give every parameter and buffer new memory, whose values are not those of the old.
 
         Args:
-            device: where it lives; only the CPU.
+            device: where it lives; where they are by default. Tensors on 'meta', which have no values, get memory on 'cpu'.
             recurse: whether to do so for the modules below too.
         """
         return self._apply(lambda t: empty_like(t, device=device), recurse)

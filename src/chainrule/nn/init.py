@@ -111,12 +111,12 @@ def skipped() -> Iterator[None]:
 
 
 def _fills(f: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Does nothing where initial weights are skipped."""
+    """Does nothing where initial weights are skipped, and to tensors on the device 'meta', which have no values."""
     fill = naming(f)
 
     @functools.wraps(f)
     def filled(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return tensor if modes.weightless else fill(tensor, *args, **kwargs)
+        return tensor if modes.weightless or tensor.is_meta else fill(tensor, *args, **kwargs)
 
     return filled
 

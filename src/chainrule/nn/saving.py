@@ -55,13 +55,15 @@ class _Load:
 
     def write(self) -> None:
         """Copy or assign the values, then hand over the extra states."""
-        narrowed = []
+        narrowed, nowhere = [], []
         # one Parameter for each tensor given, so that tied weights stay tied
         assigned: dict[int, Parameter] = {}
         with no_grad():
             for module, name, tensor, key, value in self.values:
                 source = value if isinstance(value, Tensor) else as_tensor(value)
                 if not self.assign:
+                    if tensor.is_meta:
+                        nowhere.append(key)
                     if source.is_floating_point() and source.dtype.itemsize > tensor.dtype.itemsize:
                         narrowed.append(f"{key} ({source.dtype.name} to {tensor.dtype.name})")
                     tensor.copy_(source)
@@ -79,6 +81,13 @@ class _Load:
         if narrowed:
             more = f" and {len(narrowed) - 1} more" if len(narrowed) > 1 else ""
             warnings.warn(f"load_state_dict narrowed {narrowed[0]}{more}", stacklevel=4)
+        if nowhere:
+            more = f" and {len(nowhere) - 1} more" if len(nowhere) > 1 else ""
+            warnings.warn(
+                f"load_state_dict wrote nothing to {nowhere[0]}{more}: tensors on the device 'meta' have no values "
+                "(assign=True puts the given ones in their place)",
+                stacklevel=4,
+            )
 
 
 class Saving(Walking):
@@ -349,6 +358,8 @@ def _mismatch(value: Any, tensor: Tensor) -> str | None:
     if shape != tuple(tensor.shape):
         return f"shape {shape} in the state dict, {tuple(tensor.shape)} in the model"
     source = value if isinstance(value, Tensor) else as_tensor(value)
+    if source.is_meta and not tensor.is_meta:
+        return "a tensor on the device 'meta', which has no values"
     if source.is_floating_point() and not tensor.is_floating_point():
         return f"dtype {source.dtype.name} in the state dict, {tensor.dtype.name} in the model"
     return None

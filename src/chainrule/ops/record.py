@@ -240,6 +240,8 @@ class Op(Rules):
         """Evaluate or stage operands that are not Tensors; attributes are complete. Returns
         hidden outputs too.
         """
+        if modes.meta is not None and self.kind.name in ("create", "random"):
+            return modes.meta(self, args, attrs)
         if modes.trace is not None and modes.trace.takes(self, args):
             return modes.trace.stage(self, args, attrs)
         return self.evaluate(args, attrs)

@@ -24,6 +24,7 @@ from ..base import dtypes
 from ..base.dtypes import DType
 from ..base.errors import DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
+from ..ops.outline import Outline
 from ..ops.promotion import Spec
 from ..tape.backward import Edge
 from ..tape.modes import modes
@@ -78,7 +79,7 @@ class Beneath:
         trace = modes.trace
         if trace is not None:
             return trace.read(self)
-        if self._value.__class__ is not ndarray:
+        if self._value.__class__ is not ndarray and self._value.__class__ is not Outline:
             raise TraceError(
                 "this tensor was made inside a traced function that has ended; it has no value\n"
                 f"  made at  {describe(getattr(self._value, 'place', None))}\n"
@@ -95,6 +96,8 @@ class Beneath:
             modes.trace.write(self, value)
         else:
             target = self._value
+            if target.__class__ is Outline:  # whatever is written, there is no place for it
+                return
             if not target.flags.writeable:
                 if modes.weightless:
                     return

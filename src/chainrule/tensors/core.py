@@ -27,10 +27,11 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.left_out import absent_from
+from ..ops.outline import Outline
 from ..ops.record import READERS
 from . import functions, operators
 from .beneath import Beneath
-from .device import device_of
+from .device import META, device_of, placing
 from .history import History
 from .inspection import Inspection
 from .making import array_from, begin, made_of, wrap
@@ -89,7 +90,6 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         cls, *data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
     ) -> Tensor:
         self = object.__new__(cls)
-        device_of(device)
         if len(data) > 1 and not _are_sizes(data):
             raise TypeError(
                 f"Tensor() takes sizes or one argument with the elements, found {len(data)} arguments"
@@ -101,7 +101,8 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         else:
             given = data[0].dtype if isinstance(data[0], Tensor) and dtype is None else wanted
             value = array_from(data[0], given)
-        return begin(self, value, requires_grad)
+        on_meta = device is not None and device_of(device) is META
+        return begin(self, Outline.of(value) if on_meta else value, requires_grad)
 
     def __init__(self, *data: Any, **options: Any):
         """Nothing is left to do: `__new__` has made it, as in PyTorch, where derived classes rely on it."""
@@ -126,17 +127,20 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:
         """A tensor of this dtype from data."""
-        device_of(device)
-        return made_of(data, dtype or self.dtype, requires_grad)
+        with placing(self.device if device is None else device):
+            return made_of(data, dtype or self.dtype, requires_grad)
 
     def new(self, *data: Any, device: Any = None) -> Tensor:
         """Of this dtype, zeros of these sizes or a tensor from data: PyTorch's older name for `new_zeros` and `new_tensor`."""
-        return Tensor(*data, dtype=self.dtype, device=device)
+        return Tensor(*data, dtype=self.dtype, device=self.device if device is None else device)
 
-    def _like(self, shape: Sequence, value: Any, dtype: Any, requires_grad: Any) -> Tensor:
+    def _like(
+        self, shape: Sequence, value: Any, dtype: Any, device: Any, requires_grad: Any
+    ) -> Tensor:
         from .creation import full
 
-        return full(tuple(shape), value, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        found, place = dtype or self.dtype, self.device if device is None else device
+        return full(tuple(shape), value, dtype=found, device=place, requires_grad=requires_grad)
 
     def new_zeros(
         self,
@@ -147,7 +151,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         requires_grad: Any = False,
     ) -> Tensor:
         """Zeros of this dtype."""
-        return self._like(functions.shape.flat(sizes, size), 0, dtype, requires_grad)
+        return self._like(functions.shape.flat(sizes, size), 0, dtype, device, requires_grad)
 
     def new_ones(
         self,
@@ -158,7 +162,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         requires_grad: Any = False,
     ) -> Tensor:
         """Ones of this dtype."""
-        return self._like(functions.shape.flat(sizes, size), 1, dtype, requires_grad)
+        return self._like(functions.shape.flat(sizes, size), 1, dtype, device, requires_grad)
 
     def new_full(
         self,
@@ -170,7 +174,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         requires_grad: Any = False,
     ) -> Tensor:
         """One value, of this dtype."""
-        return self._like(size, fill_value, dtype, requires_grad)
+        return self._like(size, fill_value, dtype, device, requires_grad)
 
     def new_empty(
         self,
@@ -196,8 +200,8 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
         """Memory of this dtype under given strides; here it holds zeros."""
         from .creation import empty_strided
 
-        found = dtype or self.dtype
-        return empty_strided(size, stride, dtype=found, device=device, requires_grad=requires_grad)
+        found, place = dtype or self.dtype, self.device if device is None else device
+        return empty_strided(size, stride, dtype=found, device=place, requires_grad=requires_grad)
 
 
 def _are_sizes(data: tuple) -> bool:

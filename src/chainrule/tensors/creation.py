@@ -1,7 +1,7 @@
 """Making tensors: from data, or of one value.
 
 `device`, `layout`, `pin_memory` and `memory_format` are accepted where PyTorch takes them; devices
-other than 'cpu' are refused, the others cannot change a result.
+other than 'cpu' and 'meta' are refused, the others cannot change a result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..base import dtypes
 from ..base.errors import ArgumentError, DTypeError, ShapeError
 from ..tape.modes import modes
 from .core import Tensor, made_of, wrap
-from .device import device_of
+from .device import CPU, device_of, placed, placing
 from .functions.shape import flat
 from .storage import Storage
 
@@ -49,6 +49,7 @@ def made(value: Any, requires_grad: bool, device: Any = None) -> Tensor:
     return out.requires_grad_() if requires_grad else out
 
 
+@placed
 def tensor(
     data: Any,
     *,
@@ -71,16 +72,18 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of data, sharing memory with it where possible: tensors and NumPy arrays are not
     copied.
     """
-    device_of(device)
+    place = device_of(device)
     if isinstance(data, Tensor):
-        return data if dtype is None else data.to(dtype)
+        return data.to(dtype=dtype, device=device if modes.meta is None else place)
     if (
         isinstance(data, np.ndarray)
+        and place is CPU
         and (dtype is None or dtypes.of(dtype).numpy == data.dtype)
         and dtypes.of(data.dtype)
     ):
         return from_numpy(data)
-    return made_of(data, dtype)
+    with placing(place):
+        return made_of(data, dtype)
 
 
 asarray = as_tensor
@@ -140,6 +143,7 @@ def from_dlpack(source: Any) -> Tensor:
     return from_numpy(np.from_dlpack(source))
 
 
+@placed
 def full(
     size: Sequence[int],
     fill_value: Any,
@@ -209,6 +213,7 @@ def asked(sizes: tuple, size: Any) -> tuple:
     return sizes_of(flat(sizes) if size is None else tuple(size))
 
 
+@placed
 def zeros(
     *sizes: Any,
     size: Any = None,
@@ -226,6 +231,7 @@ def zeros(
     )
 
 
+@placed
 def ones(
     *sizes: Any,
     size: Any = None,
@@ -243,6 +249,7 @@ def ones(
     )
 
 
+@placed
 def empty(
     *sizes: Any,
     size: Any = None,
@@ -274,7 +281,7 @@ def zeros_like(
     return zeros(
         tuple(input.shape),
         dtype=dtype or input.dtype,
-        device=device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
         **steering,
     )
@@ -292,7 +299,7 @@ def ones_like(
     return ones(
         tuple(input.shape),
         dtype=dtype or input.dtype,
-        device=device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
         **steering,
     )
@@ -324,12 +331,13 @@ def full_like(
         tuple(input.shape),
         fill_value,
         dtype=dtype or input.dtype,
-        device=device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
         **steering,
     )
 
 
+@placed
 def empty_strided(
     size: Sequence[int],
     stride: Sequence[int],
@@ -350,6 +358,7 @@ def empty_strided(
     return y.requires_grad_() if requires_grad else y
 
 
+@placed
 def empty_permuted(
     size: Sequence[int],
     physical_layout: Sequence[int],
@@ -369,6 +378,7 @@ def empty_permuted(
     return y.requires_grad_() if requires_grad else y
 
 
+@placed
 def scalar_tensor(
     s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **steering: Any
 ) -> Tensor:

@@ -1,16 +1,28 @@
-"""Devices: there is one, the CPU, and every question about others is answered truthfully."""
+"""Devices: the CPU, and "meta", on which a tensor has a shape and a dtype, and no values. Every question about others is
+answered truthfully.
+"""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import DeviceError
+from ..ops.outline import outlined
+from ..tape.modes import modes
 
-__all__ = ["Device", "Layout", "device_of", "strided"]
+__all__ = ["Device", "Layout", "device_of", "placed", "placing", "strided"]
 
 
 class Device:
-    """`device('cpu')`; `.type` and `.index` as in PyTorch."""
+    """`device('cpu')`; `.type` and `.index` as in PyTorch. As a `with` block: where new tensors are made.
+
+    >>> with cr.device("meta"):  # no memory is taken
+    ...     layer = nn.Linear(1_000_000, 1_000_000)
+    >>> layer(cr.empty(3, 1_000_000, device="meta"))
+    tensor(..., device='meta', size=(3, 1000000), grad_fn=<linear>)
+    """
 
     __slots__ = ("index", "type")
 
@@ -38,24 +50,57 @@ class Device:
         return hash((self.type, self.index))
 
     def __enter__(self) -> Device:
-        """A block whose new tensors live here: on the CPU, as all do; another device is refused."""
-        return device_of(self)
+        """A block whose new tensors live here; a device that there is not is refused."""
+        block = placing(self)
+        block.__enter__()
+        modes.around = (*modes.around, block)
+        return self
 
     def __exit__(self, *exception: object) -> None:
-        pass
+        block = modes.around[-1]
+        modes.around = modes.around[:-1]
+        block.__exit__()
 
 
-_CPU = Device("cpu")
+CPU, META = Device("cpu"), Device("meta")
 
 
 def device_of(device: Any) -> Device:
-    """The device asked for, if it exists here: None and 'cpu' do."""
+    """The device asked for, if it exists here: 'cpu' and 'meta' do. None is where tensors are made now."""
     if device is None:
-        return _CPU
+        return CPU if modes.meta is None else META
     found = Device(device)
-    if found.type != "cpu":
+    if found.type not in ("cpu", "meta"):
         raise DeviceError(f"there is no {found.type} backend; tensors live on 'cpu'")
-    return _CPU
+    return CPU if found.type == "cpu" else META
+
+
+class placing:
+    """A `with` block of our own in which tensors are made on a device; None: where they are made anyway."""
+
+    __slots__ = ("before", "meta")
+
+    def __init__(self, device: Any):
+        self.meta = outlined if device_of(device) is META else None
+
+    def __enter__(self) -> None:
+        self.before, modes.meta = modes.meta, self.meta
+
+    def __exit__(self, *exception: object) -> None:
+        modes.meta = self.before
+
+
+def placed(f: Callable) -> Callable:
+    """A function that makes a tensor, on the device that its keyword `device` says."""
+
+    @functools.wraps(f)
+    def made(*args: Any, **options: Any) -> Any:
+        if options.get("device") is None:
+            return f(*args, **options)
+        with placing(options["device"]):
+            return f(*args, **options)
+
+    return made
 
 
 class Layout:

@@ -15,6 +15,7 @@ from ..base import dtypes, shapes
 from ..base.errors import DTypeError, ShapeError
 from .core import Tensor, made_of
 from .creation import asked, made, only_steering, sizes_of
+from .device import placed
 from .generator import Generator, default_generator
 
 __all__ = [
@@ -36,6 +37,7 @@ def _drawn(
     )
 
 
+@placed
 def rand(
     *sizes: Any,
     size: Any = None,
@@ -57,6 +59,7 @@ def rand(
     )
 
 
+@placed
 def randn(
     *sizes: Any,
     size: Any = None,
@@ -99,7 +102,7 @@ def rand_like(
         tuple(input.shape),
         generator=generator,
         dtype=dtype or input.dtype,
-        device=device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
         **steering,
     )
@@ -119,12 +122,13 @@ def randn_like(
         tuple(input.shape),
         generator=generator,
         dtype=dtype or input.dtype,
-        device=device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
         **steering,
     )
 
 
+@placed
 def randint(
     low: int,
     high: Any = None,
@@ -176,12 +180,13 @@ def randint_like(
         tuple(input.shape),
         generator=generator,
         dtype=dtype or input.dtype,
-        device=device,
+        device=input.device if device is None else device,
         requires_grad=requires_grad,
         **steering,
     )
 
 
+@placed
 def randperm(
     n: int,
     *,
@@ -203,6 +208,7 @@ def randperm(
     )
 
 
+@placed
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,

@@ -25,6 +25,7 @@ from ..base import shapes
 from ..base.errors import FormatError
 from ..ops.random import WORDS
 from ..tape.modes import modes
+from .device import device_of, placing
 from .twister import Twister
 
 __all__ = [
@@ -45,6 +46,7 @@ class Generator:
     """A source of random numbers: `Generator().manual_seed(7)`."""
 
     def __init__(self, device: Any = "cpu"):
+        self.device = device_of(device)
         self._seed, self._offset = DEFAULT_SEED, 0
         self.weights = Twister(DEFAULT_SEED)
         """The stream of initial weights."""
@@ -79,7 +81,8 @@ class Generator:
         half = self.weights.half
         bits = 0 if half is None else int(np.float64(half).view(np.int64))
         place = [self._seed, self._offset, self.weights.drawn, int(half is not None), bits]
-        return made_of(np.array(place, np.int64))
+        with placing("cpu"):
+            return made_of(np.array(place, np.int64))
 
     def set_state(self, state: Any) -> Generator:
         """Go to a state that get_state gave. Two numbers (seed, offset), as older versions saved
@@ -142,6 +145,8 @@ class Generator:
 
     def take(self, words: int) -> tuple[Any, int]:
         """(state, skip) for a random op that draws this many words, which are then given away."""
+        if modes.meta is not None:  # nothing is drawn
+            return self.state(), 0
         if modes.trace is not None:
             return modes.trace.random(self, words)
         state = self.state()

@@ -12,6 +12,7 @@ from ..base.errors import GradError, ShapeError
 from ..tape.backward import Edge, backward_pass
 from . import functions
 from .core import Tensor, made_of, wrap
+from .device import placing
 
 __all__ = ["accumulate", "grad"]
 
@@ -53,7 +54,8 @@ def _start(x: Tensor, gradient: Any) -> tuple[Tensor, Any]:
             raise GradError(
                 f"backward without a gradient needs a tensor with one element, found shape {shape}\n  hint: .sum() or .mean()"
             )
-        return x, wrap(ops.full(shape=shape, value=1.0, dtype=x.dtype), None)
+        with placing(x.device):
+            return x, wrap(ops.full(shape=shape, value=1.0, dtype=x.dtype), None)
     gradient = gradient if isinstance(gradient, Tensor) else made_of(gradient)
     if gradient.shape != x.shape:
         raise ShapeError(

@@ -10,11 +10,14 @@ import numpy as np
 from .. import ops
 from ..base import dtypes, shapes
 from ..base.dtypes import DType
-from ..base.errors import DTypeError, GradError, ShapeError
+from ..base.errors import DeviceError, DTypeError, GradError, ShapeError
+from ..ops.outline import Outline
+from ..ops.promotion import Spec
 from ..tape.modes import modes
 from . import functions
 from .beneath import Beneath
-from .device import Device, Layout, device_of, strided
+from .device import CPU, META, Device, Layout, strided
+from .making import wrap
 from .storage import Alias, Storage, UntypedStorage
 
 if TYPE_CHECKING:
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Inspection"]
 
 ndarray = np.ndarray
-CPU = device_of(None)
 _new = object.__new__
 
 
@@ -34,8 +36,26 @@ class Inspection(Beneath):
 
     @property
     def device(self) -> Device:
-        """Where it lives: always the CPU."""
-        return CPU
+        """Where it lives: the CPU, or 'meta' if it has a shape and no values."""
+        return META if self._value.__class__ is Outline else CPU
+
+    @property
+    def is_cpu(self) -> bool:
+        """Whether it lives on the CPU."""
+        return self.device is CPU
+
+    @property
+    def is_meta(self) -> bool:
+        """Whether it has a shape and a dtype, and no values."""
+        return self._value.__class__ is Outline
+
+    def _moved(self: Any, place: Device) -> Tensor:
+        """On the other device: from the CPU an outline, with the history that it had."""
+        if place is CPU:
+            self._concrete(f"to({str(place)!r})")
+        if self.edge is None or not modes.grad:
+            return wrap(Outline.of(self.spec), None)
+        return ops.clone(self) * wrap(Outline.of(Spec((), self.dtype)), None)
 
     @property
     def layout(self) -> Layout:
@@ -94,7 +114,7 @@ class Inspection(Beneath):
         """Steps between neighbours along each axis, in elements."""
         v = (
             self._value
-            if self._value.__class__ is ndarray and modes.trace is None
+            if modes.trace is None or self._value.__class__ is Outline
             else modes.trace.layout(self)
         )
         s = tuple([n // v.itemsize for n in v.strides])
@@ -103,7 +123,9 @@ class Inspection(Beneath):
     def storage_offset(self) -> int:
         """How many elements of its storage lie before its first."""
         first, mine = self._storage.value, self._value
-        if modes.trace is not None:  # strides say it, whether there is memory or not
+        if mine.__class__ is Outline:
+            first, mine = first.layout, mine.layout
+        elif modes.trace is not None:  # strides say it, whether there is memory or not
             whole = _new(Beneath._plain)
             whole._storage = self._storage
             first = mine = modes.trace.layout(whole)
@@ -167,7 +189,9 @@ class Inspection(Beneath):
         return out
 
     def data_ptr(self) -> int:
-        """The address of the first element, in bytes."""
+        """The address of the first element, in bytes; 0 on the device 'meta'."""
+        if self._value.__class__ is Outline:
+            return 0
         return self.read().__array_interface__["data"][0]
 
     def untyped_storage(self) -> UntypedStorage:
@@ -215,6 +239,11 @@ class Inspection(Beneath):
     def _concrete(self, what: str) -> ndarray:
         """The raw array, where a trace could not have one."""
         v = self.read()
+        if v.__class__ is Outline:
+            raise DeviceError(
+                f"{what} needs the values of a tensor on the device 'meta', where it has a shape and a dtype only\n"
+                "  hint: Module.to_empty(device='cpu') gives a module memory, load_state_dict(…, assign=True) values"
+            )
         if v.__class__ is not ndarray:
             modes.trace.refuse(
                 f"{what} needs the value of a tensor, which a traced program has only when it runs",
@@ -294,7 +323,8 @@ class Inspection(Beneath):
         import copy
 
         out = _new(self.__class__)
-        out._value = self._concrete("deepcopy").copy()
+        v = self._value
+        out._value = (v if v.__class__ is Outline else self._concrete("deepcopy")).copy()
         out._storage = Storage(out._value)
         out._leaf = self._leaf
         memo[id(self)] = out
@@ -304,10 +334,12 @@ class Inspection(Beneath):
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         # a file has no history: as in PyTorch, what had one comes back as a leaf
-        return _rebuilt, (self.__class__, self._concrete("pickle").copy(), self.requires_grad)
+        v = self._value
+        value = v if v.__class__ is Outline else self._concrete("pickle").copy()
+        return _rebuilt, (self.__class__, value, self.requires_grad)
 
 
-def _rebuilt(cls: type, value: ndarray, leaf: bool) -> Tensor:
+def _rebuilt(cls: type, value: Any, leaf: bool) -> Tensor:
     out: Any = _new(cls)
     out._value, out._storage, out._leaf = value, Storage(value), leaf
     return out

@@ -10,6 +10,7 @@ import numpy as np
 from .. import ops
 from ..base import dtypes
 from ..base.errors import DTypeError, ShapeError
+from ..ops.outline import Outline
 from ..tape.backward import Edge
 from ..tape.modes import modes
 from .beneath import Beneath
@@ -36,7 +37,10 @@ def made_of(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor
     """A tensor of its own of a number, nested lists, an array or a tensor: floats from Python become
     the default dtype, integers int64, arrays and tensors keep theirs.
     """
-    return begin(_new(Beneath._plain), array_from(data, dtype), requires_grad)
+    value = array_from(data, dtype)
+    return begin(
+        _new(Beneath._plain), value if modes.meta is None else Outline.of(value), requires_grad
+    )
 
 
 def of_numbers(values: ndarray, dtype: Any) -> Tensor:
@@ -44,6 +48,8 @@ def of_numbers(values: ndarray, dtype: Any) -> Tensor:
     program, where an array from elsewhere is refused.
     """
     v = dtypes.convert(values, dtypes.of(dtype))
+    if modes.meta is not None:
+        return begin(_new(Beneath._plain), Outline.of(v), False)
     made = v if modes.trace is None else modes.trace.constant(v)
     return begin(_new(Beneath._plain), made, False)
 

@@ -42,20 +42,24 @@ class Methods:
         copy: bool = False,
         memory_format: Any = None,
     ) -> Any:
-        """Another dtype (`to(cr.float64)`, `to(other)`); devices other than the CPU are refused.
-        `non_blocking` and `memory_format` have no effect.
+        """Another dtype (`to(cr.float64)`, `to(other)`) or device: 'meta' keeps shape and dtype alone, from where no
+        value comes back. `non_blocking` and `memory_format` have no effect.
         """
         for a in args:
             if isinstance(a, Methods):  # a tensor
-                dtype = ops.promotion.spec_of(a).dtype
+                dtype, device = ops.promotion.spec_of(a).dtype, a.device  # type: ignore[attr-defined]
             elif isinstance(a, (DType, type, np.dtype)):
                 dtype = a
             elif isinstance(a, bool):
                 continue  # non_blocking by position
             elif a is not None:
                 device = a
-        device_of(device)
-        if dtype is None or dtypes.of(dtype) is self.dtype:
+        place = self.device if device is None else device_of(device)
+        same = dtype is None or dtypes.of(dtype) is self.dtype
+        if place is not self.device:
+            moved = self._moved(place)
+            return moved if same else ops.cast(moved, dtype=dtype)
+        if same:
             return ops.clone(self) if copy else self
         return ops.cast(self, dtype=dtype)
 
@@ -77,7 +81,7 @@ class Methods:
 
     def type_as(self: Any, other: Any) -> Any:
         """Converted to the dtype of another tensor."""
-        return self.to(other.dtype)
+        return self.to(other)
 
     def float(self: Any, memory_format: Any = None) -> Any:
         """As float32."""
@@ -120,8 +124,8 @@ class Methods:
         return self.to(dtypes.bool_)
 
     def cpu(self: Any) -> Any:
-        """Itself: tensors live on the CPU."""
-        return self
+        """Itself: tensors live on the CPU. One on 'meta' is refused, for it has no values."""
+        return self.to("cpu")
 
     def is_inference(self: Any) -> Any:
         """False: tensors made in inference mode are like others, without a history."""
@@ -313,14 +317,7 @@ class Methods:
     igamma, igammac = functions.igamma, functions.igammac
     is_signed, is_nonzero, is_same_size, is_conj, is_neg = (
         functions.is_signed, functions.is_nonzero, functions.is_same_size, functions.is_conj, functions.is_neg)  # fmt: skip
-    is_cpu, is_cuda, is_meta, is_quantized, is_sparse, is_nested = (
-        True,
-        False,
-        False,
-        False,
-        False,
-        False,
-    )
+    is_cuda = is_quantized = is_sparse = is_nested = False
     is_ipu = is_maia = is_mps = is_mtia = is_vulkan = is_xla = is_xpu = False
 
     @property

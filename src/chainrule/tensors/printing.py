@@ -8,6 +8,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.errors import ArgumentError
+from ..ops.outline import Outline
 
 __all__ = ["set_printoptions", "text"]
 
@@ -68,6 +69,9 @@ def text(x: Any) -> str:
     not the usual one.
     """
     v = x._value
+    if v.__class__ is Outline:
+        notes = ["device='meta'", f"size={tuple(x.shape)}"]
+        return f"{x._called}(..., {', '.join([*notes, *_notes(x)])})"
     if not isinstance(v, np.ndarray):
         return f"tensor(<traced>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
     if v.dtype == dtypes.BF16_BITS:
@@ -83,13 +87,20 @@ def text(x: Any) -> str:
     notes = []
     if v.size == 0 and x.shape != (0,):
         notes.append(f"size={tuple(x.shape)}")
-    if x.dtype not in (dtypes.default(), dtypes.int64, dtypes.bool_):
+    return f"{x._called}({', '.join([body, *notes, *_notes(x)])})"
+
+
+def _notes(x: Any) -> list[str]:
+    """What is said of a tensor beside its values."""
+    notes = []
+    seen = () if x.is_meta else (dtypes.int64, dtypes.bool_)  # the values show which it is
+    if x.dtype not in (dtypes.default(), *seen):
         notes.append(f"dtype={x.dtype!r}")
     if x.grad_fn is not None:
         notes.append(f"grad_fn=<{x.grad_fn.name}>")
     elif x.requires_grad:
         notes.append("requires_grad=True")
-    return f"{x._called}({', '.join([body, *notes])})"
+    return notes
 
 
 def _array(v: np.ndarray, one: Any, called: str) -> str:

@@ -15,6 +15,7 @@ from ..base import dtypes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError
 from ..base.lines import here
+from ..ops.outline import outlined
 from ..ops.precision import autocast_dtype
 from ..ops.promotion import common, spec_of
 from ..ops.record import Op, as_floats
@@ -45,11 +46,15 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
     if op.is_view:
         return _view(op, args[0], attrs)
     trace = modes.trace
-    raw, edges, tracked, untracked = [], [], False, False
+    raw, edges, tracked, untracked, plain = [], [], False, False, trace is None
     for a in args:
         if isinstance(a, Beneath):
             value = a._value
-            raw.append(value if trace is None and value.__class__ is ndarray else a.read())
+            if trace is None and value.__class__ is ndarray:
+                raw.append(value)
+            else:
+                raw.append(a.read())
+                plain = False
             if a._base is not None:
                 edge = a.edge
             else:
@@ -63,7 +68,7 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
             # a NumPy scalar is a number beside a tensor, as in PyTorch, and not an array of its dtype
             raw.append(a.item() if isinstance(a, np.generic) else a)
         edges.append(edge)
-    y = op.evaluate(raw, attrs) if trace is None else op.apply(tuple(raw), attrs)
+    y = op.evaluate(raw, attrs) if plain else _elsewhere(op, raw, attrs)
     if not (tracked and op.differentiable and modes.grad):
         y = op.visible(y)
         return tuple([made(v, trace) for v in y]) if y.__class__ is tuple else made(y, trace)
@@ -88,6 +93,11 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
         raw = stamps = NOTHING_SAVED
     out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, dtype),), here(3)), 0
     return out
+
+
+def _elsewhere(op: Op, raw: list, attrs: dict) -> Any:
+    """What comes out of an op where not all values are arrays, but Tracers or outlines."""
+    return outlined(op, raw, attrs) if modes.trace is None else op.apply(tuple(raw), attrs)
 
 
 def _autocast(op: Op, args: tuple, attrs: dict, target: DType) -> Any:
@@ -202,7 +212,9 @@ def _view(op: Op, x: Any, attrs: dict) -> Any:
         out._past = True
     trace = modes.trace
     if trace is None:
-        out._value = op.evaluate((x._value if x._value.__class__ is ndarray else x.read(),), attrs)
+        value = x._value
+        plain = value.__class__ is ndarray
+        out._value = op.evaluate((value,), attrs) if plain else outlined(op, (x.read(),), attrs)
     else:
         out._value = trace.view(x, out._path)
         trace.own(out)

@@ -17,7 +17,7 @@ from ..base.errors import ArgumentError, DTypeError, ShapeError
 from . import functions
 from .core import Tensor
 from .creation import made, only_steering, sizes_of
-from .device import device_of
+from .device import device_of, placed
 from .functions.shape import flat
 from .making import of_numbers
 
@@ -26,6 +26,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@placed
 def arange(
     start: Any = 0,
     end: Any = None,
@@ -62,6 +63,7 @@ def arange(
     )
 
 
+@placed
 def linspace(
     start: Any,
     end: Any,
@@ -111,6 +113,7 @@ def _number(v: Any) -> Any:
     return v
 
 
+@placed
 def logspace(
     start: Any,
     end: Any,
@@ -129,6 +132,7 @@ def logspace(
     return made(ops.cast(y, dtype=found), requires_grad, device)
 
 
+@placed
 def eye(
     n: int,
     m: int | None = None,
@@ -144,6 +148,7 @@ def eye(
     )
 
 
+@placed
 def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None
 ) -> Tensor:
@@ -152,6 +157,7 @@ def tril_indices(
     return of_numbers(np.stack(np.tril_indices(row, offset, col)), dtype or dtypes.int64)
 
 
+@placed
 def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None
 ) -> Tensor:

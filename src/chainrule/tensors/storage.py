@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..base import shapes
 from ..base.lines import Place
+from ..ops.outline import Outline
 
 __all__ = ["Alias", "Size", "Storage", "UntypedStorage"]
 
@@ -81,16 +83,20 @@ class UntypedStorage:
 
     device = "cpu"
 
-    def __init__(self, value: np.ndarray):
+    def __init__(self, value: Any):
         self._value = value
+        if value.__class__ is Outline:
+            self.device = "meta"
 
     def data_ptr(self) -> int:
-        """The address of the first byte."""
+        """The address of the first byte; 0 on the device 'meta'."""
+        if self._value.__class__ is Outline:
+            return 0
         return self._value.__array_interface__["data"][0]
 
     def nbytes(self) -> int:
         """How many bytes."""
-        return self._value.nbytes
+        return shapes.size(self._value.shape) * self._value.itemsize
 
     size = __len__ = nbytes
 

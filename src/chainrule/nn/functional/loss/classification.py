@@ -21,8 +21,8 @@ __all__ = [
 def check_classes(
     name: str, target: Tensor, classes: int, ignore_index: int | None = None, lowest: int = 0
 ) -> None:
-    """Refuse a target that is no class, by its value; a traced program has none until it runs."""
-    if modes.trace is not None or target.is_floating_point():
+    """Refuse a target that is no class, by its value; a traced program has none until it runs, the device 'meta' never."""
+    if modes.trace is not None or target.is_meta or target.is_floating_point():
         return
     t = target.read()
     wrong = (t < lowest) | (t >= classes)

@@ -143,7 +143,7 @@ def gaussian_nll_loss(
     """
     if not isinstance(var, Tensor):
         var = full_like(input, float(var))
-    if modes.trace is None and bool((var < 0).any()):
+    if modes.trace is None and not var.is_meta and bool((var < 0).any()):
         raise RangeError("gaussian_nll_loss: var has negative entry/entries")
     shape, given = tuple(input.shape), tuple(var.shape)
     if given != shape:
