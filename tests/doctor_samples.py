@@ -28,9 +28,10 @@ def mlp(act=nn.ReLU, depth=2, width=64, last=None):
 class Attentive(nn.Module):
     """A small language model: embedding, one pre-norm block of causal attention and an MLP, tied head."""
 
-    def __init__(self, vocabulary=17, width=16):
+    def __init__(self, vocabulary=17, width=16, positions=True, layers=1):
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
+        self.embedding, self.layers = nn.Embedding(vocabulary, width), layers
+        self.places = nn.Parameter(0.1 * cr.randn(11, width)) if positions else None
         nn.init.normal_(self.embedding.weight, std=0.2)
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(3)])
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
@@ -42,9 +43,11 @@ class Attentive(nn.Module):
 
     def forward(self, tokens):
         x = self.embedding(tokens)
-        q, k, v = self.qkv(self.norms[0](x)).chunk(3, -1)
-        x = x + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True))
-        x = x + self.mlp(self.norms[1](x))
+        x = x if self.places is None else x + self.places
+        for _ in range(self.layers):
+            q, k, v = self.qkv(self.norms[0](x)).chunk(3, -1)
+            x = x + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True))
+            x = x + self.mlp(self.norms[1](x))
         return self.head(self.norms[2](x))
 
 

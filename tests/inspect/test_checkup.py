@@ -1,6 +1,8 @@
 """A training loop that is watched: each fault of loops is found by name, and healthy loops give no findings."""
 
+import copy
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -394,9 +396,43 @@ def clipped_before():
     return changed(loop, loss=clipped)
 
 
+def of_one_class_each():
+    def some(k):
+        x, y = batch(k, 60)
+        return x[y == k % 2][:11], y[y == k % 2][:11]
+
+    return changed(batch=some)
+
+
+def averaged():
+    """An average of the weights that is copied over them, where it should have stayed a model of its own."""
+    loop = Loop()
+    average = copy.deepcopy(loop.model)
+
+    def average_in():
+        with cr.no_grad():
+            for p, q in zip(average.parameters(), loop.model.parameters(), strict=True):
+                q.copy_(p.mul_(0.999).add_(q, alpha=0.001))
+
+    loop.after = average_in
+    return loop.run()
+
+
+def scheduled_first():
+    loop = Loop()
+    schedule = optim.lr_scheduler.StepLR(loop.optimizer, 1, 0.9)
+    loop.between = lambda: schedule.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return loop.run()
+
+
 @pytest.mark.parametrize(
     ("run", "name", "change"),
     [
+        (of_one_class_each, "one class", "shuffle the data"),
+        (averaged, "steps undone", "a model of its own"),
+        (scheduled_first, "schedule too early", "optimizer.step(), and then scheduler.step()"),
         (of_another_each_time, "other optimizer", "once, before the loop"),
         (cleared_between, "gradients thrown away", "zero_grad() after each step"),
         (plainly_stepped, "scale left in", "scaler.step(optimizer)"),

@@ -216,7 +216,68 @@ class Attending(nn.Module):
         return self.out(h[:, 0] + self.attention(h[:, :1], h, h, key_padding_mask=mask)[0][:, 0])
 
 
+class Encoding(nn.Module):
+    """A transformer for texts of eleven tokens and no other number, with a mask of padding or without."""
+
+    def __init__(self, masked, place=True):
+        super().__init__()
+        self.embedding, self.masked = nn.Embedding(17, 8, padding_idx=0), masked
+        self.places = nn.Parameter(cr.randn(11, 8) * place)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+        self.out = nn.Linear(8, 2)
+
+    def forward(self, x):
+        mask = x == 0 if self.masked else None
+        h = self.layer(self.embedding(x) + self.places, src_key_padding_mask=mask)
+        return self.out(h[:, 0])
+
+
+class OutOfNoise(Coder):
+    """A variational autoencoder whose decoder is given noise, and the mean too if it is read."""
+
+    def __init__(self, read, cut=False):
+        super().__init__()
+        self.read, self.cut = read, cut
+
+    def forward(self, x):
+        mean, log_variance = self.mean(x), self.log_variance(x)
+        z = cr.randn(len(x), 3) + (mean.detach() if self.cut else mean if self.read else 0.0)
+        return self.decoder(z), mean, log_variance
+
+
+def coded(**how):
+    return plain(OutOfNoise(**how), (data()[0], data()[0]), bound(1))
+
+
+def one_before(right=False):
+    x, y = tokens()
+    before = cr.cat([cr.zeros(len(x), 1, dtype=cr.int64), x[:, :-1]], 1)
+    loss = lambda out, y: F.cross_entropy(out.flatten(0, 1), y.flatten())  # noqa: E731
+    return plain(Attentive(), (x, y if right else before), loss)
+
+
+def pairs_of(users, films):
+    """Ratings: a user has several, a film has several, both together have one."""
+    rng = np.random.default_rng(9)
+    a, b = rng.integers(0, users, N), np.arange(N) % films
+    rated = cr.tensor(rng.standard_normal(N).astype("f"))
+    tables = nn.ModuleList([nn.Embedding(users, 5), nn.Embedding(films, 5)])
+    return plain(
+        Between(lambda net, u, v: (net[0](u) * net[1](v)).sum(1), tables),
+        (cr.tensor(a), cr.tensor(b), rated), F.mse_loss, steps=5,
+    )  # fmt: skip
+
+
+def criticised(loss):
+    y = cr.where(cr.arange(N) % 2 == 0, 1.0, -1.0)[:, None]
+    return plain(regressor(), (data()[0], y), loss)
+
+
 MORE_FAULTS = {
+    "shifted back": (one_before, "one token later"),
+    "input unread": (lambda: coded(read=False), "mean + std * noise"),
+    "contradictory targets": (lambda: pairs_of(3, 1), "shuffled apart"),
+    "wrong answers pay": (lambda: criticised(lambda out, y: -((out - y) ** 2).mean()), "the sign of the loss"),
     "loss of many numbers": (lambda: plain(mlp(), loss=weighed(reduction="none")), "reduction='mean'"),
     "label smoothing": (lambda: plain(mlp(), loss=weighed(label_smoothing=0.9), steps=5), "label_smoothing=0.1"),
     "class weight": (
@@ -316,6 +377,20 @@ def sampled(how):
 @pytest.mark.parametrize(
     ("fault", "twin", "words"),
     [
+        (lambda: plain(Encoding(False), texts()), lambda: plain(Encoding(True), texts()), "depends on the padding"),
+        (lambda: coded(read=True, cut=True), lambda: coded(read=True), "output 0 is made of what mean.weight, mean.bias, "),
+        (
+            lambda: plain(regressor(), (data()[0], data()[1][:, None]), lambda out, y: F.mse_loss(out, y.float())),
+            lambda: plain(regressor(), numbers(), F.mse_loss), "takes the whole numbers of the target for quantities",
+        ),
+        (
+            lambda: plain(mlp(last=nn.Softmax(-1)), loss=lambda out, y: F.cross_entropy((out + 1e-8).log(), y)),
+            lambda: plain(mlp()), "takes the log_softmax of them again",
+        ),
+        (
+            lambda: plain(Between(lambda net, x: F.normalize(net(x), dim=0))),
+            lambda: plain(Between(lambda net, x: 9 * F.normalize(net(x), dim=-1))), "normalize runs over the batch",
+        ),
         (lambda: entropies(-1), lambda: entropies(1), "falls when the entropy of probabilities falls"),
         (lambda: halves(False), lambda: halves(True), "only the last step is used"),
         (lambda: sampled("sample"), lambda: sampled("rsample"), "no gradient goes through the draw"),
@@ -347,6 +422,13 @@ MORE_HEALTHY = {
     "the state at the last token": lambda: plain(Reader(True), texts()),
     "padding masked": lambda: plain(Attending(False), texts()),
     "softmax over the classes of segments": lambda: segments(1),
+    "a token ahead": lambda: one_before(right=True),
+    "a code with noise": lambda: coded(read=True),
+    "a critic": lambda: criticised(lambda out, y: (out * y).mean()),
+    "a critic, the other way round": lambda: criticised(lambda out, y: -(out * y).mean()),
+    "probabilities from 0 to 1": lambda: plain(
+        regressor(nn.Sigmoid()), (data()[0], (data()[1][:, None] > 3).float()), F.binary_cross_entropy,
+    ),
     "capped logits": lambda: plain(Between(lambda net, x: 30 * cr.tanh(net(x) / 30))),
 }  # fmt: skip
 
@@ -357,6 +439,42 @@ def test_the_twins_of_these_faults_are_healthy(name):
     cr.manual_seed(0)
     report = MORE_HEALTHY[name]()
     assert report, str(report)
+
+
+@pytest.mark.slow
+def test_a_question_is_made_of_all_inputs():
+    assert "contradictory targets" not in pairs_of(5, N).names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("last", [[nn.Sigmoid(), nn.Sigmoid()], [nn.ReLU(), nn.Sigmoid()]])
+def test_what_an_activation_can_say_depends_on_what_it_is_given(last):
+    y = (data()[1][:, None] > 3).float()
+    [finding] = [
+        f
+        for f in plain(regressor(*last), (data()[0], y), F.binary_cross_entropy).findings
+        if f.name == "out of reach"
+    ]
+    assert "it lies between 0.5 and" in finding.evidence
+
+
+@pytest.mark.slow
+def test_layers_of_attention_are_asked_about_places():
+    x = texts()[0]
+    x = cr.where(x == 0, 16, x)
+    model = Encoding(True, place=False)
+    model.places.requires_grad_(False)
+    pooled = nn.Sequential(model.embedding, model.layer)
+    loss = lambda out, y: F.cross_entropy(out.mean(1), y)  # noqa: E731
+    assert "places alike" in plain(pooled, (x, texts()[1]), loss).names
+
+
+@pytest.mark.slow
+def test_a_causal_mask_alone_tells_places_to_several_layers_but_not_to_one():
+    loss = lambda out, y: F.cross_entropy(out.flatten(0, 1), y.flatten())  # noqa: E731
+    one, two = [plain(Attentive(positions=False, layers=n), tokens(), loss) for n in (1, 2)]
+    assert "places alike" in one.names
+    assert two and "nothing but the mask tells attention" in str(two)
 
 
 def test_nodes_of_a_graph_have_places_of_their_own():

@@ -18,7 +18,9 @@ from ..amp import GradScaler
 from ..base.modes import modes
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Dropout, Module
 from ..nn.utils import clip_grad
+from ..ops.record import READERS, Op
 from ..optim import Optimizer
+from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from ..tape.backward import Node
 from ..tensors import Tensor
 from .doctor.finding import Finding, Report
@@ -30,6 +32,12 @@ __all__ = ["checkup"]
 
 CUT = 1e-3
 """What must be left, at least, of a gradient between backward and step, or of a learning rate."""
+
+PUT_BACK = 0.03
+"""The share of a step that is left of it when the next begins, below which it is called undone."""
+
+FEW_LABELS = 8
+"""Labels of a batch below which it says nothing that they are the same."""
 
 
 class checkup(Watch):
@@ -68,6 +76,8 @@ class checkup(Watch):
         self.inputs: list[bytes] = []
         self.asleep = self.awake = self.trained_calls = 0
         self.others = self.thrown = self.scaled = self.cut_early = self.watched_in_vain = 0
+        self.labels: list[np.ndarray] = []  # the classes of each batch
+        self.early = self.scheduled = 0  # steps of schedules
         self.roots: list[weakref.ref] = []
         self.kept = 0
         self._norm = 0.0
@@ -77,6 +87,7 @@ class checkup(Watch):
         self._scale = 1.0  # what is in the gradients
         self._used = False  # whether a step has used the gradients that there are, or some that they were added to
         self._last: list[np.ndarray] = []  # the parameters before the last step
+        self._went = 0.0  # how far it went
         self._moody = any(
             isinstance(m, (Dropout, BatchNorm1d, BatchNorm2d, BatchNorm3d)) for m in model.modules()
         )
@@ -85,6 +96,9 @@ class checkup(Watch):
 
     def __enter__(self) -> checkup:
         self._thread = threading.get_ident()
+        for cls, reader in list(READERS.items()):
+            READERS[cls] = self._reading(reader)
+            self._undo.append((READERS, cls, reader))
         self._replace(Module, "__call__", self._calling)
         self._replace(Tensor, "backward", self._backward)
         for cls in with_their_own(Node, "pull"):
@@ -92,6 +106,8 @@ class checkup(Watch):
         for cls in with_their_own(Optimizer, "step"):
             self._replace(cls, "step", self._stepping)
         self._replace(Optimizer, "zero_grad", self._zeroing)
+        for cls in (*with_their_own(LRScheduler, "step"), ReduceLROnPlateau):
+            self._replace(cls, "step", self._scheduling)
         self._replace(GradScaler, "scale", self._scaling)
         self._replace(GradScaler, "unscale_", self._unscaling)
         for name in ("clip_grads_with_norm_", "clip_grad_value_"):
@@ -121,6 +137,24 @@ class checkup(Watch):
     def pulled(self, node: Node, arrived: list, result: Any) -> None:
         if self.nodes:
             self.nodes[-1] += 1
+
+    def op(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
+        self.defined(op, args, attrs, result)
+
+    def defined(self, op: Op, args: tuple, attrs: dict, result: Any) -> None:
+        if op.name in ("cross_entropy", "nll_loss") and modes.grad and isinstance(args[1], Tensor):
+            y = array(args[1])
+            if y.ndim == 1 and y.size >= FEW_LABELS:
+                self.labels.append(np.unique(y))
+
+    def _scheduling(self, step: Callable) -> Callable:
+        def watched(schedule: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._is_mine() and getattr(schedule, "optimizer", None) is self.optimizer:
+                self.scheduled += 1
+                self.early += self._fresh
+            return step(schedule, *args, **kwargs)
+
+        return watched
 
     def _backward(self, backward: Callable) -> Callable:
         def watched(loss: Tensor, *args: Any, **kwargs: Any) -> Any:
@@ -168,8 +202,9 @@ class checkup(Watch):
             after = [array(p) for p in self.model.parameters()]
             moved = not _same(before, after)
             self.moved += moved
-            self.undone += moved and bool(self._last) and _same(before, self._last)
-            self._last = before
+            kept = self._went > 0 and _far(before, self._last) > PUT_BACK * self._went
+            self.undone += moved and bool(self._last) and not kept
+            self._last, self._went = before, _far(after, before)
             self.steps += 1
             self._used = True
             return result
@@ -263,14 +298,21 @@ class checkup(Watch):
         if self.undone > 1 and self.undone >= self.steps - 2:
             yield Finding(
                 "steps undone", "what a step changes is put back before the next",
-                f"{self.undone} of {self.steps} steps began with the very parameters that the step before began with",
-                "load_state_dict and initialisation before the loop, not in it; so too a copy of the weights that is put back",
+                f"{self.undone} of {self.steps} steps began with the parameters that the step before began with, or nearly so",
+                "load_state_dict and initialisation before the loop, not in it; so too a copy of the weights that is put back; an average "
+                "of them (EMA) belongs in a model of its own",
             )  # fmt: skip
         if self.thrown > 1 and self.thrown >= self.steps:
             yield Finding(
                 "gradients thrown away", "gradients are set to zero before a step has used them",
                 f"{self.thrown} of {self.backwards} backward passes came to nothing, with {self.steps} steps",
                 "zero_grad() after each step; to accumulate, not between the backward passes of one step",
+            )  # fmt: skip
+        if self.early > 1 and self.early >= self.scheduled - 1 and self.steps >= self.scheduled - 1:
+            yield Finding(
+                "schedule too early", "the schedule makes its step before the optimizer does: its first rate is never used",
+                f"{self.early} of {self.scheduled} steps of the schedule came between backward() and optimizer.step()",
+                "optimizer.step(), and then scheduler.step()",
             )  # fmt: skip
         if self.stale > 1:
             yield Finding(
@@ -326,6 +368,13 @@ class checkup(Watch):
                     f"from {first:.4g} to {last:.4g} in {losses.size} steps",
                     "look at the sign of the loss: a minus too many makes what should be small large",
                 )  # fmt: skip
+        alone = [int(classes[0]) for classes in self.labels if len(classes) == 1]
+        if len(alone) > 3 and len(alone) > len(self.labels) / 2:
+            yield Finding(
+                "one class", "the labels of a batch are all the same",
+                f"in {len(alone)} of {len(self.labels)} batches; they were {', '.join(map(str, alone[:6]))}, …",
+                "shuffle the data (DataLoader(shuffle=True)): each step forgets the other classes; look whether labels are read right",
+            )  # fmt: skip
         if len(self.inputs) > 3 and len(set(self.inputs)) == 1:
             yield f"the same batch was used in all {len(self.inputs)} steps: right for learning it by heart, otherwise take the next"
 
@@ -361,6 +410,12 @@ class checkup(Watch):
                 "graphs are kept", "the history of earlier losses is still held, and all that it was computed from",
                 f"of {self.kept} of {len(self.roots)} steps", "add up loss.item(), or loss.detach(), not the loss itself",
             )  # fmt: skip
+
+
+def _far(some: list[np.ndarray], others: list[np.ndarray]) -> float:
+    """The distance between two lists of arrays."""
+    squares = [float(((a - b) ** 2).sum()) for a, b in zip(some, others, strict=True)]
+    return math.sqrt(sum(squares)) if np.isfinite(squares).all() else math.inf
 
 
 def _same(some: list[np.ndarray], others: list[np.ndarray]) -> bool:

@@ -226,7 +226,8 @@ class OpNode(Node):
             f"a value that the derivative of {self.op.name} needs was overwritten in place\n"
             f"  needed since  {describe(self.place)}\n"
             f"  overwritten   {describe(storage.written)}\n"
-            "  hint: write to a clone, or use the form of the op without the trailing underscore"
+            "  hint: write to a clone, or use the form of the op without the trailing underscore; if optimizer.step() wrote "
+            "it, backward() comes before the step, and a state that is carried from step to step is detached: state = state.detach()"
         )
 
     def pull(self, grads: list, create: bool, wrap: Wrap) -> Sequence:

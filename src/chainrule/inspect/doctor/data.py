@@ -48,7 +48,7 @@ def check_batch(batch: tuple) -> Iterator[Finding | str]:
         x = array(inputs[0])
         yield from _check_copies(x, y)
         if y.ndim == 1 or y.dtype.kind == "f":  # of a sequence several endings may be right
-            yield from _check_equal_inputs(x, y)
+            yield from _check_equal_inputs(_questions(inputs, len(y)), y)
         if x.dtype.kind == "f" and np.isfinite(x).all() and np.isfinite(y).all():
             yield from _note_of_answers(x, y)
             if y.ndim == 1 and y.dtype.kind in "iu":
@@ -234,24 +234,30 @@ def _check_target(y: np.ndarray) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _check_equal_inputs(x: np.ndarray, y: np.ndarray) -> Iterator[Finding | str]:
+def _questions(inputs: tuple, n: int) -> list[bytes]:
+    """What the model is asked, example by example: a user alone is no question, a user and a film are one."""
+    asked = [array(x) for x in inputs if isinstance(x, Tensor) and x.ndim and len(x) == n]
+    return [b"".join(np.ascontiguousarray(x[k]).tobytes() for x in asked) for k in range(n)]
+
+
+def _check_equal_inputs(asked: list[bytes], y: np.ndarray) -> Iterator[Finding | str]:
     """Equal inputs with different targets cannot both be learned; with the same, they teach nothing new."""
     groups: dict[bytes, list[int]] = {}
-    for k, row in enumerate(x):
-        groups.setdefault(np.ascontiguousarray(row).tobytes(), []).append(k)
+    for k, question in enumerate(asked):
+        groups.setdefault(question, []).append(k)
     clashes = [g for g in groups.values() if len(g) > 1 and any((y[k] != y[g[0]]).any() for k in g)]
     count = sum(map(len, clashes))
-    if count > CONTRADICTORY * len(x):
+    if count > CONTRADICTORY * len(asked):
         a = clashes[0]
         yield Finding(
             "contradictory targets", "equal inputs have different targets",
-            f"{count} of {len(x)} examples; first: examples {a[:4]}",
+            f"{count} of {len(asked)} examples; first: examples {a[:4]}",
             "look whether inputs and targets were shuffled apart, or an input was overwritten",
         )  # fmt: skip
     elif clashes:
-        yield f"{count} of {len(x)} examples have an equal input with another target; first: {clashes[0][:4]}"
-    elif len(x) >= 16 and len(groups) <= len(x) // 2:
-        yield f"only {len(groups)} of the {len(x)} examples are different; the others are duplicates"
+        yield f"{count} of {len(asked)} examples have an equal input with another target; first: {clashes[0][:4]}"
+    elif len(asked) >= 16 and len(groups) <= len(asked) // 2:
+        yield f"only {len(groups)} of the {len(asked)} examples are different; the others are duplicates"
 
 
 def check_leakage(batch: tuple, validation: tuple) -> Iterator[Finding]:

@@ -26,6 +26,9 @@ ACTIVATIONS = (
 
 TAKE_LOGITS = ("cross_entropy", "soft_cross_entropy", "binary_cross_entropy_with_logits")
 
+STRAIGHT = 0.05
+"""How much two ways from an answer, there and back, may differ in what they cost for the loss to be called a straight line."""
+
 SMOOTH = 0.5
 """The share of label smoothing from which on most of the target is spread over all classes."""
 
@@ -85,6 +88,7 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
                 "kl without log", "kl_div is given probabilities, where it takes their logarithms",
                 f"they go from {x.min():.3g} to {x.max():.3g}", "log_softmax in place of softmax", a.place,
             )  # fmt: skip
+    yield from _note_of_quantities(look)
     n = _batch_size(look.batch)
     for a in look.named("softmax", "log_softmax"):
         x = a.args[0]
@@ -94,6 +98,13 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
                 f"dim=0 of shape {tuple(x.shape)}: the probabilities of one example depend on the others",
                 f"{a.op}(x, dim=-1)", a.place,
             )  # fmt: skip
+    for a in look.named("normalize"):
+        x = a.args[0]
+        if a.inside and a.attrs.get("dim") in (0, -x.ndim, (0,)) and x.ndim == 2 and len(x) == n:
+            yield (
+                f"normalize runs over the batch: dim=0 of shape {tuple(x.shape)}; to give the vector of each example the length 1, "
+                f"dim=-1 ({a.place})"
+            )
     for a in look.named("logsumexp"):
         x = a.args[0]
         if a.attrs.get("dim") in (0, (0,)) and x.ndim == 2 and x.shape[0] == n != x.shape[1]:
@@ -104,12 +115,35 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
             )  # fmt: skip
 
 
+def _note_of_quantities(look: Look) -> Iterator[str]:
+    """Names of classes that are compared as if one of them were more than another."""
+    y = look.batch[-1]
+    if not isinstance(y, Tensor) or y.is_floating_point() or y.dtype.name == "bool" or y.ndim > 2:
+        return
+    labels = array(y)
+    if not 2 < len(np.unique(labels)) <= labels.size // 2 or labels.min() not in (0, 1):
+        return
+    for a in look.named("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"):
+        wanted = array(a.args[1])
+        if wanted.size == labels.size and (wanted.reshape(-1) == labels.reshape(-1)).all():
+            yield (
+                f"{a.op} takes the whole numbers of the target for quantities: if they name classes, of which none is more than another, "
+                f"give the model one output for each and use cross_entropy ({a.place})"
+            )
+            return
+
+
 def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
     wrong = dict.fromkeys(TAKE_LOGITS, ACTIVATIONS)
     for a in look.named(*wrong):
         maker = look.maker(a.args[0])
         if maker is not None and maker.op == "log_softmax" and "soft" not in maker.path:
             yield f"log_softmax before {a.op}, which has it in itself: it does no harm, and no good ({maker.place})"
+        elif maker is not None and maker.op == "log" and _are_shares(a.args[0].exp(), 1e-3):
+            yield (
+                f"{a.op} is given logarithms of probabilities, and takes the log_softmax of them again: give it the logits themselves, "
+                f"which are exact where the logarithm of a small probability is not ({maker.place})"
+            )
         if (
             a.op == "cross_entropy"
             and (maker is None or maker.op not in wrong[a.op])
@@ -196,14 +230,16 @@ def _check_axis_of_classes(look: Look, a: Applied) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _are_shares(x: Tensor) -> bool:
+def _are_shares(x: Tensor, tolerance: float = 1e-4) -> bool:
     """Whether the numbers of each row are like probabilities."""
     rows = array(x)
     return (
         rows.ndim == 2
         and min(rows.shape) > 1
         and bool(
-            (rows >= 0).all() and np.allclose(rows.sum(axis=1), 1, atol=1e-4) and rows.std() > 0
+            (rows >= 0).all()
+            and np.allclose(rows.sum(axis=1), 1, atol=tolerance)
+            and rows.std() > 0
         )
     )
 
@@ -261,6 +297,8 @@ def _check_perfect_answers(look: Look) -> Iterator[Finding]:
             away = [_cost(look, own, rows, 2 * own[rows] - r[rows]) for r in right]
             if not best or not min(best) > costs + abs(costs) * 1e-6 or not min(away) < costs:
                 return
+            if _weighs(y) and abs(best[0] + away[0] - 2 * costs) < STRAIGHT * abs(best[0] - costs):
+                return
             paid.append(min(best))
     except (ChainruleError, ValueError, TypeError, IndexError):
         return  # a loss that takes nothing but what this model says
@@ -269,6 +307,13 @@ def _check_perfect_answers(look: Look) -> Iterator[Finding]:
         f"the loss of the output is {costs:.4g}, that of right answers {paid[0]:.4g}",
         "look at the sign of the loss (a minus too many, or one that lacks), and which axis holds the classes",
     )  # fmt: skip
+
+
+def _weighs(y: Tensor) -> bool:
+    """Whether targets may be weights of either sign: what a critic says of the true and of the made is multiplied by 1 and −1, or by
+    −1 and 1; a loss that falls in a straight line with that has no right answer.
+    """
+    return y.is_floating_point() and bool((array(y) < 0).any())
 
 
 def _cost(look: Look, own: np.ndarray, rows: Any, answers: np.ndarray) -> float:
@@ -356,7 +401,10 @@ def _note_of_counting(a: Applied) -> Iterator[str]:
     """Labels that are there from 1 to the last class, but never 0."""
     x, y = a.args[0], array(a.args[1])
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
-    there = np.unique(y[y != a.attrs.get("ignore_index", -100)])
+    ignored = a.attrs.get("ignore_index", -100)
+    if ignored == 0:
+        return  # which is told as such
+    there = np.unique(y[y != ignored])
     if classes < 3 or there.tolist() != list(range(1, classes)):
         return
     if (1 - 1 / classes) ** y.size < 0.01:  # else by chance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...nn import ModuleList, Sequential
-from ...tensors import Tensor
+from ...tensors import Tensor, grad
 from ..summary import tensors_in
 from .finding import Finding
 from .look import Applied, Look, array, listed
@@ -29,6 +29,7 @@ def check_paths(look: Look) -> Iterator[Finding | str]:
     yield from _check_twins(look)
     yield from _note_of_draws(look)
     yield from _note_of_repeats(look)
+    yield from _note_of_cut_answers(look)
     without = [n for n in look.parameters if look.gradients.get(n) is None]
     unused = [n for n in without if not _using(look, n)]
     lost = [n for n in without if n not in unused]
@@ -92,6 +93,32 @@ def _note_of_draws(look: Look) -> Iterator[str]:
                 f"randn_like(std), or rsample() of a distribution, lets it through ({a.place})"
             )
             return
+
+
+def _note_of_cut_answers(look: Look) -> Iterator[str]:
+    """The first of several answers is made of what parameters say, but teaches them nothing: only the others do."""
+    answers = [x for x in tensors_in(look.output) if x.is_floating_point() and x.numel() > 1]
+    if len(answers) < 2 or not look.has_path or not answers[0].requires_grad:
+        return
+    weights = [p for n, p in look.parameters.items() if look.gradients.get(n) is not None]
+    found = grad(answers[0].sum(), weights, retain_graph=True, allow_unused=True)
+    untaught = {id(p._storage) for p, g in zip(weights, found, strict=True) if g is None}
+    names = [n for n, p in look.parameters.items() if id(p._storage) in untaught]
+    known, learning, cut = set(untaught), set(untaught), ""  # memories that hold what they made
+    for a in look.applied:
+        of = {id(x._storage) for x in tensors_in(a.args)}
+        if not of & known:
+            continue
+        made = {id(x._storage): x.requires_grad for x in tensors_in(a.result)}
+        if any(id(x._storage) in learning and not x.requires_grad for x in tensors_in(a.args)):
+            cut = cut or a.place
+        known |= set(made)
+        learning |= {k for k, learns in made.items() if learns}
+    if cut and id(answers[0]._storage) in known:
+        yield (
+            f"output 0 is made of what {listed(names)} say, but teaches them nothing: detach(), .data or no_grad() cuts the way there, and "
+            f"they learn from the other outputs alone ({cut})"
+        )
 
 
 def _note_of_repeats(look: Look) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...tensors import Tensor
@@ -17,6 +18,14 @@ RANGES = {
     "mish": (-0.309, math.inf), "hardswish": (-0.375, math.inf), "log_softmax": (-math.inf, 0.0),
 }  # fmt: skip
 """What the ops can say that do not take any number to any number."""
+
+RISING: dict[str, Callable[[float], float]] = {
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
+    "tanh": math.tanh,
+    "exp": lambda x: math.exp(x) if x < 700 else math.inf,
+    "relu": lambda x: max(x, 0.0),
+}
+"""Those that rise throughout: of a range they make the range between what they make of its ends."""
 
 DEPTH = 6
 """Ops that are looked back through: sums with, and multiples by, numbers that do not learn."""
@@ -38,6 +47,9 @@ def range_of(look: Look, x: Any, depth: int = DEPTH) -> Range:
     a = look.maker(x) if depth else None
     if a is None:
         return ALL
+    if a.op in RISING:
+        of = range_of(look, a.args[0], depth - 1)
+        return Range(RISING[a.op](of.low), RISING[a.op](of.high), a)
     if a.op in RANGES:
         return Range(*RANGES[a.op], a)
     if a.op == "hardtanh":

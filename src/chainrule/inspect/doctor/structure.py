@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...base.errors import ChainruleError
+from ...nn.stateless import functional_call
 from ...tape.modes import no_grad
 from ...tensors import Tensor, get_rng_state, set_rng_state, tensor
 from ..summary import tensors_in
@@ -55,7 +56,7 @@ class _Asked:
         return np.abs(a - b) > TOLERANCE * scale
 
 
-def check_structure(look: Look) -> Iterator[Finding]:
+def check_structure(look: Look) -> Iterator[Finding | str]:
     """Examples that meet, the future that is seen, places that are all alike, a model that is linear."""
     x = look.batch[0]
     if not isinstance(x, Tensor) or x.ndim < 1 or len(x) < 2 or not look.has_path:
@@ -67,6 +68,7 @@ def check_structure(look: Look) -> Iterator[Finding]:
         if asked.steady:
             time = _time_axis(look)
             mixed = False
+            yield from _check_unread(look, asked)
             for finding in _check_examples(look, asked, time):
                 mixed = True
                 yield finding
@@ -99,6 +101,26 @@ def _time_axis(look: Look) -> int | None:
         if len(late) > 1 and len(np.unique(a)) > 2 and (late == early)[early >= 0].mean() > 0.9:
             return axis
     return None
+
+
+def _check_unread(look: Look, asked: _Asked) -> Iterator[Finding]:
+    """Answers that differ from example to example, and not by what the examples are: made of noise alone."""
+    x, out = asked.x, asked.answer
+    assert out is not None
+    if (
+        len(look.batch) > 2
+        or len(out) != len(x)
+        or out.ndim < 2
+        or not asked.differs(out[:1], out[1:2]).any()
+    ):
+        return
+    if (x == x[::-1]).all() or asked.differs(out, asked(x[::-1])).any():
+        return
+    yield Finding(
+        "input unread", "the output does not depend on the input: it is made of random numbers alone",
+        f"the {len(x)} examples were put in the other order, and no answer changed, though the answers differ from each other",
+        "look for what should be made of the input and is drawn: z = mean + std * noise, not z = noise",
+    )  # fmt: skip
 
 
 def _check_examples(look: Look, asked: _Asked, time: int | None) -> Iterator[Finding]:
@@ -193,9 +215,13 @@ def _check_padding(look: Look, asked: _Asked) -> Iterator[Finding | str]:
         return
     n = max(short, key=lambda k: int((lengths == k).sum()))
     rows = x[lengths == n]
-    whole, cut = asked(rows), asked(rows[:, :n])
+    whole = asked(rows)
     if whole is None:
         return
+    try:
+        cut = asked(rows[:, :n])
+    except (ChainruleError, ValueError, TypeError, IndexError):
+        cut = None  # it takes texts of one length alone
     others = rows.copy()
     others[:, 1:n] = np.where(
         rows[:, 1:n] == padding, padding, _another(rows[:, 1:n], padding, x.max())
@@ -216,6 +242,24 @@ def _check_padding(look: Look, asked: _Asked) -> Iterator[Finding | str]:
             )  # fmt: skip
         else:
             yield f"the answer depends on how much padding follows the text: {said}; a mask of attention, and a mean over the tokens alone"
+    elif cut is None and _attends(look) and _reads_padding(look, asked, rows, whole):
+        yield (
+            f"the answer depends on the padding: the vector of token {padding} was replaced by another, and answers to {len(rows)} texts "
+            f"of {n} tokens changed; a mask of attention (src_key_padding_mask), and a mean over the tokens alone"
+        )
+
+
+def _reads_padding(look: Look, asked: _Asked, rows: np.ndarray, whole: np.ndarray) -> bool:
+    """Whether another vector for padding makes other answers."""
+    name, weight, padding = next(
+        (f"{a.path}.weight", m.weight, m.padding_idx)
+        for a in look.named("embedding")
+        if getattr(m := look.modules.get(a.path), "padding_idx", None) is not None
+    )
+    other = array(weight).copy()
+    other[padding] = other.std() * np.cos(np.arange(other.shape[1]))
+    told = functional_call(look.model, {name: tensor(other, dtype=weight.dtype)}, (tensor(rows),))
+    return isinstance(told, Tensor) and bool(asked.differs(whole, array(told)).any())
 
 
 def _another(tokens: np.ndarray, padding: int, highest: int) -> np.ndarray:
@@ -292,17 +336,20 @@ def _check_future(asked: _Asked, time: int) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _check_places(look: Look, asked: _Asked, time: int | None) -> Iterator[Finding]:
-    """With attention: does it matter where a token stands?"""
-    x, out = asked.x, asked.answer
-    assert out is not None
-    attends = any(a.op == "scaled_dot_product_attention" for a in look.applied) or any(
+def _attends(look: Look) -> bool:
+    return bool(look.named("attention")) or any(
         a.op == "matmul"
         and (m := look.maker(a.args[0])) is not None
         and m.op in ("softmax", "dropout")
         for a in look.applied
     )
-    if not attends or x.ndim != 2 or x.dtype.kind not in "iu" or x.shape[1] < 3:
+
+
+def _check_places(look: Look, asked: _Asked, time: int | None) -> Iterator[Finding | str]:
+    """With attention: does it matter where a token stands?"""
+    x, out = asked.x, asked.answer
+    assert out is not None
+    if not _attends(look) or x.ndim != 2 or x.dtype.kind not in "iu" or x.shape[1] < 3:
         return
     if out.shape[:2] == x.shape and out.ndim == 3:
         axis = 1 if time is None else time
@@ -313,6 +360,12 @@ def _check_places(look: Look, asked: _Asked, time: int | None) -> Iterator[Findi
         said = np.moveaxis(said, axis, 0)
         alike = not asked.differs(np.broadcast_to(said[:1], said.shape), said).any()
         evidence = f"a text of nothing but token {token} gets the same answer at each of its {len(said)} places"
+        if alike and time is not None and _order_matters(asked, time):
+            yield (
+                f"nothing but the mask tells attention where a token stands: {evidence}; decoders of several layers can find it out "
+                "from that; an embedding of positions, rotary or relative positions tell them"
+            )
+            return
     elif len(out) == len(x):
         shuffled = asked(np.roll(x, 1, axis=1))
         alike = shuffled is not None and not asked.differs(out, shuffled).any()
@@ -326,6 +379,17 @@ def _check_places(look: Look, asked: _Asked, time: int | None) -> Iterator[Findi
             "places alike", "attention does not know where a token stands", evidence,
             "add an embedding of positions to that of the tokens, or rotary or relative positions",
         )  # fmt: skip
+
+
+def _order_matters(asked: _Asked, time: int) -> bool:
+    """Whether the last answer changes when earlier tokens change places."""
+    moved = np.moveaxis(asked.x.copy(), time, 0)
+    moved[:-1] = moved[:-1][::-1].copy()
+    other = asked(np.moveaxis(moved, 0, time))
+    if asked.answer is None or other is None:
+        return False
+    last = [np.moveaxis(out, time, 0)[-1] for out in (asked.answer, other)]
+    return bool(asked.differs(*last).any())
 
 
 def _check_linear(look: Look, asked: _Asked) -> Iterator[Finding]:

@@ -39,6 +39,12 @@ def check_tokens(look: Look) -> Iterator[Finding]:
             f"the token that the loss asks for at a place is the one that the model is given there, at {tokens.size} places",
             "the target is one token later: tokens[:, :-1] and tokens[:, 1:]",
         )  # fmt: skip
+    elif ahead == -1:
+        yield Finding(
+            "shifted back", "the loss asks for the token before, which the model has read already: targets are shifted the wrong way",
+            "the token asked for at a place is the one that stands one place earlier in the input",
+            "the target is one token later: tokens[:, :-1] and tokens[:, 1:]",
+        )  # fmt: skip
     elif ahead == 2:
         yield Finding(
             "shifted twice", "the loss asks for the token after the next: targets are shifted twice",
@@ -75,8 +81,9 @@ def _asked(look: Look, tokens: np.ndarray) -> np.ndarray | None:
 def _ahead(tokens: np.ndarray, asked: np.ndarray) -> int | None:
     """How many places later in the input the tokens stand that are asked for; None if they do not."""
     agree = {}
-    for k in range(3):
-        pairs = asked[:, : tokens.shape[1] - k], tokens[:, k:]
+    T = tokens.shape[1]
+    for k in range(-1, 3):
+        pairs = asked[:, max(-k, 0) : T - max(k, 0)], tokens[:, max(k, 0) : T + min(k, 0)]
         counted = pairs[0] >= 0
         agree[k] = float((pairs[0] == pairs[1])[counted].mean()) if counted.any() else 0.0
     best = max(agree, key=lambda k: agree[k])
