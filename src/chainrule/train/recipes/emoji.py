@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -234,35 +234,46 @@ def _one_of_each(part: CaptionPart, alone: bool, most: int | None = None) -> Cap
     )
 
 
-def build(config: EmojiConfig) -> Experiment:
-    """Data, towers, optimizer and schedule of a configuration."""
-    if config.split not in ("base", "random"):
-        raise ConfigError(f"split must be base or random, found {config.split!r}")
-    alone = config.split == "random"
-    loaded = load_dataset("emoji_captions", config.data_dir or None)
-    published = [loaded.test, loaded.validation, loaded.train]
-    candidates = [len(_variants(part.captions, False)) for part in published]
+class _Parts(NamedTuple):
+    """What is learnt from; what is asked in decisions and in the test; and of every emoji one picture."""
+
+    train: CaptionPart
+    validation: CaptionPart
+    test: CaptionPart
+    known: tuple[CaptionPart, ...]
+
+
+def _divided(published: Sequence[CaptionPart], alone: bool) -> _Parts:
+    """The published test, validation and training parts as they are used; `alone`: of the same sizes, but every
+    picture in a part by itself.
+    """
+    asked = [len(_variants(part.captions, False)) for part in published]
     parts = _shuffled(published, [len(part) for part in published[:2]]) if alone else published
-    held, deciding, seen = parts
-    test = _one_of_each(held, alone, candidates[0])
-    validation = _one_of_each(deciding, alone, candidates[1])
+    test, validation, train = parts
+    return _Parts(
+        train,
+        _one_of_each(validation, alone, asked[1]),
+        _one_of_each(test, alone, asked[0]),
+        tuple(_one_of_each(part, False) for part in (train, validation, test)),
+    )
 
-    images = {name: on_white(part.pixels) for name, part in
-              (("train", seen), ("validation", validation), ("test", test))}  # fmt: skip
-    mean = images["train"].mean(axis=(0, 2, 3), keepdims=True, dtype=np.float64)[0]
-    std = images["train"].std(axis=(0, 2, 3), keepdims=True, dtype=np.float64)[0]
 
-    def prepared(pictures: np.ndarray) -> np.ndarray:
-        return ((pictures - mean) / std).astype(np.float32)
+class _Standardized:
+    """Pictures from 0 to 1 as the model takes them: each colour less its mean in the training pictures (N, 3, H, W), over
+    its deviation.
+    """
 
-    encoder = minilm()
-    tokenizer = encoder.tokenizer
+    def __init__(self, train: np.ndarray):
+        self.mean = train.mean(axis=(0, 2, 3), keepdims=True, dtype=np.float64)[0]
+        self.std = train.std(axis=(0, 2, 3), keepdims=True, dtype=np.float64)[0]
 
-    def ids(captions: Sequence[str]) -> np.ndarray:
-        return token_ids(tokenizer, captions, config.longest)
+    def __call__(self, pictures: np.ndarray | float) -> np.ndarray:
+        return ((pictures - self.mean) / self.std).astype(np.float32)
 
-    white = ((1 - mean) / std).astype(np.float32)
-    change = Compose(
+
+def _changes(config: EmojiConfig, white: np.ndarray) -> Compose:
+    """What is done to training pictures, whose ground has the colour `white`."""
+    return Compose(
         [
             lambda image: image - white,  # what moves or turns in is 0
             RandomHorizontalFlip(),
@@ -272,79 +283,97 @@ def build(config: EmojiConfig) -> Experiment:
         ],
         config.seed,
     )
-    variants = _variants(seen.captions, False)
+
+
+def _without_relatives(train: Sequence[str], test: Sequence[str]) -> np.ndarray:
+    """Which test captions say of a person what no training caption says of another: int64."""
+    there = {without_people(caption) for caption in train}
+    return np.array([k for k, c in enumerate(test) if without_people(c) not in there], np.int64)
+
+
+def _captions_by_group(train: CaptionPart, test: CaptionPart) -> dict[str, list[str]]:
+    """A caption of each training emoji, by kind of thing; a kind that only the test has goes by its name."""
+    found: dict[str, list[str]] = {}
+    for places in _variants(train.captions, False):
+        found.setdefault(train.groups[places[0]], []).append(train.captions[places[0]])
+    for group in test.groups:
+        found.setdefault(group, [group])
+    return found
+
+
+def build(config: EmojiConfig) -> Experiment:
+    """Data, towers, optimizer and schedule of a configuration."""
+    if config.split not in ("base", "random"):
+        raise ConfigError(f"split must be base or random, found {config.split!r}")
+    alone = config.split == "random"
+    loaded = load_dataset("emoji_captions", config.data_dir or None)
+    train, validation, test, known = _divided([loaded.test, loaded.validation, loaded.train], alone)
+    pictures, asked = on_white(train.pixels), on_white(test.pixels)
+    prepared = _Standardized(pictures)
+    encoder = minilm()
+    tokenizer = encoder.tokenizer
     [end] = tokenizer.encode(END, add_special_tokens=False)
-    data = OneVariant(
-        prepared(images["train"]),
-        ids(seen.captions),
-        variants,
-        change,
-        config.left_out,
-        end,
-        config.seed,
-    )
-    order = Generator().manual_seed(config.seed)
+
+    def ids(captions: Sequence[str]) -> np.ndarray:
+        return token_ids(tokenizer, captions, config.longest)
+
+    def whole(images: np.ndarray, part: CaptionPart) -> DataLoader:
+        return DataLoader(TensorDataset(prepared(images), ids(part.captions)), batch_size=len(part))
+
     train_loader = DataLoader(
-        data, config.batch_size, shuffle=True, generator=order, drop_last=True
+        OneVariant(
+            prepared(pictures),
+            ids(train.captions),
+            _variants(train.captions, False),
+            _changes(config, prepared(1.0)),
+            config.left_out,
+            end,
+            config.seed,
+        ),
+        config.batch_size,
+        shuffle=True,
+        generator=Generator().manual_seed(config.seed),
+        drop_last=True,
     )
-
-    def whole(name: str, part: CaptionPart) -> DataLoader:
-        return DataLoader(
-            TensorDataset(prepared(images[name]), ids(part.captions)), batch_size=len(part)
-        )
-
-    model = _towers(config, len(tokenizer), end, images["train"].shape[-1])
-    words = model.text_model.embeddings.token_embedding.weight
+    model = _towers(config, len(tokenizer), end, pictures.shape[-1])
     vectors = encoder.model.embeddings.word_embeddings.weight.detach().numpy()
+    words = model.text_model.embeddings.token_embedding.weight
     words.requires_grad_(False)
     words.copy_(from_numpy(word_vectors(vectors, config.width)))
     optimizer = AdamW(decayed(model, config.weight_decay), lr=config.learning_rate)
     steps = config.epochs * len(train_loader)
-    twins = {without_people(caption) for caption in seen.captions}
-    singles = [k for k, c in enumerate(test.captions) if without_people(c) not in twins]
-    of_group: dict[str, list[str]] = {}
-    for places in variants:
-        of_group.setdefault(seen.groups[places[0]], []).append(seen.captions[places[0]])
-    for group in test.groups:
-        of_group.setdefault(group, [group])
-    everything = [_one_of_each(part, False) for part in (seen, deciding, held)]
-    by_pixels = nearest_picture(images["train"], seen.captions, images["test"], test.captions)
     return Experiment(
         model=model,
         optimizer=optimizer,
         scheduler=WarmupCosineLR(optimizer, int(config.warmup * steps), steps),
         train_loader=train_loader,
-        validation_loader=whole("validation", validation),
-        test_loader=whole("test", test),
+        validation_loader=whole(on_white(validation.pixels), validation),
+        test_loader=whole(asked, test),
         epochs=config.epochs,
         task=Contrastive(),
         kind=Pairs(
             model=model,
             ids=ids,
             prepared=prepared,
-            test=images["test"],
+            test=asked,
             captions=test.captions,
             groups=test.groups,
-            of_group=of_group,
-            alone=np.array(singles, np.int64),
-            unlearnt=recalls(by_pixels),
+            of_group=_captions_by_group(train, test),
+            alone=_without_relatives(train.captions, test.captions),
+            unlearnt=recalls(nearest_picture(pictures, train.captions, asked, test.captions)),
             relatives="of which no training caption says the same of another person",
-            pictures_known=on_white(np.concatenate([part.pixels for part in everything])),
-            captions_known=tuple(c for part in everything for c in part.captions),
+            pictures_known=on_white(np.concatenate([part.pixels for part in known])),
+            captions_known=tuple(c for part in known for c in part.captions),
         ),
-        data=DataFacts(
-            name=loaded.record.title,
-            source=loaded.record.source,
-            licence=loaded.record.licence,
-            sha256=loaded.sha256,
-            sizes={"train": len(seen), "validation": len(validation), "test": len(test)},
-            split="fixed, independent of the seed; "
+        data=DataFacts.of(
+            loaded,
+            {"train": len(train), "validation": len(validation), "test": len(test)},
+            "fixed, independent of the seed; "
             + (
                 "every picture by itself, so that variants of what is asked were seen"
                 if alone
                 else "all variants of an emoji in one part, in the test and for decisions the first of each"
             ),
-            limits=loaded.record.limits,
         ),
         baseline=Baseline(
             "captions in an order drawn at random",

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from ...data import LoadedData
 from ...models import Writer
 from ...nn import Module
 from ...optim import EMA, Optimizer
@@ -41,6 +42,14 @@ class DataFacts:
     sizes: dict[str, int]
     split: str
     limits: tuple[str, ...]
+
+    @classmethod
+    def of(cls, loaded: LoadedData, sizes: dict[str, int], split: str) -> DataFacts:
+        """The facts of a data set that chainrule knows."""
+        record = loaded.record
+        return cls(
+            record.title, record.source, record.licence, loaded.sha256, sizes, split, record.limits
+        )
 
 
 @dataclass(frozen=True)

@@ -181,14 +181,10 @@ def build(config: MaskedConfig) -> Experiment:
         epochs=config.epochs,
         task=MaskedLanguageModel(),
         kind=kind,
-        data=DataFacts(
-            name=loaded.record.title,
-            source=loaded.record.source,
-            licence=loaded.record.licence,
-            sha256=loaded.sha256,
-            sizes={name: len(paragraphs) for name, paragraphs in parts.items()},
-            split="of paragraphs, fixed, independent of the seed; an article is in one part",
-            limits=loaded.record.limits,
+        data=DataFacts.of(
+            loaded,
+            {name: len(paragraphs) for name, paragraphs in parts.items()},
+            "of paragraphs, fixed, independent of the seed; an article is in one part",
         ),
         baseline=Baseline(
             "always the commonest token", {"accuracy": answered["the commonest token"]}

@@ -178,14 +178,10 @@ def build(config: NamesConfig) -> Experiment:
         epochs=config.epochs,
         task=LanguageModel(ignore_index=IGNORED),
         kind=Spelling(frozenset(loaded.train.lines)),
-        data=DataFacts(
-            name=loaded.record.title,
-            source=loaded.record.source,
-            licence=loaded.record.licence,
-            sha256=loaded.sha256,
-            sizes={name: len(part) for name, part in parts.items()},
-            split="fixed, independent of the seed; equal names are in one part",
-            limits=loaded.record.limits,
+        data=DataFacts.of(
+            loaded,
+            {name: len(part) for name, part in parts.items()},
+            "fixed, independent of the seed; equal names are in one part",
         ),
         baseline=Baseline("a table of pairs of letters", {"loss": baseline}),
         clip_norm=config.clip_norm,

@@ -221,15 +221,11 @@ def build(
         epochs=config.epochs,
         task=task,
         kind=kind,
-        data=DataFacts(
-            name=loaded.record.title,
-            source=loaded.record.source,
-            licence=loaded.record.licence,
-            sha256=loaded.sha256,
-            sizes={name: len(text) for name, text in texts.items()},
-            split="of characters, in the order of the text, independent of the seed; the last tenth, validation and test "
+        data=DataFacts.of(
+            loaded,
+            {name: len(text) for name, text in texts.items()},
+            "of characters, in the order of the text, independent of the seed; the last tenth, validation and test "
             "together, is what nanoGPT calls validation",
-            limits=loaded.record.limits,
         ),
         baseline=Baseline(f"a table of {to_beat} characters", {task.headline: tables[to_beat]}),
         clip_norm=config.clip_norm,

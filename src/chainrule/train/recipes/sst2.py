@@ -185,15 +185,11 @@ def build(config: Sst2Config) -> Experiment:
             longest=config.longest,
             others={"naive Bayes, of counted words": bayes},
         ),
-        data=DataFacts(
-            name=loaded.record.title,
-            source=loaded.record.source,
-            licence=loaded.record.licence,
-            sha256=loaded.sha256,
-            sizes={name: len(sentences) for name, (sentences, _) in parts.items()},
-            split="fixed, independent of the seed; the test is the published development set, validation "
+        data=DataFacts.of(
+            loaded,
+            {name: len(sentences) for name, (sentences, _) in parts.items()},
+            "fixed, independent of the seed; the test is the published development set, validation "
             "a tenth of the published training sentences, without those that stand in the test too",
-            limits=loaded.record.limits,
         ),
         baseline=commonest_class(parts["train"][1], parts["test"][1]),
         clip_norm=config.clip_norm,

@@ -114,15 +114,11 @@ def vision_experiment(
             std=std,
             inner={"mnist": 20, "fashion_mnist": SIDE}.get(dataset),
         ),
-        data=DataFacts(
-            name=loaded.record.title,
-            source=loaded.record.source,
-            licence=loaded.record.licence,
-            sha256=loaded.sha256,
-            sizes={name: len(labels) for name, (_, labels) in parts.items()},
-            split="fixed, independent of the seed; validation from the training images, the test "
+        data=DataFacts.of(
+            loaded,
+            {name: len(labels) for name, (_, labels) in parts.items()},
+            "fixed, independent of the seed; validation from the training images, the test "
             f"images as {'they lie in the file' if dataset == 'cifar10' else 'published'}",
-            limits=loaded.record.limits,
         ),
         baseline=commonest_class(parts["train"][1], parts["test"][1]),
         average=EMA(model, config.average, warmup=True) if config.average else None,
