@@ -312,6 +312,19 @@ def test_a_room_names_its_files_in_the_order_to_read_them(room):
     assert modules | {p.parent.name for p in room.glob("*/__init__.py")} <= named
 
 
+@pytest.mark.parametrize(
+    "room",
+    [m for m in public_interface.MODULES if (PACKAGE.parent / m.replace(".", "/")).is_dir()],
+)
+def test_a_room_shows_its_public_names_and_not_its_files(room):
+    """Who looks for a layer finds `Linear`, and not `linear`, the file that it stands in."""
+    module = importlib.import_module(room)
+    named = {*module.__all__, *[n for n in dir(module) if n.startswith("_")]}
+    below = [getattr(module, n) for n in dir(module) if n not in named]
+    assert all(isinstance(m, types.ModuleType) and hasattr(m, "__path__") for m in below)
+    assert named <= set(dir(module))
+
+
 def undocumented(module: types.ModuleType) -> Iterator[str]:
     """Public functions and classes of a module without a docstring, and methods that inherit none either."""
     for name, value in vars(module).items():

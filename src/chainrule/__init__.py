@@ -15,7 +15,7 @@ Reading order of the rooms: `ladder`, which stands alone; `base`, `backends`, `o
 from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
-from .base.loading import loaded_later, without_collector
+from .base.loading import loaded_later, shown, without_collector
 
 with without_collector():
     from . import amp, autograd, backends, jit, linalg, masked, nn, random, special, switches
@@ -165,7 +165,8 @@ def _compile_in_place(module: nn.Module, **options: Any) -> None:
 nn.Module.compile = _compile_in_place  # neither room knows the other
 
 
-__getattr__, __dir__ = loaded_later(__name__, ROOMS, LATER, missing_from(""))
+__getattr__ = loaded_later(__name__, ROOMS, LATER, missing_from(""))
+__dir__ = shown(__name__, (*ROOMS, "cli", "files", "functional", "ops", "transforms"))
 
 __all__ = [
     "ArgumentError", "ChainruleError", "DTypeError",

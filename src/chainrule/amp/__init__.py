@@ -9,6 +9,7 @@ Weights stay float32, and so do their gradients. Which op computes in what is sa
 `custom` (for functions with a derivative of their own), `cuda` (PyTorch's older names).
 """
 
+from ..base.loading import shown
 from . import cuda
 from .custom import custom_bwd, custom_fwd
 from .grad_scaler import GradScaler
@@ -18,3 +19,5 @@ __all__ = [
     "GradScaler", "autocast", "cuda", "custom_bwd", "custom_fwd", "get_autocast_dtype",
     "is_autocast_available", "is_autocast_enabled",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

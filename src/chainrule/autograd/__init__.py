@@ -1,6 +1,7 @@
 """PyTorch's `torch.autograd`, as names for what stands in `tape`, `tensors` and `transforms`."""
 
 from ..base.left_out import missing_from
+from ..base.loading import shown
 from ..tape.modes import enable_grad, inference_mode, no_grad, set_grad_enabled
 from ..tensors import grad
 from ..transforms import Function, gradcheck, gradgradcheck
@@ -16,3 +17,5 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__ = missing_from("autograd")
+
+__dir__ = shown(__name__)

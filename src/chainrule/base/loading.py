@@ -1,7 +1,8 @@
 """How packages are loaded, so that who imports one does not wait long.
 
 Names that are loaded when they are first asked for (PEP 562): what only some readers of a package need, a whole room
-or the library behind one name. And imports without the collector of garbage, of which they make none.
+or the library behind one name. What a package shows of itself. And imports without the collector of garbage, of which
+they make none.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ import contextlib
 import gc
 import importlib
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
-__all__ = ["loaded_later", "without_collector"]
+__all__ = ["loaded_later", "shown", "without_collector"]
 
 
 @contextlib.contextmanager
@@ -38,8 +39,8 @@ def loaded_later(
     rooms: Collection[str] = (),
     homes: Mapping[str, str] | None = None,
     missing: Callable[[str], NoReturn] | None = None,
-) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """The `__getattr__` and the `__dir__` of a package.
+) -> Callable[[str], Any]:
+    """The `__getattr__` of a package.
 
     Args:
         package: its `__name__`.
@@ -49,7 +50,7 @@ def loaded_later(
 
     Example:
         >>> import chainrule
-        >>> __getattr__, __dir__ = loaded_later("chainrule", rooms=["optim"], homes={"vmap": "func"})
+        >>> __getattr__ = loaded_later("chainrule", rooms=["optim"], homes={"vmap": "func"})
         >>> __getattr__("optim"), __getattr__("vmap").__name__
         (<module 'chainrule.optim' from ...>, 'vmap')
     """
@@ -66,7 +67,23 @@ def loaded_later(
             missing(name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
-    def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *rooms, *homes})
+    return load
 
-    return load, names
+
+def shown(package: str, rooms: Iterable[str] = ()) -> Callable[[], list[str]]:
+    """The `__dir__` of a package: its `__all__`, these rooms below it, and Python's own names.
+
+    The files of a package become its attributes when they are imported, and so does what it imports for itself. Who
+    presses Tab behind `nn.` shall see `Linear`, not `linear` beside it.
+
+    Example:
+        >>> from chainrule import nn
+        >>> hasattr(nn, "linear"), "linear" in dir(nn), "Linear" in dir(nn)
+        (True, False, True)
+    """
+
+    def names() -> list[str]:
+        found = vars(sys.modules[package])
+        return sorted({*found["__all__"], *rooms, *[n for n in found if n.startswith("_")]})
+
+    return names

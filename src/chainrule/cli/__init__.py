@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ..base.errors import ChainruleError, FormatError, StateDictError
+from ..base.loading import shown
 from ..platform import version
 
 __all__ = ["main"]
@@ -141,3 +142,6 @@ def _parser() -> argparse.ArgumentParser:
         unknown = getattr(command, "unknown", lambda parsed, words: "")
         sub.set_defaults(run=command.run, unknown=unknown)
     return parser
+
+
+__dir__ = shown(__name__)

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.loading import loaded_later
+from ..base.loading import loaded_later, shown
 from .collate import default_collate, default_convert
 from .dataset import (
     Augmented,
@@ -106,4 +106,5 @@ _HOMES = {
 }  # fmt: skip
 
 # Readers, known data sets and transforms, and the libraries they need.
-__getattr__, __dir__ = loaded_later(__name__, ("tokenizers", "transforms"), _HOMES)
+__getattr__ = loaded_later(__name__, ("tokenizers", "transforms"), _HOMES)
+__dir__ = shown(__name__)

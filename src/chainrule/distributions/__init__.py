@@ -21,6 +21,7 @@ Reading order: `constraints` (sets of values), `distribution` (what all have in 
 `transformed` (distributions made of others), `derived`, `relaxed`, `mixture`, `registry`, `kl`.
 """
 
+from ..base.loading import shown
 from . import constraints, registry, transforms
 from .categorical import (
     Categorical,
@@ -64,3 +65,5 @@ __all__ = [
     "RelaxedOneHotCategorical", "StudentT", "TransformedDistribution", "Uniform", "VonMises", "Weibull", "Wishart",
     "biject_to", "constraints", "kl_divergence", "register_kl", "registry", "transform_to", "transforms", *_transform_names,
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..base.loading import loaded_later
+from ..base.loading import loaded_later, shown
 
 if TYPE_CHECKING:
     from .npz import read_npz, write_npz
@@ -48,4 +48,5 @@ _HOMES = {
 }  # fmt: skip
 
 # Chapters, and the libraries they need.
-__getattr__, __dir__ = loaded_later(__name__, homes=_HOMES)
+__getattr__ = loaded_later(__name__, homes=_HOMES)
+__dir__ = shown(__name__)

@@ -19,6 +19,7 @@ program(%0: float32[2]) {
 }
 """
 
+from ..base.loading import shown
 from .interpret import interpret
 from .ir import Equation, Literal, Program, Var
 from .traced import TracedFunction, trace
@@ -34,3 +35,5 @@ __all__ = [
     "trace",
     "verify",
 ]
+
+__dir__ = shown(__name__)

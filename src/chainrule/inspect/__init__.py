@@ -6,6 +6,7 @@ Reading order: `gradcheck_table` (are all derivatives right?); `watch` (how the 
 time goes).
 """
 
+from ..base.loading import shown
 from .capture import Capture, Captured, Statistics, capture, statistics
 from .checkup import checkup
 from .doctor import Finding, Report, doctor
@@ -22,3 +23,5 @@ __all__ = [
     "check_op", "check_ops", "checkup", "doctor", "draw", "explain", "first_nonfinite",
     "profile", "span", "statistics", "summary",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

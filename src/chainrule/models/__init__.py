@@ -14,6 +14,7 @@ model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying
 class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
+from ..base.loading import shown
 from .auto import (
     AutoConfig,
     AutoImageProcessor,
@@ -240,3 +241,5 @@ __all__ = [
     "from_pretrained",
     "minilm",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

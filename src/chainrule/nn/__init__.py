@@ -13,7 +13,7 @@ functions); `parallel` and `modules` are PyTorch's names.
 from typing import TYPE_CHECKING
 
 from ..base.left_out import missing_from
-from ..base.loading import loaded_later
+from ..base.loading import loaded_later, shown
 from . import functional, init
 from .module import Module
 from .parameter import Buffer, Parameter
@@ -104,6 +104,7 @@ __all__ = [
     "Buffer", "Module", "Parameter", "functional", "grad", "init", "modules", "parallel", "utils", *LAYERS,
 ]  # fmt: skip
 
-__getattr__, __dir__ = loaded_later(
+__getattr__ = loaded_later(
     __name__, (*CHAPTERS, "grad", "modules", "utils"), LAYERS, missing_from("nn")
 )
+__dir__ = shown(__name__)

@@ -39,6 +39,22 @@ def _need(name: str, what: str, sizes: Sequence[int], found: Sequence[int]) -> N
         )
 
 
+def _told(f: Callable, name: str, what: str, given: str) -> Callable:
+    """The function under its name, with the docstring of a gradient of `what`; `given`: what it takes besides."""
+    f.__name__ = f.__qualname__ = name
+    f.__doc__ = f"""The gradient of {what}.
+
+    Args:
+        {given}
+        grad_output: the gradient of the output, (B, O, …).
+        stride, padding, dilation, groups: as of the convolution.
+
+    Raises:
+        ShapeError: the sizes do not belong together.
+    """
+    return f
+
+
 def _by_input(axes: int) -> Callable:
     name = f"conv{axes}d_input"
 
@@ -56,19 +72,9 @@ def _by_input(axes: int) -> Callable:
         geometry = _geometry(axes, stride, padding, dilation, groups)
         return ops.conv_input(grad_output, weight, spatial=sizes[2:], **geometry)
 
-    by_input.__name__ = by_input.__qualname__ = name
-    by_input.__doc__ = f"""The gradient of ``conv{axes}d`` by its input.
-
-    Args:
-        input_size: of the input, (B, C, …) with {axes} more.
-        weight: w (O, C / groups, …).
-        grad_output: the gradient of the output, (B, O, …).
-        stride, padding, dilation, groups: as of ``conv{axes}d``.
-
-    Raises:
-        ShapeError: the sizes do not belong together.
-    """
-    return by_input
+    given = f"""input_size: of the input, (B, C, …) with {axes} more.
+        weight: w (O, C / groups, …)."""
+    return _told(by_input, name, f"``conv{axes}d`` by its input", given)
 
 
 def _by_weight(axes: int) -> Callable:
@@ -88,19 +94,9 @@ def _by_weight(axes: int) -> Callable:
         geometry = _geometry(axes, stride, padding, dilation, groups)
         return ops.conv_weight(input, grad_output, kernel=sizes[2:], **geometry)
 
-    by_weight.__name__ = by_weight.__qualname__ = name
-    by_weight.__doc__ = f"""The gradient of ``conv{axes}d`` by its weight.
-
-    Args:
-        input: x (B, C, …) with {axes} more axes.
-        weight_size: of the weight, (O, C / groups, …).
-        grad_output: the gradient of the output, (B, O, …).
-        stride, padding, dilation, groups: as of ``conv{axes}d``.
-
-    Raises:
-        ShapeError: the sizes do not belong together.
-    """
-    return by_weight
+    given = f"""input: x (B, C, …) with {axes} more axes.
+        weight_size: of the weight, (O, C / groups, …)."""
+    return _told(by_weight, name, f"``conv{axes}d`` by its weight", given)
 
 
 conv1d_input, conv2d_input, conv3d_input = (_by_input(axes) for axes in (1, 2, 3))

@@ -7,6 +7,7 @@ May import tensor and the rooms below; knows nothing of nn, but for `swa_utils`.
 and `lr_scheduler`, `averaging`, `swa_utils`.
 """
 
+from ..base.loading import shown
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adafactor import Adafactor
@@ -32,3 +33,5 @@ __all__ = [
     "ASGD", "EMA", "LAMB", "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax",
     "Lion", "Muon", "NAdam", "Optimizer", "RAdam", "RMSprop", "Rprop", "SparseAdam", "lr_scheduler", "swa_utils",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

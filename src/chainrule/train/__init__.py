@@ -8,6 +8,7 @@ is about: `kinds`, and what is drawn of it: `pictures`. safetensors and matplotl
 the first checkpoint is saved and the first picture drawn.
 """
 
+from ..base.loading import shown
 from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluation import Evaluation, evaluate
 from .events import (
@@ -92,3 +93,5 @@ __all__ = [
     "save_checkpoint",
     "share_interval",
 ]
+
+__dir__ = shown(__name__, ("metrics", "recipes"))

@@ -4,6 +4,7 @@ of all of them.
 Imports tensor and what lies below. Reading order: `function`, `derivatives`, `jacobians`, `remat`, `gradcheck`.
 """
 
+from ..base.loading import shown
 from .derivatives import grad, grad_and_value, hvp, jvp, linearize, value_and_grad, vjp
 from .function import Function, once_differentiable
 from .gradcheck import directional_errors, gradcheck, gradgradcheck
@@ -14,3 +15,5 @@ __all__ = [
     "Function", "checkpoint", "directional_errors", "grad", "grad_and_value", "gradcheck", "gradgradcheck", "hessian",
     "hvp", "jacfwd", "jacobian", "jacrev", "jvp", "linearize", "once_differentiable", "value_and_grad", "vjp",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

@@ -15,6 +15,7 @@ models `bpe`, `wordpiece`, `unigram`, `template`, `decode`; `tokenizer`, which t
 model reads; `offsets`, where in a text its tokens are; `known_names`, what people know a tokenizer by; `parts` and `loading`, the files.
 """
 
+from ...base.loading import shown
 from .added import AddedToken
 from .bpe import BPE, learn
 from .families import bert, byte_level_bpe, character, clip, t5, train
@@ -43,3 +44,5 @@ __all__ = [
     "t5",
     "train",
 ]
+
+__dir__ = shown(__name__)

@@ -10,6 +10,7 @@ Images are arrays (C, H, W), or (H, W) where no colour is asked for.
 Reading order: `stream`, `compose`, `geometry`, `shift`, `values`, `mixing`.
 """
 
+from ...base.loading import shown
 from .compose import Compose, Transform
 from .geometry import (
     CenterCrop,
@@ -44,3 +45,5 @@ __all__ = [
     "Transform",
     "mixup",
 ]
+
+__dir__ = shown(__name__)

@@ -9,6 +9,7 @@ Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `
 """
 
 from ...base.left_out import missing_from
+from ...base.loading import shown
 from ...tensors.functions.face import faced
 from .activation import *  # noqa: F403
 from .activation import __all__ as _activation
@@ -44,3 +45,5 @@ __all__ = [
 
 globals().update(faced({name: globals()[name] for name in __all__}, __name__, "nn.functional"))
 __getattr__ = missing_from("nn.functional")
+
+__dir__ = shown(__name__)

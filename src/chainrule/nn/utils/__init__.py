@@ -5,6 +5,7 @@ Reading order: `clip_grad`, `convert_parameters`, `computed` (tensors computed w
 `parametrize`, `weight_norm`, `spectral_norm`, `orthogonal`, `parametrizations`, `prune`, `fusion`, `initialising`, `rnn`.
 """
 
+from ...base.loading import shown
 from . import parametrizations, parametrize, prune, rnn
 from .clip_grad import (
     clip_grad_norm,
@@ -46,3 +47,5 @@ __all__ = [
     "vector_to_parameters",
     "weight_norm",
 ]
+
+__dir__ = shown(__name__)

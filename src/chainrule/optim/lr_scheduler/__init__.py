@@ -3,6 +3,7 @@
 Reading order: `base`, `steps`, `curves`, `warmup`, `cycles`, `plateau`, `combined`, `swa`.
 """
 
+from ...base.loading import shown
 from .base import LRScheduler
 from .combined import ChainedScheduler, SequentialLR
 from .curves import (
@@ -25,3 +26,5 @@ __all__ = [
     "OneCycleLR", "PolynomialLR", "ReduceLROnPlateau", "SequentialLR", "StepLR", "WarmupCosineLR",
     "warmup_cosine", "warmup_linear",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import data
+from ...base.loading import shown
 
 __all__ = list(data.__all__)
 
@@ -14,3 +15,6 @@ def __getattr__(name: str) -> Any:
     if name in data.__all__:
         return getattr(data, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__dir__ = shown(__name__)

@@ -102,6 +102,9 @@ def architecture(
     files: Any,
     trained: Callable[[File, dict[str, Any]], dict[str, Any]] | None = None,
     finish: Callable[[Any, dict[str, Any]], None] | None = None,
+    *,
+    name: str | None = None,
+    about: str | None = None,
 ) -> Callable:
     """Decorator of a function that makes a network: with `weights=`, or the older `pretrained=True`, they are loaded into it.
 
@@ -109,9 +112,14 @@ def architecture(
         files: its enumeration of `weights`.
         trained: what the options become that were asked for, with weights from this file.
         finish: called with the network, its weights loaded, and the options that were asked for.
+        name, about: the function's name and docstring, where it is one of a family and has none of its own.
     """
 
     def decorate(make: Callable[..., Module]) -> Callable[..., Module]:
+        if name is not None:
+            make.__name__ = make.__qualname__ = name
+            make.__doc__ = about
+
         @functools.wraps(make)
         def build(
             weights: Any = None, progress: bool = True, *, pretrained: Any = None, **options: Any

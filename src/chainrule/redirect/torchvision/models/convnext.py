@@ -166,9 +166,8 @@ def _makes(size: str, width: int, third: int, left_out: float, file: File) -> tu
         stages = [CNBlockConfig(widths[k] or 0, widths[k + 1], blocks[k]) for k in range(4)]
         return ConvNeXt(stages, **{"stochastic_depth_prob": left_out, **options})
 
-    make.__name__ = make.__qualname__ = f"convnext_{size}"
-    make.__doc__ = f"A `ConvNeXt` of {'-'.join(map(str, blocks))} blocks, with these options."
-    return found, architecture(found)(make)
+    told = f"A `ConvNeXt` of {'-'.join(map(str, blocks))} blocks, with these options."
+    return found, architecture(found, name=f"convnext_{size}", about=told)(make)
 
 
 ConvNeXt_Tiny_Weights, convnext_tiny = _makes(

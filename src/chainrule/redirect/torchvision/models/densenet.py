@@ -171,9 +171,8 @@ def _makes(
     def make(**options: Any) -> DenseNet:
         return DenseNet(growth, blocks, first, **options)
 
-    make.__name__ = make.__qualname__ = f"densenet{depth}"
-    make.__doc__ = f"A `DenseNet` of {depth} layers, with these options."
-    return files, architecture(files)(make)
+    told = f"A `DenseNet` of {depth} layers, with these options."
+    return files, architecture(files, name=f"densenet{depth}", about=told)(make)
 
 
 DenseNet121_Weights, densenet121 = _makes(121, (6, 12, 24, 16), 32, 64, "a639ec97")

@@ -306,9 +306,8 @@ def _makes(name: str, files: Any, stages: list[_Stage], **settings: Any) -> Call
     def make(**options: Any) -> EfficientNet:
         return EfficientNet(stages, **{**settings, **options})
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"An `EfficientNet` of {len(stages)} stages, with these options."
-    return architecture(files)(make)
+    told = f"An `EfficientNet` of {len(stages)} stages, with these options."
+    return architecture(files, name=name, about=told)(make)
 
 
 def _first(

@@ -133,9 +133,8 @@ def _makes(name: str, alpha: float, file: File) -> tuple[Any, Callable]:
     def make(**options: Any) -> MNASNet:
         return MNASNet(alpha, **options)
 
-    make.__name__ = make.__qualname__ = f"mnasnet{name}"
-    make.__doc__ = f"A `MNASNet` {alpha} times as wide as the paper's, with these options."
-    return found, architecture(found)(make)
+    told = f"A `MNASNet` {alpha} times as wide as the paper's, with these options."
+    return found, architecture(found, name=f"mnasnet{name}", about=told)(make)
 
 
 MNASNet0_5_Weights, mnasnet0_5 = _makes("0_5", 0.5, File("mnasnet0.5_top1_67.823-3ffadce67e.pth"))

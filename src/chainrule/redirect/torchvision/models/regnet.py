@@ -319,9 +319,8 @@ def _makes(
         params = BlockParams.from_init_params(*sizes, se_ratio=0.25 if kind == "y" else None)
         return RegNet(params, norm_layer=norm, **options)
 
-    make.__name__ = make.__qualname__ = f"regnet_{name}"
-    make.__doc__ = f"A `RegNet` of {sizes[0]} blocks, with these options."
-    return found, architecture(found)(make)
+    told = f"A `RegNet` of {sizes[0]} blocks, with these options."
+    return found, architecture(found, name=f"regnet_{name}", about=told)(make)
 
 
 # fmt: off

@@ -252,11 +252,8 @@ def _makes(
     def make(**options: Any) -> ResNet:
         return ResNet(block, layers, **{**settings, **options})
 
-    make.__name__ = make.__qualname__ = name.lower()
-    make.__doc__ = (
-        f"A `ResNet` of {'-'.join(map(str, layers))} {block.__name__}s, with these options."
-    )
-    return found, architecture(found)(make)
+    told = f"A `ResNet` of {'-'.join(map(str, layers))} {block.__name__}s, with these options."
+    return found, architecture(found, name=name.lower(), about=told)(make)
 
 
 def _two(name: str, first: str, second: str) -> tuple[File, File]:

@@ -140,11 +140,8 @@ def _makes(name: str, channels: tuple[int, ...], file: File) -> tuple[Any, Calla
     def make(**options: Any) -> ShuffleNetV2:
         return ShuffleNetV2([4, 8, 4], channels, **options)
 
-    make.__name__ = make.__qualname__ = f"shufflenet_v2_{name}"
-    make.__doc__ = (
-        f"A `ShuffleNetV2` of {'-'.join(map(str, channels))} channels, with these options."
-    )
-    return found, architecture(found)(make)
+    told = f"A `ShuffleNetV2` of {'-'.join(map(str, channels))} channels, with these options."
+    return found, architecture(found, name=f"shufflenet_v2_{name}", about=told)(make)
 
 
 ShuffleNet_V2_X0_5_Weights, shufflenet_v2_x0_5 = _makes(

@@ -471,11 +471,8 @@ def _makes(
     def make(**options: Any) -> SwinTransformer:
         return SwinTransformer(*sizes, **{**settings, **options})
 
-    make.__name__ = make.__qualname__ = f"swin_{name}"
-    make.__doc__ = (
-        f"A `SwinTransformer` of {'-'.join(map(str, depths))} blocks, with these options."
-    )
-    return found, architecture(found)(make)
+    told = f"A `SwinTransformer` of {'-'.join(map(str, depths))} blocks, with these options."
+    return found, architecture(found, name=f"swin_{name}", about=told)(make)
 
 
 SHORT, LONG = (2, 2, 6, 2), (2, 2, 18, 2)

@@ -114,11 +114,10 @@ def _makes(layers: int, column: str, batch_norm: bool, file: str) -> tuple[Any, 
     def make(**options: Any) -> VGG:
         return VGG(make_layers(cfgs[column], batch_norm), **options)
 
-    make.__name__ = make.__qualname__ = f"vgg{layers}{behind}"
-    make.__doc__ = (
+    told = (
         f"A `VGG` of {layers} layers{' with batch norm' if batch_norm else ''}, with these options."
     )
-    return files, architecture(files)(make)
+    return files, architecture(files, name=f"vgg{layers}{behind}", about=told)(make)
 
 
 VGG11_Weights, vgg11 = _makes(11, "A", False, "vgg11-8a719046.pth")

@@ -304,9 +304,8 @@ def _makes(
     def make(image_size: int = 224, **options: Any) -> VisionTransformer:
         return VisionTransformer(image_size, patch, *sizes, **options)
 
-    make.__name__ = make.__qualname__ = f"vit_{name}"
-    make.__doc__ = f"A `VisionTransformer` of {sizes[0]} blocks, with these options."
-    return found, architecture(found, _as_trained)(make)
+    told = f"A `VisionTransformer` of {sizes[0]} blocks, with these options."
+    return found, architecture(found, _as_trained, name=f"vit_{name}", about=told)(make)
 
 
 def _as_trained(file: File, asked: dict[str, Any]) -> dict[str, Any]:
