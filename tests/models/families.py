@@ -32,7 +32,8 @@ CONFIGS = {
     "GPT2": "GPT2Config", "Llama": "LlamaConfig", "Qwen2": "Qwen2Config", "Mistral": "MistralConfig", "Bert": "BertConfig",
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
-    "DistilBert": "DistilBertConfig",
+    "DistilBert": "DistilBertConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig", "Phi3": "Phi3Config",
+    "Gemma2": "Gemma2Config", "Gemma": "GemmaConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
 
@@ -182,8 +183,9 @@ def scaling(rng, size):
 
 @family(*[
     f"{model}{end}"
-    for model in ("Llama", "Qwen2", "Mistral")
+    for model in ("Llama", "Qwen2", "Mistral", "Qwen3", "Mixtral", "Phi3", "Gemma", "Gemma2")
     for end in ("Model", "ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
+    if not (model in ("Phi3", "Gemma", "Gemma2") and end == "ForQuestionAnswering")
 ])  # fmt: skip
 def llama(rng, name):
     H, C = heads(rng)
@@ -196,13 +198,35 @@ def llama(rng, name):
         "rms_norm_eps": pick(rng, 1e-6, 1e-2), "tie_word_embeddings": pick(rng, True, False),
         "bos_token_id": 1, "eos_token_id": pick(rng, None, 2, [1, 2]), "pad_token_id": 0,
     }  # fmt: skip
-    if rng.random() < 0.4:
+    if rng.random() < 0.4 or name.startswith(("Qwen3", "Gemma", "Mixtral")):
         settings["head_dim"] = size = 2 * int(rng.integers(1, 7))
     if rng.random() < 0.8:
         settings["rope_parameters"] = scaling(rng, size)
+    if name.startswith("Phi3"):
+        settings |= phi3(rng, settings.pop("head_dim", C // H), settings)
+    if name.startswith(("Qwen3", "Gemma")):
+        settings["attention_bias"] = pick(rng, True, False)
+    if name.startswith("Gemma"):
+        settings["hidden_act"] = pick(rng, *SMOOTH)
+    if name.startswith("Gemma2"):
+        settings |= {
+            "hidden_activation": settings.pop("hidden_act"), "query_pre_attn_scalar": int(rng.integers(2, 30)),
+            "final_logit_softcapping": pick(rng, None, 3.0), "attn_logit_softcapping": pick(rng, None, 2.0),
+            "sliding_window": 3,
+        }  # fmt: skip
+        if rng.random() < 0.5:
+            kinds = ("full_attention", "sliding_attention")
+            settings["layer_types"] = [pick(rng, *kinds) for _ in range(layers)]
+    if name.startswith("Mixtral"):
+        count = int(rng.integers(2, 6))  # the reference's products want rows of 16 bytes
+        settings |= {"hidden_size": 4 * int(rng.integers(1, 4)), "intermediate_size": 4 * count}
+        settings |= {
+            "num_local_experts": count, "num_experts_per_tok": int(rng.integers(1, count + 1)),
+            "output_router_logits": pick(rng, True, False), "router_aux_loss_coef": 0.3,
+        }  # fmt: skip
     if name.startswith("Llama"):
         settings |= {"attention_bias": pick(rng, True, False), "mlp_bias": pick(rng, True, False)}
-    if name.startswith("Qwen2"):
+    if name.startswith(("Qwen2", "Qwen3")):
         settings |= {
             "use_sliding_window": pick(rng, True, False),
             "max_window_layers": 1,
@@ -211,9 +235,27 @@ def llama(rng, name):
         if settings["use_sliding_window"] and rng.random() < 0.5:
             kinds = ("full_attention", "sliding_attention")
             settings["layer_types"] = [pick(rng, *kinds) for _ in range(layers)]
-    if name.startswith("Mistral"):
+    if name.startswith(("Mistral", "Mixtral", "Phi3")):
         settings["sliding_window"] = pick(rng, None, 3)
-    return with_head(rng, name, settings, text(rng, causal=True))
+    case = with_head(rng, name, settings, text(rng, causal=True))
+    if settings.get("output_router_logits") and name in ("MixtralModel", "MixtralForCausalLM"):
+        aux = ("aux_loss",) if name == "MixtralForCausalLM" else ()
+        case = case._replace(fields=(*case.fields, "router_logits", *aux))
+    return case
+
+
+def phi3(rng, size, settings):
+    """What only Phi-3 has: a part of the channels that is turned, and rotary positions of two kinds."""
+    share = pick(rng, 1.0, 0.5) if size % 4 == 0 else 1.0
+    turned = int(size * share)
+    rotary = scaling(rng, turned)
+    while rotary["rope_type"] not in ("default", "longrope"):
+        rotary = scaling(rng, turned)
+    rotary["partial_rotary_factor"] = share
+    return {
+        "rope_parameters": rotary, "original_max_position_embeddings": pick(rng, 4, 10, 64),
+        "hidden_size": settings["num_attention_heads"] * size,
+    }  # fmt: skip
 
 
 @family(

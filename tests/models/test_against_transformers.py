@@ -102,7 +102,14 @@ def compared(torch, transformers, name, seed, folder) -> dict[str, float]:
     expected_loss.backward()
     loss.backward()
     # names differ where `transformers` has others than the file; values do not
-    slopes = {p.detach().numpy().tobytes(): p.grad for p in theirs.parameters()}
+    slopes = {}
+    for p in theirs.parameters():
+        parts = [(p, p.grad)]
+        if p.ndim == 3:  # experts, which the file has one by one, and gates apart from values
+            whole = [(p[k], p.grad[k]) for k in range(len(p))]
+            halves = [zip(q.chunk(2), g.chunk(2), strict=True) for q, g in whole]
+            parts += whole + [pair for both in halves for pair in both]
+        slopes |= {q.detach().numpy().tobytes(): g for q, g in parts}
     for key, p in ours.named_parameters():
         slope = slopes[p.detach().numpy().tobytes()]
         if slope is None:

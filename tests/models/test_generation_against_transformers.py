@@ -14,10 +14,12 @@ import chainrule as cr
 from chainrule import models
 from chainrule.models.choosing import GenerationSettings
 
-WRITERS = (
-    "GPT2LMHeadModel", "LlamaForCausalLM", "Qwen2ForCausalLM", "MistralForCausalLM", "BertLMHeadModel",
-    "T5ForConditionalGeneration",
-)  # fmt: skip
+WRITERS = {
+    "GPT2LMHeadModel": 3, "LlamaForCausalLM": 3, "Qwen2ForCausalLM": 3, "MistralForCausalLM": 3, "BertLMHeadModel": 3,
+    "T5ForConditionalGeneration": 3, "RobertaForCausalLM": 1, "Qwen3ForCausalLM": 1, "MixtralForCausalLM": 1,
+    "Phi3ForCausalLM": 2, "GemmaForCausalLM": 1, "Gemma2ForCausalLM": 1,
+}  # fmt: skip
+"""How many random settings each meets."""
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,11 @@ def written(torch, transformers, name, seed, folder):
     rng = np.random.default_rng([seed, 5])
     settings = FAMILIES[name](rng).settings
     for size in ("n_positions", "max_position_embeddings"):
-        if size in settings and name in ("GPT2LMHeadModel", "BertLMHeadModel"):
+        if size in settings and name in (
+            "GPT2LMHeadModel",
+            "BertLMHeadModel",
+            "RobertaForCausalLM",
+        ):
             settings[size] = 48
     settings |= {"eos_token_id": pick(rng, 2, [2, 3], None), "pad_token_id": 0}
     settings.pop("add_cross_attention", None)
@@ -121,8 +127,9 @@ def filled(rows, said):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    ("name", "seed"), [(name, seed) for name, count in WRITERS.items() for seed in range(count)]
+)
 def test_the_same_is_written(torch, transformers, tmp_path, name, seed):
     found, expected, options = written(torch, transformers, name, seed, tmp_path)
     assert found == [expected, expected], options

@@ -32,6 +32,33 @@ MODELS = {
         ),
         {"input_ids": IDS, "labels": LABELS},
     ),
+    "qwen3": (
+        lambda: models.Qwen3ForCausalLM(models.Qwen3Config(vocab_size=11, num_key_value_heads=1, head_dim=6, **TEXT)),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
+    "mixtral": (
+        lambda: models.MixtralForCausalLM(
+            models.MixtralConfig(
+                vocab_size=11, num_key_value_heads=2, num_local_experts=3, output_router_logits=True,
+                router_aux_loss_coef=0.5, **TEXT,
+            )
+        ),
+        {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS},
+    ),
+    "phi3": (
+        lambda: models.Phi3ForCausalLM(
+            models.Phi3Config(vocab_size=11, num_key_value_heads=1, partial_rotary_factor=0.5, pad_token_id=None, **TEXT)
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
+    "gemma2": (
+        lambda: models.Gemma2ForCausalLM(
+            models.Gemma2Config(
+                vocab_size=11, num_key_value_heads=1, head_dim=4, sliding_window=2, attn_logit_softcapping=1.5, **TEXT
+            )
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
     "lstm": (
         lambda: models.RecurrentLMHeadModel(
             models.RecurrentConfig(vocab_size=11, embedding_size=3, hidden_size=5, num_layers=2)

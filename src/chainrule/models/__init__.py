@@ -8,10 +8,10 @@ names that the checkpoints have, calls and results those of `transformers`. Noth
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
-and what `qwen2` and `mistral` change in it; `recurrent`; `bert` with `bert_heads`, then `roberta` and `distilbert`; `t5` with
-`buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a
-model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a
-class by a folder (text is the affair of `chainrule.data.tokenizers`).
+and what `qwen2`, `qwen3`, `mistral`, `mixtral`, `phi3` and `gemma` change in it; `recurrent`; `bert` with `bert_heads`, then
+`roberta` and `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and
+`clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`,
+`searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
@@ -62,6 +62,18 @@ from .distilbert import (
     DistilBertForTokenClassification,
     DistilBertModel,
 )
+from .gemma import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Gemma2ForSequenceClassification,
+    Gemma2ForTokenClassification,
+    Gemma2Model,
+    GemmaConfig,
+    GemmaForCausalLM,
+    GemmaForSequenceClassification,
+    GemmaForTokenClassification,
+    GemmaModel,
+)
 from .gpt2 import (
     GPT2Config,
     GPT2ForQuestionAnswering,
@@ -87,6 +99,21 @@ from .mistral import (
     MistralForTokenClassification,
     MistralModel,
 )
+from .mixtral import (
+    MixtralConfig,
+    MixtralForCausalLM,
+    MixtralForQuestionAnswering,
+    MixtralForSequenceClassification,
+    MixtralForTokenClassification,
+    MixtralModel,
+)
+from .phi3 import (
+    Phi3Config,
+    Phi3ForCausalLM,
+    Phi3ForSequenceClassification,
+    Phi3ForTokenClassification,
+    Phi3Model,
+)
 from .pretrained import ARCHITECTURES, PreTrained, from_pretrained
 from .qwen2 import (
     Qwen2Config,
@@ -95,6 +122,14 @@ from .qwen2 import (
     Qwen2ForSequenceClassification,
     Qwen2ForTokenClassification,
     Qwen2Model,
+)
+from .qwen3 import (
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3ForQuestionAnswering,
+    Qwen3ForSequenceClassification,
+    Qwen3ForTokenClassification,
+    Qwen3Model,
 )
 from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
@@ -181,6 +216,16 @@ __all__ = [
     "GPT2ForTokenClassification",
     "GPT2LMHeadModel",
     "GPT2Model",
+    "Gemma2Config",
+    "Gemma2ForCausalLM",
+    "Gemma2ForSequenceClassification",
+    "Gemma2ForTokenClassification",
+    "Gemma2Model",
+    "GemmaConfig",
+    "GemmaForCausalLM",
+    "GemmaForSequenceClassification",
+    "GemmaForTokenClassification",
+    "GemmaModel",
     "ImageProcessor",
     "Library",
     "LlamaConfig",
@@ -195,6 +240,17 @@ __all__ = [
     "MistralForSequenceClassification",
     "MistralForTokenClassification",
     "MistralModel",
+    "MixtralConfig",
+    "MixtralForCausalLM",
+    "MixtralForQuestionAnswering",
+    "MixtralForSequenceClassification",
+    "MixtralForTokenClassification",
+    "MixtralModel",
+    "Phi3Config",
+    "Phi3ForCausalLM",
+    "Phi3ForSequenceClassification",
+    "Phi3ForTokenClassification",
+    "Phi3Model",
     "PreTrained",
     "Qwen2Config",
     "Qwen2ForCausalLM",
@@ -202,6 +258,12 @@ __all__ = [
     "Qwen2ForSequenceClassification",
     "Qwen2ForTokenClassification",
     "Qwen2Model",
+    "Qwen3Config",
+    "Qwen3ForCausalLM",
+    "Qwen3ForQuestionAnswering",
+    "Qwen3ForSequenceClassification",
+    "Qwen3ForTokenClassification",
+    "Qwen3Model",
     "RecurrentConfig",
     "RecurrentLMHeadModel",
     "ResNetConfig",

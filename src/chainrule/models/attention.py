@@ -59,6 +59,7 @@ def attend(
     scale: float,
     dropout: float = 0.0,
     shares: list[Tensor] | None = None,
+    cap: float | None = None,
 ) -> Tensor:
     """softmax(q kᵀ · scale + mask) v.
 
@@ -69,17 +70,21 @@ def attend(
         scale: of the scores.
         dropout: probability with which a weight is zeroed.
         shares: where the weights (B, H, T, S) are written down, if somebody asks for them.
+        cap: which scores do not exceed, cap · tanh(score / cap); None: they may be anything.
     """
     few = k.shape[1] != q.shape[1]
-    if shares is None:
+    if shares is None and cap is None:
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, scale=scale, enable_gqa=few)
     if few:
         k, v = [x.repeat_interleave(q.shape[1] // k.shape[1], dim=1) for x in (k, v)]
     scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
+    if cap is not None:
+        scores = (scores / cap).tanh() * cap
     if mask is None or mask.dtype.is_floating_point:
         each = F.softmax(scores if mask is None else scores + mask, dim=-1)
     else:  # who sees nobody has shares of 0
         each = F.softmax(where(mask, scores, finfo(scores.dtype).min), dim=-1)
         each = where(mask, each, 0.0)
-    shares.append(each)
+    if shares is not None:
+        shares.append(each)
     return F.dropout(each, dropout) @ v

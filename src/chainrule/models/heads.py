@@ -124,6 +124,8 @@ class FindsSpans(WithHead):
 class WritesOn(Generates, WithHead):
     """Tells the next token at every position: logits (B, T, V)."""
 
+    output: ClassVar[type[Output]] = CausalLMOutput
+
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -131,7 +133,7 @@ class WritesOn(Generates, WithHead):
         labels: Tensor | None = None,
         logits_to_keep: int = 0,
         **settings: Any,
-    ) -> CausalLMOutput:
+    ) -> Any:
         """Logits, and with `labels` the loss; the others as of the model without head.
 
         Args:
@@ -142,7 +144,7 @@ class WritesOn(Generates, WithHead):
         out["last_hidden_state"] = out.last_hidden_state[:, -logits_to_keep:]
         logits = self.logits(out, input_ids)
         loss = None if labels is None else next_token_loss(logits, labels)
-        return CausalLMOutput.of(out, loss=loss, logits=logits)
+        return self.output.of(out, loss=loss, logits=logits)
 
 
 def classification_loss(logits: Tensor, labels: Tensor, config: Labelled) -> Tensor:

@@ -1,10 +1,10 @@
-"""The modern decoder: Llama 2 and 3, and what Qwen2 and Mistral are made of.
+"""The modern decoder: Llama 2 and 3, and what Qwen, Mistral, Phi and Gemma are made of.
 
     ids (B, T) → embeddings → [x + attention(norm(x)), x + mlp(norm(x))] × layers → norm → logits
 
 What changed since GPT-2: norms divide by the root mean square alone; positions are rotations of queries and keys;
 several query heads share a head of keys and values; the small network is gated,  down(silu(gate(x)) · up(x));  there
-are no biases, as a rule. `qwen2` and `mistral` say in what they differ.
+are no biases, as a rule. `qwen2`, `qwen3`, `mistral`, `mixtral`, `phi3` and `gemma` say in what they differ.
 
 B batch, T time, C channels (`hidden_size`), H query heads, K heads of keys and values, D head size, V vocabulary.
 
@@ -15,6 +15,7 @@ Source: Touvron et al. 2023 (Llama 2); Zhang & Sennrich 2019 (RMSNorm); Shazeer 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 from ..nn import Dropout, Embedding, Linear, Module, RMSNorm, init
@@ -84,7 +85,7 @@ class LlamaConfig(Labelled):
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""
-        self.need_activation(self.hidden_act)
+        self.need_activation(self.act_name)
         self.need_positive(
             "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
         )  # fmt: skip
@@ -101,8 +102,8 @@ class LlamaConfig(Labelled):
             self.head_size > 0 and self.head_size % 2 == 0,
             f"a head must have an even size, found {self.head_size}",
         )
-        trained = self.max_position_embeddings
-        check_scaling(self.rope_scaling or {}, self.head_size, self.rope_theta, trained)
+        for base, scaling in self.rotary().values():
+            check_scaling(scaling, self.turned_size, base, self.max_position_embeddings)
 
     @property
     def head_size(self) -> int:
@@ -120,6 +121,29 @@ class LlamaConfig(Labelled):
             else self.num_key_value_heads
         )
 
+    @property
+    def act_name(self) -> str:
+        """The activation of the small network."""
+        return self.hidden_act
+
+    @property
+    def turned_size(self) -> int:
+        """How many channels of a head are turned by its position, the first ones."""
+        return self.head_size
+
+    @property
+    def score_scale(self) -> float:
+        """What scores are multiplied by."""
+        return self.head_size**-0.5
+
+    def kind(self, layer: int) -> str:
+        """Which of the ways of telling positions a layer has."""
+        return "full_attention"
+
+    def rotary(self) -> dict[str, tuple[float, dict[str, Any]]]:
+        """The base of frequencies and their scaling, by the kind of a layer."""
+        return {"full_attention": (self.rope_theta, self.rope_scaling or {})}
+
     def biases(self) -> tuple[bool, bool, bool]:
         """Whether queries, keys and values have biases, the output, and the small network."""
         return self.attention_bias, self.attention_bias, self.mlp_bias
@@ -134,12 +158,18 @@ class LlamaReading(Reading):
     """A reading whose positions are turned by angles, and in which some layers look back a window.
 
     Args:
-        turn: cosine and sine of the angles, (B, 1, T, D) each.
+        turns: cosine and sine of the angles, (B, 1, T, D) each, by the kind of a layer.
         masks: who may see whom, by how far a layer looks back.
+        routes: where routers of experts write down their logits, (B · T, E) each.
     """
 
-    turn: tuple[Tensor, Tensor]
+    turns: dict[str, tuple[Tensor, Tensor]]
     masks: dict[int | None, Tensor | None]
+    routes: list[Tensor] = dataclasses.field(default_factory=list)
+
+    def end(self, x: Tensor) -> dict[str, Any]:
+        """As of `Reading`, with what routers said, if there were any."""
+        return {**super().end(x), **({"router_logits": tuple(self.routes)} if self.routes else {})}
 
 
 class LlamaAttention(Module):
@@ -148,27 +178,43 @@ class LlamaAttention(Module):
     def __init__(self, config: LlamaConfig, layer: int):
         super().__init__()
         C, D = config.hidden_size, config.head_size
-        H, K = config.num_attention_heads, config.key_value_heads
-        inner, outer, _ = config.biases()
         self.layer, self.size, self.dropout = layer, D, config.attention_dropout or 0.0
-        self.window = config.window(layer)
-        self.q_proj = Linear(C, H * D, bias=inner)
-        self.k_proj = Linear(C, K * D, bias=inner)
-        self.v_proj = Linear(C, K * D, bias=inner)
-        self.o_proj = Linear(H * D, C, bias=outer)
+        self.window, self.kind = config.window(layer), config.kind(layer)
+        self.scale = config.score_scale
+        self.begin(config)
+        self.o_proj = Linear(config.num_attention_heads * D, C, bias=config.biases()[1])
+
+    def begin(self, config: LlamaConfig) -> None:
+        """The maps to queries, keys and values."""
+        C, D, bias = config.hidden_size, config.head_size, config.biases()[0]
+        H, K = config.num_attention_heads, config.key_value_heads
+        self.q_proj = Linear(C, H * D, bias=bias)
+        self.k_proj = Linear(C, K * D, bias=bias)
+        self.v_proj = Linear(C, K * D, bias=bias)
+
+    def project(self, x: Tensor) -> list[Tensor]:
+        """Queries, keys and values, (B, T, C) → (B, T, H or K, D) each."""
+        B, T, _ = x.shape
+        return [
+            part(x).view(B, T, -1, self.size) for part in (self.q_proj, self.k_proj, self.v_proj)
+        ]
+
+    def look(
+        self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, reading: Reading
+    ) -> Tensor:
+        """What queries (B, H, T, D) find in keys and values (B, K, S, D): (B, H, T, D)."""
+        dropout = self.dropout if self.training else 0.0
+        return attend(q, k, v, mask, self.scale, dropout, reading.attentions)
 
     def forward(self, x: Tensor, reading: LlamaReading) -> Tensor:
         """(B, T, C) → (B, T, C)."""
         B, T, _ = x.shape
-        q, k, v = [
-            part(x).view(B, T, -1, self.size).transpose(1, 2)  # (B, H or K, T, D)
-            for part in (self.q_proj, self.k_proj, self.v_proj)
-        ]
-        q, k = rotated(q, *reading.turn), rotated(k, *reading.turn)
+        q, k, v = [each.transpose(1, 2) for each in self.project(x)]  # (B, H or K, T, D)
+        turn = reading.turns[self.kind]
+        q, k = rotated(q, *turn), rotated(k, *turn)
         if reading.cache is not None:
             k, v = reading.cache.put(self.layer, k, v)  # (B, K, S, D)
-        mask, dropout = reading.masks[self.window], self.dropout if self.training else 0.0
-        y = attend(q, k, v, mask, self.size**-0.5, dropout, reading.attentions)
+        y = self.look(q, k, v, reading.masks[self.window], reading)
         return self.o_proj(y.transpose(1, 2).reshape(B, T, -1))
 
 
@@ -179,7 +225,7 @@ class LlamaMLP(Module):
         super().__init__()
         C, inner, bias = config.hidden_size, config.intermediate_size, config.biases()[2]
         self.gate_proj, self.up_proj = Linear(C, inner, bias=bias), Linear(C, inner, bias=bias)
-        self.down_proj, self.act = Linear(inner, C, bias=bias), activation(config.hidden_act)
+        self.down_proj, self.act = Linear(inner, C, bias=bias), activation(config.act_name)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) → (B, T, C)."""
@@ -187,19 +233,30 @@ class LlamaMLP(Module):
 
 
 class LlamaDecoderLayer(Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+    """x + attention(norm(x)), then x + mlp(norm(x)). Relatives have other parts."""
+
+    norm_class: ClassVar[Callable[..., Module]] = RMSNorm
+    attention_class: ClassVar[type[LlamaAttention]] = LlamaAttention
 
     def __init__(self, config: LlamaConfig, layer: int):
         super().__init__()
-        self.input_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        self.self_attn = LlamaAttention(config, layer)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.input_layernorm = self.norm_class(config.hidden_size, eps=config.rms_norm_eps)
+        self.self_attn = self.attention_class(config, layer)
+        self.post_attention_layernorm = self.norm_class(config.hidden_size, eps=config.rms_norm_eps)
+        self.begin(config, layer)
+
+    def begin(self, config: LlamaConfig, layer: int) -> None:
+        """What stands behind attention."""
         self.mlp = LlamaMLP(config)
+
+    def think(self, x: Tensor, reading: LlamaReading) -> Tensor:
+        """What it does, (B, T, C) → (B, T, C)."""
+        return self.mlp(x)
 
     def forward(self, x: Tensor, reading: LlamaReading) -> Tensor:
         """(B, T, C) → (B, T, C)."""
         x = x + self.self_attn(self.input_layernorm(x), reading)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        return x + self.think(self.post_attention_layernorm(x), reading)
 
 
 class LlamaPreTrained(PreTrained):
@@ -237,16 +294,21 @@ class LlamaModel(LlamaPreTrained):
         chainrule.Size([1, 3, 12])
     """
 
+    layer_class: ClassVar[type[LlamaDecoderLayer]] = LlamaDecoderLayer
+    output: ClassVar[type[BaseOutput]] = BaseOutput
+
     def __init__(self, config: LlamaConfig):
         super().__init__(config)
         self.embed_tokens = Embedding(
             config.vocab_size, config.hidden_size, padding_idx=config.pad_token_id
         )
-        self.layers = Layers(
-            [LlamaDecoderLayer(config, k) for k in range(config.num_hidden_layers)]
-        )
-        self.norm = RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.layers = Layers([self.layer_class(config, k) for k in range(config.num_hidden_layers)])
+        self.norm = self.layer_class.norm_class(config.hidden_size, eps=config.rms_norm_eps)
         self.start(self)
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """What the first layer is told of tokens, (B, T) → (B, T, C)."""
+        return self.embed_tokens(ids)
 
     def forward(
         self,
@@ -277,30 +339,30 @@ class LlamaModel(LlamaPreTrained):
             position_ids = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
         windows = {layer.self_attn.window for layer in self.layers}
         reading = LlamaReading(
-            turn=self._turns(position_ids),
+            turns=self._turns(position_ids),
             masks={w: may_see(T, attention_mask, cache, w) for w in windows},
             cache=cache,
             output_attentions=output_attentions,
             output_hidden_states=output_hidden_states,
         )
-        x = self.embed_tokens(input_ids) if inputs_embeds is None else inputs_embeds
+        x = self.embedded(input_ids) if inputs_embeds is None else inputs_embeds
         x = self.norm(self.layers(x, reading))
-        return BaseOutput(last_hidden_state=x, **reading.end(x))
+        return self.output(last_hidden_state=x, **reading.end(x))
 
-    def _turns(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        config, scaling = self.config, self.config.rope_scaling or {}
-        kind = scaling.get("rope_type", scaling.get("type"))
-        length = int(positions.max()) + 1 if kind in ("dynamic", "longrope") else 0
-        found = frequencies(
-            config.head_size, config.rope_theta, scaling, config.max_position_embeddings, length
-        )
-        return turns(positions, *found)
+    def _turns(self, positions: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        size, trained = self.config.turned_size, self.config.max_position_embeddings
+        found = {}
+        for kind, (base, scaling) in self.config.rotary().items():
+            by_length = scaling.get("rope_type", scaling.get("type")) in ("dynamic", "longrope")
+            length = int(positions.max()) + 1 if by_length else 0
+            found[kind] = turns(positions, *frequencies(size, base, scaling, trained, length))
+        return found
 
 
 class LlamaWithHead(WithHead, LlamaPreTrained):
     """What the models of this file with a head share: the model behind which it stands."""
 
-    model_class: type[LlamaModel] = LlamaModel
+    model_class: ClassVar[type[LlamaModel]] = LlamaModel
 
     def __init__(self, config: LlamaConfig):
         super().__init__(config)

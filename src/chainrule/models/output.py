@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 __all__ = [
-    "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "GenerateOutput", "ImageOutput", "Output",
-    "PreTrainingOutput", "Seq2SeqModelOutput", "Seq2SeqOutput", "Seq2SeqSpanOutput", "SpanOutput",
+    "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "GenerateOutput", "ImageOutput",
+    "MoECausalLMOutput", "MoEOutput", "Output", "PreTrainingOutput", "Seq2SeqModelOutput", "Seq2SeqOutput",
+    "Seq2SeqSpanOutput", "SpanOutput",
 ]  # fmt: skip
 
 
@@ -57,12 +58,24 @@ class BaseOutput(Output):
     )  # fmt: skip
 
 
+class MoEOutput(BaseOutput):
+    """A model with experts: also `router_logits`, (B · T, experts) of each layer that has some."""
+
+    fields = (*BaseOutput.fields, "router_logits")
+
+
 class CausalLMOutput(Output):
     """A language model: `loss` in nats per token; `logits` (B, T, V); the others as of `BaseOutput`."""
 
     fields = (
         "loss", "logits", "past_key_values", "hidden_states", "attentions", "cross_attentions",
     )  # fmt: skip
+
+
+class MoECausalLMOutput(CausalLMOutput):
+    """A language model with experts: also `aux_loss`, least when all experts are chosen alike, and `router_logits`."""
+
+    fields = ("loss", "aux_loss", *CausalLMOutput.fields[1:], "router_logits")
 
 
 class ClassifierOutput(Output):

@@ -172,6 +172,9 @@ def turns(positions: Tensor, each: np.ndarray, gain: float) -> tuple[Tensor, Ten
 
 
 def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Every pair of channels of x (B, H, T, D) turned by its angle."""
+    """Every pair of channels of x (B, H, T, D) turned by its angle; channels for which there is none stay as they are."""
+    size = cosine.shape[-1]
+    if size < x.shape[-1]:
+        return cat([rotated(x[..., :size], cosine, sine), x[..., size:]], dim=-1)
     first, second = x.chunk(2, dim=-1)
     return x * cosine + cat([-second, first], dim=-1) * sine
