@@ -81,7 +81,7 @@ class Methods:
 
     def type_as(self: Any, other: Any) -> Any:
         """Converted to the dtype of another tensor."""
-        return self.to(other)
+        return self.to(dtype=other.dtype, device=other.device)
 
     def float(self: Any, memory_format: Any = None) -> Any:
         """As float32."""
