@@ -1,12 +1,12 @@
 """The op table: every primitive, its law, its derivative rules.
 
 Imports backends and base only. Reading order: `record` (what an op is), `rules` (what its derivatives
-say), `promotion` (in which dtype it computes), `explain` (what it says), `kinds` (how ops are treated), `elementwise` (the simplest family,
-and the place to learn how rules are written), `trigonometric`, `rounding`, `integers`, `special`,
-`bessel`, `polynomials`, `reduce`, `cumulative`, `shape`, `scatter`, `scatter_reduce`, `strided`, `order`, `contract`,
-`linalg`, `indefinite`, `spectral`, `window`, `pooling`, `create`, `random`, `scan`; `stand_in` and `outline` (values of
-which only shape and dtype are there); `samples` (what checks draw), `precision`
-(what autocast does to each op).
+say), `promotion` (in which dtype it computes), `explain` (what it says), `kinds` (how ops are treated),
+`elementwise` (the simplest family, and the place to learn how rules are written), `trigonometric`,
+`rounding`, `integers`, `special`, `bessel`, `polynomials`, `reduce`, `cumulative`, `shape`, `scatter`,
+`scatter_reduce`, `strided`, `order`, `contract`, `linalg`, `indefinite`, `spectral`, `window`,
+`pooling`, `create`, `random`, `scan`; `samples` (what checks draw), `precision` (what autocast does to
+each op), `outline` and `stand_in` (values of which only shape and dtype are there).
 
 >>> import numpy as np
 >>> from chainrule.ops import tanh
