@@ -158,3 +158,19 @@ def test_transposed_lines_fill_up_unless_they_push_each_other_out(taps, turned, 
     both = Both(program, {}, Target.level("avx2"))
     both.run(b.feed, [None])
     assert made == [turned]
+
+
+def test_what_the_next_tile_needs_is_fetched():
+    """Beside the sums, at the same place of the next tile; a product that only writes its sums needs nothing."""
+
+    def texts(follow):
+        b = Large(0)
+        y = follow(b, b.emit(ops.matmul, b.floats((83, 67)), b.floats((67, 89))))
+        both = Both(Program(b.inputs, b.equations, [y]), {})
+        both.run(b.feed, [None])
+        return [both.native.codes[s.name].text() for s in both.native.steps if not s.packs]
+
+    [plain] = texts(lambda b, y: y)
+    [added] = texts(lambda b, y: b.emit(ops.relu, b.emit(ops.add, y, b.floats((83, 89)))))
+    assert "prefetch" not in plain
+    assert added.count("call void @llvm.prefetch") >= 2  # what is added, and the result

@@ -405,6 +405,12 @@ class Code:
             f"call {type} @{name}(ptr {p.text}, i32 {align}, {mask}, {type} zeroinitializer)", type
         )
 
+    def prefetch(self, p: Value) -> None:
+        """Bring the line of an address near, if there is memory; the address may be any."""
+        name = "llvm.prefetch.p0"
+        self.declared.setdefault(name, f"declare void @{name}(ptr, i32, i32, i32)")
+        self.lines.append(f"  call void @{name}(ptr {p.text}, i32 0, i32 3, i32 1)")
+
     def store(
         self, a: Value, p: Value, mask: Value | None = None, align: int | None = None
     ) -> None:

@@ -83,6 +83,8 @@ class Epilogue(Finish):
     def enter(self, c: Code, arguments: Value) -> None:
         """The emitter loads its pointers when it needs them."""
         self.e.c = c
+        if self.ahead:
+            self.e.ahead = self.axes[1][-1], self.ahead
 
     def store(self, c, batch, m, n, value, mask):
         """Compute what follows, and write what is kept."""

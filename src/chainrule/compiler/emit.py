@@ -66,6 +66,9 @@ class Emitter:
         self.lanes = 1
         self.scopes: list[dict] = [{}]
         self.stored: set[int] = set()
+        self.ahead: tuple[Axis, int] | None = (
+            None  # an axis, and how far on it what is read next lies
+        )
 
     # -------------------------------------------------------------------------------- scopes
 
@@ -172,9 +175,19 @@ class Emitter:
         if found is None:
             p, step = self.at(base.id, access, strides, v.spec.dtype)
             lanes = self.lanes if step else 1
+            self._fetch_ahead(p, strides, step, v.spec.dtype)
             found = elements.load(self.c, v.spec.dtype, p, lanes, step, self.mask if step else None)
             self.remember(key, found)
         return found
+
+    def _fetch_ahead(self, p: Value, strides: dict[Axis, int], step: int, dtype: DType) -> None:
+        """Fetch what will be read at the same place of the next tile: the processor sees few rows of a
+        few lines each, and guesses wrong."""
+        if self.ahead is not None and step == 1:
+            axis, places = self.ahead
+            if strides.get(axis):
+                distance = places * strides[axis] * elements.in_memory(dtype).bytes
+                self.c.prefetch(self.c.at(p, distance))
 
     def _created(self, v: Var, space: Dims) -> Value:
         """An element of full, arange or eye, seen through views."""
@@ -484,7 +497,9 @@ class Emitter:
         dims = self.group.dims[v.id]
         layout = self.memory.layout[v.id]
         y = self.made(v)
-        p, step = self.at(v.id, layout, along(dims, layout.shape, layout.strides), v.spec.dtype)
+        strides = along(dims, layout.shape, layout.strides)
+        p, step = self.at(v.id, layout, strides, v.spec.dtype)
+        self._fetch_ahead(p, strides, step, v.spec.dtype)
         if step:
             elements.store(self.c, v.spec.dtype, self.c.splat(y, self.lanes), p, step, self.mask)
         else:  # the same in every lane

@@ -12,7 +12,14 @@ __all__ = ["Finish", "Store"]
 
 class Finish:
     """What becomes of the sums. `enter` is called once, where the kernel begins; `store` wherever
-    a vector of sums is complete, within loops over the rows and vectors of a tile."""
+    a vector of sums is complete, within loops over the rows and vectors of a tile.
+
+    Attributes:
+        ahead: how far along the last axis of m the same row of the next tile is, if it is there: what
+            will be read then can be fetched before.
+    """
+
+    ahead = 0
 
     def over(self, p: Product) -> Finish:
         """The finish for this product: `store` will be given indices of the axes of p."""

@@ -64,6 +64,8 @@ class TileKernel:
     ):
         self.given, self.p, self.finish, self.shape, self.slices = given, p, finish, shape, slices
         self.c = kernel_code(name)
+        if shape.rows.axis == len(p.m) - 1 and given.m and shape.rows.step < given.m[-1].size:
+            finish.ahead = shape.rows.step
         self.blocks = Blocks.of(p.k, slices, shape.depth)
         self.sums = Sums(self.c, p, target, shape, self.blocks, scratch=self.c.parameters[2])
         side_by_side = p.n[-1].c == 1 or shape.lanes == 1
