@@ -46,9 +46,8 @@ class Both:
         plan = read(written(self.native.plan, w.lines), program, w.lines)
         self.again = Execution(plan, self.native.library, program)
         self.coarse: dict[int | None, float] = {}  # the coarsest tolerance of what leads to a value
-        self.summed: set[int | None] = (
-            set()
-        )  # what sums of products lead to: a zero's sign is their order's
+        # What sums of products and extremes lead to: a zero's sign is that of their order.
+        self.summed: set[int | None] = set()
         for v in program.inputs:
             self.coarse[v.id] = TOLERANCE.get(v.spec.dtype.name, 0)
         for eq in program.equations:
@@ -57,9 +56,11 @@ class Both:
                 self.coarse[v.id] = max(
                     [TOLERANCE.get(v.spec.dtype.name, 0), *before, _summing(eq)]
                 )
-                if eq.op.kind.name in ("contract", "window") or any(
-                    [x.id in self.summed for x in eq.inputs if isinstance(x, Var)]
-                ):
+                ordered = eq.op.kind.name in ("contract", "window") or eq.op.name in (
+                    "amax",
+                    "amin",
+                )
+                if ordered or any([x.id in self.summed for x in eq.inputs if isinstance(x, Var)]):
                     self.summed.add(v.id)
 
     def run(self, values: Sequence[Any], into: Sequence[Any]) -> list[np.ndarray]:

@@ -168,7 +168,10 @@ def operand(b: Builder):
 
 
 def full(b: Builder):
-    return b.emit(ops.full, shape=b.pick(SHAPES), value=b.pick(NUMBERS), dtype=b.pick(KINDS))
+    shape, value, dtype = b.pick(SHAPES), b.pick(NUMBERS), b.pick(KINDS)
+    if not dtype.is_floating_point and value == 1e30:  # no integer is as large
+        value = 30
+    return b.emit(ops.full, shape=shape, value=value, dtype=dtype)
 
 
 def create(b: Builder):
