@@ -118,7 +118,7 @@ try:
     models[1](torch.ones(2, 7))
 except RuntimeError as error:
     print("refused")
-print("forward" in vars(models[0]), "forward" in vars(models[1]))
+print(*[getattr(vars(m).get("forward"), "runs_eagerly", None) for m in models])
 """
 
 
@@ -139,5 +139,5 @@ def test_modules_of_a_script_are_compiled_and_what_cannot_be_runs_eagerly(tmp_pa
     assert compiled.count(said) < 5
     assert numbers(" ".join(compiled)) == pytest.approx(numbers(" ".join(eager)), rel=1e-4)
     assert compiled[-2] == eager[-2] == "refused"
-    assert eager[-1] == "False False"
-    assert compiled[-1] == "False True"  # a call that is wrong either way leaves a module compiled
+    assert eager[-1] == "None None"
+    assert compiled[-1] == "True False"  # a call that is wrong either way leaves a module compiled

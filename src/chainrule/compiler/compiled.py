@@ -99,16 +99,18 @@ def compile(
         raise DTypeError(f"compile takes a function or a module, found {type(model).__name__}")
     if disable or isinstance(model, Compiled):
         return model
-    return _twin(model, Compiled(model, make)) if is_module(model) else Compiled(model, make)
+    return twin_of(model, Compiled(model, make)) if is_module(model) else Compiled(model, make)
 
 
-def compile_in_place(module: Any, **options: Any) -> None:
+def compile_in_place(
+    module: Any, compiled_by: Callable[..., Any] = compile, **options: Any
+) -> None:
     """Compile a module's `forward` where it is; the arguments are those of `compile`. Hooks of the
     module itself run eagerly around it.
     """
     forward = module.forward
     forward = forward.f if isinstance(forward, Compiled) else forward
-    vars(module)["forward"] = compile(forward, **options)
+    vars(module)["forward"] = compiled_by(forward, **options)
 
 
 def _maker(backend: str | Callable, mode: str | None, options: dict | None) -> Callable | None:
@@ -222,10 +224,14 @@ class Compiled(TracedFunction):
         return self if instance is None else types.MethodType(self, instance)
 
     def __deepcopy__(self, memo: dict) -> Compiled:
-        return Compiled(copy.deepcopy(self.f, memo), None if self.runs_eagerly else self.make)
+        return self.again(copy.deepcopy(self.f, memo))
 
     def __reduce__(self) -> tuple:
-        return Compiled, (self.f, None if self.runs_eagerly else self.make)
+        return type(self), (self.f, None if self.runs_eagerly else self.make)
+
+    def again(self, f: Callable) -> Compiled:
+        """Another function, compiled as this one."""
+        return type(self)(f, None if self.runs_eagerly else self.make)
 
     def _refuses(self, key: tuple, leaves: list[Tensor]) -> bool:
         """Whether there are enough programs; says so the first time."""
@@ -390,7 +396,7 @@ def _difference(c: Capture, key: tuple, leaves: list[Tensor]) -> tuple[str, str,
 # ---------------------------------------------------------------------------------------------------------------- modules
 
 
-def _twin(module: Any, compiled: Compiled) -> Any:
+def twin_of(module: Any, compiled: Compiled) -> Any:
     """The same module as another object, of a subclass that runs compiled when it is called. It
     shares the module's dict of attributes, so what is changed in one is changed in both.
     """
@@ -400,10 +406,10 @@ def _twin(module: Any, compiled: Compiled) -> Any:
         return self._compiled(*args, **kwargs)
 
     def reduce(self: Any, protocol: Any) -> tuple:
-        return _twin_of, (self._orig_mod, self._compiled)
+        return _copied, (self._orig_mod, self._compiled)
 
     def deepcopy(self: Any, memo: dict) -> Any:
-        return _twin_of(copy.deepcopy(self._orig_mod, memo), self._compiled)
+        return _copied(copy.deepcopy(self._orig_mod, memo), self._compiled)
 
     namespace = {
         "__slots__": ("_compiled", "_orig_mod"), "__doc__": cls.__doc__,
@@ -419,6 +425,6 @@ def _twin(module: Any, compiled: Compiled) -> Any:
     return twin
 
 
-def _twin_of(module: Any, compiled: Compiled) -> Any:
+def _copied(module: Any, compiled: Compiled) -> Any:
     """A twin of a copied or unpickled module, compiled as another was."""
-    return _twin(module, Compiled(module, None if compiled.runs_eagerly else compiled.make))
+    return twin_of(module, compiled.again(module))

@@ -15,6 +15,7 @@ import chainrule
 
 from ..base.errors import ChainruleError
 from ..base.left_out import words_for
+from .compiling import compile_module
 from .surroundings import private
 from .surroundings.absent import (
     ABSENT,
@@ -258,6 +259,7 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 _finder = _Finder()
+_compile_strictly = chainrule.nn.Module.compile
 _added: list[tuple[Any, str]] = []
 """Where `install` has hung a module on its package."""
 _torch = _Torch("torch", "PyTorch's interface, on chainrule.")
@@ -285,6 +287,7 @@ def install() -> None:
             "  hint: import chainrule.torch_imports before anything that imports torch"
         )
     sys.modules["torch"] = _torch
+    chainrule.nn.Module.compile = compile_module
     for name in STANDS_FOR:
         found = resolve(name)
         if found is not None:
@@ -306,6 +309,7 @@ def uninstall() -> None:
     """Undo `install`; what was imported stays what it is."""
     if _finder in sys.meta_path:
         sys.meta_path.remove(_finder)
+        chainrule.nn.Module.compile = _compile_strictly
         for package, last in _added:
             delattr(package, last)
         _added.clear()
