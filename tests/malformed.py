@@ -123,6 +123,13 @@ def picture(kind: str, size: tuple[int, int] = (16, 16)) -> bytes:
     return buffer.getvalue()
 
 
+def another_byte(content: bytes, at: int) -> bytes:
+    """A file of which one byte is another."""
+    changed = bytearray(content)
+    changed[at] ^= 1
+    return bytes(changed)
+
+
 def claimed(width: int, height: int) -> bytes:
     """A PNG that says it has this size, and has nothing else."""
     import zlib
@@ -218,6 +225,8 @@ CORPUS = [
     Malformed("text named png", "a.png", b"not a picture", read_image, "expected PNG, .*found bytes that begin with b'not a pi'"),
     Malformed("empty png", "a.png", b"", read_image, "expected PNG, .*found bytes that begin with b''"),
     Malformed("png cut off", "a.png", PNG[:200], read_image, "expected a PNG picture, found a damaged one"),
+    Malformed("png with other pixels", "a.png", another_byte(PNG, -17), read_image, "found a damaged one: the checksum of its pixels is"),
+    Malformed("png that lacks pixels", "a.png", PNG[:-40] + PNG[-12:], read_image, "bytes of its part b'IDAT' at offset 33 go beyond the end"),
     Malformed("png cut in its header", "a.png", PNG[:20], read_image, "expected a PNG picture, found a damaged one"),
     Malformed("jpeg cut off", "a.jpg", JPEG[:300], read_image, "expected a JPEG picture, found a damaged one"),
     Malformed("png of four billion pixels", "a.png", claimed(65_000, 65_000), read_image, r"expected a PNG picture, found a damaged one: Image size \(4225000000 pixels\)"),

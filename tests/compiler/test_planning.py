@@ -447,6 +447,7 @@ STRANGE = {
         lambda t: t["lines"].append({"call": ["exp", {"x": {"code": 1}}, [], [], None]})
     ),
     "a line that is not there": changed(lambda t: t["complaints"].append(["exp", 1, 99])),
+    "a constant that is none": changed(lambda t: t["constants"].append(None)),
     "too few arrays": changed(lambda t: t["constants"].append({"array": 3})),
     "an array that is cut": changed(lambda t: t["arrays"].append(["float32", [7]])),
     "an array of objects": changed(lambda t: t["arrays"].append(["object", [1]])),

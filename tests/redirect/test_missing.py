@@ -106,6 +106,27 @@ def test_what_is_surely_reached(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [("layer(torch.ones(2, 5))", "ShapeError: linear(x, weight, bias)"), ("open('no such file')", "FileNotFoundError")],
+)  # fmt: skip
+def test_an_error_of_a_script_is_told_with_its_lines(tmp_path, capsys, monkeypatch, line, error):
+    path = tmp_path / "script.py"
+    path.write_text(f"import torch\nlayer = torch.nn.Linear(3, 2)\ndef f():\n    {line}\nf()\n")
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    try:
+        assert main(["run", str(path)]) == 1
+    finally:
+        uninstall()
+    told = capsys.readouterr().err
+    assert told.startswith(
+        f'Traceback (most recent call last):\n  File "{path}", line 5, in <module>'
+    )
+    assert f'File "{path}", line 4, in f\n    {line}' in told and error in told
+    assert "runpy" not in told and "record.py" not in told
+
+
 def test_check_runs_nothing(tmp_path, capsys):
     path = tmp_path / "script.py"
     path.write_text("import torch\nprint(torch.ones(3))\n")

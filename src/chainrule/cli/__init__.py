@@ -28,7 +28,7 @@ FIRST = """\
 to begin with:
   chainrule train digits                           seconds, and nothing to download
   chainrule runs                                   what was trained, and how it went
-  chainrule predict runs/digits-001 seven.png --fit --invert
+  chainrule predict runs/digits-001 photo.jpg --fit --invert
                                                    asks it about a picture of yours, dark on light
   chainrule train --help                           what else there is to train
 """

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import runpy
 import sys
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from ..base.errors import ChainruleError
 from ..redirect import compile_modules, install, missing
 
 __all__ = ["add_arguments", "run"]
+
+PACKAGE = Path(__file__).parent.parent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,5 +66,27 @@ def run(arguments: argparse.Namespace) -> int:
         compile_modules()
     sys.argv = [str(script), *arguments.arguments]
     sys.path.insert(0, str(script.resolve().parent))
-    runpy.run_path(str(script), run_name="__main__")
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    except Exception as e:
+        print("".join(_traceback(e, script)), end="", file=sys.stderr)
+        return 1
     return 0
+
+
+def _traceback(e: Exception, script: Path) -> Iterator[str]:
+    """What Python prints, from the script's own first line on; an error of ours says itself what it is, so that the lines of the
+    framework it passed through are left out.
+    """
+    whole = traceback.TracebackException.from_exception(e)
+    frames = list(whole.stack)
+    first = next((k for k, f in enumerate(frames) if f.filename == str(script)), 0)
+    last = len(frames)
+    while (
+        isinstance(e, ChainruleError)
+        and last > first + 1
+        and PACKAGE in Path(frames[last - 1].filename).parents
+    ):
+        last -= 1
+    whole.stack = traceback.StackSummary.from_list(frames[first:last])
+    yield from whole.format()

@@ -240,7 +240,10 @@ def _operand_of(r: Reader, tree: Tree) -> Operand:
 
 
 def _check(plan: Plan, program: Program) -> None:
-    """Refuse a pointer that leads out of its memory."""
+    """Refuse a constant that is no array, and a pointer that leads out of its memory."""
+    for k, x in enumerate(plan.constants):
+        if not isinstance(x, np.ndarray):
+            raise FormatError(f"constant {k}: expected an array, found {x!r:.60}")
     sizes = {
         "arena": [plan.arena],
         "input": [_bytes(v.spec) for v in program.inputs],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import struct
 import warnings
+import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -90,6 +92,8 @@ def read_image(
             raise FormatError(
                 f"{path}: expected a picture of at most {most_pixels} pixels, found a file of {size} bytes"
             )
+        if kind == "PNG":
+            _check_png(f, path, size)
         f.seek(0)
         try:
             with warnings.catch_warnings():
@@ -109,3 +113,28 @@ def read_image(
             raise FormatError(f"{path}: expected a {kind} picture, found a damaged one: {e}") from e
     planes = pixels[:, :, None] if pixels.ndim == 2 else pixels  # (H, W, C)
     return np.ascontiguousarray(planes.transpose(2, 0, 1))  # (C, H, W)
+
+
+def _check_png(f: BinaryIO, path: Path, size: int) -> None:
+    """Compare the checksums of the parts that hold pixels: that of the last one Pillow does not look at."""
+    at = 8  # behind the signature
+    while at + 12 <= size:
+        f.seek(at)
+        length, kind = struct.unpack(">I4s", f.read(8))
+        if kind == b"IEND":
+            return
+        if at + 12 + length > size:
+            raise FormatError(
+                f"{path}: expected a PNG picture, found a damaged one: the {length} bytes of its part {kind!r} at offset {at} go "
+                "beyond the end of the file"
+            )
+        if kind == b"IDAT":
+            content = f.read(length)
+            [told] = struct.unpack(">I", f.read(4))
+            found = zlib.crc32(content, zlib.crc32(kind))
+            if found != told:
+                raise FormatError(
+                    f"{path}: expected a PNG picture, found a damaged one: the checksum of its pixels is {found:08x}, not {told:08x} "
+                    f"(the part at offset {at})"
+                )
+        at += 12 + length
