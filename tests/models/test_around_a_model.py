@@ -148,7 +148,7 @@ def test_classes_that_choose_a_class(bert, tmp_path):
         models.AutoModelForImageClassification.from_pretrained(tmp_path)
     with pytest.raises(TypeError, match="makes models by from_pretrained"):
         models.AutoModel()
-    for kind in ("gemma", ["bert"], None):
+    for kind in ("mamba", ["bert"], None):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
         with pytest.raises(FormatError, match="key 'model_type': expected one of bert, clip"):
             models.AutoModel.from_pretrained(tmp_path)

@@ -101,32 +101,8 @@ class DataLoader(Generic[Sample]):
                 "DataLoader(in_order=False): batches in the order in which they happen to be ready "
                 "would differ from run to run"
             )
+        _check_order(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
         iterable = isinstance(dataset, IterableDataset)
-        if not iterable and not hasattr(dataset, "__getitem__"):
-            raise DTypeError(
-                "DataLoader takes a data set with __len__ and __getitem__, or an IterableDataset, "
-                f"found a {type(dataset).__name__}"
-            )
-        if iterable and (shuffle or sampler is not None or batch_sampler is not None):
-            raise ValueError(
-                "DataLoader: an IterableDataset decides its order itself, so shuffle, sampler and "
-                "batch_sampler cannot be given with it"
-            )
-        if sampler is not None and shuffle:
-            raise ValueError(
-                "DataLoader: a sampler decides the order, so shuffle=True cannot be given with it"
-            )
-        if batch_sampler is not None and (
-            batch_size != 1 or shuffle or sampler is not None or drop_last
-        ):
-            raise ValueError(
-                "DataLoader: a batch_sampler decides the batches, so batch_size, shuffle, sampler "
-                "and drop_last cannot be given with it"
-            )
-        if batch_size is None and drop_last:
-            raise ValueError(
-                "DataLoader: without batches (batch_size=None) there is no last one to be dropped"
-            )
         self.dataset, self.generator = dataset, generator
         self.num_workers, self.timeout, self.worker_init_fn = num_workers, timeout, worker_init_fn
         self.multiprocessing_context = multiprocessing_context
@@ -320,6 +296,38 @@ class DataLoader(Generic[Sample]):
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _check_order(
+    dataset: Any, batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any
+) -> None:
+    """The arguments that decide which samples are in a batch: some exclude each other."""
+    iterable = isinstance(dataset, IterableDataset)
+    if not iterable and not hasattr(dataset, "__getitem__"):
+        raise DTypeError(
+            "DataLoader takes a data set with __len__ and __getitem__, or an IterableDataset, "
+            f"found a {type(dataset).__name__}"
+        )
+    if iterable and (shuffle or sampler is not None or batch_sampler is not None):
+        raise ValueError(
+            "DataLoader: an IterableDataset decides its order itself, so shuffle, sampler and "
+            "batch_sampler cannot be given with it"
+        )
+    if sampler is not None and shuffle:
+        raise ValueError(
+            "DataLoader: a sampler decides the order, so shuffle=True cannot be given with it"
+        )
+    if batch_sampler is not None and (
+        batch_size != 1 or shuffle or sampler is not None or drop_last
+    ):
+        raise ValueError(
+            "DataLoader: a batch_sampler decides the batches, so batch_size, shuffle, sampler "
+            "and drop_last cannot be given with it"
+        )
+    if batch_size is None and drop_last:
+        raise ValueError(
+            "DataLoader: without batches (batch_size=None) there is no last one to be dropped"
+        )
 
 
 def _check_workers(

@@ -6,7 +6,7 @@ tokenizer(["a text", "another one"], padding=True, return_tensors="cr")  →  in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -115,31 +115,17 @@ class MakesBatches:
         if length is None and (truncation or padding == "max_length"):
             raise FormatError("Tokenizer: how long? model_max_length is not known; pass max_length")
 
-        rows = []
-        for text, second in zip(firsts, seconds, strict=True):
-            a, b = self.ids(text), None if second is None else self.ids(second)
-            where = self._places_of(text, second) if return_offsets_mapping else ([], None)
-            special = self.template.added(b is not None) if add_special_tokens else 0
-            if truncation:
-                assert length is not None
-                room, left = length - special, self.truncation_side == "left"
-                if room < 0:
-                    raise ShapeError(
-                        f"Tokenizer: max_length {length} has no room for the special tokens"
-                    )
-                a, b = cut_off(a, b, room, str(truncation), left)
-                where = cut_off(*where, room, str(truncation), left)
-            marks = self.template.marks(len(a), None if b is None else len(b), add_special_tokens)
-            spans = self.template.around(*where, add_special_tokens)[0]
-            # special tokens have none
-            spans = [x if isinstance(x, tuple) else (0, 0) for x in spans]
-            rows.append((*self.template.around(a, b, add_special_tokens), marks, spans))
+        room, cut = length if truncation else None, str(truncation)
+        rows = [
+            self._row(text, second, room, cut, add_special_tokens, return_offsets_mapping)
+            for text, second in zip(firsts, seconds, strict=True)
+        ]
         target = 0
         if padding == "max_length":
             assert length is not None
             target = length
         elif padding and rows:
-            target = max(len(ids) for ids, *_ in rows)
+            target = max(len(row.ids) for row in rows)
         if padding and pad_to_multiple_of:
             target = -(-target // pad_to_multiple_of) * pad_to_multiple_of
         asked = {
@@ -148,44 +134,92 @@ class MakesBatches:
         }  # fmt: skip
         names = [n for n in self.inputs if asked.get(n) is not False]
         names += [n for n, wish in asked.items() if wish and n not in names]
-        batch: dict[str, list[Any]] = {n: [] for n in names}
-        for ids, segments, marks, spans in rows:
-            lacking = max(target - len(ids), 0)
+        batch = self._padded(rows, names, target)
+        if return_tensors is not None:
+            arrays = _as_arrays(batch)
+            tensors = return_tensors in ("cr", "pt")
+            return Batch({n: from_numpy(a) if tensors else a for n, a in arrays.items()})
+        if single:
+            return Batch({n: rows if n == "length" else rows[0] for n, rows in batch.items()})
+        return Batch(batch)
+
+    def _row(
+        self,
+        text: str,
+        second: str | None,
+        length: int | None,
+        cut: str,
+        special_tokens: bool,
+        places: bool,
+    ) -> _Row:
+        """A text, or a pair of them, between the template's special tokens; cut off to `length`, if there is one."""
+        a, b = self.ids(text), None if second is None else self.ids(second)
+        where: tuple[list, list | None] = [], None
+        if places:
+            where = self.places(text), None if second is None else self.places(second)
+        if length is not None:
+            room = length - (self.template.added(b is not None) if special_tokens else 0)
+            left = self.truncation_side == "left"
+            if room < 0:
+                raise ShapeError(
+                    f"Tokenizer: max_length {length} has no room for the special tokens"
+                )
+            a, b = cut_off(a, b, room, cut, left)
+            where = cut_off(*where, room, cut, left)
+        ids, segments = self.template.around(a, b, special_tokens)
+        marks = self.template.marks(len(a), None if b is None else len(b), special_tokens)
+        spans = self.template.around(*where, special_tokens)[0]
+        # special tokens have none
+        spans = [x if isinstance(x, tuple) else (0, 0) for x in spans]
+        return _Row(ids, segments, marks, spans)
+
+    def _padded(self, rows: Sequence[_Row], names: Sequence[str], target: int) -> dict[str, list]:
+        """What a batch has under these names, a list for each row, of `target` tokens at least."""
+        batch: dict[str, list] = {n: [] for n in names}
+        for row in rows:
+            lacking = max(target - len(row.ids), 0)
             if lacking and self.pad_token_id is None:
                 raise FormatError(
                     'Tokenizer: padding needs a pad_token; tokenizer.set_role("pad_token", …) names one'
                 )
             for name, values, fill in (
-                ("input_ids", ids, self.pad_token_id),
-                ("token_type_ids", segments, 0),
-                ("attention_mask", [1] * len(ids), 0),
-                ("special_tokens_mask", marks, 1),
-                ("offset_mapping", spans, (0, 0)),
+                ("input_ids", row.ids, self.pad_token_id),
+                ("token_type_ids", row.segments, 0),
+                ("attention_mask", [1] * len(row.ids), 0),
+                ("special_tokens_mask", row.marks, 1),
+                ("offset_mapping", row.spans, (0, 0)),
             ):
                 if name in batch:
                     pad: list[Any] = [fill] * lacking
                     batch[name].append(
                         pad + values if self.padding_side == "left" else values + pad
                     )
-            if return_length:
-                batch["length"].append(len(ids) + lacking)
-        if return_tensors is None:
-            if single:
-                return Batch({n: rows if n == "length" else rows[0] for n, rows in batch.items()})
-            return Batch(batch)
-        lengths = {len(row) for row in batch["input_ids"]}
-        if len(lengths) > 1:
-            raise ShapeError(
-                f"Tokenizer: texts of {min(lengths)} to {max(lengths)} tokens are no array; pass padding=True"
-            )
-        arrays = {n: np.array(rows, np.int64) for n, rows in batch.items()}
-        shapes = {"length": (-1,), "offset_mapping": (len(firsts), -1, 2)}
-        arrays = {n: a.reshape(shapes.get(n, (len(firsts), -1))) for n, a in arrays.items()}
-        tensors = return_tensors in ("cr", "pt")
-        return Batch({n: from_numpy(a) if tensors else a for n, a in arrays.items()})
+            if "length" in batch:
+                batch["length"].append(len(row.ids) + lacking)
+        return batch
 
-    def _places_of(self, text: str, second: str | None) -> tuple[list, list | None]:
-        return self.places(text), None if second is None else self.places(second)
+
+class _Row(NamedTuple):
+    """A text's tokens: ids, which text each is of, which are special (1), and where they are in the text."""
+
+    ids: list[int]
+    segments: list[int]
+    marks: list[int]
+    spans: list[tuple[int, int]]
+
+
+def _as_arrays(batch: dict[str, list]) -> dict[str, np.ndarray]:
+    """int64 arrays, (rows, tokens) each; of a text's length (rows,), of places (rows, tokens, 2)."""
+    count = len(batch["input_ids"])
+    lengths = {len(row) for row in batch["input_ids"]}
+    if len(lengths) > 1:
+        raise ShapeError(
+            f"Tokenizer: texts of {min(lengths)} to {max(lengths)} tokens are no array; pass padding=True"
+        )
+    shapes = {"length": (-1,), "offset_mapping": (count, -1, 2)}
+    return {
+        n: np.array(rows, np.int64).reshape(shapes.get(n, (count, -1))) for n, rows in batch.items()
+    }
 
 
 def _one_of(name: str, value: Any, allowed: tuple[Any, ...]) -> None:

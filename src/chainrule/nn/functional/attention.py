@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ... import functional as fn
 from ... import ops
@@ -176,20 +176,9 @@ def multi_head_attention_forward(
 
     if use_separate_proj_weight:
         weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        q, k, v = _projected(query, key, value, weights, in_proj_bias)
     else:
-        weights = (None,) * 3 if in_proj_weight is None else in_proj_weight.chunk(3)
-    if any(w is None for w in weights):
-        raise ArgumentError(
-            "multi_head_attention_forward: use_separate_proj_weight="
-            f"{use_separate_proj_weight} needs "
-            f"{'q_, k_ and v_proj_weight' if use_separate_proj_weight else 'in_proj_weight'}"
-        )
-    biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-    if query is key is value and not use_separate_proj_weight:
-        q, k, v = linear(query, in_proj_weight, in_proj_bias).chunk(3, dim=-1)
-    else:
-        inputs = zip((query, key, value), weights, biases, strict=True)
-        q, k, v = [linear(x, w, b) for x, w, b in inputs]
+        q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
 
     if (bias_k is None) != (bias_v is None):
         raise ArgumentError("multi_head_attention_forward: bias_k and bias_v come together")
@@ -269,6 +258,24 @@ def added_mask(
     if mask.dtype is not bool_:
         return mask
     return where(mask, -math.inf, ops.full(shape=(), value=0.0, dtype=dtype))
+
+
+def _projected(
+    query: Tensor, key: Tensor, value: Tensor, weights: Tensor | tuple | None, bias: Tensor | None
+) -> Sequence[Tensor]:
+    """Query, key and value by their projections: one weight (3E, E) for all, or three."""
+    separate = isinstance(weights, tuple)
+    if weights is None or (separate and any(w is None for w in weights)):
+        raise ArgumentError(
+            f"multi_head_attention_forward: use_separate_proj_weight={separate} needs "
+            f"{'q_, k_ and v_proj_weight' if separate else 'in_proj_weight'}"
+        )
+    if query is key is value and not separate:
+        return linear(query, weights, bias).chunk(3, dim=-1)
+    parts = weights if separate else weights.chunk(3)
+    biases = (None,) * 3 if bias is None else bias.chunk(3)
+    inputs = zip((query, key, value), parts, biases, strict=True)
+    return [linear(x, w, b) for x, w, b in inputs]
 
 
 def _check_axes(
