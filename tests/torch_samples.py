@@ -148,6 +148,7 @@ OTHERWISE: dict[str, Callable] = {
     "special.polygamma": lambda x, n, **out: cr.special.polygamma(n, x, **out),
     "where": lambda x, condition, other, **out: cr.where(condition, x, other, **out),
     "zero_": lambda x: x.clone().zero_(),
+    "_segment_reduce": cr.segment_reduce,
 }
 """Ops that PyTorch's records call with their arguments in another order, or on a copy."""
 

@@ -71,6 +71,68 @@ def test_a_mask_of_ones_own():
     assert m.weight_mask.tolist() == [[1, 0, 0], [0, 0, 1]]
 
 
+def every_second(T):
+    class EverySecond(T.nn.utils.prune.BasePruningMethod):
+        PRUNING_TYPE = "unstructured"
+
+        def compute_mask(self, t, default_mask):
+            mask = default_mask.clone()
+            mask.view(-1)[::2] = 0
+            return mask
+
+    return EverySecond
+
+
+def test_a_method_of_ones_own_and_weights_pruned_as_one_are_those_of_pytorch(torch):
+    found = []
+    for T in (cr, torch):
+        prune = importlib.import_module(f"{T.__name__}.nn.utils.prune")
+        T.manual_seed(0)
+        m, other = T.nn.Linear(7, 5), T.nn.Linear(5, 3)
+        every_second(T).apply(m, "weight")
+        prune.ln_structured(m, "weight", 2, n=2, dim=0)
+        history = every_second(T).apply(m, "weight")
+        pairs = ((m, "weight"), (other, "weight"))
+        scores = {(other, "weight"): T.arange(15.0).reshape(3, 5) / 30}
+        prune.global_unstructured(pairs, prune.L1Unstructured, scores, amount=0.3)
+        masks = [p.weight_mask.numpy().copy() for p in (m, other)]
+        kinds = [type(k).__name__ for k in history]
+        hook = next(iter(m._forward_pre_hooks.values()))
+        kept = prune.L1Unstructured(2).prune(T.tensor([3.0, -1.0, 2.0])).tolist()
+        found.append((*masks, kinds, len(hook), hook._tensor_name, kept))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_methods_say_what_they_cannot_be_used_for():
+    m = nn.Linear(3, 2)
+    with pytest.raises(TypeError, match='Only "unstructured" PRUNING_TYPE supported'):
+        prune.global_unstructured([(m, "weight")], prune.RandomStructured, amount=1)
+    with pytest.raises(TypeError, match="parameters is not an Iterable"):
+        prune.global_unstructured(3, prune.L1Unstructured, amount=1)
+    with pytest.raises(TypeError, match="importance_scores must be of type dict"):
+        prune.global_unstructured([(m, "weight")], prune.L1Unstructured, [1], amount=1)
+    container = prune.PruningContainer(prune.L1Unstructured.apply(m, "weight", 1))
+    with pytest.raises(ValueError, match="acting on the parameter named 'weight'.*Found 'bias'"):
+        container.add_pruning_method(prune.Identity.apply(m, "bias"))
+    with pytest.raises(TypeError, match="is not a BasePruningMethod subclass"):
+        container.add_pruning_method(3)
+    with pytest.raises(ShapeError, match=r"importance_scores must have the shape of t, \(3,\)"):
+        container[0].prune(cr.ones(3), importance_scores=cr.ones(2))
+    with pytest.raises(ValueError, match="has to be pruned"):
+        container[0].apply_mask(nn.Linear(3, 2))
+
+
+def test_hooks_are_seen_and_taken_off_by_their_private_dicts():
+    m, seen = nn.Linear(3, 2), []
+    handle = m.register_forward_hook(lambda module, x, y: seen.append(y))
+    assert len(m._forward_hooks) == 1 and list(m._forward_hooks) == [handle.id]
+    m(cr.ones(3))
+    m._forward_hooks.clear()
+    m(cr.ones(3))
+    assert len(seen) == 1 and not m._forward_hooks and not m._forward_pre_hooks
+
+
 @pytest.mark.parametrize(
     ("act", "error", "text"),
     [

@@ -22,6 +22,39 @@ REFUSED = {
     "integers to −1": (lambda: N**-1, TypeError, "integers to the power -1 are no integers, found int64"),
     "pow_ of integers": (lambda: N.clone().pow_(-2), TypeError, "integers to the power -2"),
     "rounding_mode": (lambda: cr.div(V, V, rounding_mode="up"), ValueError, "None, 'trunc' or 'floor', found 'up'"),
+    # segments, grids, masks
+    "segments of nothing": (lambda: cr.segment_reduce(V, "sum"), ValueError, "takes lengths or offsets"),
+    "segments by index": (lambda: cr.segment_reduce(V, "sum", indices=N), ValueError, "indices are not built"),
+    "segments that do not add up": (lambda: cr.segment_reduce(V, "sum", lengths=N), ValueError, "add up to the size of the axis, 7"),
+    "segments reduced": (lambda: cr.segment_reduce(V, "any", lengths=cr.tensor([7])), ValueError, "'max' or 'min', found 'any'"),
+    "segments of other rows": (
+        lambda: cr.segment_reduce(X, "sum", lengths=cr.tensor([5]), axis=1), ValueError, r"offsets must be \(3,\) and one more axis",
+    ),
+    "a grid of integers": (lambda: cr.histogramdd(cr.ones(3, 5).int(), 2), TypeError, "float32 and float64, found int32"),
+    "a grid of a vector": (lambda: cr.histogramdd(V, 2), ValueError, r"takes points \(…, N\), found shape \(7,\)"),
+    "a grid and its weights": (lambda: cr.histogramdd(X, 2, weight=V), ValueError, r"each point, \(3,\), found \(7,\)"),
+    "a grid of too few axes": (lambda: cr.histogramdd(X, [2, 2]), ValueError, "each of 5 coordinates, found 2"),
+    "a grid without bins": (lambda: cr.histogramdd(X, 0), ValueError, "at least one bin, found 0"),
+    "a grid and its range": (lambda: cr.histogramdd(X, 2, range=[0, 1]), ValueError, "range is 10 numbers, found 2"),
+    "a grid of edges and range": (
+        lambda: cr.histogramdd(X, [V] * 5, range=[0.0, 1.0] * 5), ValueError, "the edges are given",
+    ),
+    "a grid of edges": (lambda: cr.histogramdd(X, [N] * 5), TypeError, "edges are tensors of the input's dtype, float32"),
+    "weights of a grid": (
+        lambda: cr.histogramdd(X, 2, weight=cr.ones(3).double()), TypeError, "input is float32, but weight float64",
+    ),
+    "a mask of another shape": (lambda: cr.masked.sum(V, mask=cr.ones(3)), ValueError, r"broadcasts to the input, \(7,\), found shape \(3,\)"),
+    "bools below all others": (lambda: cr.masked.amax(V > 0, mask=V > 0), TypeError, "of bools none is the largest"),
+    "mean of masked integers": (lambda: cr.masked.mean(N, mask=N > 2), TypeError, "floating numbers, or dtype=…, found int64"),
+    "median of no integers": (lambda: cr.masked.median(N, mask=N > 9), TypeError, "no median of no integers"),
+    "masked variance": (lambda: cr.masked.var(V, None, True, correction=1), TypeError, "unbiased or correction, not both"),
+    "pivots that are no integers": (
+        lambda: cr.linalg.ldl_solve(cr.eye(3), cr.ones(3), cr.ones(3, 1)), TypeError, "pivots must be integers, found float32",
+    ),
+    "ldl of two dtypes": (
+        lambda: cr.linalg.ldl_solve(cr.eye(3), cr.arange(3), cr.ones(3, 1).double()), TypeError, "LD is float32, but B float64",
+    ),
+    "ldl of zeros": (lambda: cr.linalg.ldl_factor(cr.zeros(2, 2)), RuntimeError, "a pivot is 0"),
     # reductions
     "prod of two axes": (lambda: cr.prod(X, (0, 1)), TypeError, "one axis, or None"),
     "nanmean of integers": (lambda: cr.nanmean(N), TypeError, "floating numbers, found int64"),

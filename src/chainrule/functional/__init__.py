@@ -4,7 +4,7 @@ are `nn.functional`).
 Imports ops only. A composite may carry its own derivative rule or a faster kernel; the generated
 tests prove both equal to the definition.
 Reading order: `elementwise`, `activation`, `linear`, `dropout`, `distance`, `standardize`, `normalize`, `loss`,
-`attention`, `pooling`, `padding`, `pixels`, `resampling`, `grids`, `bags`, `rank`, `recurrent`.
+`attention`, `pooling`, `padding`, `pixels`, `resampling`, `grids`, `bags`, `segments`, `rank`, `recurrent`.
 """
 
 from .activation import (
@@ -112,6 +112,7 @@ from .pooling import (
 from .rank import kthvalue, median, median_along, quantile
 from .recurrent import gru_step, lstm_step
 from .resampling import resize, resize_nearest, resize_smoothly
+from .segments import segment_reduce
 
 __all__ = [
     "adaptive_avg_pool", "adaptive_max_pool", "affine_grid", "alpha_dropout", "angle",
@@ -129,7 +130,7 @@ __all__ = [
     "nan_to_num", "ndtr", "nll_loss", "normalize", "pairwise_distance",
     "pixel_shuffle", "pixel_unshuffle", "poisson_nll_loss", "prelu", "quantile", "rad2deg",
     "reduce_bags", "relu", "relu6", "resize", "resize_nearest", "resize_smoothly", "rms_norm",
-    "round_to", "rrelu", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
+    "round_to", "rrelu", "segment_reduce", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
     "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "spherical_bessel_j0",
     "sum_bags",
     "tanhshrink", "threshold", "triplet_hinge", "trunc_quotient", "with_gumbel", "xlog1py", "xlogy",

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
 from ..base.errors import GradError
@@ -46,6 +46,33 @@ class Hook(NamedTuple):
     with_kwargs: bool = False
     always_call: bool = False
     may_replace: bool = False
+
+
+class HookFunctions(MutableMapping[int, Callable]):
+    """The functions of one kind of hooks by their numbers, as PyTorch's private dicts show them, ``module._forward_hooks`` say: what is
+    taken out here is no hook any more.
+    """
+
+    def __init__(self, kind: OrderedDict[int, Hook]):
+        self.kind = kind
+
+    def __getitem__(self, number: int) -> Callable:
+        return self.kind[number].call
+
+    def __setitem__(self, number: int, function: Callable) -> None:
+        self.kind[number] = Hook(function)
+
+    def __delitem__(self, number: int) -> None:
+        del self.kind[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.kind)
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    def __repr__(self) -> str:
+        return repr(OrderedDict(self))
 
 
 class Hooks:

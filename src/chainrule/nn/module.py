@@ -29,7 +29,7 @@ from ..tape.modes import modes, no_grad
 from ..tensors import Tensor
 from ..tensors.functions.face import face_constructor
 from .converting import Converting
-from .hooks import Hook, RemovableHandle, call_with_hooks, filed_by_hooks
+from .hooks import Hook, HookFunctions, RemovableHandle, call_with_hooks, filed_by_hooks
 from .parameter import Buffer, Parameter
 from .saving import Saving
 
@@ -345,6 +345,11 @@ class Module(Converting, Saving):
         return self
 
     # ---- hooks --------------------------------------------------------------------------------------------------
+
+    _forward_pre_hooks = property(lambda self: HookFunctions(self._own_hooks().forward_pre))
+    _forward_hooks = property(lambda self: HookFunctions(self._own_hooks().forward))
+    _backward_pre_hooks = property(lambda self: HookFunctions(self._own_hooks().backward_pre))
+    _backward_hooks = property(lambda self: HookFunctions(self._own_hooks().backward))
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False

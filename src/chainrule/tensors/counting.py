@@ -14,10 +14,11 @@ from .core import Tensor, made_of
 from .functions.results import result_type
 
 __all__ = [
-    "bincount", "histc", "histogram", "unique", "unique_consecutive",
+    "bincount", "histc", "histogram", "histogramdd", "unique", "unique_consecutive",
 ]  # fmt: skip
 
 histogram_result = result_type("histogram", "hist", "bin_edges")
+histogramdd_result = result_type("histogramdd", "hist", "bin_edges")
 
 
 def _numbers(input: Tensor, name: str) -> np.ndarray:
@@ -142,10 +143,15 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
 
 def _binned(x: np.ndarray, edges: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
     """The count or weight between each two edges; the last bin contains its upper one."""
+    place, inside = _bins(x, edges)
+    return np.bincount(place[inside], None if weights is None else weights[inside], len(edges) - 1)
+
+
+def _bins(x: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """In which bin each element is, and whether in any."""
     place = np.searchsorted(edges, x, side="right") - 1
     place = np.where(x == edges[-1], len(edges) - 2, place)
-    inside = (place >= 0) & (place < len(edges) - 1)
-    return np.bincount(place[inside], None if weights is None else weights[inside], len(edges) - 1)
+    return place, (place >= 0) & (place < len(edges) - 1)
 
 
 def histogram(
@@ -187,3 +193,82 @@ def histogram(
     if density:
         y = y / y.sum() / np.diff(edges)
     return histogram_result(made_of(y.astype(x.dtype)), made_of(edges.copy()))
+
+
+def histogramdd(
+    input: Tensor,
+    bins: Any,
+    *,
+    range: Any = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> Any:
+    """(hist, bin_edges): how many points, or how much weight, falls into each cell of a grid, or its share over the cell's volume
+    (`density`).
+
+    Args:
+        input: points, (…, N): each row of N coordinates is one.
+        bins: a number of bins of equal width, one for each coordinate, or ascending edges for each.
+        range: from where to where for each coordinate, 2N numbers; the extremes of the points if left out.
+        weight: how much each point counts, (…).
+        density: whether the cells, each times its volume, sum to 1.
+
+    >>> points = cr.tensor([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> histogramdd(points, bins=[2, 2]).hist
+    tensor([[0., 1.],
+            [1., 1.]])
+    """
+    if input.dtype not in (dtypes.float32, dtypes.float64):
+        raise DTypeError(f"histogramdd takes float32 and float64, found {input.dtype.name}")
+    if input.ndim < 2:
+        raise ShapeError(f"histogramdd takes points (…, N), found shape {tuple(input.shape)}")
+    x = _numbers(input.detach(), "histogramdd()").reshape(-1, input.shape[-1])
+    count = x.shape[1]
+    if weight is not None and tuple(weight.shape) != tuple(input.shape[:-1]):
+        raise ShapeError(
+            f"histogramdd: there is a weight for each point, {tuple(input.shape[:-1])}, found {tuple(weight.shape)}"
+        )
+    if weight is not None and weight.dtype is not input.dtype:
+        raise DTypeError(
+            f"histogramdd: input is {input.dtype.name}, but weight {weight.dtype.name}"
+        )
+    each = list(bins) if isinstance(bins, list | tuple) else [bins] * count
+    if len(each) != count:
+        raise ShapeError(
+            f"histogramdd: there are bins for each of {count} coordinates, found {len(each)}"
+        )
+    if any([isinstance(b, Tensor) for b in each]):
+        if range is not None:
+            raise ArgumentError(
+                "histogramdd: the edges are given, so there is no range to be given"
+            )
+        if any([not isinstance(b, Tensor) or b.dtype is not input.dtype for b in each]):
+            raise DTypeError(
+                f"histogramdd: edges are tensors of the input's dtype, {input.dtype.name}"
+            )
+        edges = [_numbers(b.detach(), "histogramdd()").reshape(-1) for b in each]
+    else:
+        if any([b <= 0 for b in each]):
+            raise ShapeError(f"histogramdd: there is at least one bin, found {min(each)}")
+        if range is not None and len(range) != 2 * count:
+            raise ShapeError(f"histogramdd: range is {2 * count} numbers, found {len(range)}")
+        ends = (
+            [(0.0, 0.0)] * count
+            if range is None
+            else list(zip(range[::2], range[1::2], strict=True))
+        )
+        if range is None and not x.size:
+            ends = [(0.0, 1.0)] * count
+        pairs = [_limits(column, *end, 0.5) for column, end in zip(x.T, ends, strict=True)]
+        edges = [np.linspace(*p, n + 1).astype(x.dtype) for p, n in zip(pairs, each, strict=True)]
+    shape = tuple([len(e) - 1 for e in edges])
+    found = [_bins(column, e) for column, e in zip(x.T, edges, strict=True)]
+    inside = np.all([ok for _, ok in found], axis=0)
+    w = None if weight is None else _numbers(weight.detach(), "histogramdd()").reshape(-1)[inside]
+    cell = np.ravel_multi_index([place[inside] for place, _ in found], shape)
+    y = np.bincount(cell, w, int(np.prod(shape))).astype(x.dtype).reshape(shape)
+    if density:
+        y = y / y.sum()
+        for k, e in enumerate(edges):
+            y = y / np.diff(e).reshape(-1, *[1] * (count - k - 1))
+    return histogramdd_result(made_of(y.astype(x.dtype)), [made_of(e.copy()) for e in edges])

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ... import ops
+from ... import functional, ops
 from ...base import dtypes, shapes
 from ...base.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from ..indexing import plan
@@ -16,7 +16,7 @@ from .shape import broadcast_tensors, ravel, reshape
 __all__ = [
     "argwhere", "gather", "index_add", "index_copy", "index_fill", "index_put", "index_reduce",
     "index_select", "masked_fill", "masked_scatter", "masked_select", "nonzero", "nonzero_static",
-    "put", "scatter", "scatter_add", "scatter_reduce", "take", "take_along_dim",
+    "put", "scatter", "scatter_add", "scatter_reduce", "segment_reduce", "take", "take_along_dim",
 ]  # fmt: skip
 
 # ------------------------------------------------------------------------------- an index for each element: gather
@@ -366,3 +366,49 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1) -> Any:
     found = nonzero(input)[:size]
     rest = ops.full(shape=(size - found.shape[0], input.ndim), value=fill_value, dtype=dtypes.int64)
     return ops.cat(found, rest, dim=0)
+
+
+def segment_reduce(
+    data: Any,
+    reduce: str,
+    *,
+    lengths: Any = None,
+    indices: Any = None,
+    offsets: Any = None,
+    axis: int = 0,
+    unsafe: bool = False,
+    initial: float | None = None,
+) -> Any:
+    """Stretches of an axis reduced to an element each: their 'sum', 'mean', 'prod', 'max' or 'min'.
+
+    Args:
+        data: floating numbers.
+        reduce: what is made of a segment.
+        lengths: how long each is, a row for each place of the axes before, and as many in all as the axis has.
+        indices: not built, as in PyTorch.
+        offsets: in place of lengths: where each begins, and where the last ends.
+        axis: the axis, counted from the front.
+        unsafe: whether lengths are taken as they are, though they do not add up.
+        initial: takes part in each segment, in a mean without being counted.
+
+    >>> segment_reduce(cr.tensor([1.0, 2.0, 5.0]), "max", lengths=cr.tensor([2, 1]))
+    tensor([2., 5.])
+    """
+    if indices is not None:
+        raise ArgumentError("segment_reduce: indices are not built, in PyTorch neither")
+    if (lengths is None) == (offsets is None):
+        raise ArgumentError("segment_reduce takes lengths or offsets")
+    axis = shapes.axis(axis, data.ndim)
+    if offsets is None:
+        if not unsafe:
+            totals = ops.sum(lengths, dim=-1)
+            if bool(ops.any(totals != data.shape[axis]).item()) or bool(
+                ops.any(lengths < 0).item()
+            ):
+                raise ShapeError(
+                    f"segment_reduce: lengths add up to the size of the axis, {data.shape[axis]}, and none is negative"
+                )
+        offsets = ops.pad(
+            ops.cumsum(lengths, dim=-1), pads=(*[(0, 0)] * (lengths.ndim - 1), (1, 0)), value=0
+        )
+    return functional.segment_reduce(data, offsets, axis=axis, reduce=reduce, initial=initial)
