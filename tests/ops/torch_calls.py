@@ -147,6 +147,11 @@ def scatter_reduce(torch, x, at, source, *, dim, reduce, include_self):
 
 
 @entry
+def segment_reduce(torch, x, offsets, *, axis, reduce, initial):
+    return torch.segment_reduce(x, reduce, offsets=offsets, axis=axis, initial=initial, unsafe=True)
+
+
+@entry
 def view_scatter(torch, x, value, *, path):
     y = place = x.clone()
     for op, attrs in path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..backends import xp
+from ..base import shapes
 from ..base.errors import ArgumentError
 from ..ops import (
     arange,
@@ -27,7 +28,9 @@ from ..ops.samples import F, S
 
 def _segments(args, attrs):
     x, offsets = args
-    axis = attrs["axis"]
+    axis = shapes.axis(attrs["axis"], x.ndim)
+    if not x.ndim:
+        raise refuse("x must have an axis")
     if offsets.ndim != axis + 1 or tuple(offsets.shape[:-1]) != tuple(x.shape[:axis]):
         raise refuse(
             f"offsets must be {tuple(x.shape[:axis])} and one more axis",
@@ -37,7 +40,7 @@ def _segments(args, attrs):
         raise ArgumentError(
             f"reduce must be 'sum', 'mean', 'prod', 'max' or 'min', found {attrs['reduce']!r}"
         )
-    return attrs
+    return attrs | {"axis": axis}
 
 
 @composite(
@@ -46,7 +49,8 @@ def _segments(args, attrs):
     promotes=("x",),
     normalize=_segments,
     samples=(
-        *[S(F(7, 2), xp.asarray([0, 2, 2, 5]), axis=0, reduce=r, initial=None) for r in ("sum", "mean", "prod", "max", "min")],
+        *[S(F(7, 2), xp.asarray([0, 2, 5]), axis=0, reduce=r, initial=None) for r in ("mean", "max", "min")],
+        *[S(F(7), xp.asarray([1, 3, 3, 7]), axis=0, reduce=r, initial=None) for r in ("sum", "prod")],
         *[S(F(2, 5, 3), xp.asarray([[0, 2, 5], [1, 1, 4]]), axis=1, reduce=r, initial=0.5) for r in ("mean", "prod", "max")],
     ),
 )  # fmt: skip
