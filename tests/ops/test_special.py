@@ -123,6 +123,22 @@ def test_incomplete_gamma_known_values_and_its_recurrence():
     assert ops.igammac(np.array(2.0), np.array(300.0)) == pytest.approx(301 * math.exp(-300))
 
 
+def test_incomplete_gamma_of_large_numbers():
+    """Step by step and by the expansion, on the two sides of 10⁴; further out the normal distribution is left."""
+    a = np.array(9999.5)
+    x = a + math.sqrt(a) * np.linspace(-7, 7, 29)
+    step = np.exp(a * np.log(x) - x - ops.lgamma(a + 1))
+    np.testing.assert_allclose(ops.igamma(a + 1, x), ops.igamma(a, x) - step, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(ops.igammac(a + 1, x), ops.igammac(a, x) + step, rtol=3e-11)
+    z = np.array([-4.5, -1.0, 0.0, 2.0])
+    normal = [0.5 * math.erfc(-v / math.sqrt(2)) for v in z]
+    far = np.array(1e14)
+    np.testing.assert_allclose(ops.igamma(far, far + z * 1e7), normal, rtol=0, atol=1e-7)
+    huge = np.array(1e300)  # the series would never end
+    assert ops.igamma(huge, huge) == 0.5 and ops.igammac(huge, huge * 1.1) == 0
+    assert ops.igammac(np.array(1e-300), np.array(1e-300)) == 0
+
+
 def test_incomplete_gamma_at_its_ends():
     a = np.array([0.0, 1.0, 1.0, np.inf, -1.0, 1.0, np.nan])
     x = np.array([1.0, 0.0, np.inf, 1.0, 1.0, -1.0, 1.0])

@@ -269,11 +269,12 @@ def test_nan_infinities_ties_and_rounding(torch, call, data):
 def test_gradients_at_nan_and_infinities(torch, name):
     def gradients(library):
         data = [1.0, float("nan"), float("inf"), -float("inf"), 0.0, -2.0]
+        data *= 8  # one by one, PyTorch's kernels have other gradients at NaN than side by side
         x = library.tensor(data, requires_grad=True)
         y = library.tensor(data[1:] + data[:1], requires_grad=True)
         f = getattr(library.nn.functional, name, None) or getattr(library, name)
         operands = (x, y) if name in ("maximum", "minimum", "pow") else (x,)
-        (f(*operands) * library.arange(2.0, 8.0)).sum().backward()
+        (f(*operands) * library.arange(2.0, 50.0)).sum().backward()
         return [v.grad.numpy() for v in operands]
 
     for found, expected in zip(gradients(cr), gradients(torch), strict=True):

@@ -1,7 +1,7 @@
 """Array backends: the functions an op's body may call. NumPy is the reference.
 
 Imports NumPy and base only. Reading order: `protocol` (which functions), `numpy`, `special`,
-`bessel`, `polynomials`, `linalg`, `indefinite`."""
+`incomplete_gamma`, `bessel`, `polynomials`, `linalg`, `indefinite`."""
 
 from .numpy import xp
 

@@ -1,5 +1,5 @@
 """The reference backend: NumPy's own functions, and the few that NumPy lacks (strided views,
-bfloat16, Philox; the special functions stand in `special`, `bessel` and `polynomials`).
+bfloat16, Philox; the special functions stand in `special`, `incomplete_gamma`, `bessel` and `polynomials`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import convert
-from . import bessel, indefinite, linalg, polynomials, special
+from . import bessel, incomplete_gamma, indefinite, linalg, polynomials, special
 from .protocol import FUNCTIONS
 
 __all__ = ["xp"]
@@ -105,7 +105,7 @@ _OWN = {
     "amin": functools.partial(np.minimum.reduce, axis=None),
     **{
         name: getattr(chapter, name)
-        for chapter in (special, bessel, polynomials, linalg, indefinite)
+        for chapter in (special, incomplete_gamma, bessel, polynomials, linalg, indefinite)
         for name in chapter.__all__
     },
     "restrided": restrided,

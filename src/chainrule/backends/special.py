@@ -17,8 +17,7 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "digamma", "erf", "erfc", "erfcx", "erfinv", "igamma", "igammac", "lgamma", "log_ndtr",
-    "ndtri", "zeta",
+    "digamma", "erf", "erfc", "erfcx", "erfinv", "lgamma", "log_ndtr", "ndtri", "zeta",
 ]  # fmt: skip
 
 
@@ -365,57 +364,3 @@ def zeta(s: np.ndarray, q: np.ndarray) -> np.ndarray:
     y = np.where(np.isposinf(s), np.where(q < 1, np.inf, np.where(q == 1, 1.0, 0.0)), y)
     y = np.where((s < 1) | np.isnan(s) & (q > 0) | np.isnan(q) | np.isposinf(q), np.nan, y)
     return np.where(s == 1, np.inf, y)
-
-
-def _gamma_parts(a: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The regularised incomplete gamma functions (P, Q) for a > 0 and finite x > 0: the series below
-    a + 1, above the continued fraction, by Lentz' method.  Source: Abramowitz & Stegun 1964, 6.5.29
-    and 6.5.31
-    """
-    front = np.exp(a * np.log(x) - x - _lgamma_positive(a))
-    low = x < a + 1
-    t, n = np.where(low, x, 0.0), a.copy()
-    term = 1 / a
-    total = term.copy()
-    while (np.abs(term) > np.abs(total) * 1e-17).any():
-        n += 1
-        term = term * t / n
-        total += term
-    p = front * total
-    u = np.where(low, a + 2, x)  # the fraction converges there
-    b = u + 1 - a
-    c, d = np.full_like(b, 1e300), 1 / b
-    h, k = d.copy(), 0
-    change = np.zeros_like(b)
-    while (np.abs(change - 1) > 1e-16).any() and k < 10_000:
-        k += 1
-        numerator = -k * (k - a)
-        b += 2
-        d = 1 / (numerator * d + b)
-        c = b + numerator / c
-        change = d * c
-        h *= change
-    q = front * h
-    return np.where(low, p, 1 - q), np.where(low, 1 - p, q)
-
-
-def _incomplete(a: np.ndarray, x: np.ndarray, upper: bool) -> np.ndarray:
-    a, x = np.broadcast_arrays(a, x)
-    inside = (a > 0) & (x > 0) & np.isfinite(a) & np.isfinite(x)
-    p, q = _gamma_parts(np.where(inside, a, 1.0), np.where(inside, x, 1.0))
-    y = np.where(inside, q if upper else p, np.nan)
-    none, all_ = (1.0, 0.0) if upper else (0.0, 1.0)
-    y = np.where((x == 0) & (a > 0) | (np.isposinf(a) & (x >= 0) & np.isfinite(x)), none, y)
-    return np.where((a == 0) & (x > 0) | (np.isposinf(x) & (a >= 0) & np.isfinite(a)), all_, y)
-
-
-@in_float64
-def igamma(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The regularised lower incomplete gamma function,  ∫₀ˣ tᵃ⁻¹ e⁻ᵗ dt / Γ(a)."""
-    return _incomplete(a, x, False)
-
-
-@in_float64
-def igammac(a: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """The regularised upper one, which is missing to 1."""
-    return _incomplete(a, x, True)

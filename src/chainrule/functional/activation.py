@@ -17,8 +17,6 @@ from ..ops import (
     log,
     log1p,
     logical_and,
-    logical_not,
-    logical_or,
     maximum,
     minimum,
     sigmoid,
@@ -126,19 +124,19 @@ with_gumbel.vjp(x=lambda g: g)
 @composite(elementwise, types="floating", reference="torch.nn.functional.elu", onnx="Elu")
 def elu(x, /, *, alpha=1.0):
     """y = x where x > 0, else alpha · (eˣ − 1).  Source: Clevert et al. 2016."""
-    return where(x <= 0, alpha * expm1(where(x <= 0, x, 0.0)), x)
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x)))
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.selu", onnx="Selu")
 def selu(x, /):
     """y = scale · elu(x, alpha).  Source: Klambauer et al. 2017."""
-    return SELU_SCALE * where(x <= 0, SELU_ALPHA * expm1(where(x <= 0, x, 0.0)), x)
+    return SELU_SCALE * where(x > 0, x, SELU_ALPHA * expm1(where(x > 0, 0.0, x)))
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.celu", onnx="Celu")
 def celu(x, /, *, alpha=1.0):
     """y = max(x, 0) + min(0, alpha · (e^(x/alpha) − 1)).  Source: Barron 2017."""
-    return where(x <= 0, alpha * expm1(where(x <= 0, x, 0.0) / alpha), x)
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x) / alpha))
 
 
 @composite(
@@ -254,11 +252,7 @@ def hardtanh(x, /, *, min_val=-1.0, max_val=1.0):
     return clamp(x, min_val, max_val)
 
 
-hardtanh.vjp(
-    x=lambda g, x, min_val, max_val: where(
-        logical_not(logical_or(x <= min_val, x >= max_val)), g, 0.0
-    )
-)
+hardtanh.vjp(x=lambda g, x, min_val, max_val: where(logical_and(x > min_val, x < max_val), g, 0.0))
 
 
 @composite(elementwise, types="promote", reference="torch.nn.functional.relu6")
@@ -275,9 +269,6 @@ def hardsigmoid(x, /):
     return relu6(x + 3) / 6
 
 
-hardsigmoid.vjp(x=lambda g, x: where(logical_and(x > -3, x < 3), g / 6, 0.0))
-
-
 @composite(
     elementwise, types="floating", reference="torch.nn.functional.hardswish", onnx="HardSwish"
 )
@@ -289,13 +280,13 @@ def hardswish(x, /):
 @composite(elementwise, types="floating", reference="torch.nn.functional.softshrink")
 def softshrink(x, /, *, lambd=0.5):
     """x moved toward 0 by lambd, and 0 where |x| ≤ lambd."""
-    return where(abs_(x) <= lambd, 0.0 * x, x - lambd * sign(x))
+    return where(abs_(x) > lambd, x - lambd * sign(x), 0.0 * x)
 
 
 @composite(elementwise, types="floating", reference="torch.nn.functional.hardshrink")
 def hardshrink(x, /, *, lambd=0.5):
     """x, but 0 where |x| ≤ lambd."""
-    return where(abs_(x) <= lambd, 0.0 * x, x)
+    return where(abs_(x) > lambd, x, 0.0 * x)
 
 
 @composite(elementwise, types="float", reference="torch.nn.functional.tanhshrink")
