@@ -64,7 +64,7 @@ def _pivot(rest: np.ndarray, k: int) -> tuple[int, int]:
 def ldl_solve(factors: np.ndarray, pivots: np.ndarray, b: np.ndarray) -> np.ndarray:
     """x with  a x = b,  from what `ldl` gave for a; leading axes broadcast."""
     n, columns = b.shape[-2:]
-    lead = np.broadcast_shapes(factors.shape[:-2], b.shape[:-2])
+    lead = np.broadcast_shapes(factors.shape[:-2], pivots.shape[:-1], b.shape[:-2])
     factors = np.broadcast_to(factors, (*lead, n, n))
     pivots = np.broadcast_to(pivots, (*lead, n))
     x = np.broadcast_to(b, (*lead, n, columns)).copy()

@@ -43,17 +43,15 @@ def ldl(a, /):
 
 
 def _ldl_solve_law(op: Op, factors: Spec, pivots: Spec, b: Spec) -> Spec:
-    """factors are (…, n, n), pivots (…, n), b is (…, n, k), whose leading axes broadcast."""
+    """factors are (…, n, n), pivots (…, n), b is (…, n, k); leading axes broadcast."""
     need_square(factors)
     need_matrices(b)
     n = factors.shape[-1]
     if b.shape[-2] != n:
         raise refuse(f"b must have a row for each of the {n} of the factors, found {b.shape[-2]}")
-    if tuple(pivots.shape) != tuple(factors.shape[:-1]):
-        raise refuse(
-            f"there must be a pivot for each row, {factors.shape[:-1]}, found {pivots.shape}"
-        )
-    lead = shapes.broadcast(factors.shape[:-2], b.shape[:-2])
+    if tuple(pivots.shape[-1:]) != (n,):
+        raise refuse(f"there must be a pivot for each of {n} rows, found {pivots.shape}")
+    lead = shapes.broadcast(factors.shape[:-2], pivots.shape[:-1], b.shape[:-2])
     return Spec((*lead, *b.shape[-2:]), common_dtype(op, (factors, pivots, b)))
 
 

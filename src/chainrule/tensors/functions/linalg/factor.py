@@ -88,6 +88,10 @@ def ldl_solve(LD: Any, pivots: Any, B: Any, *, hermitian: bool = False) -> Any:
         raise DTypeError(f"ldl_solve: pivots must be integers, found {pivots.dtype.name}")
     if LD.dtype is not B.dtype:
         raise DTypeError(f"ldl_solve: LD is {LD.dtype.name}, but B {B.dtype.name}")
+    if pivots.shape != LD.shape[:-1]:
+        raise ShapeError(
+            f"ldl_solve: there must be a pivot for each row, {tuple(LD.shape[:-1])}, found {tuple(pivots.shape)}"
+        )
     return ops.ldl_solve(LD, pivots, B)
 
 
