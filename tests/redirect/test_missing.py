@@ -15,7 +15,7 @@ from chainrule.redirect import install, missing, uninstall
 LACKING = """\
 import torch, torch.nn as nn
 import torch.nn.functional as F
-import torch.masked
+import torch.nested
 import no_such_package
 from torch import nn as layers, Tensor, no_such_thing
 from torch.nn import Linear, Lineer
@@ -30,7 +30,7 @@ def f(x: Tensor):
     z = nn.Linear(3, 5)(F.relu(x)).to_sparse().sum()
     return layers.Connv2d, torch.nn.functional.softmaxx(y), {}.values(), x.data.coalesce()
 """
-DENSE, REAL, PADDED = why("sparse").instead, why("fft").instead, why("masked").instead
+DENSE, REAL, PADDED = why("sparse").instead, why("fft").instead, why("nested").instead
 BESIDE = "import torch\nprint('ran')\ntorch.float32.itemsize, torch.nope.deeper.still\n"
 
 
@@ -45,7 +45,7 @@ def script(tmp_path):
 def test_every_name_is_told_with_its_line(script):
     found = [(m.path.name, m.line, m.name, m.instead) for m in missing(script)]
     assert found == [
-        ("script.py", 3, "torch.masked", PADDED),
+        ("script.py", 3, "torch.nested", PADDED),
         ("script.py", 4, "module no_such_package, which is not installed", ""),
         ("script.py", 5, "torch.no_such_thing", ""),
         ("script.py", 6, "torch.nn.Lineer", "torch.nn.Linear"),
