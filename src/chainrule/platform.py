@@ -81,6 +81,8 @@ class cuda:
     _initialized = False
     get_device_properties = get_device_capability = set_device = get_device_name
     current_stream = default_stream = mem_get_info = utilization = get_device_name
+    get_rng_state = set_rng_state = initial_seed = set_stream = get_device_name
+    memory_summary = list_gpu_processes = set_per_process_memory_fraction = get_device_name
 
     @staticmethod
     def memory_allocated(device: Any = None) -> int:
@@ -88,13 +90,26 @@ class cuda:
         return 0
 
     max_memory_allocated = memory_reserved = max_memory_reserved = memory_allocated
+    memory_cached = max_memory_cached = memory_allocated
+
+    @staticmethod
+    def memory_stats(device: Any = None) -> dict:
+        """Nothing is counted: there is no CUDA device."""
+        return {}
+
+    @staticmethod
+    def memory_snapshot() -> list:
+        """The pieces of memory of CUDA devices: none."""
+        return []
+
+    get_arch_list = memory_snapshot
 
     @staticmethod
     def reset_peak_memory_stats(device: Any = None) -> None:
         """Begins to count the memory of a device anew, of which none is in use."""
 
-    reset_max_memory_allocated = reset_peak_memory_stats
-    init = ipc_collect = empty_cache
+    reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
+    init = ipc_collect = seed = seed_all = empty_cache
 
     @staticmethod
     def is_bf16_supported(including_emulation: bool = True) -> bool:

@@ -1,15 +1,19 @@
-"""PyTorch's `torch.testing`: whether results are as close as their dtype allows."""
+"""PyTorch's `torch.testing`: whether results are as close as their dtype allows, and tensors to try."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .tensors import Tensor, tensor
+from .base import dtypes
+from .base.errors import ArgumentError
+from .platform import finfo
+from .tensors import Tensor, rand, randint, tensor
 
-__all__ = ["assert_close"]
+__all__ = ["assert_allclose", "assert_close", "make_tensor"]
 
 TOLERANCES = {
     "float16": (1e-3, 1e-5),
@@ -122,4 +126,75 @@ def _difference(
     return (
         f"{int(wrong.sum())} of {wrong.size} elements differ: the largest difference is "
         f"{far[worst]:.3g} at {place}, allowed is {allowed[worst]:.3g}"
+    )
+
+
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
+    """The older form of ``assert_close``: NaN equals NaN, and dtypes may differ.
+
+    >>> cr.testing.assert_allclose(cr.tensor([math.nan, 1.0]), [math.nan, 1.0])
+    """
+    a, b = [v if isinstance(v, Tensor) else tensor(v) for v in (actual, expected)]
+    assert_close(
+        a, b, rtol=rtol, atol=atol, equal_nan=equal_nan, check_dtype=False, msg=msg or None
+    )
+
+
+def make_tensor(
+    *shape: Any,
+    dtype: Any,
+    device: Any = None,
+    low: float | None = None,
+    high: float | None = None,
+    requires_grad: bool = False,
+    noncontiguous: bool = False,
+    exclude_zero: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """A tensor for a test: numbers drawn evenly from low up to, not including, high.
+
+    Args:
+        shape: the sizes, or one sequence of them.
+        dtype: of the result; its default ends are −9 and 9, of bool and uint8 0 and 2, and 0 and 9.
+        device: 'cpu'.
+        low, high: the ends, limited to what the dtype can hold.
+        requires_grad: whether gradients are collected in it; for floating dtypes.
+        noncontiguous: whether every second element of a larger tensor is taken.
+        exclude_zero: whether zeros become the smallest positive number (1, of integers).
+        memory_format: without effect.
+
+    Raises:
+        ArgumentError: low is not below high, or one of them is NaN.
+
+    Example:
+        >>> x = cr.testing.make_tensor(5, 3, dtype=cr.int64, low=0, high=4)
+        >>> x.shape, bool((x >= 0).all() and (x < 4).all())
+        (chainrule.Size([5, 3]), True)
+    """
+    kind = dtypes.of(dtype)
+    least, most = (0, 2) if kind is dtypes.bool_ else (0, 9) if kind is dtypes.uint8 else (-9, 9)
+    low, high = least if low is None else low, most if high is None else high
+    if not low < high:
+        raise ArgumentError(f"make_tensor: low must be below high, found {low} and {high}")
+    sizes = tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    doubled = noncontiguous and math.prod(sizes) > 1
+    drawn = (*sizes[:-1], 2 * sizes[-1]) if doubled else sizes
+    if kind.is_floating_point:
+        x = (rand(drawn, dtype=dtypes.float64) * (high - low) + low).to(kind)
+    else:
+        x = randint(math.ceil(low), math.ceil(high), drawn).to(kind)
+    if exclude_zero:
+        x = x.masked_fill(x == 0, finfo(kind).tiny if kind.is_floating_point else 1)
+    x = x[..., ::2] if doubled else x
+    return (
+        x.to(device).requires_grad_(requires_grad)
+        if device is not None
+        else x.requires_grad_(requires_grad)
     )

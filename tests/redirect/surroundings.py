@@ -50,6 +50,11 @@ assert nn.init._calculate_fan_in_and_fan_out(torch.ones(3, 5, 7)) == (35, 21)
 assert kl_divergence(Normal(0.0, 1.0), Normal(0.0, 1.0)) == 0
 assert mp.get_sharing_strategy() == "file_system" and mp.cpu_count() > 0
 assert torch.cuda.memory_allocated() == torch.cuda.max_memory_allocated() == 0
+assert torch.cuda.memory_stats() == {} and torch.cuda.memory_snapshot() == []
+assert torch.masked.sum(torch.ones(3), mask=torch.ones(3).bool()) == 3
+assert not isinstance(3, (torch.SymInt, torch.SymFloat, torch.SymBool, torch.ScriptModule))
+with torch.utils.checkpoint.set_checkpoint_early_stop(False):
+    assert len(torch.utils.checkpoint.noop_context_fn()) == 2
 torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.benchmark = True
 torch._dynamo.config.cache_size_limit = 64
 

@@ -93,6 +93,7 @@ LEFT_OUT = (
         "TorchScript, and graphs as Python objects",
         "`graph.trace` writes a function down as a program to be read, and `compile` makes machine code of it",
         "chainrule.graph.trace, chainrule.compile; jit.script and jit.trace give the function as it is",
+        "ScriptClass ScriptDict ScriptFunction ScriptList ScriptMethod ScriptModule ScriptObject "
         "export fx package library classes cond while_loop jit.load jit.save func.debug_unwrap "
         "func.functionalize func.rearrange",
     ),
@@ -145,6 +146,14 @@ LEFT_OUT = (
         "Names of PyTorch's machinery",
         "they are in its namespaces because its kernels, its compiler or its bindings need them",
         "the function of nn.functional, or of autocast and amp, that is documented",
+        "SymBool SymFloat SymInt sym_float sym_fresh_size sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum "
+        "cudnn_affine_grid_generator cudnn_batch_norm cudnn_convolution cudnn_convolution_add_relu cudnn_convolution_relu "
+        "cudnn_convolution_transpose cudnn_grid_sampler cudnn_is_acceptable fbgemm_linear_fp16_weight "
+        "fbgemm_linear_int8_weight fbgemm_linear_quantize_weight fbgemm_pack_gemm_matrix_fp16 fbgemm_pack_quantized_matrix "
+        "miopen_batch_norm miopen_convolution miopen_convolution_add_relu miopen_convolution_relu "
+        "miopen_convolution_transpose miopen_ctc_loss miopen_depthwise_convolution miopen_rnn mkldnn_adaptive_avg_pool2d "
+        "mkldnn_convolution mkldnn_linear_backward_weights mkldnn_max_pool2d mkldnn_max_pool3d mkldnn_rnn_layer "
+        "return_types autograd.SavedTensor "
         "AVG AggregationType AliasDb AnyType Argument ArgumentSpec AwaitType BenchmarkConfig BenchmarkExecutionStats Block "
         "BoolType BufferDict CallStack Capsule ClassType Code CompilationUnit CompleteArgumentSpec ComplexType "
         "ConcreteModuleType ConcreteModuleTypeBuilder DeepCopyMemoTable DeserializationStorageContext DeviceObjType DictType "

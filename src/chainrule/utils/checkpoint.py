@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..transforms import checkpoint
 
-__all__ = ["checkpoint", "checkpoint_sequential", "get_device_states", "set_device_states"]
+__all__ = [
+    "checkpoint", "checkpoint_sequential", "get_device_states", "noop_context_fn", "set_checkpoint_early_stop",
+    "set_device_states",
+]  # fmt: skip
 
 
 def checkpoint_sequential(
@@ -52,3 +56,15 @@ def get_device_states(*args: Any) -> tuple[list, list]:
 
 def set_device_states(devices: Any, states: Any, *, device_type: str | None = None) -> None:
     """Puts such generators, of which there are none, into their states."""
+
+
+def noop_context_fn() -> tuple:
+    """Two `with` blocks in which nothing is different, for the function as it runs first and as it runs again."""
+    return contextlib.nullcontext(), contextlib.nullcontext()
+
+
+def set_checkpoint_early_stop(enable: bool) -> contextlib.AbstractContextManager:
+    """A `with` block in which a function that runs again may stop when all that was asked for is there. Without effect: it runs to its end,
+    and what it computes is the same.
+    """
+    return contextlib.nullcontext()

@@ -58,7 +58,6 @@ ABSENT = {
     "torch.fx": ("wrap",),
     "torch.jit.annotations": (),
     "torch.jit.mobile": (),
-    "torch.masked": (),
     "torch.nested": (),
     "torch.nn.attention.bias": (),
     "torch.nn.attention.flex_attention": (),
@@ -99,8 +98,8 @@ DTYPES = frozenset(
 
 TYPES = frozenset(
     "BFloat16Storage BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage "
-    "ShortStorage TypedStorage UntypedStorage StorageBase Event ListType PyTorchFileReader PyTorchFileWriter Stream TensorType "
-    "TupleType".split()
+    "ShortStorage TypedStorage UntypedStorage StorageBase Event ListType PyTorchFileReader PyTorchFileWriter ScriptClass "
+    "ScriptFunction ScriptMethod ScriptModule ScriptObject Stream SymBool SymFloat SymInt TensorType TupleType".split()
 )
 """Types of what is not there, that are written in annotations and asked about with `isinstance`."""
 
