@@ -101,6 +101,27 @@ class Epilogue(Finish):
                 e.store(v)
 
 
+def _strides_of_c(g: Group, dims: Dims, memory: Memory, stores: Sequence[Var]) -> dict[Axis, int]:
+    """By how far C moves along each axis: as it lies in memory, if it is there and nothing else is written."""
+    out = g.equations[0].outputs[0]
+    layout = memory.layout.get(out.id)
+    if list(stores) == [out] and layout is not None:
+        return along(g.dims[out.id], layout.shape, layout.strides)
+    strides: dict[Axis, int] = {}
+    step = 1
+    for run in reversed(dims):
+        for axis in reversed(whole(run)):
+            strides[axis] = step
+            step *= axis.size
+    # What is written instead tells along which axis lanes are neighbours.
+    for v in stores:
+        lies = memory.layout[v.id]
+        written = along(g.dims[v.id], lies.shape, lies.strides)
+        if strides.keys() == written.keys() and all(written.values()):
+            return written
+    return strides
+
+
 def contraction(
     name: str,
     grouping: Grouping,
@@ -119,22 +140,7 @@ def contraction(
     roles = Roles(grouping, eq, dims, memory)
     layout = memory.layout.get(out.id)
     plain = list(stores) == [out]
-    c_strides: dict[Axis, int] = {}
-    if plain and layout is not None:
-        c_strides = along(g.dims[out.id], layout.shape, layout.strides)
-    else:
-        step = 1
-        for run in reversed(dims):
-            for axis in reversed(whole(run)):
-                c_strides[axis] = step
-                step *= axis.size
-        # What is written instead tells along which axis lanes are neighbours.
-        for v in stores:
-            lies = memory.layout[v.id]
-            written = along(g.dims[v.id], lies.shape, lies.strides)
-            if c_strides.keys() == written.keys() and all(written.values()):
-                c_strides = written
-                break
+    c_strides = _strides_of_c(g, dims, memory, stores)
     a, b = roles.strides
     groups: dict[str, list[Axis]] = {"batch": [], "m": [], "n": []}
     for axis in [x for run in dims for x in whole(run)]:

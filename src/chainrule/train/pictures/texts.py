@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,6 @@ def predictions_picture(
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
     T = len(truth)
     if not (len(before) == T and shares.shape == (T, len(tokens))):
@@ -76,36 +75,9 @@ def predictions_picture(
                 t, -1.05, visible(before[t]), ha="center", va="center", size=points, color=MUTED
             )
             for rank, token in enumerate(order.tolist()):
-                share, right = float(shares[t, token]), tokens[token] == truth[t]
-                box = Rectangle(
-                    (t - 0.47, rank - 0.45),
-                    0.94,
-                    0.9,
-                    facecolor=BLUE,
-                    alpha=0.06 + 0.9 * share,
-                    linewidth=0,
-                )
-                axes.add_patch(box)
-                if right:
-                    frame = Rectangle(
-                        (t - 0.47, rank - 0.45),
-                        0.94,
-                        0.9,
-                        fill=False,
-                        edgecolor=ORANGE,
-                        linewidth=1.6,
-                    )
-                    axes.add_patch(frame)
-                shade = "white" if share > 0.55 else INK
-                axes.text(
-                    t,
-                    rank,
-                    visible(tokens[token]),
-                    ha="center",
-                    va="center",
-                    size=points,
-                    color=shade,
-                )
+                word = visible(tokens[token])
+                right = tokens[token] == truth[t]
+                _told(axes, (t, rank), word, float(shares[t, token]), right, points)
         axes.set_xlim(-0.6, T - 0.4)
         axes.set_ylim(ranks - 0.4, -1.6)
         axes.set_yticks([-1.05, *range(ranks)], ["read", *[f"{k + 1}." for k in range(ranks)]])
@@ -113,6 +85,21 @@ def predictions_picture(
         axes.spines[:].set_visible(False)
         axes.set_title(title)
         return png(figure)
+
+
+def _told(
+    axes: Any, at: tuple[int, int], word: str, share: float, right: bool, points: int
+) -> None:
+    """A box with a token: the bluer, the likelier; framed, if it is right."""
+    from matplotlib.patches import Rectangle
+
+    (t, rank), size = at, (0.94, 0.9)
+    corner = (t - 0.47, rank - 0.45)
+    axes.add_patch(Rectangle(corner, *size, facecolor=BLUE, alpha=0.06 + 0.9 * share, linewidth=0))
+    if right:
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=ORANGE, linewidth=1.6))
+    shade = "white" if share > 0.55 else INK
+    axes.text(t, rank, word, ha="center", va="center", size=points, color=shade)
 
 
 def attention_picture(title: str, tokens: Sequence[str], maps: Sequence[np.ndarray]) -> bytes:
