@@ -33,7 +33,7 @@ CONFIGS = {
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
     "DistilBert": "DistilBertConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig", "Phi3": "Phi3Config",
-    "Gemma2": "Gemma2Config", "Gemma": "GemmaConfig",
+    "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
 
@@ -186,7 +186,7 @@ def scaling(rng, size):
     for model in ("Llama", "Qwen2", "Mistral", "Qwen3", "Mixtral", "Phi3", "Gemma", "Gemma2")
     for end in ("Model", "ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
     if not (model in ("Phi3", "Gemma", "Gemma2") and end == "ForQuestionAnswering")
-])  # fmt: skip
+], "Gemma3TextModel", "Gemma3ForCausalLM", "Gemma3TextForSequenceClassification")  # fmt: skip
 def llama(rng, name):
     H, C = heads(rng)
     few = pick(rng, *[k for k in range(1, H + 1) if H % k == 0])
@@ -208,7 +208,7 @@ def llama(rng, name):
         settings["attention_bias"] = pick(rng, True, False)
     if name.startswith("Gemma"):
         settings["hidden_act"] = pick(rng, *SMOOTH)
-    if name.startswith("Gemma2"):
+    if name.startswith(("Gemma2", "Gemma3")):
         settings |= {
             "hidden_activation": settings.pop("hidden_act"), "query_pre_attn_scalar": int(rng.integers(2, 30)),
             "final_logit_softcapping": pick(rng, None, 3.0), "attn_logit_softcapping": pick(rng, None, 2.0),
@@ -217,6 +217,12 @@ def llama(rng, name):
         if rng.random() < 0.5:
             kinds = ("full_attention", "sliding_attention")
             settings["layer_types"] = [pick(rng, *kinds) for _ in range(layers)]
+    if name.startswith("Gemma3"):
+        far, near = settings.get("rope_parameters"), scaling(rng, size)
+        if far is not None:
+            for each in (far, near):
+                each.pop("truncate", None)  # the reference does not look for it there
+            settings["rope_parameters"] = {"full_attention": far, "sliding_attention": near}
     if name.startswith("Mixtral"):
         count = int(rng.integers(2, 6))  # the reference's products want rows of 16 bytes
         settings |= {"hidden_size": 4 * int(rng.integers(1, 4)), "intermediate_size": 4 * count}
@@ -516,6 +522,11 @@ def as_before(config: dict[str, Any]) -> dict[str, Any]:
     }
     found |= {"torch_dtype": config.get("dtype", "float32"), "gradient_checkpointing": False}
     rotary = config.get("rope_parameters")
+    if rotary and "full_attention" in rotary:
+        if rotary["sliding_attention"]["rope_type"] != "default":
+            return config  # there was no word for that
+        found["rope_local_base_freq"] = rotary["sliding_attention"]["rope_theta"]
+        rotary = rotary["full_attention"]
     if rotary:
         rotary = dict(rotary)
         found["rope_theta"] = rotary.pop("rope_theta", 10000.0)

@@ -141,6 +141,15 @@ def test_classes_that_choose_a_class(bert, tmp_path):
     assert type(found) is models.BertForSequenceClassification
     assert type(models.AutoConfig.from_pretrained(tmp_path)) is models.BertConfig
     assert type(models.AutoModelForCausalLM.from_config(GPT2)) is models.GPT2LMHeadModel
+    gemma = models.Gemma3TextConfig(
+        vocab_size=7, hidden_size=4, intermediate_size=5, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=2,
+    )  # fmt: skip
+    assert type(models.AutoModelForCausalLM.from_config(gemma)) is models.Gemma3ForCausalLM
+    with pytest.raises(
+        FormatError, match="there is no Gemma3TextForMaskedLM; there are Gemma3Text"
+    ):
+        models.AutoModelForMaskedLM.from_config(gemma)
     assert type(models.AutoModelForPreTraining.from_config(T5)) is models.T5ForConditionalGeneration
     with pytest.raises(
         FormatError, match="there is no BertForImageClassification; there are BertM"

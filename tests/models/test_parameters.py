@@ -59,6 +59,14 @@ MODELS = {
         ),
         {"input_ids": IDS, "labels": LABELS},
     ),
+    "gemma3": (
+        lambda: models.Gemma3ForCausalLM(
+            models.Gemma3TextConfig(
+                vocab_size=11, num_key_value_heads=1, head_dim=4, sliding_window=2, sliding_window_pattern=2, **TEXT
+            )
+        ),
+        {"input_ids": IDS, "labels": LABELS},
+    ),
     "lstm": (
         lambda: models.RecurrentLMHeadModel(
             models.RecurrentConfig(vocab_size=11, embedding_size=3, hidden_size=5, num_layers=2)

@@ -8,10 +8,11 @@ names that the checkpoints have, calls and results those of `transformers`. Noth
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
-and what `qwen2`, `qwen3`, `mistral`, `mixtral`, `phi3` and `gemma` change in it; `recurrent`; `bert` with `bert_heads`, then
-`roberta` and `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and
-`clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`,
-`searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
+and what `qwen2`, `qwen3`, `mistral`, `mixtral`, `phi3`, `gemma` and `gemma3` change in it; `recurrent`; `bert` with
+`bert_heads`, then `roberta` and `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`;
+`resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`,
+`streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of
+`chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
@@ -73,6 +74,12 @@ from .gemma import (
     GemmaForSequenceClassification,
     GemmaForTokenClassification,
     GemmaModel,
+)
+from .gemma3 import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    Gemma3TextForSequenceClassification,
+    Gemma3TextModel,
 )
 from .gpt2 import (
     GPT2Config,
@@ -221,6 +228,10 @@ __all__ = [
     "Gemma2ForSequenceClassification",
     "Gemma2ForTokenClassification",
     "Gemma2Model",
+    "Gemma3ForCausalLM",
+    "Gemma3TextConfig",
+    "Gemma3TextForSequenceClassification",
+    "Gemma3TextModel",
     "GemmaConfig",
     "GemmaForCausalLM",
     "GemmaForSequenceClassification",

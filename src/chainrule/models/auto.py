@@ -69,6 +69,9 @@ class AutoModel:
         for ending in cls.endings:
             if f"{architecture}{ending}" in ARCHITECTURES:
                 return ARCHITECTURES[f"{architecture}{ending}"]
+        for name, found in ARCHITECTURES.items():  # a model of texts alone may leave that out
+            if found.config_class is config_class and name.endswith(cls.endings):
+                return found
         raise FormatError(
             f"{source}: {cls.__name__}: there is no {architecture}{cls.endings[0]}; "
             f"there are {', '.join(n for n in ARCHITECTURES if n.startswith(architecture))}"

@@ -115,6 +115,20 @@ def test_words_are_those_of_the_pattern(pattern, behavior, library):
         assert cut([line], True) == [word for word, _ in theirs.pre_tokenize_str(line)]
 
 
+@pytest.mark.parametrize("invert", [False, True])
+@pytest.mark.parametrize(
+    "behavior", ["isolated", "removed", "contiguous", "merged_with_previous", "merged_with_next"]
+)
+def test_what_becomes_of_what_was_found(behavior, invert, library):
+    name = "".join(part.title() for part in behavior.split("_"))
+    for what in (" ", "na"):
+        step = {"type": "Split", "pattern": {"String": what}, "behavior": name, "invert": invert}
+        cut = tokenizers.split.splitter(tokenizers.parts.Part(step))
+        theirs = library.pre_tokenizers.Split(what, behavior, invert)
+        for line in ["", " ", "banana nana", "  a  b ", *samples.mixed_lines(200, seed=3)]:
+            assert cut([line], True) == [word for word, _ in theirs.pre_tokenize_str(line) if word]
+
+
 def test_the_skeleton_keeps_the_class_of_every_character(library):
     """All of Unicode: letters, numbers, white space, and what is neither; but for what was assigned since this Python's."""
     points = [chr(p) for p in range(0x110000) if samples.known(chr(p))]

@@ -8,6 +8,7 @@ the first of the words begins the text.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -80,9 +81,9 @@ def _byte_level(part: Part) -> Cut:
 
 def _split(part: Part) -> Cut:
     what = part.part("pattern")
-    behavior = part.choice("behavior", ("Isolated", "Removed"))
-    # whether what the pattern finds is kept, not what is between
-    keep = part.take("invert", bool, default=False)
+    join = JOINING[part.choice("behavior", JOINING)]
+    # whether what is between counts as what the pattern finds, and the other way round
+    turned = part.take("invert", bool, default=False)
     if "String" in what.value:
         string = what.take("String", str)
         if not string:
@@ -94,16 +95,54 @@ def _split(part: Part) -> Cut:
     def cut(words: list[str], first: bool) -> list[str]:
         found: list[str] = []
         for word in words:
-            end = 0
+            pieces, end = [], 0
             for m in pattern.finditer(skeleton(word) if drawn else word):
-                between, within = word[end : m.start()], word[m.start() : m.end()]
+                pieces += [(word[end : m.start()], turned), (word[m.start() : m.end()], not turned)]
                 end = m.end()
-                found += [between] if not keep or behavior == "Isolated" else []
-                found += [within] if keep or behavior == "Isolated" else []
-            found += [word[end:]] if not keep or behavior == "Isolated" else []
-        return [word for word in found if word]
+            pieces.append((word[end:], turned))
+            found += join([(piece, hit) for piece, hit in pieces if piece])
+        return found
 
     return cut
+
+
+Pieces = list[tuple[str, bool]]
+"""A word in pieces, and of each whether it is what a pattern found."""
+
+
+def _merged(pieces: Pieces) -> list[str]:
+    """What was found goes to what is before it; of several in a row the first does."""
+    found: list[str] = []
+    before = False
+    for piece, hit in pieces:
+        if hit and not before and found:
+            found[-1] += piece
+        else:
+            found.append(piece)
+        before = hit
+    return found
+
+
+def _merged_with_next(pieces: Pieces) -> list[str]:
+    """The same read from the end."""
+    turned = _merged([(piece[::-1], hit) for piece, hit in reversed(pieces)])
+    return [piece[::-1] for piece in reversed(turned)]
+
+
+def _contiguous(pieces: Pieces) -> list[str]:
+    """What was found in a row is one piece."""
+    runs = itertools.groupby(pieces, key=lambda each: each[1])
+    return ["".join(piece for piece, _ in run) for _, run in runs]
+
+
+JOINING: dict[str, Callable[[Pieces], list[str]]] = {
+    "Contiguous": _contiguous,
+    "Isolated": lambda pieces: [piece for piece, _ in pieces],
+    "MergedWithNext": _merged_with_next,
+    "MergedWithPrevious": _merged,
+    "Removed": lambda pieces: [piece for piece, hit in pieces if not hit],
+}
+"""What becomes of what a pattern found, by the name of the behaviour."""
 
 
 # ---- words and spaces
