@@ -25,6 +25,20 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _register_affine(module: Module, shape: Any, weight: bool, bias: bool, **place: Any) -> None:
+    """A weight and a bias of this shape, or None in their places."""
+    for name, wanted in (("weight", weight), ("bias", bias)):
+        module.register_parameter(name, Parameter(empty(shape, **place)) if wanted else None)
+
+
+def _reset_affine(module: Any) -> None:
+    """Weight 1, bias 0."""
+    if module.weight is not None:
+        init.ones_(module.weight)
+    if module.bias is not None:
+        init.zeros_(module.bias)
+
+
 class _ChannelNorm(Module):
     """What norms of channels share: weight and bias per channel, and running statistics."""
 
@@ -49,11 +63,7 @@ class _ChannelNorm(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         place = {"device": device, "dtype": dtype}
-        weight = Parameter(empty(num_features, **place)) if affine else None
-        self.register_parameter("weight", weight)
-        self.register_parameter(
-            "bias", Parameter(empty(num_features, **place)) if affine and bias else None
-        )
+        _register_affine(self, num_features, affine, affine and bias, **place)
         tracked = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **place) if tracked else None)
         self.register_buffer("running_var", ones(num_features, **place) if tracked else None)
@@ -70,10 +80,7 @@ class _ChannelNorm(Module):
     def reset_parameters(self) -> None:
         """Begin anew: statistics, weight 1, bias 0."""
         self.reset_running_stats()
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset_affine(self)
 
     def extra_repr(self) -> str:
         """The settings."""
@@ -239,17 +246,13 @@ class LayerNorm(Module):
         self.normalized_shape = _shape(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
-        for name, wanted in (("weight", elementwise_affine), ("bias", elementwise_affine and bias)):
-            value = empty(self.normalized_shape, device=device, dtype=dtype) if wanted else None
-            self.register_parameter(name, None if value is None else Parameter(value))
+        affine, place = elementwise_affine, {"device": device, "dtype": dtype}
+        _register_affine(self, self.normalized_shape, affine, affine and bias, **place)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset_affine(self)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
@@ -304,17 +307,12 @@ class GroupNorm(Module):
         self.num_channels = num_channels
         self.eps = eps
         self.affine = affine
-        for name, wanted in (("weight", affine), ("bias", affine and bias)):
-            value = empty(num_channels, device=device, dtype=dtype) if wanted else None
-            self.register_parameter(name, None if value is None else Parameter(value))
+        _register_affine(self, num_channels, affine, affine and bias, device=device, dtype=dtype)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
         """Weight 1, bias 0."""
-        if self.weight is not None:
-            init.ones_(self.weight)
-        if self.bias is not None:
-            init.zeros_(self.bias)
+        _reset_affine(self)
 
     def forward(self, input: Tensor) -> Tensor:
         """The normalised input."""
