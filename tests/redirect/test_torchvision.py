@@ -329,7 +329,7 @@ def test_data_sets_that_are_not_here_can_be_named():
         _ = datasets.CIFAR11
     assert (
         can_be_named("torchvision.datasets.SVHN")
-        and can_be_named("torch.UntypedStorage")
+        and can_be_named("torch.TypedStorage")
         and can_be_named("torch.Stream")
     )
     assert resolve("torchvision.datasets.SVHN") is None  # so it is reported

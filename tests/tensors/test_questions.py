@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
 import chainrule as cr
@@ -79,6 +80,19 @@ def test_the_memory_of_a_tensor_and_of_its_views():
     assert x[1].untyped_storage() == memory != x.clone().untyped_storage()
     assert len({x.T.untyped_storage(), x[1].untyped_storage()}) == 1
     assert x.layout is cr.strided and repr(x.layout) == "chainrule.strided"
+
+
+def test_a_file_as_memory(tmp_path):
+    path = tmp_path / "numbers"
+    path.write_bytes(np.arange(7, dtype="<f4").tobytes())
+    memory = type(cr.zeros(1).untyped_storage()).from_file(str(path), shared=False, nbytes=28)
+    assert memory.nbytes() == 28 and memory.untyped() is memory
+    x = cr.asarray(memory[8:20], dtype=cr.uint8).view(dtype=cr.float32)
+    assert x.tolist() == [2.0, 3.0, 4.0]
+    x += 1  # this process alone sees it
+    assert cr.asarray(memory).view(cr.float32)[2].item() == 3.0
+    assert np.frombuffer(path.read_bytes(), "<f4")[2] == 2.0
+    assert cr.arange(6).view(size=(2, 3)).shape == (2, 3)
 
 
 def test_a_device_is_a_block():

@@ -78,7 +78,7 @@ LEFT_OUT = (
         "Event Stream AcceleratorError cpu from_file get_device_module is_vulkan_available "
         "BFloat16Storage BoolStorage ByteStorage CharStorage ComplexDoubleStorage ComplexFloatStorage DoubleStorage "
         "FloatStorage HalfStorage IntStorage LongStorage ShortStorage QInt32Storage QInt8Storage QUInt2x4Storage "
-        "QUInt4x2Storage QUInt8Storage StorageBase TypedStorage UntypedStorage storage is_storage Tensor.const_data_ptr "
+        "QUInt4x2Storage QUInt8Storage StorageBase TypedStorage storage is_storage Tensor.const_data_ptr "
         "Tensor.ipu Tensor.is_set_to "
         "Tensor.mtia Tensor.record_stream Tensor.set_ Tensor.storage Tensor.storage_type "
         "Tensor.xpu Tensor.dim_order nn.Module.ipu nn.Module.mtia",

@@ -19,7 +19,7 @@ from ..tape.modes import modes
 from .core import Tensor, made_of, wrap
 from .device import CPU, device_of, placed, placing
 from .functions.shape import flat
-from .storage import Storage
+from .storage import Storage, UntypedStorage
 
 __all__ = [
     "as_tensor",
@@ -73,6 +73,8 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     copied.
     """
     place = device_of(device)
+    if isinstance(data, UntypedStorage):
+        data = np.asarray(data)
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device if modes.meta is None else place)
     if (

@@ -150,11 +150,11 @@ class Inspection(Beneath):
         """A copy with a gradient path. `memory_format` has no effect."""
         return ops.clone(self)
 
-    def view(self, *shape: Any) -> Tensor:
+    def view(self, *shape: Any, size: Any = None, dtype: DType | None = None) -> Tensor:
         """The same memory under another shape; or, given a dtype, its bits read as that dtype, without
         a gradient. A dtype of another size changes the size of the last axis.
         """
-        target = functions.shape.flat(shape)
+        target = (dtype,) if dtype is not None else functions.shape.flat(shape, size)
         if target and isinstance(target[0], DType):
             return self._bits_as(target[0])
         try:

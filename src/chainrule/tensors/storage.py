@@ -94,6 +94,24 @@ class UntypedStorage:
             return 0
         return self._value.__array_interface__["data"][0]
 
+    @classmethod
+    def from_file(cls, filename: str, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The first bytes of a file as memory, of which nothing is read before it is used. What is written goes to the file
+        if `shared`, else it is seen by this process alone.
+        """
+        return cls(np.asarray(np.memmap(filename, np.uint8, "r+" if shared else "c", 0, (nbytes,))))
+
+    def untyped(self) -> UntypedStorage:
+        """Itself."""
+        return self
+
+    def __getitem__(self, index: slice) -> UntypedStorage:
+        return UntypedStorage(self._value.reshape(-1).view(np.uint8)[index])
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:  # by which `asarray` makes a tensor on it
+        return self._value.reshape(-1).view(np.uint8).__array_interface__
+
     def nbytes(self) -> int:
         """How many bytes."""
         return shapes.size(self._value.shape) * self._value.itemsize

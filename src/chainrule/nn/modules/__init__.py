@@ -30,7 +30,8 @@ FILES = (
 )  # fmt: skip
 """PyTorch's files, each of which stands for all layers."""
 
-BASES = {
+PRIVATE = {
+    "_EXTRA_STATE_KEY_SUFFIX": "saving.EXTRA",
     "_AdaptiveAvgPoolNd": "uneven_pooling._AdaptiveAvgPool",
     "_AdaptiveMaxPoolNd": "uneven_pooling._AdaptiveMaxPool",
     "_AvgPoolNd": "pooling._AvgPool",
@@ -44,12 +45,12 @@ BASES = {
     "_NormBase": "normalization._ChannelNorm",
     "_WeightedLoss": "loss.reduction.Loss",
 }
-"""PyTorch's base classes, and where ours are in the room `nn`."""
+"""PyTorch's base classes and the name of extra states, and where ours are in the room `nn`."""
 
 
 def __getattr__(name: str) -> Any:
-    if name in BASES:
-        place, _, last = BASES[name].rpartition(".")
+    if name in PRIVATE:
+        place, _, last = PRIVATE[name].rpartition(".")
         return getattr(importlib.import_module(f"..{place}", __name__), last)
     if name in FILES:
         return sys.modules[__name__]

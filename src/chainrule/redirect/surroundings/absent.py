@@ -98,7 +98,7 @@ DTYPES = frozenset(
 
 TYPES = frozenset(
     "BFloat16Storage BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage HalfStorage IntStorage LongStorage "
-    "ShortStorage TypedStorage UntypedStorage StorageBase Event ListType PyTorchFileReader PyTorchFileWriter ScriptClass "
+    "ShortStorage TypedStorage StorageBase Event ListType PyTorchFileReader PyTorchFileWriter ScriptClass "
     "ScriptFunction ScriptMethod ScriptModule ScriptObject Stream SymBool SymFloat SymInt TensorType TupleType".split()
 )
 """Types of what is not there, that are written in annotations and asked about with `isinstance`."""

@@ -14,6 +14,7 @@ from ...base import dtypes
 from ...base.errors import DTypeError
 from ...nn import functional as F
 from ...tensors import Tensor, arange, mm, tensor
+from ...tensors.storage import UntypedStorage  # noqa: F401
 from ..compiling import compile  # noqa: F401 - PyTorch's runs what it cannot compile eagerly
 from .absent import Absent
 
