@@ -110,9 +110,18 @@ def test_what_is_not_numbers_is_refused(data):
         Tensor(data)
 
 
-def test_ragged_lists_are_refused():
-    with pytest.raises(ShapeError, match="nested lists of equal lengths"):
-        Tensor([[1, 2], [3]])
+@pytest.mark.parametrize(
+    ("data", "which"),
+    [
+        ([[1, 2], [3]], "[0] has 2 elements, [1] has 1"),
+        ([[[1], [2]], [[3], 4]], "[1][0] has 1 element, [1][1] is no list"),
+        ([1, [2]], "[0] is no list, [1] has 1 element"),
+    ],
+)
+def test_ragged_lists_are_refused(data, which):
+    with pytest.raises(ShapeError, match="nested lists of equal lengths") as caught:
+        Tensor(data)
+    assert which in str(caught.value)
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps", cr.device("cuda", 0)])

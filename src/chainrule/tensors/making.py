@@ -78,7 +78,9 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
     try:
         v = np.array(data)
     except ValueError as e:
-        raise ShapeError(f"a tensor needs nested lists of equal lengths: {e}") from None
+        raise ShapeError(
+            f"a tensor needs nested lists of equal lengths: {_uneven(data) or e}"
+        ) from None
     if v.dtype.kind not in "biuf":
         if v.dtype.kind == "c":
             raise DTypeError("complex numbers are not supported")
@@ -101,6 +103,28 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
             wanted = dtypes.of(firsts.dtype)
     value = dtypes.convert(np.ascontiguousarray(v).reshape(v.shape), wanted)
     return value if modes.trace is None else modes.trace.constant(value)
+
+
+def _uneven(data: Any, at: str = "") -> str:
+    """Which of nested lists is not like the first beside it, "" if none is.
+
+    >>> _uneven([[1, 2], [3]]), _uneven([[[1], [2]], [[3], 4]])
+    ('[0] has 2 elements, [1] has 1', '[1][0] has 1 element, [1][1] is no list')
+    """
+    if not isinstance(data, (list, tuple)):
+        return ""
+    told = [
+        f"has {len(x)} element{'s' * (len(x) != 1)}"
+        if isinstance(x, (list, tuple))
+        else "is no list"
+        for x in data
+    ]
+    for k, one in enumerate(told):
+        if one != told[0]:
+            if "has" in told[0] and "has" in one:
+                one = one.split(" element")[0]
+            return f"{at}[0] {told[0]}, {at}[{k}] {one}"
+    return next((words for k, x in enumerate(data) if (words := _uneven(x, f"{at}[{k}]"))), "")
 
 
 def _holds_tensors(data: Sequence) -> bool:
