@@ -31,9 +31,13 @@ from typing import Any
 
 import numpy as np
 import torch_samples as base
+from torch_pairs import Call, compared, gradients, judged
 from torch_samples import Outcome
 
 import chainrule as cr
+
+Found = Iterator[tuple[str, Outcome | None]]
+"""A dtype, and what became of a call in it; None where PyTorch itself has no answer."""
 
 FEW = 3
 """Samples of one op for a variant that makes several calls of each."""
@@ -63,14 +67,14 @@ def without(t: Any, at: int) -> Any:
     return t.narrow(at, 0, 0) if t.ndim else t
 
 
-def small(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def small(torch: Any, info: Any) -> Found:
     for dtype in base.dtypes_of(torch, info, ("int16", "int8")):
         for name, (f, g) in base.forms(info).items():
             for s in base.samples(torch, info, dtype, FEW):
                 yield dtype, base.compare(torch, info, dtype, s, name, f, g)
 
 
-def strided(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def strided(torch: Any, info: Any) -> Found:
     layouts = (lambda s: s.noncontiguous(), lambda s: changed(torch, s, backwards),
                lambda s: changed(torch, s, repeated))  # fmt: skip
     for dtype in base.dtypes_of(torch, info, ("float64", "int64")):
@@ -84,7 +88,7 @@ def strided(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
                         yield dtype, base.compare(torch, info, dtype, layout(s), name, f, g)
 
 
-def empty(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def empty(torch: Any, info: Any) -> Found:
     if info.name == "nn.functional.pdist":  # PyTorch divides by zero, and the process is gone
         return
     for dtype in base.dtypes_of(torch, info, ("float64", "int64", "bool")):
@@ -95,7 +99,7 @@ def empty(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
                     yield dtype, base.compare(torch, info, dtype, t, name, f, g)
 
 
-def reference(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def reference(torch: Any, info: Any) -> Found:
     for dtype in base.dtypes_of(torch, info, ("float64", "float32", "bfloat16", "int64", "bool")):
         torch.manual_seed(0)
         name, (f, g) = next(iter(base.forms(info).items()))
@@ -104,7 +108,7 @@ def reference(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
             yield dtype, base.compare(torch, info, dtype, s, name, f, g)
 
 
-def mixed(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def mixed(torch: Any, info: Any) -> Found:
     """The second operand is replaced, and then the first."""
     others: list[Any] = [2, -1.5, True]
     for kind in ("float32", "float64", "bfloat16", "int64", "int32", "uint8", "bool"):
@@ -137,54 +141,6 @@ def replaced(torch: Any, sample: Any, other: Any) -> Iterator[Any]:
 # ----------------------------------------------------------------------------------------------------------- derivatives
 
 
-class Call:
-    """One sample, ready on both libraries: its arguments, and which of them are floating tensors."""
-
-    def __init__(self, torch: Any, info: Any, sample: Any, forms: tuple, dtype: str):
-        self.torch, self.sample, self.dtype = torch, sample, dtype
-        given = [sample.input, list(sample.args), sample.kwargs]
-        self.name, (self.f, self.g) = forms
-        self.words = (
-            f"{self.name}{base.described(torch, (sample.input, *sample.args), sample.kwargs)}"
-        )
-        self.one, self.two = base.theirs(torch, given, False), base.ours(torch, given, False)
-        self.xs = [t for t in base.leaves(self.one, torch.Tensor) if t.is_floating_point()]
-        self.ys = [t for t in base.leaves(self.two, cr.Tensor) if t.is_floating_point()]
-
-    def processed(self, out: Any) -> Any:
-        try:
-            return self.sample.output_process_fn_grad(out)
-        except TypeError:
-            return out
-
-    def theirs(self) -> Any:
-        return self.processed(self.f(self.one[0], *self.one[1], **self.one[2]))
-
-    def ours(self) -> Any:
-        return self.processed(self.g(self.two[0], *self.two[1], **self.two[2]))
-
-    def at(self, library: Any) -> tuple[Callable, list]:
-        """The call as a function of its floating tensors, and these."""
-        given, f = (self.one, self.f) if library is self.torch else (self.two, self.g)
-        kind = library.Tensor
-
-        def put(value: Any, xs: Iterator) -> Any:
-            if isinstance(value, kind):
-                return next(xs) if value.is_floating_point() else value
-            if isinstance(value, list | tuple) and not isinstance(value, library.Size):
-                return type(value)([put(v, xs) for v in value])
-            if isinstance(value, dict):
-                return {k: put(v, xs) for k, v in value.items()}
-            return value
-
-        def call(*xs: Any) -> Any:
-            a, rest, options = put(given, iter(xs))
-            out = self.processed(f(a, *rest, **options))
-            return tuple([t for t in base.leaves(out, kind) if t.is_floating_point()])
-
-        return call, self.xs if library is self.torch else self.ys
-
-
 def of_floats(
     torch: Any, info: Any, dtype: str, most: int = FEW, forms: str = "function"
 ) -> Iterator[Call]:
@@ -207,58 +163,7 @@ def of_floats(
                 yield Call(torch, info, s, form, dtype)
 
 
-def judged(call: Call, theirs: Callable[[], Any], ours: Callable[[Any], str]) -> Outcome | None:
-    """What became of a call; None where PyTorch itself has no answer."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            expected = theirs()
-        except Exception:
-            return None
-        if expected is None or base.has_complex(call.torch, expected):
-            return None
-        try:
-            words = ours(expected)
-        except Exception as e:
-            return Outcome("refused", call.words, f"{type(e).__name__}: {str(e)[:300]}")
-    return Outcome("differs", call.words, words) if words else Outcome("agrees", call.words, "")
-
-
-def weighted(library: Any, outs: list, seed: int = 3) -> Any:
-    """Σ wₖ·yₖ of the results that have gradients."""
-    rng = np.random.default_rng(seed)
-    total = None
-    for y in outs:
-        w = library.tensor(rng.standard_normal(tuple(y.shape)), dtype=y.dtype)
-        total = (y * w).sum() if total is None else total + (y * w).sum()
-    return total
-
-
-def gradients(library: Any, outs: Any, xs: list, create: bool = False) -> list | None:
-    """The gradients by xs, zeros where there is none."""
-    live = [t for t in base.leaves(outs, library.Tensor) if t.requires_grad]
-    if not live:
-        return None
-    return list(
-        library.autograd.grad(
-            weighted(library, live), xs, create_graph=create, materialize_grads=True
-        )
-    )
-
-
-def compared(torch: Any, expected: list | None, found: list | None, names: str = "gradient") -> str:
-    """In what two lists of gradients differ; one that is nowhere recorded is zero."""
-    if expected is None or found is None:
-        other = [t for t in expected or found or [] if bool(t.any())]
-        return (
-            f"{names}: {'none' if expected is None else 'there'}, found the opposite"
-            if other
-            else ""
-        )
-    return base.difference(torch, expected, found).replace("result", names)
-
-
-def halves(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def halves(torch: Any, info: Any) -> Found:
     if not info.supports_autograd:
         return
     for dtype in ("float32", "bfloat16", "float16"):
@@ -276,7 +181,7 @@ def first_order(torch: Any, call: Call, xs: list, ys: list) -> Outcome | None:
     )
 
 
-def one(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def one(torch: Any, info: Any) -> Found:
     if not info.supports_autograd:
         return
     for call in of_floats(torch, info, "float64"):
@@ -286,7 +191,7 @@ def one(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
                 yield "float64", first_order(torch, again, [again.xs[k]], [again.ys[k]])
 
 
-def second(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def second(torch: Any, info: Any) -> Found:
     if not info.supports_gradgrad:
         return
     for call in of_floats(torch, info, "float64"):
@@ -309,7 +214,7 @@ def second(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
         )
 
 
-def forward(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def forward(torch: Any, info: Any) -> Found:
     if not info.supports_forward_ad:
         return
     for call in of_floats(torch, info, "float64"):
@@ -333,7 +238,7 @@ def forward(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
         )
 
 
-def batched(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def batched(torch: Any, info: Any) -> Found:
     for call in of_floats(torch, info, "float64"):
         for every in (True, False):
             if not call.xs or (not every and len(call.xs) == 1):
@@ -358,7 +263,7 @@ def batched(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
             )
 
 
-def inplace(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def inplace(torch: Any, info: Any) -> Found:
     if not info.supports_inplace_autograd:
         return
     for call in of_floats(torch, info, "float64", forms="inplace"):
@@ -385,7 +290,7 @@ def inplace(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
             )
 
 
-def operators(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def operators(torch: Any, info: Any) -> Found:
     import operator
 
     from torch.testing._internal.opinfo.core import _NOTHING
@@ -400,7 +305,7 @@ def operators(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
                     yield dtype, base.compare(torch, info, dtype, s, f.__name__, f, f)
 
 
-def aliases(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def aliases(torch: Any, info: Any) -> Found:
     for alias in info.aliases:
         names = {alias.name: (alias.op, base.function_named(alias.name))}
         for variant in (alias.method_variant, alias.inplace_variant):
@@ -416,7 +321,7 @@ def aliases(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
 # ------------------------------------------------------------------------------------------------------- written into
 
 
-def into(torch: Any, info: Any) -> Iterator[tuple[str, Outcome | None]]:
+def into(torch: Any, info: Any) -> Found:
     if not info.supports_out or info.name in base.WITHOUT_OUT:
         return
     name, (f, g) = next(iter(base.forms(info).items()))
