@@ -360,6 +360,9 @@ def test_planted_faults_are_found(name):
     assert not report and found[0].what in str(report)
 
 
+# -------------------------------------------------------------------------------------------------------- what a finding says
+
+
 def test_a_finding_names_the_line():
     class Wrong(nn.Module):
         def __init__(self):
@@ -596,6 +599,9 @@ def test_unusual_models_that_are_healthy_give_no_findings(name):
     cr.manual_seed(0)
     report = UNUSUAL[name]()
     assert report, str(report)
+
+
+# -------------------------------------------------------------------------------------------------------- what an examination leaves alone
 
 
 def test_nothing_is_changed():

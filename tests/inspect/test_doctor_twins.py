@@ -94,7 +94,7 @@ def test_an_answer_that_is_kept_to_be_looked_at_and_dropout_by_mode_are_no_fault
     assert plain(Called(looked_at))
 
 
-# -------------------------------------------------------------------------------------------------------- losses and their targets
+# -------------------------------------------------------------------------------------------------------- more planted faults
 
 
 def weighed(**options):
@@ -336,6 +336,9 @@ def test_more_planted_faults_are_found(name):
     assert found and change in found[0].change and found[0].evidence, str(report)
 
 
+# -------------------------------------------------------------------------------------------------------- what may be a fault
+
+
 def dying():
     """A step of 0 / 0: most rows of an embedding have no gradient, and there is no eps."""
     model = nn.Sequential(nn.Embedding(31, 8), nn.Flatten(), nn.Linear(88, 2))
@@ -408,6 +411,9 @@ def test_what_may_be_a_fault_is_a_note_and_its_twin_has_none(fault, twin, words)
     assert words not in str(twin())
 
 
+# -------------------------------------------------------------------------------------------------------- the twins of these faults
+
+
 def counts():
     return cr.tensor(np.bincount(data()[1].numpy(), minlength=CLASSES).astype("f"))
 
@@ -442,6 +448,9 @@ def test_the_twins_of_these_faults_are_healthy(name):
 
 
 @pytest.mark.slow
+# -------------------------------------------------------------------------------------------------------- how the doctor asks
+
+
 def test_a_question_is_made_of_all_inputs():
     assert "contradictory targets" not in pairs_of(5, N).names
 
