@@ -289,6 +289,15 @@ def test_what_is_read_line_by_line():
 # ----------------------------------------------------------------------------------- convolutions
 
 
+@pytest.mark.parametrize(("columns", "steps"), [(48 * 9 + 5, 1), (48 * 2 + 16, 4)])
+def test_a_kind_of_tile_that_does_little_of_the_sums_has_a_short_loop(columns, steps):
+    """Panels of three vectors and a last one of one: how many steps of k stand in its loop."""
+    main = product("main", matrices(64, columns, 64), Target.level("avx512"), Store(FLOAT)).main
+    loops = [block.count("@llvm.fma") for block in main.code.text().split(".body:")]
+    whole, last = [count for count in loops if count]
+    assert (whole, last) == (2 * 8 * 3, steps * 8)
+
+
 def convolution(images, height, width, ci, co, kernel, stride=1, dilation=1, groups=1):
     """y (images, oy, ox, co) from a padded x (images, height, width, ci) and w (co, ci/groups, ky, kx)."""
     ky, kx = kernel

@@ -458,10 +458,12 @@ class Code:
         self.lines.append(f"  call void @{name}({a}, {addresses}, i32 {a.type.bytes}, {m})")
 
     def opaque(self, p: Value) -> Value:
-        """The same address, whose origin LLVM cannot see: what is computed from it is not mixed
-        with how it came about. Loop passes take long, and find little, where many addresses with
-        a long history meet."""
-        return self.emit(f'call ptr asm "", "=r,0"({p})', PTR)
+        """The same address or index, whose origin LLVM cannot see: what is computed from it is not
+        mixed with how it came about. Loop passes take long, and find little, where many addresses
+        with a long history meet."""
+        if _is_number(p):
+            return p
+        return self.emit(f'call {p.type} asm "", "=r,0"({p})', p.type)
 
     def stack(self, bytes: int, align: int = 64) -> Value:
         """Memory that lives while the function runs."""

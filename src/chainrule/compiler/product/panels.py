@@ -102,7 +102,7 @@ class PackKernel:
         source, packed = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
         first = c.mul(task, together)
         with c.loop(first, c.minimum(c.add(first, together), items)) as item:
-            rest, number = c.divmod(item, chunks)
+            rest, number = c.divmod(c.opaque(item), chunks)
             rest, panel = c.divmod(rest, panels)
             here = c.at(packed, rest, self.column_elements * size)
             here = c.at(here, panel, self.length * shape.width * size)
@@ -192,16 +192,19 @@ class PackKernel:
             c.loop(start, stop, lanes) as k,
             c.loop(0, -(-columns // lanes)) as v,
         ):
-            k = c.minimum(k, last)
+            k = c.opaque(c.minimum(k, last))
+            first = c.opaque(c.mul(v, lanes))
+            there = c.at(there, k, size)
             block = []
             for j in range(lanes):
-                number = c.add(c.mul(v, lanes), j)
                 if columns % lanes:
-                    number = c.minimum(number, columns - 1)
-                place = c.at(c.at(there, k, size), number, column * size)
+                    number = c.minimum(c.add(first, j), columns - 1)
+                    place = c.at(there, number, column * size)
+                else:
+                    place = c.at(c.at(there, first, column * size), j, column * size)
                 block.append(c.load(self.vector, place, align=size))
             block = c.transposed(block)
-            here = c.at(here, v, lanes * size)
+            here = c.at(here, first, size)
             for j, vector in enumerate(block):
                 c.store(vector, self.step(here, run, c.add(k, j)), align=size)
 

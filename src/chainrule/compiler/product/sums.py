@@ -21,6 +21,9 @@ from .shape import Blocks, Shape
 
 __all__ = ["Sums"]
 
+SELDOM = 1 / 8
+"""The part of all sums below which a kind of tile is not worth a long loop."""
+
 
 class Sums:
     """Writes the sums of tiles of a product.
@@ -162,7 +165,7 @@ class Sums:
                     there = c.at(a, i, x.a * size), c.at(b, i, x.b * size)
                     loops(*there, k[1:], c.i64(0), c.i64(k[1].size))
                 return
-            turn = self.unrolled(tile, sets) * depth
+            turn = self.unrolled(rows, vectors, mask, sets) * depth
             length = c.sub(stop, start)
             turns_end = c.sub(stop, c.divmod(length, turn)[1])
             steps_end = c.sub(stop, c.divmod(length, depth)[1])
@@ -187,14 +190,34 @@ class Sums:
 
     # ------------------------------------------------------------------------------- steps
 
-    def unrolled(self, tile: int, sets: int) -> int:
-        """Steps of k in one turn of the innermost loop."""
+    def unrolled(self, rows: int, vectors: int, mask: Value | None, sets: int) -> int:
+        """Steps of k in one turn of the innermost loop: several where the sums that this kind of
+        tile does are worth their code."""
         if sets > 1:
             return sets
+        if self.share(rows, vectors, mask) < SELDOM:
+            return 1
+        tile = rows * vectors
         for count in (4, 3, 2):
             if count * tile <= 64 and self.blocks.divisible(count * self.shape.depth):
                 return count
         return 1
+
+    def share(self, rows: int, vectors: int, mask: Value | None) -> float:
+        """Which part of the sums is done by tiles of so many rows and vectors, the last of these
+        with this mask."""
+        shape, m, columns = self.shape, self.p.m, self.p.n[-1].size
+        share = 1.0
+        rest = shape.rows.rest(m)
+        if rest and shape.rows.count(m) > 1:
+            of_rest = rest / m[shape.rows.axis].size
+            share *= of_rest if rows == rest * shape.rows.inner else 1 - of_rest
+        whole, rest = divmod(columns, shape.width)
+        if rest and whole:
+            of_rest = rest / columns
+            narrow = mask is not None or vectors < shape.vectors
+            share *= of_rest if narrow else 1 - of_rest
+        return share
 
     def row(
         self, place: Value, vectors: int, mask: Value | None, tail: Value | None
