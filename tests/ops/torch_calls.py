@@ -29,7 +29,6 @@ NOT_IN_TORCH = {
     "sum_pool_input": "the adjoint of sum_pool, likewise",
     "fold_windows": "the adjoint of unfold_windows, likewise",
     "deviation": "the root within std, which is compared",
-    "trunc_quotient": "div of floats with a rounding mode, which is compared",
     "recurrence": "torch has none; cumprod and logcumsumexp, whose derivatives it is, are compared",
     "uniform": "other random bits; see test_random.py",
     "normal": "other random bits; see test_random.py",

@@ -56,7 +56,6 @@ from .elementwise import (
     round_to,
     sinc,
     spherical_bessel_j0,
-    trunc_quotient,
     xlog1py,
     xlogy,
 )  # fmt: skip
@@ -133,5 +132,5 @@ __all__ = [
     "round_to", "rrelu", "segment_reduce", "selu", "silu", "sinc", "smooth_l1_loss", "soft_cross_entropy",
     "soft_margin_loss", "softmax", "softplus", "softshrink", "softsign", "spherical_bessel_j0",
     "sum_bags",
-    "tanhshrink", "threshold", "triplet_hinge", "trunc_quotient", "with_gumbel", "xlog1py", "xlogy",
+    "tanhshrink", "threshold", "triplet_hinge", "with_gumbel", "xlog1py", "xlogy",
 ]  # fmt: skip

@@ -12,7 +12,6 @@ from ..ops import (
     cast,
     clamp,
     cos,
-    div,
     eq,
     erfc,
     exp,
@@ -111,14 +110,6 @@ def round_to(x, /, *, decimals):
     ten = 10.0 ** math.fabs(decimals)
     return round(x * ten) / ten if decimals > 0 else round(x / ten) * ten
 
-
-@composite(elementwise, types="float", domain=(0.5, 3))
-def trunc_quotient(a, b, /):
-    """Quotient of floats rounded toward 0,  y = trunc(a / b), in the dtype of a / b; its derivative is 0."""
-    return trunc(div(a, b))
-
-
-trunc_quotient.vjp(a=lambda g: zeros_like(g), b=lambda g: zeros_like(g))
 
 # ----------------------------------------------------------------------------------------------------- selection
 

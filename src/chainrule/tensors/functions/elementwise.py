@@ -157,9 +157,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode == "floor":
         return floor_divide(input, other)
     if rounding_mode == "trunc":
-        found = [ops.promotion.spec_of(v).dtype.category for v in (input, other)]
-        f = functional.trunc_quotient if dtypes.FLOATING in found else ops.trunc_divide
-        return _standing(f, input, other)
+        found = [ops.promotion.spec_of(v).dtype for v in (input, other)]
+        if dtypes.float16 in found or dtypes.bfloat16 in found:
+            return ops.trunc(ops.div(input, other))  # rounded to the dtype before
+        return _standing(ops.trunc_divide, input, other)
     raise ArgumentError(f"rounding_mode is None, 'trunc' or 'floor', found {rounding_mode!r}")
 
 
