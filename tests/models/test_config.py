@@ -56,3 +56,42 @@ def test_a_copy_is_another(config):
         assert other == config
         other.eos_token_id = 3
         assert other != config
+
+
+@pytest.mark.parametrize(("kind", "settings", "message"), [
+    ("Roberta", {"pad_token_id": None}, "pad_token_id must be one of the 512 positions, .* found None"),
+    ("DistilBert", {"n_heads": 5}, "n_heads must divide dim, found 5 and 768"),
+    ("Mixtral", {"num_experts_per_tok": 9}, "num_experts_per_tok must be from 1 to 8 experts, found 9"),
+    ("Phi3", {"head_dim": 6, "partial_rotary_factor": 0.5}, "an even number of a head's 6 channels, found 0.5"),
+    ("Phi3", {"num_attention_heads": 0}, "num_attention_heads must be positive, found 0"),
+    ("Phi3", {"original_max_position_embeddings": 1}, "original_max_position_embeddings must be above 1, found 1"),
+    ("Phi3", {"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "of type default or longrope, found 'linear'"),
+    ("Gemma", {"use_bidirectional_attention": True}, "use_bidirectional_attention is not there"),
+    ("Gemma2", {"attn_logit_softcapping": 0.0}, "attn_logit_softcapping must be positive, found 0.0"),
+    ("Gemma2", {"layer_types": [["full_attention"]]}, "layer_types must say full_attention or sliding_attention"),
+    ("Gemma3Text", {"sliding_window_pattern": 0}, "sliding_window_pattern must be positive, found 0"),
+    ("Gemma3Text", {"rope_parameters": {"full_attention": "far"}}, "expected settings of each kind of layer, found"),
+])  # fmt: skip
+def test_what_does_not_fit_is_named(kind, settings, message):
+    with pytest.raises(FormatError, match=message):
+        getattr(models, f"{kind}Config").from_dict(settings)
+
+
+def test_positions_in_two_ways_are_told_in_both_forms():
+    """As `transformers` 5 writes them, and as it did before."""
+    before = {
+        "rope_theta": 5e5,
+        "rope_local_base_freq": 300.0,
+        "rope_scaling": {"type": "linear", "factor": 8.0},
+    }
+    config = models.Gemma3TextConfig.from_dict({**before, "num_hidden_layers": 6})
+    told = config.to_dict()
+    assert told["layer_types"] == ["sliding_attention"] * 5 + ["full_attention"]
+    assert told["rope_parameters"]["sliding_attention"] == {
+        "rope_type": "default",
+        "rope_theta": 300.0,
+    }
+    assert models.Gemma3TextConfig.from_dict(told).rotary() == {
+        "full_attention": (5e5, {"rope_type": "linear", "factor": 8.0}),
+        "sliding_attention": (300.0, {"rope_type": "default"}),
+    }

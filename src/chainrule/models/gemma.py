@@ -152,7 +152,8 @@ class Gemma2Config(GemmaConfig):
                 self.need_positive(name)
         kinds, known = self.layer_types, ("full_attention", "sliding_attention")
         self.need(
-            kinds is None or (len(kinds) == self.num_hidden_layers and set(kinds) <= set(known)),
+            kinds is None
+            or (len(kinds) == self.num_hidden_layers and all(kind in known for kind in kinds)),
             f"layer_types must say {' or '.join(known)} of each of {self.num_hidden_layers} layers, found {kinds!r:.80}",
         )
 

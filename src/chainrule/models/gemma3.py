@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Self
 
+from ..base.errors import FormatError
 from ..tensors import Tensor
 from .gemma import (
     Gemma2Attention,
@@ -22,6 +23,7 @@ from .gemma import (
 )
 from .llama import LlamaAttention, LlamaForSequenceClassification
 from .pretrained import architecture
+from .rotary import parameters
 
 __all__ = [
     "Gemma3ForCausalLM", "Gemma3TextConfig", "Gemma3TextForSequenceClassification", "Gemma3TextModel",
@@ -51,7 +53,12 @@ class Gemma3TextConfig(Gemma2Config):
         each = given.get("rope_parameters")
         if isinstance(each, dict) and {FULL, SLIDING} & set(each):
             given = {k: v for k, v in given.items() if k != "rope_parameters"}
-            far, near = [dict(each.get(kind) or {}) for kind in (FULL, SLIDING)]
+            told = [each.get(kind) or {} for kind in (FULL, SLIDING)]
+            if not all(isinstance(one, dict) for one in told):
+                raise FormatError(
+                    f"{source}: key 'rope_parameters': expected settings of each kind of layer, found {each!r:.80}"
+                )
+            far, near = [dict(one) for one in told]
             given |= {"rope_theta": far.pop("rope_theta", 1e6), "rope_scaling": far or None}
             given |= {"rope_local_base_freq": near.pop("rope_theta", 10000.0)}
             given |= {"rope_local_scaling": near or None}
@@ -61,10 +68,7 @@ class Gemma3TextConfig(Gemma2Config):
 
     def to_dict(self) -> dict[str, Any]:
         """As of `LlamaConfig`, with positions by the kind of a layer; older readers find them under their names besides."""
-        each = {
-            kind: {"rope_type": "default", **scaling, "rope_theta": base}
-            for kind, (base, scaling) in self.rotary().items()
-        }
+        each = {kind: parameters(base, scaling) for kind, (base, scaling) in self.rotary().items()}
         kinds = [SLIDING if self.looks_back(k) else FULL for k in range(self.num_hidden_layers)]
         found = {**super().to_dict(), "rope_parameters": each, "layer_types": kinds}
         return {

@@ -28,7 +28,7 @@ from .heads import ClassifiesTexts, ClassifiesTokens, FindsSpans, WithHead, Writ
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
 from .reading import Layers, Reading, either, room_for
-from .rotary import check_scaling, frequencies, rotated, turns
+from .rotary import check_scaling, frequencies, parameters, rotated, turns
 
 __all__ = [
     "LlamaConfig", "LlamaForCausalLM", "LlamaForQuestionAnswering", "LlamaForSequenceClassification",
@@ -80,8 +80,8 @@ class LlamaConfig(Labelled):
 
     def to_dict(self) -> dict[str, Any]:
         """As of `Config`, with rotary positions told both ways."""
-        kind = {"rope_type": "default", **(self.rope_scaling or {}), "rope_theta": self.rope_theta}
-        return {**super().to_dict(), "rope_parameters": kind, "head_dim": self.head_size}
+        told = parameters(self.rope_theta, self.rope_scaling or {})
+        return {**super().to_dict(), "rope_parameters": told, "head_dim": self.head_size}
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""

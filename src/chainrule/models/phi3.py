@@ -69,6 +69,7 @@ class Phi3Config(LlamaConfig):
 
     def check(self) -> None:
         """As Llama's; and a part of the channels, of an even size, is turned."""
+        self.need_positive("hidden_size", "num_attention_heads")
         share, size = self.partial_rotary_factor, self.turned_size
         self.need(
             0 < share <= 1 and size > 0 and size % 2 == 0,

@@ -21,7 +21,7 @@ import numpy as np
 from ..base.errors import FormatError
 from ..tensors import Tensor, cat, tensor
 
-__all__ = ["check_scaling", "frequencies", "rotated", "turns"]
+__all__ = ["check_scaling", "frequencies", "parameters", "rotated", "turns"]
 
 NEEDED = {
     "default": (), "linear": ("factor",), "dynamic": ("factor",), "yarn": (),
@@ -36,6 +36,17 @@ NUMBERS = (
     "beta_slow", "mscale", "mscale_all_dim",
 )  # fmt: skip
 """What is a positive number, if it is said."""
+
+
+def parameters(base: float, scaling: Mapping[str, Any]) -> dict[str, Any]:
+    """Base and scaling as files have them, under the names of today: what was "type" is "rope_type".
+
+    >>> parameters(300.0, {"type": "linear", "factor": 2.0})
+    {'rope_type': 'linear', 'factor': 2.0, 'rope_theta': 300.0}
+    """
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    rest = {key: value for key, value in scaling.items() if key not in ("type", "rope_type")}
+    return {"rope_type": kind, **rest, "rope_theta": base}
 
 
 def check_scaling(scaling: Mapping[str, Any], size: int, base: float, trained: int) -> None:
