@@ -13,7 +13,7 @@ import torch.fx
 import torch.multiprocessing as mp
 import torch.onnx
 import torch.utils.model_zoo as model_zoo
-from torch import Tensor, nn
+from torch import Tensor, nn, stft, view_as_real
 from torch.distributions.kl import kl_divergence
 from torch.distributions.normal import Normal
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -34,6 +34,7 @@ from torch.utils.data.distributed import DistributedSampler
 from torch.utils.dlpack import from_dlpack, to_dlpack
 from torch.utils.tensorboard import SummaryWriter
 
+assert not hasattr(torch, "istft") and stft.__name__ == "stft"
 assert not dist.is_available() and not dist.is_initialized()
 assert importlib.util.find_spec("torch").name == "torch"
 assert torch.torch is torch and torch.version.cuda is None and not torch.xpu.is_available()
@@ -159,6 +160,7 @@ for name, call in {
     "check": lambda: torch._check(False, lambda: "sizes differ"),
     "event": lambda: torch.cuda.Event(),
     "privateuse": lambda: torch.privateuseone,
+    "imported": lambda: view_as_real(torch.ones(1)),
     "complex": lambda: torch.ones(1, dtype=torch.complex64),
     "mesh": lambda: SummaryWriter("others").add_mesh("a", torch.ones(1)),
 }.items():

@@ -19,7 +19,7 @@ from ..base.errors import FormatError
 from ..base.left_out import why
 from ..tensors import Tensor
 from .names import STANDS_FOR, is_theirs, resolve
-from .surroundings.absent import can_be_named
+from .surroundings.absent import can_be_imported, can_be_named
 
 __all__ = ["Missing", "missing"]
 
@@ -186,7 +186,8 @@ class _Reader:
 
     def _report(self, node: ast.AST, name: str) -> Missing:
         reason = why(name.removeprefix("torch."))
-        sure = id(node) in self.open and not can_be_named(name)
+        passes = can_be_imported if isinstance(node, ast.ImportFrom) else can_be_named
+        sure = id(node) in self.open and not passes(name)
         if reason is not None:
             return Missing(self.path, getattr(node, "lineno", 1), name, reason.instead, sure)
         parent, _, last = name.rpartition(".")

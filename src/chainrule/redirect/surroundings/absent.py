@@ -103,6 +103,11 @@ TYPES = frozenset(
 )
 """Types of what is not there, that are written in annotations and asked about with `isinstance`."""
 
+FUNCTIONS = frozenset(
+    "complex polar view_as_complex view_as_real stft istft sparse_coo_tensor sparse_csr_tensor quantize_per_tensor dequantize".split()
+)
+"""Functions of what is not there, that files import by name where one of their classes is to call them."""
+
 DATASETS = frozenset(
     "CIFAR100 CLEVRClassification Caltech101 Caltech256 CarlaStereo CREStereo CelebA Cityscapes CocoCaptions CocoDetection "
     "Country211 DTD EMNIST ETH3DStereo EuroSAT FER2013 FGVCAircraft FallingThingsStereo Flickr30k Flickr8k Flowers102 "
@@ -126,7 +131,12 @@ NAMED = (
 
 def can_be_named(name: str) -> bool:
     """Whether a dotted name that is not there can be imported and written down all the same."""
-    return spec_of(name) is not None or name.removeprefix("torch.") in NAMED
+    return _is_module(name) or name.removeprefix("torch.") in NAMED
+
+
+def can_be_imported(name: str) -> bool:
+    """Whether `from torch import …` finds a dotted name that is not there; a call of it says so."""
+    return can_be_named(name) or name.removeprefix("torch.") in FUNCTIONS
 
 
 class Absent(type):
@@ -200,8 +210,9 @@ class Loader(importlib.abc.Loader):
     """Makes absent modules for `import`."""
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        """The module of a name."""
-        return module(spec.name)
+        """The module of a name, or the function."""
+        short = spec.name.removeprefix("torch.")
+        return absent(short) if short in FUNCTIONS else module(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """There is nothing to run."""
@@ -214,7 +225,13 @@ def module(name: str) -> AbsentModule:
 
 
 def spec_of(name: str) -> importlib.machinery.ModuleSpec | None:
-    """How to import an absent module, or one within it; None if the name is no such module."""
-    if any(name == known or name.startswith(f"{known}.") for known in ABSENT):
+    """How to import an absent module, one within it, or an absent function; None if the name is none of them."""
+    if _is_module(name):
         return importlib.machinery.ModuleSpec(name, Loader(), is_package=True)
+    if name.removeprefix("torch.") in FUNCTIONS:
+        return importlib.machinery.ModuleSpec(name, Loader())
     return None
+
+
+def _is_module(name: str) -> bool:
+    return any(name == known or name.startswith(f"{known}.") for known in ABSENT)
