@@ -333,3 +333,20 @@ def test_repr_lists_the_options():
     assert (
         text.startswith("SGD (\nParameter Group 0\n    dampening: 0\n") and "    lr: 0.1\n" in text
     )
+
+
+def test_numpy_s_numbers_are_rates_as_python_s_are():
+    """`lr=np.float32(…)` of a table of rates, `np.linspace` in a schedule of one's own."""
+    steps = []
+    for number in (float, np.float32, np.float64):
+        w = nn.Parameter(cr.ones(3))
+        rate, decay = number(0.25), number(0.5)
+        method = optim.Adam([w], lr=rate, betas=(number(0.5), number(0.75)), weight_decay=decay)
+        for _ in range(2):
+            (w * w).sum().backward()
+            method.step()
+        assert w.dtype is cr.float32
+        steps.append(w.tolist())
+    assert steps[0] == steps[1] == steps[2]
+    with pytest.raises(ValueError, match="Invalid learning rate"):
+        optim.SGD([w], lr=np.float32(-1.0))

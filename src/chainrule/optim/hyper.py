@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..base.dtypes import of_python
 from ..base.errors import DTypeError
 from ..tape.modes import cell
 from ..tensors import Tensor
@@ -24,6 +25,7 @@ def checked(
         DTypeError: a Tensor, or no number.
         ValueError: out of range.
     """
+    value = of_python(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise DTypeError(
             f"{what} must be a Python number, got {type(value).__name__}; a number that changes from "
