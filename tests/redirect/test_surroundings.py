@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import chainrule as cr
+from chainrule.base.errors import ChainruleError
 
 SAID = """\
 export: ChainruleError: there is no torch.onnx.export here: files from elsewhere, and exporters are left out (nothing is \
@@ -177,3 +178,25 @@ def test_functions_are_registered_with_their_gradient():
         library.register_autograd("mine::square", backward)
     assert resolve("torch.library.Library") is None and library.Library is not None
     assert resolve("torch.ops.mine.cube") is cube
+
+
+def test_operators_are_keys_and_the_functions_of_their_name():
+    """Classes of tensors say in a table what they do for an operator: `torch_geometric.EdgeIndex`."""
+    from chainrule.redirect.names import resolve
+    from chainrule.redirect.surroundings import operators
+
+    aten, x = operators.aten, cr.tensor([3.0, 1.0])
+    assert isinstance(x.layout, resolve("torch.layout"))
+    table = {aten.sort.default: 1, aten.sort.stable: 2, aten._to_copy.default: 3}
+    assert [table[k] for k in (aten.sort.default, aten.sort.stable, aten._to_copy.default)] == [
+        1,
+        2,
+        3,
+    ]
+    assert aten.add.Tensor(x, x, alpha=2).tolist() == [9.0, 3.0]
+    assert aten.sort(x)[0].tolist() == [1.0, 3.0] and aten.view_as(x, x).tolist() == [3.0, 1.0]
+    assert repr(aten.add.Tensor) == "<aten.add.Tensor>"
+    with pytest.raises(ChainruleError, match="no torch.ops.aten._to_copy.default here"):
+        aten._to_copy.default(x)
+    with pytest.raises(AttributeError):
+        _ = aten.add.Tensor.more

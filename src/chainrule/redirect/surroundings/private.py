@@ -1,5 +1,5 @@
 """Names of PyTorch's that begin with an underscore and that model files use all the same; `range`, which it has given up; the limits of
-dtypes that are not here.
+dtypes that are not here; the type of layouts, of which there is one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ...base import dtypes
 from ...base.errors import DTypeError
 from ...nn import functional as F
 from ...tensors import Tensor, arange, mm, tensor
+from ...tensors.device import Layout as layout  # noqa: F401 - in annotations
 from ...tensors.storage import UntypedStorage  # noqa: F401
 from ..compiling import compile  # noqa: F401 - PyTorch's runs what it cannot compile eagerly
 from .absent import Absent
