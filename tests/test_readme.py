@@ -18,8 +18,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = Path(chainrule.__file__).parent
 
 FACES = {  # PyTorch's names for what stands in the rooms
-    "autograd", "func", "jit", "linalg", "platform", "random", "signal", "special", "switches", "testing",
-    "torch_imports", "utils",
+    "autograd", "func", "jit", "linalg", "masked", "platform", "random", "signal", "special", "switches",
+    "testing", "torch_imports", "utils",
 }  # fmt: skip
 
 COMMANDS = {
