@@ -144,3 +144,14 @@ def test_what_is_computed_where_it_is_read_waits_for_what_it_is_computed_from():
         return x.grad
 
     TracedFunction(step, Both)(cr.randn(11, 31, 134), cr.randn(11, 67))
+
+
+def test_what_a_scatter_begins_with_lies_as_it_did():
+    """A value that is copied into a part of another lies there alone if its readers can follow; a scatter cannot."""
+    b = Large(0)
+    y = b.emit(ops.exp, b.floats((3, 1)))
+    path = ((ops.slice_, (("dim", 1), ("start", 1), ("stop", 2), ("step", 1))),)
+    whole = b.emit(ops.view_scatter, zeros(b, 3, 5), y, path=path)
+    put = b.emit(ops.scatter, y, b.integers((1, 1), 2, 3), Literal(2.0), dim=0)
+    both = Both(Program(b.inputs, b.equations, [put, b.emit(ops.square, whole)]), {})
+    both.run(b.feed, [None] * 2)

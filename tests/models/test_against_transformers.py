@@ -109,7 +109,8 @@ def compared(torch, transformers, name, seed, folder) -> dict[str, float]:
             whole = [(p[k], p.grad[k]) for k in range(len(p))]
             halves = [zip(q.chunk(2), g.chunk(2), strict=True) for q, g in whole]
             parts += whole + [pair for both in halves for pair in both]
-        slopes |= {q.detach().numpy().tobytes(): g for q, g in parts}
+        for q, g in parts:  # a whole comes before a part with the same numbers
+            slopes.setdefault(q.detach().numpy().tobytes(), g)
     for key, p in ours.named_parameters():
         slope = slopes[p.detach().numpy().tobytes()]
         if slope is None:

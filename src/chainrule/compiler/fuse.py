@@ -97,9 +97,11 @@ class Grouping(Layouts):
         return g
 
     def contiguous(self, v: Var) -> Var:
-        """A value that lies row-major without gaps: this one, or a copy."""
+        """A value that lies row-major without gaps, and will: this one, or a copy."""
         access = self.access(v)
-        return v if access is not None and access.contiguous else self._copied(v)
+        v = v if access is not None and access.contiguous else self._copied(v)
+        self.settled.add(self.chain(v)[0].id)
+        return v
 
     def own_product(self, eq: Equation, dims: Dims, *, closed: bool = False) -> None:
         """A product in a group of its own, over given axes. One with a long sum and a small
@@ -284,8 +286,8 @@ class Grouping(Layouts):
             access = self.access(v)
             if access is None:
                 inputs[k] = self._reached(v)
-            elif what == "scatter" and k == 0 and not access.contiguous:
-                inputs[k] = self._copied(v)
+            elif what == "scatter" and k == 0:
+                inputs[k] = self.contiguous(v)
         if tuple(inputs) == eq.inputs:
             return eq
         legal = Equation(eq.op, inputs, eq.attrs, eq.outputs, eq.place)

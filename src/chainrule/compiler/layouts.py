@@ -34,6 +34,7 @@ class Layouts:
         self.maker: dict[int, Equation] = {}
         self.home: dict[int, Any] = {}  # the group that makes a value
         self.parts: dict[int, tuple[Var, Access]] = {}  # pieces: the whole, and where they lie
+        self.settled: set[int] = set()  # values that have to go on lying as they do
         self.results = {v.id for v in program.outputs if isinstance(v, Var)}
         self.seen_in_results = _bases(program)  # what results are views of
 

@@ -222,6 +222,7 @@ class Native(Execution):
                 or x.id not in kept
                 or x.id in outputs
                 or x.id in grouping.parts
+                or x.id in grouping.settled
             ):
                 continue
             together = grouping.home.get(x.id) is grouping.home[id] and x.spec == kept[id].spec

@@ -136,9 +136,9 @@ def experiment(
     for name, value in settings.items():
         domain = b"".join([_bytes(1, _variant(x)) for x in choices.get(name, ())])
         about = _bytes(1, name.encode()) + _integer(4, _kind(value))
-        fields += _bytes(5, about + (_bytes(5, domain) if domain else b""))
+        fields += _bytes(4, about + (_bytes(5, domain) if domain else b""))
     for tag in metrics:
-        fields += _bytes(6, _bytes(1, _bytes(2, tag.encode())))
+        fields += _bytes(5, _bytes(1, _bytes(2, tag.encode())))
     return _value("_hparams_/experiment", _plugin("hparams", _bytes(2, fields)))
 
 

@@ -96,9 +96,11 @@ class BasePruningMethod(ABC):
         method._tensor_name = name
         mask = _masked(method, scores, mask)
         before = _hook(module, name)
-        whole = method if before is None else PruningContainer(before, method)
+        whole = method
         _put(module, name, mask)
         if before is not None:
+            whole = before if isinstance(before, PruningContainer) else PruningContainer(before)
+            whole.add_pruning_method(method)
             del module._forward_pre_hooks[_key(module, name)]
         module.register_forward_pre_hook(whole)
         return whole
