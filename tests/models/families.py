@@ -32,8 +32,8 @@ CONFIGS = {
     "GPT2": "GPT2Config", "Llama": "LlamaConfig", "Qwen2": "Qwen2Config", "Mistral": "MistralConfig", "Bert": "BertConfig",
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
-    "DistilBert": "DistilBertConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig", "Phi3": "Phi3Config",
-    "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
+    "DistilBert": "DistilBertConfig", "Qwen3Moe": "Qwen3MoeConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig",
+    "Phi3": "Phi3Config", "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
 
@@ -183,7 +183,7 @@ def scaling(rng, size):
 
 @family(*[
     f"{model}{end}"
-    for model in ("Llama", "Qwen2", "Mistral", "Qwen3", "Mixtral", "Phi3", "Gemma", "Gemma2")
+    for model in ("Llama", "Qwen2", "Mistral", "Qwen3", "Qwen3Moe", "Mixtral", "Phi3", "Gemma", "Gemma2")
     for end in ("Model", "ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
     if not (model in ("Phi3", "Gemma", "Gemma2") and end == "ForQuestionAnswering")
 ], "Gemma3TextModel", "Gemma3ForCausalLM", "Gemma3TextForSequenceClassification")  # fmt: skip
@@ -223,13 +223,21 @@ def llama(rng, name):
             for each in (far, near):
                 each.pop("truncate", None)  # the reference does not look for it there
             settings["rope_parameters"] = {"full_attention": far, "sliding_attention": near}
-    if name.startswith("Mixtral"):
+    if name.startswith(("Mixtral", "Qwen3Moe")):
         count = int(rng.integers(2, 6))  # the reference's products want rows of 16 bytes
         settings |= {"hidden_size": 4 * int(rng.integers(1, 4)), "intermediate_size": 4 * count}
         settings |= {
             "num_local_experts": count, "num_experts_per_tok": int(rng.integers(1, count + 1)),
             "output_router_logits": pick(rng, True, False), "router_aux_loss_coef": 0.3,
         }  # fmt: skip
+    if name.startswith("Qwen3Moe"):
+        settings |= {
+            "num_experts": settings.pop("num_local_experts"), "moe_intermediate_size": 4 * int(rng.integers(1, 4)),
+            "decoder_sparse_step": pick(rng, 1, 1, 2), "mlp_only_layers": pick(rng, [], [], [layers - 1]),
+            "norm_topk_prob": pick(rng, True, False),
+        }  # fmt: skip
+        chosen = [k for k in range(layers) if (k + 1) % settings["decoder_sparse_step"] == 0]
+        settings["output_router_logits"] &= bool(set(chosen) - set(settings["mlp_only_layers"]))
     if name.startswith("Llama"):
         settings |= {"attention_bias": pick(rng, True, False), "mlp_bias": pick(rng, True, False)}
     if name.startswith(("Qwen2", "Qwen3")):
@@ -238,14 +246,14 @@ def llama(rng, name):
             "max_window_layers": 1,
             "sliding_window": 3,
         }
-        if settings["use_sliding_window"] and rng.random() < 0.5:
+        if settings["use_sliding_window"] and rng.random() < 0.5 and "Moe" not in name:
             kinds = ("full_attention", "sliding_attention")
             settings["layer_types"] = [pick(rng, *kinds) for _ in range(layers)]
     if name.startswith(("Mistral", "Mixtral", "Phi3")):
         settings["sliding_window"] = pick(rng, None, 3)
     case = with_head(rng, name, settings, text(rng, causal=True))
-    if settings.get("output_router_logits") and name in ("MixtralModel", "MixtralForCausalLM"):
-        aux = ("aux_loss",) if name == "MixtralForCausalLM" else ()
+    if settings.get("output_router_logits") and name.endswith(("Model", "ForCausalLM")):
+        aux = ("aux_loss",) if name.endswith("ForCausalLM") else ()
         case = case._replace(fields=(*case.fields, "router_logits", *aux))
     return case
 

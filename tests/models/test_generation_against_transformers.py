@@ -17,6 +17,7 @@ from chainrule.models.choosing import GenerationSettings
 WRITERS = {
     "GPT2LMHeadModel": 3, "LlamaForCausalLM": 3, "Qwen2ForCausalLM": 3, "MistralForCausalLM": 3, "BertLMHeadModel": 3,
     "T5ForConditionalGeneration": 3, "RobertaForCausalLM": 1, "Qwen3ForCausalLM": 1, "MixtralForCausalLM": 1,
+    "Qwen3MoeForCausalLM": 1,
     "Phi3ForCausalLM": 2, "GemmaForCausalLM": 1, "Gemma2ForCausalLM": 1,
     "Gemma3ForCausalLM": 1,
 }  # fmt: skip

@@ -8,11 +8,11 @@ names that the checkpoints have, calls and results those of `transformers`. Noth
 
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
-and what `qwen2`, `qwen3`, `mistral`, `mixtral`, `phi3`, `gemma` and `gemma3` change in it; `recurrent`; `bert` with
-`bert_heads`, then `roberta` and `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`;
-`resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`,
-`streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of
-`chainrule.data.tokenizers`).
+and what `windows`, `mistral`, `qwen2`, `qwen3`, `experts`, `mixtral`, `qwen3_moe`, `phi3`, `gemma` and `gemma3` change in
+it; `recurrent`; `bert` with `bert_heads`, then `roberta` and `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`;
+`vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`,
+`sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the
+affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
@@ -137,6 +137,14 @@ from .qwen3 import (
     Qwen3ForSequenceClassification,
     Qwen3ForTokenClassification,
     Qwen3Model,
+)
+from .qwen3_moe import (
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
+    Qwen3MoeForQuestionAnswering,
+    Qwen3MoeForSequenceClassification,
+    Qwen3MoeForTokenClassification,
+    Qwen3MoeModel,
 )
 from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
@@ -275,6 +283,12 @@ __all__ = [
     "Qwen3ForSequenceClassification",
     "Qwen3ForTokenClassification",
     "Qwen3Model",
+    "Qwen3MoeConfig",
+    "Qwen3MoeForCausalLM",
+    "Qwen3MoeForQuestionAnswering",
+    "Qwen3MoeForSequenceClassification",
+    "Qwen3MoeForTokenClassification",
+    "Qwen3MoeModel",
     "RecurrentConfig",
     "RecurrentLMHeadModel",
     "ResNetConfig",

@@ -12,7 +12,6 @@ Source: Devlin, Chang, Lee & Toutanova 2019; sentence embeddings: Reimers & Gure
 
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
 from ..base.errors import ShapeError
@@ -21,7 +20,7 @@ from ..tensors import Tensor, arange, zeros_like
 from .activations import activation
 from .attention import attend, may_see, no_padding
 from .cache import Cache
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import EmbedsTexts
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
@@ -30,7 +29,7 @@ from .reading import Layers, Reading, either, room_for
 __all__ = ["BertConfig", "BertModel", "BertPreTrained"]
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class BertConfig(Labelled):
     """Sizes and settings; the defaults are those of BERT-base (110 million parameters)."""
 

@@ -25,7 +25,7 @@ from .clip_towers import (
     CLIPVisionModel,
     section_of,
 )
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import ClassifiesImages
 from .output import BaseOutput, CLIPOutput, CLIPTowerOutput
 from .pretrained import architecture
@@ -35,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class CLIPConfig(Labelled):
     """Both towers, and where they meet."""
 

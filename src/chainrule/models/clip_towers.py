@@ -10,7 +10,6 @@ Source: Radford et al. 2021, section 2.4.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar, Self
 
 from ..base.errors import FormatError, ShapeError
@@ -18,7 +17,7 @@ from ..nn import Conv2d, Embedding, LayerNorm, Linear, Module, Parameter, init
 from ..tensors import Tensor, arange, cat, empty, int64
 from .activations import activation
 from .attention import attend, may_see
-from .config import Config
+from .config import Config, configuration
 from .output import BaseOutput
 from .patches import resized_grid
 from .pretrained import PreTrained, architecture
@@ -29,7 +28,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class TowerConfig(Config):
     """What the configurations of both towers have. A file of both is one of each of them, by `section`."""
 
@@ -64,7 +63,7 @@ class TowerConfig(Config):
         self.need(C % H == 0, f"num_attention_heads must divide hidden_size, found {H} and {C}")
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class CLIPTextConfig(TowerConfig):
     """Sizes of the text tower; the defaults are those of ViT-B/32."""
 
@@ -76,16 +75,16 @@ class CLIPTextConfig(TowerConfig):
     eos_token_id: int | None = 49407
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class CLIPVisionConfig(TowerConfig):
     """Sizes of the image tower; the defaults are those of ViT-B/32."""
 
     model_type = "clip_vision_model"
     section = "vision_config"
 
-    hidden_size: int = 768
-    intermediate_size: int = 3072
-    num_attention_heads: int = 12
+    hidden_size = 768
+    intermediate_size = 3072
+    num_attention_heads = 12
     num_channels: int = 3
     image_size: int = 224
     patch_size: int = 32

@@ -3,21 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import math
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from ..base.errors import FormatError
 from ..files import write_whole
 from ..files.json_objects import json_object, read_bytes
 from .activations import activation
 
-__all__ = ["Config", "Labelled", "is_size", "read_json"]
+__all__ = ["Config", "Labelled", "configuration", "is_size", "read_json"]
+
+T = TypeVar("T")
+UNKNOWN = {"quantization_config": None}
+"""Settings that no model here has: weights that are packed are not weights."""
 
 
-@dataclasses.dataclass(kw_only=True)
+@dataclass_transform(kw_only_default=True)
+def configuration(cls: type[T]) -> type[T]:
+    """Decorator: a dataclass that says in what it differs. A value without a type is another default of a field of its base.
+
+    >>> @configuration
+    ... class WideConfig(models.GPT2Config):
+    ...     n_embd = 1600
+    >>> WideConfig(n_head=25).n_embd
+    1600
+    """
+    bases = [base for base in reversed(cls.__mro__[1:]) if dataclasses.is_dataclass(base)]
+    before = {f.name: f.type for base in bases for f in dataclasses.fields(base)}
+    told = {name: kind for name, kind in before.items() if name in vars(cls)}
+    cls.__annotations__ = {**told, **inspect.get_annotations(cls)}
+    return dataclasses.dataclass(kw_only=True)(cls)
+
+
+@configuration
 class Config:
     """Base of the configurations, whose fields have the names and defaults of Hugging Face's.
 
@@ -107,7 +129,7 @@ class Config:
         Raises:
             FormatError: a value of the wrong type, or a setting that this model does not have.
         """
-        for name, only in cls.fixed.items():
+        for name, only in {**UNKNOWN, **cls.fixed}.items():
             if given.get(name, only) != only:
                 raise FormatError(
                     f"{source}: key {name!r}: {cls.model_type} models are built with {only!r} alone, found {given[name]!r}"
@@ -153,7 +175,7 @@ class Config:
         write_whole(path, (json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n").encode())
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class Labelled(Config):
     """A configuration of models that may classify: how many classes there are, and what they are called.
 

@@ -9,7 +9,6 @@ Source: Sanh, Debut, Chaumond & Wolf 2019. Modules have the names that its check
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..nn import functional as F
 from ..tensors import Tensor, arange, no_grad, tensor
 from .activations import activation
 from .attention import attend, no_padding
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import ClassifiesTexts, ClassifiesTokens, EmbedsTexts, FindsSpans, WithHead, flat_loss
 from .output import BaseOutput, ClassifierOutput
 from .pretrained import PreTrained, architecture
@@ -35,7 +34,7 @@ EPS = 1e-12
 """Of all norms; no configuration says another."""
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class DistilBertConfig(Labelled):
     """Sizes and settings; the defaults are those of DistilBERT-base (66 million parameters)."""
 

@@ -8,13 +8,14 @@ Source: Gemma Team 2024 (Gemma; Gemma 2). The embeddings tell words too.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ..nn import Module, Parameter
 from ..nn import functional as F
 from ..tensors import Tensor, tensor, zeros
 from .attention import added, attend
+from .config import configuration
+from .heads import behind
 from .llama import (
     LlamaAttention,
     LlamaConfig,
@@ -28,6 +29,7 @@ from .llama import (
 from .output import BaseOutput
 from .pretrained import architecture
 from .reading import Reading
+from .windows import WindowedConfig
 
 __all__ = [
     "Gemma2Config", "Gemma2ForCausalLM", "Gemma2ForSequenceClassification", "Gemma2ForTokenClassification", "Gemma2Model",
@@ -35,26 +37,26 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class GemmaConfig(LlamaConfig):
     """Sizes and settings; the defaults are those of Gemma with 7 billion parameters."""
 
     model_type = "gemma"
 
-    vocab_size: int = 256000
-    hidden_size: int = 3072
-    intermediate_size: int = 24576
-    num_hidden_layers: int = 28
-    num_attention_heads: int = 16
-    num_key_value_heads: int | None = 16
-    head_dim: int | None = 256
-    hidden_act: str = "gelu_pytorch_tanh"
-    max_position_embeddings: int = 8192
+    vocab_size = 256000
+    hidden_size = 3072
+    intermediate_size = 24576
+    num_hidden_layers = 28
+    num_attention_heads = 16
+    num_key_value_heads = 16
+    head_dim = 256
+    hidden_act = "gelu_pytorch_tanh"
+    max_position_embeddings = 8192
     use_bidirectional_attention: bool | None = None
-    tie_word_embeddings: bool = True
-    bos_token_id: int | None = 2
-    eos_token_id: int | tuple | None = 1
-    pad_token_id: int | None = 0
+    tie_word_embeddings = True
+    bos_token_id = 2
+    eos_token_id = 1
+    pad_token_id = 0
 
     def check(self) -> None:
         """As Llama's."""
@@ -104,58 +106,35 @@ class GemmaModel(LlamaModel):
         return x * tensor(self.config.hidden_size**0.5, dtype=x.dtype)
 
 
-@architecture
-class GemmaForCausalLM(LlamaForCausalLM):
-    """`LlamaForCausalLM` with Gemma."""
-
-    config_class, model_class = GemmaConfig, GemmaModel
+GemmaForCausalLM = behind(GemmaModel, LlamaForCausalLM)
+GemmaForSequenceClassification = behind(GemmaModel, LlamaForSequenceClassification)
+GemmaForTokenClassification = behind(GemmaModel, LlamaForTokenClassification)
 
 
-@architecture
-class GemmaForSequenceClassification(LlamaForSequenceClassification):
-    """`LlamaForSequenceClassification` with Gemma."""
-
-    config_class, model_class = GemmaConfig, GemmaModel
-
-
-@architecture
-class GemmaForTokenClassification(LlamaForTokenClassification):
-    """`LlamaForTokenClassification` with Gemma."""
-
-    config_class, model_class = GemmaConfig, GemmaModel
-
-
-@dataclasses.dataclass(kw_only=True)
-class Gemma2Config(GemmaConfig):
+@configuration
+class Gemma2Config(GemmaConfig, WindowedConfig):
     """Sizes and settings; the defaults are those of Gemma 2 with 2 billion parameters."""
 
     model_type = "gemma2"
+    one_by_one = True
 
-    hidden_size: int = 2304
-    intermediate_size: int = 9216
-    num_hidden_layers: int = 26
-    num_attention_heads: int = 8
-    num_key_value_heads: int | None = 4
+    hidden_size = 2304
+    intermediate_size = 9216
+    num_hidden_layers = 26
+    num_attention_heads = 8
+    num_key_value_heads = 4
     hidden_activation: str = "gelu_pytorch_tanh"
     query_pre_attn_scalar: int | float = 256
-    sliding_window: int | None = 4096
-    layer_types: tuple | None = None
     final_logit_softcapping: float | None = 30.0
     attn_logit_softcapping: float | None = 50.0
 
     def check(self) -> None:
-        """As Gemma's; every layer is of a known kind, and caps are positive."""
+        """As Gemma's, and caps are positive."""
         super().check()
         self.need_positive("query_pre_attn_scalar")
         for name in ("final_logit_softcapping", "attn_logit_softcapping"):
             if getattr(self, name) is not None:
                 self.need_positive(name)
-        kinds, known = self.layer_types, ("full_attention", "sliding_attention")
-        self.need(
-            kinds is None
-            or (len(kinds) == self.num_hidden_layers and all(kind in known for kind in kinds)),
-            f"layer_types must say {' or '.join(known)} of each of {self.num_hidden_layers} layers, found {kinds!r:.80}",
-        )
 
     @property
     def act_name(self) -> str:
@@ -167,15 +146,9 @@ class Gemma2Config(GemmaConfig):
         """Not by the size of a head, but as said."""
         return self.query_pre_attn_scalar**-0.5
 
-    def looks_back(self, layer: int) -> bool:
-        """Whether a layer looks back a window alone: every second one, the first among them, if nothing else is said."""
-        if self.layer_types is None:
-            return layer % 2 == 0
-        return self.layer_types[layer] == "sliding_attention"
-
-    def window(self, layer: int) -> int | None:
-        """How far such a layer looks."""
-        return self.sliding_window if self.looks_back(layer) else None
+    def by_rule(self, layer: int) -> bool:
+        """Every second layer looks back a window, the first among them."""
+        return layer % 2 == 0
 
 
 class Gemma2Attention(LlamaAttention):
@@ -236,15 +209,5 @@ class Gemma2ForCausalLM(LlamaForCausalLM):
         return found if cap is None else (found / cap).tanh() * cap
 
 
-@architecture
-class Gemma2ForSequenceClassification(LlamaForSequenceClassification):
-    """`LlamaForSequenceClassification` with Gemma 2."""
-
-    config_class, model_class = Gemma2Config, Gemma2Model
-
-
-@architecture
-class Gemma2ForTokenClassification(LlamaForTokenClassification):
-    """`LlamaForTokenClassification` with Gemma 2."""
-
-    config_class, model_class = Gemma2Config, Gemma2Model
+Gemma2ForSequenceClassification = behind(Gemma2Model, LlamaForSequenceClassification)
+Gemma2ForTokenClassification = behind(Gemma2Model, LlamaForTokenClassification)

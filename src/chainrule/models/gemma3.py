@@ -8,11 +8,11 @@ Source: Gemma Team 2025.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Self
 
 from ..base.errors import FormatError
 from ..tensors import Tensor
+from .config import configuration
 from .gemma import (
     Gemma2Attention,
     Gemma2Config,
@@ -21,31 +21,31 @@ from .gemma import (
     GemmaModel,
     GemmaNorm,
 )
+from .heads import behind
 from .llama import LlamaAttention, LlamaForSequenceClassification
 from .pretrained import architecture
 from .rotary import parameters
+from .windows import FULL, SLIDING
 
 __all__ = [
     "Gemma3ForCausalLM", "Gemma3TextConfig", "Gemma3TextForSequenceClassification", "Gemma3TextModel",
 ]  # fmt: skip
 
-FULL, SLIDING = "full_attention", "sliding_attention"
 
-
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class Gemma3TextConfig(Gemma2Config):
     """Sizes and settings; `rope_theta` and `rope_scaling` are those of layers that look at all there is."""
 
     model_type = "gemma3_text"
 
-    vocab_size: int = 262208
-    max_position_embeddings: int = 131072
-    rope_theta: float = 1e6
+    vocab_size = 262208
+    max_position_embeddings = 131072
+    rope_theta = 1e6
     rope_local_base_freq: float = 10000.0
     rope_local_scaling: dict | None = None
     sliding_window_pattern: int = 6
-    final_logit_softcapping: float | None = None
-    attn_logit_softcapping: float | None = None
+    final_logit_softcapping = None
+    attn_logit_softcapping = None
 
     @classmethod
     def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
@@ -82,11 +82,9 @@ class Gemma3TextConfig(Gemma2Config):
         self.need_positive("sliding_window_pattern")
         super().check()
 
-    def looks_back(self, layer: int) -> bool:
-        """Whether a layer looks back a window alone: all but every sixth, if nothing else is said."""
-        if self.layer_types is None:
-            return (layer + 1) % self.sliding_window_pattern != 0
-        return self.layer_types[layer] == SLIDING
+    def by_rule(self, layer: int) -> bool:
+        """All but every sixth layer look back a window."""
+        return (layer + 1) % self.sliding_window_pattern != 0
 
     def kind(self, layer: int) -> str:
         """Its name in `rope_parameters`."""
@@ -138,8 +136,4 @@ class Gemma3ForCausalLM(Gemma2ForCausalLM):
     config_class, model_class = Gemma3TextConfig, Gemma3TextModel
 
 
-@architecture
-class Gemma3TextForSequenceClassification(LlamaForSequenceClassification):
-    """`LlamaForSequenceClassification` with Gemma 3."""
-
-    config_class, model_class = Gemma3TextConfig, Gemma3TextModel
+Gemma3TextForSequenceClassification = behind(Gemma3TextModel, LlamaForSequenceClassification)

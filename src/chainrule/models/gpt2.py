@@ -13,7 +13,6 @@ checkpoints as Hugging Face's `GPT2LMHeadModel` has them. Linear maps are `Conv1
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any, ClassVar
 
@@ -23,7 +22,7 @@ from ..tensors import Tensor, arange, empty
 from .activations import activation
 from .attention import attend, may_see, no_padding
 from .cache import Cache
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import ClassifiesTexts, ClassifiesTokens, FindsSpans, WritesOn, last_tokens
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
@@ -35,7 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class GPT2Config(Labelled):
     """Sizes and settings; the defaults are those of the smallest GPT-2 (124 million parameters)."""
 

@@ -18,11 +18,11 @@ from ..tensors import Tensor, arange, int64
 from .config import Labelled
 from .generation import Generates, next_token_loss
 from .output import BaseOutput, CausalLMOutput, ClassifierOutput, Output, SpanOutput
-from .pretrained import PreTrained
+from .pretrained import PreTrained, architecture
 
 __all__ = [
-    "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "EmbedsTexts", "FindsSpans", "WithHead", "WritesOn", "classification_loss",
-    "flat_loss", "last_tokens", "span_loss",
+    "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "EmbedsTexts", "FindsSpans", "WithHead", "WritesOn", "behind",
+    "classification_loss", "flat_loss", "last_tokens", "span_loss",
 ]  # fmt: skip
 
 
@@ -30,6 +30,8 @@ class WithHead(PreTrained):
     """A model with a head behind it."""
 
     output: ClassVar[type[Output]] = ClassifierOutput
+    model_class: ClassVar[type[PreTrained]]
+    """What stands before it, where a class of its own says so."""
 
     def read(self, *given: Any, **settings: Any) -> Any:
         """What the model without head returns."""
@@ -42,6 +44,28 @@ class WithHead(PreTrained):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """What is to become small: the mean cross-entropy of all that has a label."""
         return flat_loss(logits, labels)
+
+
+def behind(model: type[PreTrained], head: type[WithHead], prefix: str | None = None) -> Any:
+    """The head of a relative behind a model: an architecture of its own, called by the model's name and the task.
+
+    Args:
+        model: stands where the relative does.
+        head: of the relative, which is its `model_class`.
+        prefix: the checkpoints' name for the model; that which the head has if None.
+
+    >>> behind(models.MistralModel, models.LlamaForCausalLM).__name__
+    'MistralForCausalLM'
+    """
+    task = head.__name__.removeprefix(head.model_class.__name__.removesuffix("Model"))
+    found = {
+        "__module__": model.__module__,
+        "__doc__": f"`{head.__name__}` behind a `{model.__name__}`.",
+        "config_class": model.config_class,
+        "model_class": model,
+        "base_model_prefix": head.base_model_prefix if prefix is None else prefix,
+    }
+    return architecture(type(model.__name__.removesuffix("Model") + task, (head,), found))
 
 
 class EmbedsTexts(PreTrained):

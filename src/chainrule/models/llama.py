@@ -23,7 +23,7 @@ from ..tensors import Tensor, arange
 from .activations import activation
 from .attention import attend, may_see
 from .cache import Cache
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import ClassifiesTexts, ClassifiesTokens, FindsSpans, WithHead, WritesOn, last_tokens
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
@@ -36,7 +36,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class LlamaConfig(Labelled):
     """Sizes and settings; the defaults are those of Llama 2 with 7 billion parameters."""
 

@@ -11,13 +11,14 @@ Source: Abdin et al. 2024.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, Self
 
 from ..nn import Dropout, Linear, Module
 from ..tensors import Tensor
 from .activations import activation
 from .cache import Cache
+from .config import configuration
+from .heads import behind
 from .llama import (
     LlamaAttention,
     LlamaConfig,
@@ -29,29 +30,30 @@ from .llama import (
     LlamaReading,
 )
 from .pretrained import architecture
+from .windows import WindowedConfig
 
 __all__ = [
     "Phi3Config", "Phi3ForCausalLM", "Phi3ForSequenceClassification", "Phi3ForTokenClassification", "Phi3Model",
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
-class Phi3Config(LlamaConfig):
+@configuration
+class Phi3Config(WindowedConfig):
     """Sizes and settings; the defaults are those of Phi-3 mini (3.8 billion parameters)."""
 
     model_type = "phi3"
 
-    vocab_size: int = 32064
-    hidden_size: int = 3072
-    intermediate_size: int = 8192
+    vocab_size = 32064
+    hidden_size = 3072
+    intermediate_size = 8192
     resid_pdrop: float = 0.0
-    max_position_embeddings: int = 4096
+    max_position_embeddings = 4096
     original_max_position_embeddings: int = 4096
     partial_rotary_factor: float = 1.0
-    rms_norm_eps: float = 1e-5
-    sliding_window: int | None = None
-    eos_token_id: int | tuple | None = 32000
-    pad_token_id: int | None = 32000
+    rms_norm_eps = 1e-5
+    sliding_window = None
+    eos_token_id = 32000
+    pad_token_id = 32000
 
     @classmethod
     def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
@@ -103,10 +105,6 @@ class Phi3Config(LlamaConfig):
     def biases(self) -> tuple[bool, bool, bool]:
         """There are none."""
         return False, False, False
-
-    def window(self, layer: int) -> int | None:
-        """Every layer looks back a window, if there is one."""
-        return self.sliding_window
 
 
 class Phi3Attention(LlamaAttention):
@@ -179,15 +177,5 @@ class Phi3ForCausalLM(LlamaForCausalLM):
         return super()._next(ids, mask, cache)
 
 
-@architecture
-class Phi3ForSequenceClassification(LlamaForSequenceClassification):
-    """`LlamaForSequenceClassification` with Phi-3."""
-
-    config_class, model_class = Phi3Config, Phi3Model
-
-
-@architecture
-class Phi3ForTokenClassification(LlamaForTokenClassification):
-    """`LlamaForTokenClassification` with Phi-3."""
-
-    config_class, model_class = Phi3Config, Phi3Model
+Phi3ForSequenceClassification = behind(Phi3Model, LlamaForSequenceClassification)
+Phi3ForTokenClassification = behind(Phi3Model, LlamaForTokenClassification)

@@ -7,10 +7,9 @@ Source: Yang et al. 2024.
 
 from __future__ import annotations
 
-import dataclasses
-
+from .config import configuration
+from .heads import behind
 from .llama import (
-    LlamaConfig,
     LlamaForCausalLM,
     LlamaForQuestionAnswering,
     LlamaForSequenceClassification,
@@ -18,6 +17,7 @@ from .llama import (
     LlamaModel,
 )
 from .pretrained import architecture
+from .windows import WindowedConfig
 
 __all__ = [
     "Qwen2Config", "Qwen2ForCausalLM", "Qwen2ForQuestionAnswering", "Qwen2ForSequenceClassification",
@@ -25,44 +25,33 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
-class Qwen2Config(LlamaConfig):
+@configuration
+class Qwen2Config(WindowedConfig):
     """Sizes and settings of Qwen2."""
 
     model_type = "qwen2"
+    one_by_one = True
 
-    vocab_size: int = 151936
-    intermediate_size: int = 22016
-    num_key_value_heads: int | None = 32
-    max_position_embeddings: int = 32768
+    vocab_size = 151936
+    intermediate_size = 22016
+    num_key_value_heads = 32
+    max_position_embeddings = 32768
     use_sliding_window: bool = False
-    sliding_window: int | None = 4096
     max_window_layers: int = 28
-    layer_types: tuple | None = None
-    bos_token_id: int | None = None
-    eos_token_id: int | tuple | None = None
-
-    def check(self) -> None:
-        """Every layer is of a known kind."""
-        super().check()
-        kinds, known = self.layer_types, ("full_attention", "sliding_attention")
-        self.need(
-            kinds is None
-            or (len(kinds) == self.num_hidden_layers and all(kind in known for kind in kinds)),
-            f"layer_types must say {' or '.join(known)} of each of {self.num_hidden_layers} layers, found {kinds!r:.80}",
-        )
+    bos_token_id = None
+    eos_token_id = None
 
     def biases(self) -> tuple[bool, bool, bool]:
         """Queries, keys and values have biases."""
         return True, False, False
 
-    def window(self, layer: int) -> int | None:
-        """The last layers look back a window, if it is used."""
-        if not self.use_sliding_window or self.sliding_window is None:
-            return None
-        if self.layer_types is not None:
-            return self.sliding_window if self.layer_types[layer] == "sliding_attention" else None
-        return self.sliding_window if layer >= self.max_window_layers else None
+    def by_rule(self, layer: int) -> bool:
+        """The last layers look back a window."""
+        return layer >= self.max_window_layers
+
+    def looks_back(self, layer: int) -> bool:
+        """None does if windows are not used, whatever is said of layers."""
+        return self.use_sliding_window and super().looks_back(layer)
 
 
 @architecture
@@ -72,29 +61,7 @@ class Qwen2Model(LlamaModel):
     config_class = Qwen2Config
 
 
-@architecture
-class Qwen2ForCausalLM(LlamaForCausalLM):
-    """`LlamaForCausalLM` with Qwen2's configuration."""
-
-    config_class, model_class = Qwen2Config, Qwen2Model
-
-
-@architecture
-class Qwen2ForSequenceClassification(LlamaForSequenceClassification):
-    """`LlamaForSequenceClassification` with Qwen2's configuration."""
-
-    config_class, model_class = Qwen2Config, Qwen2Model
-
-
-@architecture
-class Qwen2ForTokenClassification(LlamaForTokenClassification):
-    """`LlamaForTokenClassification` with Qwen2's configuration."""
-
-    config_class, model_class = Qwen2Config, Qwen2Model
-
-
-@architecture
-class Qwen2ForQuestionAnswering(LlamaForQuestionAnswering):
-    """`LlamaForQuestionAnswering` with Qwen2's configuration."""
-
-    config_class, model_class = Qwen2Config, Qwen2Model
+Qwen2ForCausalLM = behind(Qwen2Model, LlamaForCausalLM)
+Qwen2ForSequenceClassification = behind(Qwen2Model, LlamaForSequenceClassification)
+Qwen2ForTokenClassification = behind(Qwen2Model, LlamaForTokenClassification)
+Qwen2ForQuestionAnswering = behind(Qwen2Model, LlamaForQuestionAnswering)

@@ -7,10 +7,10 @@ So scores cannot grow with the weights, and training in low precision stays calm
 
 from __future__ import annotations
 
-import dataclasses
-
 from ..nn import RMSNorm
 from ..tensors import Tensor
+from .config import configuration
+from .heads import behind
 from .llama import (
     LlamaAttention,
     LlamaConfig,
@@ -30,13 +30,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class Qwen3Config(Qwen2Config):
     """Sizes and settings of Qwen3."""
 
     model_type = "qwen3"
 
-    head_dim: int | None = 128
+    head_dim = 128
 
     def biases(self) -> tuple[bool, bool, bool]:
         """As of Llama: if `attention_bias` says so."""
@@ -71,29 +71,7 @@ class Qwen3Model(LlamaModel):
     config_class, layer_class = Qwen3Config, Qwen3DecoderLayer
 
 
-@architecture
-class Qwen3ForCausalLM(LlamaForCausalLM):
-    """`LlamaForCausalLM` with Qwen3."""
-
-    config_class, model_class = Qwen3Config, Qwen3Model
-
-
-@architecture
-class Qwen3ForSequenceClassification(LlamaForSequenceClassification):
-    """`LlamaForSequenceClassification` with Qwen3."""
-
-    config_class, model_class = Qwen3Config, Qwen3Model
-
-
-@architecture
-class Qwen3ForTokenClassification(LlamaForTokenClassification):
-    """`LlamaForTokenClassification` with Qwen3."""
-
-    config_class, model_class = Qwen3Config, Qwen3Model
-
-
-@architecture
-class Qwen3ForQuestionAnswering(LlamaForQuestionAnswering):
-    """`LlamaForQuestionAnswering` with Qwen3."""
-
-    config_class, model_class = Qwen3Config, Qwen3Model
+Qwen3ForCausalLM = behind(Qwen3Model, LlamaForCausalLM)
+Qwen3ForSequenceClassification = behind(Qwen3Model, LlamaForSequenceClassification)
+Qwen3ForTokenClassification = behind(Qwen3Model, LlamaForTokenClassification)
+Qwen3ForQuestionAnswering = behind(Qwen3Model, LlamaForQuestionAnswering)

@@ -10,13 +10,12 @@ Hugging Face model of this kind, so the names of the configuration are ours; the
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 from ..base.errors import ShapeError
 from ..nn import GRU, LSTM, Dropout, Embedding, Linear, Module
 from ..tensors import Tensor, int64, zeros
-from .config import Config
+from .config import Config, configuration
 from .generation import Generates, next_token_loss
 from .output import CausalLMOutput
 from .pretrained import PreTrained, architecture
@@ -26,7 +25,7 @@ __all__ = ["RecurrentConfig", "RecurrentLMHeadModel", "States"]
 CELLS: dict[str, type[Module]] = {"lstm": LSTM, "gru": GRU}
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class RecurrentConfig(Config):
     """Sizes and settings."""
 

@@ -11,8 +11,6 @@ bottlenecks stride in the 3×3 convolution.
 
 from __future__ import annotations
 
-import dataclasses
-
 from ..base.errors import ShapeError
 from ..nn import (
     AdaptiveAvgPool2d,
@@ -29,7 +27,7 @@ from ..nn import (
 )
 from ..tensors import Tensor
 from .activations import activation
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import ClassifiesImages
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
@@ -40,7 +38,7 @@ REDUCTION = 4
 """How much narrower the middle of a bottleneck is."""
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class ResNetConfig(Labelled):
     """Sizes and settings; the defaults are those of ResNet-50.
 

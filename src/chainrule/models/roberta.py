@@ -10,7 +10,6 @@ B batch, T time, C channels, V vocabulary.   Source: Liu et al. 2019; Conneau et
 
 from __future__ import annotations
 
-import dataclasses
 from typing import ClassVar
 
 from ..nn import Dropout, LayerNorm, Linear, Module, Parameter
@@ -23,7 +22,8 @@ from .bert_heads import (
     BertForTokenClassification,
     BertWithHead,
 )
-from .heads import ClassifiesTexts, ClassifiesTokens, WritesOn
+from .config import configuration
+from .heads import ClassifiesTexts, ClassifiesTokens, WritesOn, behind
 from .output import BaseOutput
 from .pretrained import architecture
 
@@ -35,16 +35,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class RobertaConfig(BertConfig):
     """Sizes and settings of RoBERTa."""
 
     model_type = "roberta"
 
-    vocab_size: int = 50265
-    bos_token_id: int | None = 0
-    eos_token_id: int | tuple | None = 2
-    pad_token_id: int | None = 1
+    vocab_size = 50265
+    bos_token_id = 0
+    eos_token_id = 2
+    pad_token_id = 1
 
     def check(self) -> None:
         """As BERT's, and positions begin somewhere."""
@@ -202,13 +202,13 @@ class RobertaForQuestionAnswering(RobertaWithHead, BertForQuestionAnswering):
     """`BertForQuestionAnswering` with RoBERTa."""
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class XLMRobertaConfig(RobertaConfig):
     """Sizes and settings of XLM-RoBERTa."""
 
     model_type = "xlm-roberta"
 
-    vocab_size: int = 30522
+    vocab_size = 30522
 
 
 @architecture
@@ -218,43 +218,9 @@ class XLMRobertaModel(RobertaModel):
     config_class = XLMRobertaConfig
 
 
-@architecture
-class XLMRobertaForMaskedLM(RobertaForMaskedLM):
-    """`RobertaForMaskedLM` with XLM-RoBERTa's configuration."""
-
-    config_class, model_class = XLMRobertaConfig, XLMRobertaModel
-
-
-@architecture
-class XLMRobertaForCausalLM(RobertaForCausalLM):
-    """`RobertaForCausalLM` with XLM-RoBERTa's configuration."""
-
-    config_class, model_class = XLMRobertaConfig, XLMRobertaModel
-
-
-@architecture
-class XLMRobertaForSequenceClassification(RobertaForSequenceClassification):
-    """`RobertaForSequenceClassification` with XLM-RoBERTa's configuration."""
-
-    config_class, model_class = XLMRobertaConfig, XLMRobertaModel
-
-
-@architecture
-class XLMRobertaForTokenClassification(RobertaForTokenClassification):
-    """`RobertaForTokenClassification` with XLM-RoBERTa's configuration."""
-
-    config_class, model_class = XLMRobertaConfig, XLMRobertaModel
-
-
-@architecture
-class XLMRobertaForMultipleChoice(RobertaForMultipleChoice):
-    """`RobertaForMultipleChoice` with XLM-RoBERTa's configuration."""
-
-    config_class, model_class = XLMRobertaConfig, XLMRobertaModel
-
-
-@architecture
-class XLMRobertaForQuestionAnswering(RobertaForQuestionAnswering):
-    """`RobertaForQuestionAnswering` with XLM-RoBERTa's configuration."""
-
-    config_class, model_class = XLMRobertaConfig, XLMRobertaModel
+XLMRobertaForMaskedLM = behind(XLMRobertaModel, RobertaForMaskedLM)
+XLMRobertaForCausalLM = behind(XLMRobertaModel, RobertaForCausalLM)
+XLMRobertaForSequenceClassification = behind(XLMRobertaModel, RobertaForSequenceClassification)
+XLMRobertaForTokenClassification = behind(XLMRobertaModel, RobertaForTokenClassification)
+XLMRobertaForMultipleChoice = behind(XLMRobertaModel, RobertaForMultipleChoice)
+XLMRobertaForQuestionAnswering = behind(XLMRobertaModel, RobertaForQuestionAnswering)

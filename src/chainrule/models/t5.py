@@ -13,7 +13,6 @@ Source: Raffel et al. 2020, and Shazeer 2020 for the gated form (T5 v1.1, Flan);
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
@@ -24,7 +23,7 @@ from .answering import Answers
 from .attention import added, attend, may_see, no_padding
 from .buckets import bucket
 from .cache import Cache
-from .config import Labelled
+from .config import Labelled, configuration
 from .heads import flat_loss
 from .output import BaseOutput, Seq2SeqModelOutput, Seq2SeqOutput
 from .pretrained import PreTrained, architecture
@@ -35,7 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class T5Config(Labelled):
     """Sizes and settings; the defaults are those of T5-small (60 million parameters)."""
 

@@ -10,7 +10,6 @@ Source: Dosovitskiy et al. 2021; checkpoints as Hugging Face's `ViTModel` and `V
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any, ClassVar
 
 from ..base.errors import ShapeError
@@ -28,7 +27,7 @@ from ..nn import (
 from ..tensors import Tensor, cat, empty, where, zeros
 from .activations import activation
 from .attention import attend
-from .config import Labelled, is_size
+from .config import Labelled, configuration, is_size
 from .heads import ClassifiesImages
 from .output import BaseOutput, ImageOutput
 from .patches import resized_grid
@@ -38,7 +37,7 @@ from .reading import Layers, Reading
 __all__ = ["ViTConfig", "ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"]
 
 
-@dataclasses.dataclass(kw_only=True)
+@configuration
 class ViTConfig(Labelled):
     """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
 
