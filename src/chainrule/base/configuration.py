@@ -1,5 +1,5 @@
-"""What the environment and the machine decide: how many threads, where machine code is kept, and
-where data sets are.
+"""What the environment and the machine decide: how many threads, where machine code is kept, where
+data sets are.
 
 The only place where chainrule reads environment variables:
 
@@ -7,6 +7,8 @@ The only place where chainrule reads environment variables:
                         and NumPy's products read as well
     CHAINRULE_CACHE     the folder in which machine code is kept between runs
     CHAINRULE_DATA      the folder in which data sets are looked for, and to which they are fetched
+
+and whether the allocator of the C library was given settings there (MALLOC_…, GLIBC_TUNABLES).
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from .errors import DeviceError, DTypeError
 if TYPE_CHECKING:
     from pathlib import Path  # its import takes 5 ms: done where a path is needed
 
-__all__ = ["cache_folder", "data_folder", "processors", "set_threads", "threads"]
+__all__ = [
+    "allocator_is_settled",
+    "cache_folder",
+    "data_folder",
+    "processors",
+    "set_threads",
+    "threads",
+]
 
 
 # ------------------------------------------------------------------------------------- threads
@@ -150,3 +159,15 @@ def data_folder() -> Path:
 
     folder = os.environ.get("CHAINRULE_DATA")
     return Path(os.path.expanduser(folder)) if folder else cache_folder() / "data"
+
+
+# --------------------------------------------------------------------------------------- memory
+
+
+def allocator_is_settled() -> bool:
+    """Whether someone has told glibc's `malloc` what to keep: variables such as MALLOC_TRIM_THRESHOLD_, or GLIBC_TUNABLES."""
+    return any(
+        (name.startswith("MALLOC_") and name.endswith("_"))
+        or (name == "GLIBC_TUNABLES" and "glibc.malloc" in value)
+        for name, value in os.environ.items()
+    )
