@@ -194,6 +194,76 @@ def closed(zero):
     return seen.report()
 
 
+def clipped_late(late):
+    loop = Loop()
+    clip = lambda: nn.utils.clip_grad_norm_(loop.model.parameters(), 1.0)  # noqa: E731
+    return changed(loop, **{"after" if late else "between": clip})
+
+
+def in_parts(share, parts=5):
+    """As many backward passes for each step, of the mean of each part, or of its share in the whole."""
+    loop = Loop()
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            loop.optimizer.zero_grad()
+            for part in range(parts):
+                x, y = batch(parts * k + part)
+                (F.cross_entropy(loop.model(x), y) * share).backward()
+            loop.optimizer.step()
+    return seen.report()
+
+
+def after_the_loop(parts=5):
+    """The losses of all parts, and a backward pass of the last alone."""
+    loop = Loop()
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            losses = [F.cross_entropy(loop.model(x), y) for x, y in map(batch, range(parts * k, parts * k + parts))]  # fmt: skip
+            loop.optimizer.zero_grad()
+            losses[-1].backward()
+            loop.optimizer.step()
+    return seen.report()
+
+
+def sharpened():
+    """The weights are moved up the gradient before it is asked for again (Foret et al. 2021): it was used."""
+    loop = Loop()
+
+    def climb(k):
+        x, y = batch(k)
+        F.cross_entropy(loop.model(x), y).backward()
+        held = [p.detach().clone() for p in loop.model.parameters()]
+        with cr.no_grad():
+            for p in loop.model.parameters():
+                p.add_(0.05 * p.grad)
+        return held
+
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            loop.optimizer.zero_grad()
+            held = climb(k)
+            loop.optimizer.zero_grad()
+            F.cross_entropy(loop.model(batch(k)[0]), batch(k)[1]).backward()
+            with cr.no_grad():
+                for p, value in zip(loop.model.parameters(), held, strict=True):
+                    p.copy_(value)
+            loop.optimizer.step()
+    return seen.report()
+
+
+def overflowing(scale):
+    loop = Loop()
+    scaler = cr.amp.GradScaler("cpu", init_scale=scale)
+    with inspect.checkup(loop.model, loop.optimizer) as seen:
+        for k in range(STEPS):
+            x, y = batch(k)
+            loop.optimizer.zero_grad()
+            scaler.scale(F.cross_entropy(loop.model(x), y)).backward()
+            scaler.step(loop.optimizer)
+            scaler.update()
+    return seen.report()
+
+
 HEALTHY = {
     "adam": lambda: changed(),
     "sgd": lambda: changed(Loop(0.1, optim.SGD, momentum=0.9)),
@@ -205,6 +275,11 @@ HEALTHY = {
     "scaled and clipped": lambda: scaled(True),
     "two models": deceived,
     "a closure": lambda: closed(True),
+    "clipped before the step": lambda: clipped_late(False),
+    "in parts that are divided": lambda: in_parts(0.2),
+    "sharpness": sharpened,
+    "a cosine over all steps": lambda: scheduled(lambda o: optim.lr_scheduler.CosineAnnealingLR(o, 2 * STEPS)),
+    "a long warm-up": lambda: scheduled(lambda o: optim.lr_scheduler.LambdaLR(o, lambda k: (k + 1) / 1e4)),
 }  # fmt: skip
 
 FAULTS = {
@@ -218,6 +293,14 @@ FAULTS = {
     "rate vanishes": (
         lambda: scheduled(lambda o: optim.lr_scheduler.StepLR(o, 1, gamma=0.1)), "once an epoch",
     ),
+    "rate swings": (
+        lambda: scheduled(lambda o: optim.lr_scheduler.CosineAnnealingLR(o, STEPS // 2)), "T_max=epochs * len(loader)",
+    ),
+    "rate stays small": (
+        lambda: scheduled(lambda o: optim.lr_scheduler.LambdaLR(o, lambda k: (k + 1) / 1e8)), "counted in the unit",
+    ),
+    "clipped too late": (lambda: clipped_late(True), "between backward() and step()"),
+    "steps skipped": (lambda: overflowing(2.0**140), "init_scale=2.0**16"),
     "eval mode": (asleep, "model.train() before"),
     "training mode": (lambda: evaluated(False), "model.eval() before"),
     "loss rises": (lambda: changed(Loop(100.0, optim.SGD)), "a smaller learning rate"),
@@ -236,6 +319,15 @@ FAULTS = {
 def test_healthy_loops_give_no_findings(name):
     report = HEALTHY[name]()
     assert report and str(report) == "nothing found", str(report)
+
+
+def test_losses_that_come_to_nothing_and_means_that_are_added_up_are_told():
+    [note] = in_parts(1.0).notes
+    assert (
+        "gradients of 5 backward passes are added up for each step" in note and "(loss / 5)" in note
+    )
+    [note] = after_the_loop().notes
+    assert f"{5 * STEPS} losses were computed" in note and f"came to {STEPS} of them" in note
 
 
 def test_gradients_that_are_clipped_before_their_scale_is_taken_out_are_found():

@@ -10,6 +10,7 @@ from .. import ops
 from ..base import shapes
 from ..base.errors import GradError, ShapeError
 from ..tape.backward import Edge, backward_pass
+from ..tape.modes import modes
 from . import functions
 from .core import Tensor, made_of, wrap
 from .device import placing
@@ -82,7 +83,9 @@ def _attach(leaf: Tensor, g: Any, create: bool, given: set) -> None:
     for hook in leaf._hooks or ():
         g = hook(g)
         given.add(id(g))  # the hook may have kept it
-    old = leaf.grad
+    if modes.trace is not None:
+        modes.trace.reads_grad(leaf)
+    old = leaf._grad  # also of what is named as an input of the pass and is no leaf
     if create:
         leaf.grad = g if old is None else old + g
         return

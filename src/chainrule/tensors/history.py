@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,10 +25,20 @@ class History(Beneath):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that backward passes have accumulated here, or None."""
+        """The gradient that backward passes have accumulated here, or None: a tensor that ops made has one only after
+        ``retain_grad()``, and whoever asks for it before is warned, as in PyTorch.
+        """
         if modes.trace is not None:
             modes.trace.reads_grad(self)
-        return self._grad
+        g, edge = self._grad, self.edge
+        if g is None and edge is not None and edge[1] >= 0 and not self.retains_grad:
+            warnings.warn(
+                "the .grad of a tensor that ops made is None, unless it has retain_grad(); weights are moved under no_grad() by "
+                "writing into them: w -= lr * w.grad, not w = w - lr * w.grad, which makes another tensor",
+                UserWarning,
+                stacklevel=2,
+            )
+        return g
 
     @grad.setter
     def grad(self, g: Tensor | None) -> None:

@@ -1,7 +1,8 @@
 """Why does it not learn? Checks of the data, the model and the optimizer, with evidence and what to
 change; silent on a healthy run.
 
-Reading order: `finding`, `look` (one forward pass, watched), `data`, `calls` (what a call leaves behind), `ranges`, `loss`, `tokens`,
+Reading order: `finding`, `look` (one forward pass, watched), `splits`, `data`, `calls` (what a call leaves behind), `ranges`,
+`shares` (probabilities), `loss`, `counted` (does each target count), `tokens`,
 `reach` (the loss asked as a function), `paths`, `gradients`, `signals`, `axes`, `structure` (the model asked as a function), `learning`.
 """
 
@@ -20,7 +21,8 @@ from ...tensors import Tensor
 from ..watch import unchanged
 from .axes import check_axes
 from .calls import Before, check_calls, check_evaluation
-from .data import check_batch, check_leakage
+from .counted import check_counted
+from .data import check_batch
 from .finding import Finding, Report
 from .gradients import check_gradients
 from .learning import check_optimizer, check_overfit, check_update
@@ -28,7 +30,9 @@ from .look import Look, array
 from .loss import check_loss
 from .paths import check_hidden, check_paths
 from .reach import check_reach
+from .shares import check_shares
 from .signals import check_mode, check_signals
+from .splits import check_splits
 from .structure import check_structure
 from .tokens import check_tokens
 
@@ -49,7 +53,7 @@ def doctor(
 
     | of | what is looked at |
     |---|---|
-    | the batch | finite, scaled and different inputs and targets, one class, contradictions, examples of ``validation`` |
+    | the batch | finite, scaled and different inputs and targets, one class, contradictions; examples, scale and labels of ``validation`` |
     | the loss | an activation before it that it has itself, its first value against ln C, softmax over the batch, whether it has a floor |
     | signals | dead and saturated units, an output that does not depend on the input, evaluation mode, dropout |
     | gradients | parameters without a path and where it ends, sizes layer by layer, units that are all the same |
@@ -103,7 +107,7 @@ def _examined(
     """What all checks find."""
     found: list[Finding | str] = [*check_batch(batch)]
     if validation is not None:
-        found += check_leakage(batch, tuple(validation))
+        found += check_splits(batch, tuple(validation))
     found += check_mode(model)
     before = Before(model)
     look = Look(model, loss_fn, batch)
@@ -113,6 +117,8 @@ def _examined(
         return found  # every call would find another batch
     for check in (
         check_loss,
+        check_shares,
+        check_counted,
         check_tokens,
         check_reach,
         check_paths,

@@ -9,15 +9,25 @@ import numpy as np
 from ...tensors import Tensor
 from .finding import Finding
 from .look import array
+from .splits import nearest
 
-__all__ = ["check_batch", "check_leakage"]
+__all__ = ["check_batch"]
 
-LARGE_INPUT, SMALL_INPUT, LARGE_TARGET = 20.0, 1e-3, 100.0
-"""Root mean squares above, or below, which numbers are called unscaled."""
+LARGE_INPUT, SMALL_INPUT = 20.0, 2.5e-3
+LARGE_TARGET, SMALL_TARGET = 100.0, 1e-3
+"""Root mean squares above, or below, which numbers are called unscaled; pixels that were divided by 255 twice have 0.002."""
 
 NARROW, LONELY, FEW_TOKENS = 0.02, 20.0, 0.95
 """The spread of an input beside its mean below which it hardly differs; how many times further out than all others a number lies that
 stands for what is missing; the share of tokens that may be one and the same.
+"""
+
+MANY = 4096
+"""Features of an example above which no one of them is looked for."""
+
+BY_ITSELF, UNLIKE, COLUMNS = 0.02, 10.0, 40
+"""By how much the mean of a row may differ from 0 and its spread from 1, if it was made so; how many times as much one feature may vary
+as another; the columns of a table, more are pixels.
 """
 
 CONTRADICTORY = 0.1
@@ -53,6 +63,8 @@ def check_batch(batch: tuple) -> Iterator[Finding | str]:
             yield from _note_of_answers(x, y)
             if y.ndim == 1 and y.dtype.kind in "iu":
                 yield from _note_of_neighbours(x, y)
+            elif y.dtype.kind == "f" and y.size == len(y):
+                yield from _note_of_quantities(x, y.reshape(-1))
 
 
 def _notes_of_labels(y: np.ndarray) -> Iterator[str]:
@@ -109,16 +121,18 @@ def _check_copies(x: np.ndarray, y: np.ndarray) -> Iterator[Finding]:
 
 def _note_of_answers(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
     """A feature among others that is the target itself, perhaps in another unit."""
-    if x.ndim != 2 or x.shape[1] < 2 or y.size != len(y) or len(y) < 16 or not y.std():
+    shape, x = x.shape[1:], x.reshape(len(x), -1)
+    if not 2 <= x.shape[1] <= MANY or y.size != len(y) or len(y) < 16 or not y.std():
         return
     wanted = y.reshape(-1) - y.mean()
     features = x - x.mean(axis=0)
     lengths = np.linalg.norm(features, axis=0) * np.linalg.norm(wanted)
     alike = np.abs(wanted @ features) / np.where(lengths > 0, lengths, np.inf)
     if alike.max() > 1 - 1e-6:
+        where = [int(k) for k in np.unravel_index(alike.argmax(), shape)]
         yield (
-            f"feature {alike.argmax()} of the input is the target itself, or a multiple of it: will it be known when the "
-            "model is asked?"
+            f"feature {where[0] if len(where) == 1 else where} of the input is the target itself, or a multiple of it: will "
+            "it be known when the model is asked?"
         )
 
 
@@ -130,10 +144,7 @@ def _note_of_neighbours(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
     chance = float(((counts / len(labels)) ** 2).sum())
     if len(labels) < 100 or chance > 0.6 or not flat.std():
         return
-    squares = (flat * flat).sum(axis=1)
-    distances = squares[:, None] + squares - 2 * flat @ flat.T
-    np.fill_diagonal(distances, np.inf)
-    agree = float((labels[distances.argmin(axis=1)] == labels).mean())
+    agree = float((labels[nearest(flat)] == labels).mean())
     if agree < chance + 2 * (chance * (1 - chance) / len(labels)) ** 0.5:
         yield (
             f"the most similar example of the batch has the same label in {agree:.0%} of the cases, by chance it would in "
@@ -141,7 +152,25 @@ def _note_of_neighbours(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
         )
 
 
-def _check_input(name: str, x: np.ndarray) -> Iterator[Finding]:
+def _note_of_quantities(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
+    """Nothing of the target is told by a straight line through the inputs, nor by the most similar example."""
+    flat = x.reshape(len(x), -1)
+    n, d = flat.shape
+    flat = flat[:, flat.std(axis=0) > 0] if n else flat
+    if n < 100 or n < 8 * d or not y.std() or not flat.size or len(np.unique(y)) < n // 2:
+        return
+    features = np.column_stack([np.ones(n), (flat - flat.mean(axis=0)) / flat.std(axis=0)])
+    left = y - features @ np.linalg.lstsq(features, y, rcond=None)[0]
+    by_line = 1 - (left @ left / (n - features.shape[1])) / y.var(ddof=1)
+    near = ((y - y[nearest(features)]) ** 2).mean() / (2 * y.var())
+    if by_line < 0.02 and near > 0.9:
+        yield (
+            f"neither a straight line through the inputs ({max(by_line, 0):.0%} of the variance) nor the most similar example ("
+            f"{max(1 - near, 0):.0%}) tells anything of the target: do targets belong to their inputs?"
+        )
+
+
+def _check_input(name: str, x: np.ndarray) -> Iterator[Finding | str]:
     if x.dtype.kind in "iu" and x.ndim == 2 and x.size >= 64:
         kinds, counts = np.unique(x, return_counts=True)
         if counts.max() >= FEW_TOKENS * x.size:
@@ -168,6 +197,7 @@ def _check_input(name: str, x: np.ndarray) -> Iterator[Finding]:
             "fill it in (with the mean), and give the model another feature that says where; or drop those examples",
         )  # fmt: skip
         return
+    yield from _note_of_rows(name, x)
     rms = float(np.sqrt((x * x).mean()))
     if rms > LARGE_INPUT:
         pixels = x.min() >= 0 and 50 < x.max() <= 255
@@ -195,6 +225,20 @@ def _check_input(name: str, x: np.ndarray) -> Iterator[Finding]:
             "input constant", f"{name} is the same number everywhere",
             f"all {x.size} elements are {x.flat[0]:.4g}", "look at what was loaded",
         )  # fmt: skip
+
+
+def _note_of_rows(name: str, x: np.ndarray) -> Iterator[str]:
+    """A table whose rows were standardised, each by itself, and not its columns."""
+    if x.ndim != 2 or not 4 <= x.shape[1] <= COLUMNS or len(x) < 16:
+        return
+    means, spreads, columns = x.mean(axis=1), x.std(axis=1), x.std(axis=0)
+    by_itself = np.abs(means).max() < BY_ITSELF and np.abs(spreads - 1).max() < BY_ITSELF
+    apart = np.ptp(x.mean(axis=0)) > 2 or columns.max() > UNLIKE * max(float(columns.min()), 1e-30)
+    if by_itself and apart:
+        yield (
+            f"{name} was standardised along the wrong axis, if its columns are features: each row has mean 0 and standard deviation 1, and "
+            f"the columns have standard deviations from {columns.min():.2g} to {columns.max():.2g}; mean(axis=0), std(axis=0)"
+        )
 
 
 def _mark(x: np.ndarray) -> float | None:
@@ -226,7 +270,19 @@ def _check_target(y: np.ndarray) -> Iterator[Finding]:
         )  # fmt: skip
         return
     rms = float(np.sqrt((y * y).mean()))
-    if rms > LARGE_TARGET:
+    if 0 < y.std() < NARROW * abs(y.mean()):
+        yield Finding(
+            "target scale", "all targets lie close together, far from 0",
+            f"their mean is {y.mean():.4g}, their standard deviation {y.std():.3g}",
+            "subtract the mean and divide by the standard deviation; undo that in what is reported",
+        )  # fmt: skip
+    elif 0 < rms < SMALL_TARGET:
+        yield Finding(
+            "target scale", "the target is so small that the loss is next to nothing whatever is said",
+            f"root mean square {rms:.3g}, where a network begins with outputs of about 1",
+            "another unit, or divide by the standard deviation; undo that in what is reported",
+        )  # fmt: skip
+    elif rms > LARGE_TARGET:
         yield Finding(
             "target scale", "the target is not scaled",
             f"root mean square {rms:.4g}, where a network begins with outputs of about 1",
@@ -258,32 +314,3 @@ def _check_equal_inputs(asked: list[bytes], y: np.ndarray) -> Iterator[Finding |
         yield f"{count} of {len(asked)} examples have an equal input with another target; first: {clashes[0][:4]}"
     elif len(asked) >= 16 and len(groups) <= len(asked) // 2:
         yield f"only {len(groups)} of the {len(asked)} examples are different; the others are duplicates"
-
-
-def check_leakage(batch: tuple, validation: tuple) -> Iterator[Finding]:
-    """Are examples of the one in the other?"""
-    a, b = array(batch[0]), array(validation[0])
-    if a.shape[1:] != b.shape[1:]:
-        return
-    known = {np.ascontiguousarray(row).tobytes() for row in a}
-    found = [k for k, row in enumerate(b) if np.ascontiguousarray(row).tobytes() in known]
-    how = "are"
-    if not found and a.dtype.kind == "f" and a[0].size >= 4:
-        found, how = _nearly_in(a, b), "are nearly"
-    if found:
-        yield Finding(
-            "leakage", f"examples of the validation batch {how} in the training batch",
-            f"{len(found)} of {len(b)}; first: validation examples {found[:4]}",
-            "split before anything is drawn with replacement or augmented; drop duplicates first",
-        )  # fmt: skip
-
-
-def _nearly_in(a: np.ndarray, b: np.ndarray) -> list[int]:
-    """The rows of b that are a thousand times nearer to a row of a than rows usually are to each other."""
-    a, b = a.reshape(len(a), -1)[:512], b.reshape(len(b), -1)[:512]
-    if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return []
-    nearest = [np.abs(a - row).max(axis=1).min() for row in b]
-    usual = float(np.median(nearest))
-    within = float(np.median(np.abs(a - a.mean(axis=0)).max(axis=1)))
-    return [k for k, d in enumerate(nearest) if d < 1e-3 * max(usual, within)]

@@ -48,12 +48,27 @@ def check_gradients(look: Look) -> Iterator[Finding]:
         largest = max(found, key=lambda n: float((found[n] ** 2).sum()))
         yield Finding(
             "exploding gradient", "the gradients are very large",
-            f"their norm is {norm:.3g}; the largest is that of {largest}",
+            f"their norm is {norm:.3g}; the largest is that of {largest}" + _steepest(look),
             "smaller initial weights, scaled inputs and targets, a norm; clip_grad_norm_ as a guard",
         )  # fmt: skip
     yield from _check_penalty(look, found)
     yield from _check_small(look, found)
     yield from _check_symmetry(look, found)
+    yield from _check_copies(look, found)
+
+
+def _steepest(look: Look) -> str:
+    """Which of several answers the loss looks at most, if one outweighs the others."""
+    answers = [x for x in tensors_in(look.output) if x.requires_grad and x.is_floating_point()]
+    slopes = look.slopes(answers) if len(answers) > 1 else []
+    sizes = [0.0 if s is None else float(np.sqrt((s * s).sum())) for s in slopes]
+    if len(sizes) < 2 or max(sizes) < OUTWEIGHS * sorted(sizes)[-2]:
+        return ""
+    k = int(np.argmax(sizes))
+    return (
+        f"; of the {len(sizes)} outputs number {k} outweighs the others: the slope of the loss by it is {sizes[k]:.3g}, by the next "
+        f"{sorted(sizes)[-2]:.3g}, so its part of the loss needs a smaller factor, or its target another scale"
+    )
 
 
 def _check_penalty(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
@@ -84,7 +99,7 @@ def _check_penalty(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding
 def _check_small(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
     sizes = {n: float(np.sqrt((g * g).mean())) for n, g in found.items() if g.ndim > 1}
     largest = max(sizes.values(), default=0.0)
-    small = [n for n, s in sizes.items() if s < VANISHED * largest or largest == 0]
+    small = [n for n, s in sizes.items() if s < VANISHED * min(largest, 1.0) or largest == 0]
     hooked = _hooked(look.model) if small else []
     if small and hooked and all(sizes[n] == 0 for n in small):
         yield Finding(
@@ -168,7 +183,7 @@ def _still_small(look: Look) -> list[str]:
         if p.ndim > 1
     }
     largest = max(sizes.values())
-    return [n for n, s in sizes.items() if largest == 0 or s < VANISHED * largest]
+    return [n for n, s in sizes.items() if largest == 0 or s < VANISHED * min(largest, 1.0)]
 
 
 def begins_at_zero(look: Look) -> bool:
@@ -193,6 +208,24 @@ def _check_symmetry(look: Look, found: dict[str, np.ndarray]) -> Iterator[Findin
                 "symmetry", "all units of a layer are the same, and stay so",
                 f"the rows of {name} {list(w.shape)} are equal, and so are those of its gradient",
                 "draw the weights at random (nn.init.kaiming_uniform_)", name,
+            )  # fmt: skip
+
+
+def _check_copies(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]:
+    """Weights of several modules that have the same numbers and the same gradient: one, several times."""
+    alike: dict[tuple, list[str]] = {}
+    for name, p in look.model.named_parameters():
+        w, g = array(p), found.get(name)
+        if g is not None and w.ndim > 1 and w.size > 3 and g.any() and (w != w.flat[0]).any():
+            alike.setdefault((w.shape, w.tobytes()), []).append(name)
+    for names in alike.values():
+        first, others = found[names[0]], [found[n] for n in names[1:]]
+        size = float(np.abs(first).max())
+        if others and all(np.allclose(g, first, rtol=1e-4, atol=1e-5 * size) for g in others):
+            yield Finding(
+                "symmetry", "weights of several modules are the same, and stay so",
+                f"{listed(names)} of shape {list(first.shape)} have equal values and equal gradients",
+                "make each module anew, with weights of its own: deepcopy and load_state_dict copy them", names[1],
             )  # fmt: skip
 
 

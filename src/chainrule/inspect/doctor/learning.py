@@ -25,6 +25,9 @@ TOO_FAR, TOO_SHORT = 0.5, 1e-6
 LONG_MEMORY = 50
 """Steps for which momentum may keep a gradient."""
 
+SOME_STEPS = 10
+"""That are made to see whether the loss falls."""
+
 LAZY = 0.98
 """A first beta above which Adam turns slowly."""
 
@@ -84,16 +87,17 @@ def check_update(
     if not ratios:
         return
     far = max(ratios, key=lambda n: ratios[n])
+    now = _share_of_rate(optimizer)
     said = f"a step of {ratios[far]:.2g} times the length of {far}, with lr {', '.join(f'{r:.3g}' for r in rates)}"
     momenta = [g.get("momentum", 0) for g in optimizer.param_groups]
     lasts = max([1 / (1 - m) if m < 1 else math.inf for m in momenta], default=1.0)
     leaves_zero = any(not w.any() and moves[n].any() for n, w in weights.items() if n in moves)
-    if ratios[far] > TOO_FAR:
+    if ratios[far] * now > TOO_FAR:
         yield Finding(
             "step too long", "one step moves a weight about as far as it is long", said + _of_a_sum(model, loss_fn, batch),
             f"a smaller learning rate; a thousandth of the length is usual: lr ≈ {_rate(rates, ratios[far]):.1g}",
         )  # fmt: skip
-    elif lasts > LONG_MEMORY and ratios[far] * lasts > TOO_FAR:
+    elif lasts > LONG_MEMORY and ratios[far] * now * lasts > TOO_FAR:
         yield Finding(
             "step too long", "momentum makes the steps add up to more than a weight is long",
             f"{said}; with this momentum each gradient acts for {lasts:.0f} steps, together {ratios[far] * lasts:.2g} "
@@ -106,6 +110,42 @@ def check_update(
             f"{said}; the norm of the gradients is {steepness:.2g}",
             "a larger learning rate" if max(rates) > 0 else "a learning rate above 0",
         )  # fmt: skip
+    else:
+        yield from _check_some_steps(model, optimizer, loss_fn, batch)
+
+
+def _share_of_rate(optimizer: Optimizer) -> float:
+    """The learning rate of now beside the one that a schedule starts from: where that is a factor of its own (a warm-up of 1 · d^−½ …),
+    the rate is never as large.
+    """
+    shares = [
+        g["lr"] / g["initial_lr"]
+        for g in optimizer.param_groups
+        if g["lr"] and g.get("initial_lr") and g["initial_lr"] > g["lr"]
+    ]
+    return max(shares, default=1.0) if len(shares) == len(optimizer.param_groups) else 1.0
+
+
+def _check_some_steps(
+    model: Module, optimizer: Optimizer, loss_fn: Callable, batch: tuple
+) -> Iterator[Finding]:
+    """A few steps of the optimizer itself must not make the loss of the one batch larger."""
+    named = [p for p in model.parameters() if p.requires_grad]
+    optimizer = _copied(optimizer, {id(p) for p in named})
+    losses = []
+    with trained_for_a_while(model):
+        for _ in range(SOME_STEPS):
+            optimizer.zero_grad()
+            losses.append(float(_descend(model, loss_fn, batch, named)))
+            optimizer.step()
+    last = float(np.median(losses[-3:]))
+    if not math.isfinite(last) or last > losses[0] + max(abs(losses[0]), 1e-3):
+        rates = ", ".join(f"{g['lr']:.3g}" for g in optimizer.param_groups)
+        yield Finding(
+            "step too long", "a few steps make the loss of one batch larger",
+            f"from {losses[0]:.4g} to {last:.4g} in {SOME_STEPS} steps of {type(optimizer).__name__}, with lr {rates}",
+            "a smaller learning rate, by a factor of 10 until it falls",
+        )  # fmt: skip
 
 
 def _step(
@@ -113,11 +153,8 @@ def _step(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """How one step moves each weight, and the gradients, by name; with other options of the optimizer."""
     named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    held = {id(p): p for group in optimizer.param_groups for p in group["params"]}
-    optimizer = copy.deepcopy(optimizer, dict(held))  # its state, not the parameters
-    own = {id(p) for p in named.values()}
+    optimizer = _copied(optimizer, {id(p) for p in named.values()})
     for group in optimizer.param_groups:  # a schedule may begin low
-        group["params"] = [p for p in group["params"] if id(p) in own]
         group["lr"] = max(group["lr"], group.get("initial_lr", 0.0))
         group.update(options)
     with trained_for_a_while(model):
@@ -129,6 +166,15 @@ def _step(
         }
         optimizer.step()
         return {n: array(named[n]) - value for n, value in before.items()}, slopes
+
+
+def _copied(optimizer: Optimizer, own: set[int]) -> Optimizer:
+    """An optimizer with a state of its own, of those parameters that are the model's."""
+    held = {id(p): p for group in optimizer.param_groups for p in group["params"]}
+    optimizer = copy.deepcopy(optimizer, dict(held))  # its state, not the parameters
+    for group in optimizer.param_groups:
+        group["params"] = [p for p in group["params"] if id(p) in own]
+    return optimizer
 
 
 def _descend(model: Module, loss_fn: Callable, batch: tuple, parameters: list[Tensor]) -> Tensor:

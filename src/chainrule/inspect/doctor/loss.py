@@ -15,6 +15,7 @@ from .finding import Finding
 from .gradients import first_op_that_is_not_finite
 from .look import Applied, Look, array
 from .ranges import range_of
+from .shares import are_shares
 
 __all__ = ["check_loss"]
 
@@ -28,17 +29,6 @@ TAKE_LOGITS = ("cross_entropy", "soft_cross_entropy", "binary_cross_entropy_with
 
 STRAIGHT = 0.05
 """How much two ways from an answer, there and back, may differ in what they cost for the loss to be called a straight line."""
-
-SMOOTH = 0.5
-"""The share of label smoothing from which on most of the target is spread over all classes."""
-
-SIGNED = {
-    "cosine_embedding_loss": 2,
-    "hinge_embedding_loss": 1,
-    "margin_ranking_loss": 2,
-    "soft_margin_loss": 1,
-}
-"""Losses whose targets are 1 and −1, and which operand they are."""
 
 
 def check_loss(look: Look) -> Iterator[Finding | str]:
@@ -57,22 +47,13 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
             f"its shape is {tuple(look.loss.shape)}", "reduction='mean', or .mean() of it", maker.place if maker else "",
         )  # fmt: skip
     yield from _check_activations_before_loss(look)
-    yield from _check_options(look)
     yield from _check_perfect_answers(look)
     yield from _check_pairs(look)
     yield from _check_reach(look)
     for a in look.named("cross_entropy"):
+        yield from _check_itself(a)
         yield from _check_guess(a)
         yield from _note_of_counting(a)
-    for a in look.named("nll_loss"):
-        yield from _check_axis_of_classes(look, a)
-        x = array(a.args[0])
-        if x.size and x.max() > 1e-6:
-            yield Finding(
-                "nll without log", "nll_loss is given what are not logarithms of probabilities",
-                f"they are as large as {x.max():.3g}; a logarithm of a probability is at most 0",
-                "cross_entropy takes logits; or log_softmax first", a.place,
-            )  # fmt: skip
     for a in look.named("binary_cross_entropy", "binary_cross_entropy_with_logits"):
         y = array(a.args[1])
         if y.size and not (y.min() >= 0 and y.max() <= 1):
@@ -81,38 +62,7 @@ def check_loss(look: Look) -> Iterator[Finding | str]:
                 f"they go from {y.min():.3g} to {y.max():.3g}, where 0 is no and 1 is yes",
                 "(target + 1) / 2 for targets of -1 and 1; mse_loss for numbers", a.place,
             )  # fmt: skip
-    for a in look.named("kl_div"):
-        x = array(a.args[0])
-        if x.size and x.min() >= 0 and not a.attrs.get("log_input"):
-            yield Finding(
-                "kl without log", "kl_div is given probabilities, where it takes their logarithms",
-                f"they go from {x.min():.3g} to {x.max():.3g}", "log_softmax in place of softmax", a.place,
-            )  # fmt: skip
     yield from _note_of_quantities(look)
-    n = _batch_size(look.batch)
-    for a in look.named("softmax", "log_softmax"):
-        x = a.args[0]
-        if a.attrs.get("dim") == 0 and x.ndim > 1 and x.shape[0] == n:
-            yield Finding(
-                "softmax over batch", f"{a.op} runs over the batch, not over the classes",
-                f"dim=0 of shape {tuple(x.shape)}: the probabilities of one example depend on the others",
-                f"{a.op}(x, dim=-1)", a.place,
-            )  # fmt: skip
-    for a in look.named("normalize"):
-        x = a.args[0]
-        if a.inside and a.attrs.get("dim") in (0, -x.ndim, (0,)) and x.ndim == 2 and len(x) == n:
-            yield (
-                f"normalize runs over the batch: dim=0 of shape {tuple(x.shape)}; to give the vector of each example the length 1, "
-                f"dim=-1 ({a.place})"
-            )
-    for a in look.named("logsumexp"):
-        x = a.args[0]
-        if a.attrs.get("dim") in (0, (0,)) and x.ndim == 2 and x.shape[0] == n != x.shape[1]:
-            yield Finding(
-                "softmax over batch", "logsumexp runs over the batch, not over the classes",
-                f"dim=0 of shape {tuple(x.shape)}: what one example costs depends on the others",
-                "logsumexp(x, dim=-1)", a.place,
-            )  # fmt: skip
 
 
 def _note_of_quantities(look: Look) -> Iterator[str]:
@@ -139,7 +89,7 @@ def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
         maker = look.maker(a.args[0])
         if maker is not None and maker.op == "log_softmax" and "soft" not in maker.path:
             yield f"log_softmax before {a.op}, which has it in itself: it does no harm, and no good ({maker.place})"
-        elif maker is not None and maker.op == "log" and _are_shares(a.args[0].exp(), 1e-3):
+        elif maker is not None and maker.op == "log" and are_shares(a.args[0].exp(), 1e-3):
             yield (
                 f"{a.op} is given logarithms of probabilities, and takes the log_softmax of them again: give it the logits themselves, "
                 f"which are exact where the logarithm of a small probability is not ({maker.place})"
@@ -147,7 +97,7 @@ def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
         if (
             a.op == "cross_entropy"
             and (maker is None or maker.op not in wrong[a.op])
-            and _are_shares(a.args[0])
+            and are_shares(a.args[0])
         ):
             yield Finding(
                 "softmax before loss", "the loss is given probabilities, where cross_entropy takes logits and has the "
@@ -165,83 +115,6 @@ def _check_activations_before_loss(look: Look) -> Iterator[Finding]:
                 f"the loss sees numbers from {x.min():.3g} to {x.max():.3g}, and {_size(look.loss):.4g} at first",
                 f"remove the {maker.op}" + (f" (module {maker.path})" if maker.path else ""), maker.place,
             )  # fmt: skip
-
-
-def _check_options(look: Look) -> Iterator[Finding | str]:
-    """Smoothing, weights and classes to be ignored that leave nothing of the answer."""
-    for a in look.named(*SIGNED):
-        y = array(a.args[SIGNED[a.op]])
-        if y.size and not (np.abs(y) == 1).all():
-            yield Finding(
-                "targets not signs", f"the targets of {a.op} are neither 1 nor -1: those pairs count nothing, or count wrongly",
-                f"they are {', '.join(f'{v:g}' for v in np.unique(y)[:4])}", "2 * target - 1 for targets of 0 and 1", a.place,
-            )  # fmt: skip
-    for a in look.named("cross_entropy", "soft_cross_entropy"):
-        smooth = a.attrs.get("label_smoothing") or 0.0
-        if smooth >= SMOOTH:
-            yield Finding(
-                "label smoothing", "label smoothing takes most of the target away",
-                f"{smooth:.0%} of it is spread over all classes alike", "label_smoothing=0.1", a.place,
-            )  # fmt: skip
-    for a in look.named("cross_entropy", "nll_loss"):
-        y, ignored = array(a.args[1]), a.attrs.get("ignore_index", -100)
-        weight = array(a.args[2]) if len(a.args) > 2 and isinstance(a.args[2], Tensor) else None
-        classes, counts = np.unique(y[y != ignored], return_counts=True)
-        if weight is not None and classes.size and classes[-1] < weight.size:
-            yield from _check_class_weights(a, weight, classes, counts)
-        if y.ndim == 1 and a.args[1] is look.batch[-1] and (y == ignored).any():
-            yield (
-                f"{int((y == ignored).sum())} of {y.size} labels are {ignored}, which ignore_index takes out of the loss: right for "
-                f"what is missing, not for a class ({a.place})"
-            )
-
-
-def _check_class_weights(
-    a: Applied, weight: np.ndarray, classes: np.ndarray, counts: np.ndarray
-) -> Iterator[Finding | str]:
-    none = [int(c) for c in classes if weight[c] <= 0]
-    if none:
-        yield Finding(
-            "class weight", "labels have a class whose weight is not above 0: it is never learned",
-            f"the weight of class {none[0]} is {weight[none[0]]:g}; it is the label of "
-            f"{int(counts[np.isin(classes, none)].sum())} of {counts.sum()}",
-            "weights above 0, larger for rare classes", a.place,
-        )  # fmt: skip
-    elif len(classes) > 1 and counts.max() >= 2 * counts.min() and counts.sum() >= 32:
-        w, n = np.log(weight[classes]), np.log(counts)
-        if np.ptp(w) > 0.5 and np.corrcoef(w, n)[0, 1] > 0.9:
-            yield (
-                f"the more frequent a class is, the larger is its weight, up to {weight.max():.3g}: weights that make up for rare "
-                f"classes are the other way round ({a.place})"
-            )
-
-
-def _check_axis_of_classes(look: Look, a: Applied) -> Iterator[Finding]:
-    """nll_loss picks classes along axis 1, over which the softmax has to run."""
-    maker = look.maker(a.args[0])
-    if maker is None or maker.op not in ("softmax", "log_softmax"):
-        return
-    over, along = maker.attrs.get("dim"), min(a.args[0].ndim - 1, 1)
-    if maker.result.shape == a.args[0].shape and over not in (0, along):  # 0: `softmax over batch`
-        yield Finding(
-            "softmax over another axis", f"{maker.op} runs over another axis than the classes",
-            f"{maker.op} over axis {over} of {tuple(maker.result.shape)}; nll_loss has the classes in axis {along}",
-            f"{maker.op}(x, dim={along})", maker.place,
-        )  # fmt: skip
-
-
-def _are_shares(x: Tensor, tolerance: float = 1e-4) -> bool:
-    """Whether the numbers of each row are like probabilities."""
-    rows = array(x)
-    return (
-        rows.ndim == 2
-        and min(rows.shape) > 1
-        and bool(
-            (rows >= 0).all()
-            and np.allclose(rows.sum(axis=1), 1, atol=tolerance)
-            and rows.std() > 0
-        )
-    )
 
 
 def _check_pairs(look: Look) -> Iterator[Finding]:
@@ -285,7 +158,9 @@ def _check_perfect_answers(look: Look) -> Iterator[Finding]:
         return
     if not out.ndim or not y.ndim or len(out) != len(y):
         return
-    right, own = _right_answers(out, y), array(out)
+    low, high, _ = range_of(look, out)
+    own, right = array(out), _right_answers(out, y)
+    right = [r for r in right if low <= r.min() and r.max() <= high]  # what the model can say
     try:
         costs = float(look.loss_fn(out.detach(), y).sum())
         paid = []
@@ -313,7 +188,7 @@ def _weighs(y: Tensor) -> bool:
     """Whether targets may be weights of either sign: what a critic says of the true and of the made is multiplied by 1 and −1, or by
     −1 and 1; a loss that falls in a straight line with that has no right answer.
     """
-    return y.is_floating_point() and bool((array(y) < 0).any())
+    return y.is_floating_point() and y.numel() == len(y) and bool((array(y) < 0).any())
 
 
 def _cost(look: Look, own: np.ndarray, rows: Any, answers: np.ndarray) -> float:
@@ -375,6 +250,21 @@ def _check_reach(look: Look) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def _check_itself(a: Applied) -> Iterator[Finding]:
+    """Among n vectors each is most similar to itself: that it is found there is no answer."""
+    x, y = array(a.args[0]), array(a.args[1])
+    n = len(x) if x.ndim == 2 else 0
+    if n < 8 or x.shape != (n, n) or y.shape != (n,) or (y != np.arange(n)).any() or not x.std():
+        return
+    others = np.where(np.eye(n, dtype=bool), -np.inf, x).max(axis=1)
+    if np.allclose(x, x.T, rtol=1e-4, atol=1e-6) and (np.diag(x) > others).all():
+        yield Finding(
+            "compared with itself", "each example's right answer is its similarity with itself, which is the largest whatever is learned",
+            f"the logits {x.shape} are symmetric, and the largest of each row stands on the diagonal, where the targets are",
+            "compare the vectors of one view with those of the other; or mask the diagonal, and ask for the other view", a.place,
+        )  # fmt: skip
+
+
 def _check_guess(a: Applied) -> Iterator[Finding]:
     x, loss = a.args[0], _size(a.result)
     classes = x.shape[1] if x.ndim > 1 else x.shape[0]
@@ -416,8 +306,3 @@ def _note_of_counting(a: Applied) -> Iterator[str]:
 
 def _size(x: Any) -> float:
     return float(array(x).mean()) if isinstance(x, Tensor) else float(x)
-
-
-def _batch_size(batch: tuple) -> int:
-    x = batch[0]
-    return x.shape[0] if isinstance(x, Tensor) and x.ndim else 0

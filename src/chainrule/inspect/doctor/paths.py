@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
-from ...nn import ModuleList, Sequential
+from ...nn import Module, ModuleList, Sequential
 from ...tensors import Tensor, grad
 from ..summary import tensors_in
 from .finding import Finding
 from .look import Applied, Look, array, listed
 
 __all__ = ["check_hidden", "check_paths"]
+
+SOME = 0.05
+"""The share of deviations below 0 that is no accident."""
 
 
 def check_paths(look: Look) -> Iterator[Finding | str]:
@@ -76,23 +80,35 @@ def _check_twins(look: Look) -> Iterator[Finding]:
 
 
 def _note_of_draws(look: Look) -> Iterator[str]:
-    """Noise that is scaled by what the model computed, with gradients off: none goes through the draw."""
+    """Noise that is scaled by what the model computed: with gradients off, none goes through the draw; and a deviation is positive."""
     known = {
         id(x) for x in [*look.model.parameters(), *look.model.buffers(), *tensors_in(look.batch)]
     }
     for a in look.named("mul"):
         pair = [x for x in a.args if isinstance(x, Tensor)]
-        if not a.inside or a.result.requires_grad or not any(x.requires_grad for x in pair):
+        learned = [x for x in pair if x.requires_grad]
+        if not a.inside or len(pair) < 2 or not learned:
             continue
         new = [
             x for x in pair if id(x) not in known and id(x) not in look.made and not x.requires_grad
         ]
-        if any(x.shape == a.result.shape and x.numel() > 1 and array(x).std() > 0 for x in new):
+        drawn = [
+            x for x in new if x.shape == a.result.shape and x.numel() > 1 and array(x).std() > 0
+        ]
+        if drawn and not a.result.requires_grad:
             yield (
                 "random numbers are drawn around what the model computed, and no gradient goes through the draw: mean + std * "
                 f"randn_like(std), or rsample() of a distribution, lets it through ({a.place})"
             )
             return
+        if drawn and array(drawn[0]).min() < 0 and not learned[0].is_leaf:
+            negative = float((array(learned[0]) < 0).mean())
+            if negative > SOME:
+                yield (
+                    f"random numbers are multiplied by what is negative in {negative:.0%} of the cases: a standard deviation is positive; "
+                    f"of the logarithm of a variance it is exp(0.5 * logvar) ({a.place})"
+                )
+                return
 
 
 def _note_of_cut_answers(look: Look) -> Iterator[str]:
@@ -123,16 +139,27 @@ def _note_of_cut_answers(look: Look) -> Iterator[str]:
 
 def _note_of_repeats(look: Look) -> Iterator[str]:
     """One module with weights at several places of a list: ``[layer] * 4`` makes no copies."""
-    for path, module in look.model.named_modules():
-        if not isinstance(module, (Sequential, ModuleList)):
-            continue
-        for part in dict.fromkeys(module):
-            places = [f"{path}.{k}" if path else f"{k}" for k, m in enumerate(module) if m is part]
-            if len(places) > 1 and any(p.requires_grad for p in part.parameters()):
-                yield (
-                    f"the modules {listed(places)} are one {type(part).__name__}, which has its weights once: [layer] * n "
-                    "makes no copies, [make_layer() for _ in range(n)] makes n layers"
-                )
+    places: dict[Module, list[str]] = {}
+    for path, module in look.model.named_modules(remove_duplicate=False):
+        if any(p.requires_grad for p in module.parameters()):
+            places.setdefault(module, []).append(path)
+    parts = {path: module for module, paths in places.items() for path in paths}
+    for module, paths in places.items():
+        parents = [path.rpartition(".")[0] for path in paths]
+        if len(paths) < 2 or any(len(places[parts[above]]) > 1 for above in parents):
+            continue  # or its parent is one module at several places
+        if isinstance(parts[_common(paths)], (Sequential, ModuleList)):
+            yield (
+                f"the modules {listed(paths)} are one {type(module).__name__}, which has its weights once: [layer] * n "
+                "makes no copies, [make_layer() for _ in range(n)] makes n layers"
+            )
+
+
+def _common(paths: list[str]) -> str:
+    """The module in which the ways to several places part."""
+    names = [path.split(".") for path in paths]
+    shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*names, strict=False))
+    return ".".join(parts[0] for parts in shared)
 
 
 def _using(look: Look, name: str) -> list[Applied]:

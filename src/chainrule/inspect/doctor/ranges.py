@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...tensors import Tensor
-from .look import Applied, Look
+from .look import Applied, Look, array
 
 __all__ = ["RANGES", "Range", "range_of"]
 
@@ -65,9 +67,23 @@ def range_of(look: Look, x: Any, depth: int = DEPTH) -> Range:
     if a.op == "neg":
         of = range_of(look, a.args[0], depth - 1)
         return Range(-of.high, -of.low, of.op)
+    if a.op in ("matmul", "linear") and _are_cosines(look, a):
+        return Range(-1.0, 1.0, a)
     if a.op in ("add", "sub", "mul", "div") and len(a.args) == 2:
         return _of_a_number(look, a, depth)
     return ALL
+
+
+def _are_cosines(look: Look, a: Applied) -> bool:
+    """Whether a product is one of vectors that were all divided by their lengths."""
+    for k, x in enumerate(a.args[:2]):
+        maker = look.maker(x)
+        if maker is None or maker.op not in ("normalize", "div") or x.ndim < 2:
+            return False
+        over = -2 if a.op == "matmul" and k == 1 else -1
+        if not np.allclose((array(x) ** 2).sum(axis=over), 1, atol=1e-3):
+            return False
+    return len(a.args) == 2 or a.args[2] is None
 
 
 def _of_a_number(look: Look, a: Applied, depth: int) -> Range:

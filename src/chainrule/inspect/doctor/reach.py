@@ -25,8 +25,10 @@ FAR, FASTER = (30.0, 300.0), 30.0
 line has 10 and a square 100, above which the loss falls ever faster.
 """
 
-HIGH_FLOOR = 0.05
-"""Nats that are left at best, above which logits are called too small."""
+HIGH_FLOOR, HIGH_FLOOR_OF_COSINES = 0.05, 0.3
+"""Nats that are left at best, above which logits are called too small; of cosines, which are often divided by 0.5, the share of what
+guessing costs.
+"""
 
 ROUNDING = 1e-5
 """Of the loss: below it a change is rounding."""
@@ -58,7 +60,16 @@ def _check_bounded_logits(look: Look) -> Iterator[Finding]:
             floor = math.log1p(others * math.exp(low - high)) if math.isfinite(high - low) else 0.0
         else:
             floor = max(_softplus(-high), _softplus(low))
-        if floor > HIGH_FLOOR:
+        if maker.op in ("matmul", "linear"):
+            guess = math.log(max(a.args[0].shape[-1], 2))
+            if floor > HIGH_FLOOR_OF_COSINES * guess:
+                yield Finding(
+                    "bounded logits", f"cosines before {a.op} are so small that no answer can be sure",
+                    f"they go from {low:.3g} to {high:.3g} at most, and the loss of right answers cannot fall below {floor:.3g}, where "
+                    f"guessing costs {guess:.3g}",
+                    "divide them by a temperature: 0.07, or multiply by a scale that is learned, exp(t)", maker.place,
+                )  # fmt: skip
+        elif floor > HIGH_FLOOR:
             yield Finding(
                 "bounded logits", f"{maker.op} before {a.op} keeps the logits so small that no answer can be sure",
                 f"they go from {low:.3g} to {high:.3g} at most, and the loss of right answers cannot fall below {floor:.3g}",
@@ -139,10 +150,13 @@ def _check_order(look: Look) -> Iterator[str]:
     one_for_all = cost(said, np.broadcast_to(wanted[:1], wanted.shape))
     if not abs(one_for_all - first) > 100 * ROUNDING * abs(first):
         return  # the targets are all the same, or not looked at
+    by_targets = abs(one_for_all - first)
     for shift in (1, n // 2):
         if np.abs(np.roll(said, shift, 0) - said).max() < 1e-3 * np.abs(said).max():
             return  # the answers are
-        if abs(cost(np.roll(said, shift, 0), wanted) - first) > ROUNDING * abs(first):
+        if abs(cost(np.roll(said, shift, 0), wanted) - first) > min(
+            ROUNDING * abs(first), 0.01 * by_targets
+        ):
             return
     yield (
         f"the loss is {first:.4g} whichever answer is given to which of the {n} targets: it compares all with all, as a mean "

@@ -91,6 +91,7 @@ def check_signals(look: Look) -> Iterator[Finding]:
     yield from _check_weights_of_sums(look)
     yield from _note_of_half_states(look)
     yield from _note_of_entropy(look)
+    yield from _note_of_one_line(look)
     out, x = look.output, look.batch[0]
     if isinstance(out, Tensor) and isinstance(x, Tensor) and out.is_floating_point():
         y, given = array(out), array(x)
@@ -103,6 +104,22 @@ def check_signals(look: Look) -> Iterator[Finding]:
                     f"{len(y)} different inputs, one output",
                     "look for what cuts the signal: dead units, a reduction over the batch, weights of zero",
                 )  # fmt: skip
+
+
+def _note_of_one_line(look: Look) -> Iterator[str]:
+    """Answers of several numbers that all lie on one line: one number is all that is known of an example."""
+    out = look.output
+    if not isinstance(out, Tensor) or not out.is_floating_point() or out.ndim != 2:
+        return
+    y = array(out)
+    if len(y) < 8 or y.shape[1] < 3 or not np.isfinite(y).all() or begins_at_zero(look):
+        return
+    sizes = np.linalg.svd(y - y.mean(axis=0), compute_uv=False)
+    if sizes[0] > 1e-6 * max(float(np.abs(y).max()), 1e-30) and sizes[1] < 1e-5 * sizes[0]:
+        yield (
+            f"the answers {y.shape} of all examples lie on one line, so they differ by a single number: look for a layer of one unit, or a "
+            "mean over all features, that everything goes through"
+        )
 
 
 def _check_dropped(look: Look) -> Iterator[Finding]:

@@ -114,7 +114,8 @@ class OneCycleLR(LRScheduler):
         n = self.last_epoch
         if n > self.total_steps:
             raise ValueError(
-                f"Tried to step {n} times. The specified number of total steps is {self.total_steps}"
+                f"Tried to step {n} times. The specified number of total steps is {self.total_steps}: a schedule that is stepped "
+                "after each batch counts batches, epochs * len(loader)"
             )
         begin = 0.0
         for phase in self.phases:
