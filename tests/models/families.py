@@ -33,6 +33,7 @@ CONFIGS = {
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
     "DistilBert": "DistilBertConfig", "Qwen3Moe": "Qwen3MoeConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig",
+    "Electra": "ElectraConfig", "Albert": "AlbertConfig", "MPNet": "MPNetConfig", "Camembert": "CamembertConfig",
     "Phi3": "Phi3Config", "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
@@ -277,8 +278,14 @@ def phi3(rng, size, settings):
     "BertForMultipleChoice", "BertForTokenClassification", "BertForQuestionAnswering", "BertLMHeadModel",
     "RobertaModel", "RobertaForMaskedLM", "RobertaForSequenceClassification", "RobertaForMultipleChoice",
     "RobertaForTokenClassification", "RobertaForQuestionAnswering", "RobertaForCausalLM", "XLMRobertaModel",
-    "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification",
-)  # fmt: skip
+    "XLMRobertaForMaskedLM", "XLMRobertaForSequenceClassification", "CamembertModel", "CamembertForMaskedLM",
+    "CamembertForTokenClassification", *[
+    f"{model}{end}"
+    for model in ("Electra", "Albert", "MPNet")
+    for end in ("Model", "ForPreTraining", "ForMaskedLM", "ForCausalLM", "ForSequenceClassification", "ForMultipleChoice",
+                "ForTokenClassification", "ForQuestionAnswering")
+    if model == "Electra" or (end != "ForCausalLM" and (model, end) != ("MPNet", "ForPreTraining"))
+])  # fmt: skip
 def bert(rng, name):
     H, C = heads(rng)
     settings = {
@@ -287,13 +294,30 @@ def bert(rng, name):
         "layer_norm_eps": pick(rng, 1e-12, 1e-3), "type_vocab_size": pick(rng, 2, 5), "max_position_embeddings": 16,
         "tie_word_embeddings": pick(rng, True, False), "pad_token_id": pick(rng, 0, None),
         "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "classifier_dropout": pick(rng, None, 0.3),
-        "is_decoder": name in ("BertLMHeadModel", "RobertaForCausalLM")
-        or (name in ("BertModel", "RobertaModel") and pick(rng, True, False)),
+        "is_decoder": name in ("BertLMHeadModel", "RobertaForCausalLM", "ElectraForCausalLM")
+        or (name in ("BertModel", "RobertaModel", "ElectraModel") and pick(rng, True, False)),
     }  # fmt: skip
-    if "Roberta" in name:
+    if "Roberta" in name or "Camembert" in name:
         settings["pad_token_id"] = pick(rng, 1, 2)
+    if "MPNet" in name:
+        settings["pad_token_id"] = 1
+    if name.startswith(("Electra", "Albert")):
+        settings["embedding_size"] = pick(rng, C, 3 + 2 * int(rng.integers(1, 5)))
+    if name.startswith("Electra"):
+        settings |= {
+            "summary_type": pick(rng, "first", "last", "mean", "cls_index"), "summary_use_proj": pick(rng, True, False),
+            "summary_activation": pick(rng, *SMOOTH), "summary_last_dropout": 0.3,
+        }  # fmt: skip
+    if name.startswith("Albert"):
+        groups = int(rng.integers(1, settings["num_hidden_layers"] + 1))
+        settings |= {
+            "num_hidden_groups": groups,
+            "inner_group_num": pick(rng, 1, 2),
+            "num_labels": 2,
+        }
+        settings["classifier_dropout_prob"] = 0.2
     inputs = text(rng, settings["pad_token_id"], causal=settings["is_decoder"])
-    if rng.random() < 0.6:
+    if rng.random() < 0.6 and "MPNet" not in name:
         inputs["token_type_ids"] = rng.integers(0, 2, (BATCH, TIME))
     if settings["is_decoder"] and rng.random() < 0.5:
         settings["add_cross_attention"] = True
@@ -303,13 +327,20 @@ def bert(rng, name):
         inputs["next_sentence_label"] = rng.integers(0, 2, BATCH)
         fields = ("loss", "prediction_logits", "seq_relationship_logits", "hidden_states")
         return Case(settings, inputs, fields)
+    if name == "AlbertForPreTraining":
+        inputs["labels"] = some_labels(rng, VOCABULARY, BATCH, TIME)
+        inputs["sentence_order_label"] = rng.integers(0, 2, BATCH)
+        return Case(settings, inputs, ("loss", "prediction_logits", "sop_logits", "hidden_states"))
+    if name == "ElectraForPreTraining":
+        return Case(settings, {**inputs, "labels": rng.integers(0, 2, (BATCH, TIME))}, LOGITS)
     if name == "BertForNextSentencePrediction":
         return Case(settings, {**inputs, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
     if name.endswith("ForMultipleChoice"):
         both = {k: np.stack([v, v[::-1]], axis=1) for k, v in inputs.items()}
         return Case(settings, {**both, "labels": rng.integers(0, 2, BATCH)}, LOGITS)
     case = with_head(rng, name, settings, inputs)
-    pooled = ("pooler_output",) if name.endswith("Model") and name != "BertLMHeadModel" else ()
+    pools = name.endswith("Model") and name not in ("BertLMHeadModel", "ElectraModel")
+    pooled = ("pooler_output",) if pools else ()
     return case._replace(fields=(*case.fields, *pooled))
 
 

@@ -9,13 +9,23 @@ names that the checkpoints have, calls and results those of `transformers`. Noth
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
 and what `windows`, `mistral`, `qwen2`, `qwen3`, `experts`, `mixtral`, `qwen3_moe`, `phi3`, `gemma` and `gemma3` change in
-it; `recurrent`; `bert` with `bert_heads`, then `roberta` and `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`;
-`vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a model and behind it: `images`,
-`sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the
-affair of `chainrule.data.tokenizers`).
+it; `recurrent`; `bert` with `bert_heads`, then `roberta`, `mpnet`, `electra`, `albert` and `distilbert`; `t5` with
+`buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a
+model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a
+class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
+from .albert import (
+    AlbertConfig,
+    AlbertForMaskedLM,
+    AlbertForMultipleChoice,
+    AlbertForPreTraining,
+    AlbertForQuestionAnswering,
+    AlbertForSequenceClassification,
+    AlbertForTokenClassification,
+    AlbertModel,
+)
 from .auto import (
     AutoConfig,
     AutoImageProcessor,
@@ -62,6 +72,17 @@ from .distilbert import (
     DistilBertForSequenceClassification,
     DistilBertForTokenClassification,
     DistilBertModel,
+)
+from .electra import (
+    ElectraConfig,
+    ElectraForCausalLM,
+    ElectraForMaskedLM,
+    ElectraForMultipleChoice,
+    ElectraForPreTraining,
+    ElectraForQuestionAnswering,
+    ElectraForSequenceClassification,
+    ElectraForTokenClassification,
+    ElectraModel,
 )
 from .gemma import (
     Gemma2Config,
@@ -114,6 +135,15 @@ from .mixtral import (
     MixtralForTokenClassification,
     MixtralModel,
 )
+from .mpnet import (
+    MPNetConfig,
+    MPNetForMaskedLM,
+    MPNetForMultipleChoice,
+    MPNetForQuestionAnswering,
+    MPNetForSequenceClassification,
+    MPNetForTokenClassification,
+    MPNetModel,
+)
 from .phi3 import (
     Phi3Config,
     Phi3ForCausalLM,
@@ -149,6 +179,14 @@ from .qwen3_moe import (
 from .recurrent import RecurrentConfig, RecurrentLMHeadModel
 from .resnet import CifarResNet, ResNetConfig, ResNetForImageClassification, ResNetModel
 from .roberta import (
+    CamembertConfig,
+    CamembertForCausalLM,
+    CamembertForMaskedLM,
+    CamembertForMultipleChoice,
+    CamembertForQuestionAnswering,
+    CamembertForSequenceClassification,
+    CamembertForTokenClassification,
+    CamembertModel,
     RobertaConfig,
     RobertaForCausalLM,
     RobertaForMaskedLM,
@@ -181,6 +219,14 @@ from .writing import Writer
 
 __all__ = [
     "ARCHITECTURES",
+    "AlbertConfig",
+    "AlbertForMaskedLM",
+    "AlbertForMultipleChoice",
+    "AlbertForPreTraining",
+    "AlbertForQuestionAnswering",
+    "AlbertForSequenceClassification",
+    "AlbertForTokenClassification",
+    "AlbertModel",
     "AutoConfig",
     "AutoImageProcessor",
     "AutoModel",
@@ -215,6 +261,14 @@ __all__ = [
     "CLIPVisionConfig",
     "CLIPVisionModel",
     "CLIPVisionModelWithProjection",
+    "CamembertConfig",
+    "CamembertForCausalLM",
+    "CamembertForMaskedLM",
+    "CamembertForMultipleChoice",
+    "CamembertForQuestionAnswering",
+    "CamembertForSequenceClassification",
+    "CamembertForTokenClassification",
+    "CamembertModel",
     "CifarResNet",
     "Classifier",
     "Config",
@@ -225,6 +279,15 @@ __all__ = [
     "DistilBertForSequenceClassification",
     "DistilBertForTokenClassification",
     "DistilBertModel",
+    "ElectraConfig",
+    "ElectraForCausalLM",
+    "ElectraForMaskedLM",
+    "ElectraForMultipleChoice",
+    "ElectraForPreTraining",
+    "ElectraForQuestionAnswering",
+    "ElectraForSequenceClassification",
+    "ElectraForTokenClassification",
+    "ElectraModel",
     "GPT2Config",
     "GPT2ForQuestionAnswering",
     "GPT2ForSequenceClassification",
@@ -253,6 +316,13 @@ __all__ = [
     "LlamaForSequenceClassification",
     "LlamaForTokenClassification",
     "LlamaModel",
+    "MPNetConfig",
+    "MPNetForMaskedLM",
+    "MPNetForMultipleChoice",
+    "MPNetForQuestionAnswering",
+    "MPNetForSequenceClassification",
+    "MPNetForTokenClassification",
+    "MPNetModel",
     "MistralConfig",
     "MistralForCausalLM",
     "MistralForQuestionAnswering",

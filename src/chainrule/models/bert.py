@@ -12,6 +12,7 @@ Source: Devlin, Chang, Lee & Toutanova 2019; sentence embeddings: Reimers & Gure
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from ..base.errors import ShapeError
@@ -75,6 +76,11 @@ class BertConfig(Labelled):
         return self.max_position_embeddings
 
     @property
+    def embedded_size(self) -> int:
+        """Channels of the embeddings."""
+        return self.hidden_size
+
+    @property
     def head_dropout(self) -> float:
         """The probability of dropout before a class is told."""
         p = self.classifier_dropout
@@ -86,7 +92,7 @@ class BertEmbeddings(Module):
 
     def __init__(self, config: BertConfig):
         super().__init__()
-        C = config.hidden_size
+        C = config.embedded_size
         self.word_embeddings = Embedding(config.vocab_size, C, padding_idx=config.pad_token_id)
         self.position_embeddings = Embedding(config.max_position_embeddings, C)
         self.token_type_embeddings = Embedding(config.type_vocab_size, C)
@@ -273,12 +279,22 @@ class BertModel(EmbedsTexts, BertPreTrained):
     """
 
     embeddings_class: ClassVar[type[BertEmbeddings]] = BertEmbeddings
+    encoder_class: ClassVar[Callable[..., Module]] = BertEncoder
+    pooler_class: ClassVar[Callable[..., Module]] = BertPooler
 
     def __init__(self, config: BertConfig, add_pooling_layer: bool = True):
         super().__init__(config)
-        self.embeddings, self.encoder = self.embeddings_class(config), BertEncoder(config)
-        self.pooler = BertPooler(config) if add_pooling_layer else None
+        self.embeddings, self.encoder = self.embeddings_class(config), self.encoder_class(config)
+        self.pooler = self.pooler_class(config) if add_pooling_layer else None
+        self.begin(config)
         self.start(self)
+
+    def begin(self, config: BertConfig) -> None:
+        """What stands between the embeddings and the layers: nothing, here."""
+
+    def widened(self, x: Tensor) -> Tensor:
+        """Embeddings, (B, T, C) or narrower → (B, T, C)."""
+        return x
 
     def forward(
         self,
@@ -326,6 +342,6 @@ class BertModel(EmbedsTexts, BertPreTrained):
             mask, cache, encoder_hidden_states, no_padding(encoder_attention_mask), output_attentions, output_hidden_states
         )  # fmt: skip
         x = self.embeddings(input_ids, token_type_ids, position_ids, inputs_embeds, cache)
-        x = self.encoder(x, reading)
+        x = self.encoder(self.widened(x), reading)
         pooled = None if self.pooler is None else self.pooler(x)
         return BaseOutput(last_hidden_state=x, pooler_output=pooled, **reading.end(x))

@@ -13,10 +13,17 @@ from ..nn import Dropout, LayerNorm, Linear, Module, Parameter, init
 from ..tensors import Tensor, zeros
 from .activations import activation
 from .bert import BertConfig, BertModel, BertPreTrained
-from .heads import ClassifiesTexts, ClassifiesTokens, FindsSpans, WithHead, WritesOn, flat_loss
-from .output import BaseOutput, ClassifierOutput, PreTrainingOutput
+from .heads import (
+    Chooses,
+    ClassifiesTexts,
+    ClassifiesTokens,
+    FindsSpans,
+    WithHead,
+    WritesOn,
+    flat_loss,
+)
+from .output import BaseOutput, PreTrainingOutput
 from .pretrained import architecture
-from .reading import either
 
 __all__ = [
     "BertForMaskedLM", "BertForMultipleChoice", "BertForNextSentencePrediction", "BertForPreTraining",
@@ -190,33 +197,13 @@ class BertForTokenClassification(ClassifiesTokens, BertClassifier):
 
 
 @architecture
-class BertForMultipleChoice(BertClassifier):
-    """BERT that chooses one of several texts: of `input_ids` (B, choices, T) logits (B, choices). Masks, segments and positions have
-    the same shape, embeddings (B, choices, T, C).
-    """
+class BertForMultipleChoice(Chooses, BertClassifier):
+    """BERT that chooses one of several texts: of `input_ids` (B, choices, T) logits (B, choices)."""
 
     pooled = True
 
     def __init__(self, config: BertConfig):
         super().__init__(config, 1)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        token_type_ids: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B,) int64 the loss; the others as of `BertModel.forward`."""
-        choices = either(type(self).__name__, input_ids, inputs_embeds).shape[1]
-        given = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
-        out = self.read(*[None if x is None else x.flatten(0, 1) for x in given], **settings)
-        logits = self.logits(out, input_ids).view(-1, choices)
-        loss = None if labels is None else flat_loss(logits, labels)
-        return ClassifierOutput.of(out, loss=loss, logits=logits)
 
 
 @architecture

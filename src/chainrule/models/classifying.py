@@ -16,10 +16,13 @@ from ..base.errors import FormatError, ShapeError
 from ..data.tokenizers import from_folder
 from ..nn import functional as F
 from ..tensors import Tensor, cat, no_grad
+from .albert import AlbertForSequenceClassification
 from .bert_heads import BertForSequenceClassification
 from .clip import CLIPModel
 from .distilbert import DistilBertForSequenceClassification
+from .electra import ElectraForSequenceClassification
 from .images import ImageProcessor
+from .mpnet import MPNetForSequenceClassification
 from .pretrained import from_pretrained
 from .resnet import ResNetForImageClassification
 from .roberta import RobertaForSequenceClassification
@@ -28,7 +31,8 @@ from .vit import ViTForImageClassification
 __all__ = ["Classifier"]
 
 OF_TEXTS = (
-    BertForSequenceClassification, DistilBertForSequenceClassification, RobertaForSequenceClassification,
+    AlbertForSequenceClassification, BertForSequenceClassification, DistilBertForSequenceClassification,
+    ElectraForSequenceClassification, MPNetForSequenceClassification, RobertaForSequenceClassification,
 )  # fmt: skip
 CLASSIFIERS = (*OF_TEXTS, CLIPModel, ResNetForImageClassification, ViTForImageClassification)
 

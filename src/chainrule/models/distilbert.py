@@ -9,7 +9,7 @@ Source: Sanh, Debut, Chaumond & Wolf 2019. Modules have the names that its check
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from ..tensors import Tensor, arange, no_grad, tensor
 from .activations import activation
 from .attention import attend, no_padding
 from .config import Labelled, configuration
-from .heads import ClassifiesTexts, ClassifiesTokens, EmbedsTexts, FindsSpans, WithHead, flat_loss
-from .output import BaseOutput, ClassifierOutput
+from .heads import Chooses, ClassifiesTexts, ClassifiesTokens, EmbedsTexts, FindsSpans, WithHead
+from .output import BaseOutput
 from .pretrained import PreTrained, architecture
 from .reading import Layers, Reading, either
 
@@ -297,31 +297,11 @@ class DistilBertForSequenceClassification(ClassifiesTexts, DistilBertOfFirst):
 
 
 @architecture
-class DistilBertForMultipleChoice(DistilBertOfFirst):
-    """DistilBERT that chooses one of several texts: of `input_ids` (B, choices, T) logits (B, choices). The mask has the same shape,
-    embeddings (B, choices, T, C).
-    """
+class DistilBertForMultipleChoice(Chooses, DistilBertOfFirst):
+    """DistilBERT that chooses one of several texts: of `input_ids` (B, choices, T) logits (B, choices). Positions are (B · choices, T)."""
 
     def __init__(self, config: DistilBertConfig):
         super().__init__(config, 1)
-
-    def forward(
-        self,
-        input_ids: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        labels: Tensor | None = None,
-        position_ids: Tensor | None = None,
-        **settings: Any,
-    ) -> ClassifierOutput:
-        """Logits, and with `labels` (B,) int64 the loss; the others as of `DistilBertModel.forward`."""
-        choices = either(type(self).__name__, input_ids, inputs_embeds).shape[1]
-        given = (input_ids, attention_mask, inputs_embeds)
-        flat = [None if x is None else x.flatten(0, 1) for x in given]
-        out = self.read(*flat, position_ids, **settings)
-        logits = self.logits(out, input_ids).view(-1, choices)
-        loss = None if labels is None else flat_loss(logits, labels)
-        return ClassifierOutput.of(out, loss=loss, logits=logits)
 
 
 @architecture

@@ -19,9 +19,10 @@ from .config import Labelled
 from .generation import Generates, next_token_loss
 from .output import BaseOutput, CausalLMOutput, ClassifierOutput, Output, SpanOutput
 from .pretrained import PreTrained, architecture
+from .reading import either
 
 __all__ = [
-    "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "EmbedsTexts", "FindsSpans", "WithHead", "WritesOn", "behind",
+    "Chooses", "ClassifiesImages", "ClassifiesTexts", "ClassifiesTokens", "EmbedsTexts", "FindsSpans", "WithHead", "WritesOn", "behind",
     "classification_loss", "flat_loss", "last_tokens", "span_loss",
 ]  # fmt: skip
 
@@ -105,6 +106,31 @@ class ClassifiesTexts(ClassifiesTokens):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """See `classification_loss`."""
         return classification_loss(logits, labels, self.config)
+
+
+class Chooses(WithHead):
+    """Chooses one of several texts: of `input_ids` (B, choices, T) logits (B, choices). What is told of every text has the same shape,
+    embeddings (B, choices, T, C). The head's logits are (B · choices, 1).
+    """
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        *given: Any,
+        labels: Tensor | None = None,
+        **settings: Any,
+    ) -> ClassifierOutput:
+        """Logits, and with `labels` (B,) int64 the loss; the others as of the model without head."""
+
+        def flat(x: Any) -> Any:
+            return x.flatten(0, 1) if isinstance(x, Tensor) and x.ndim > 2 else x
+
+        choices = either(type(self).__name__, input_ids, settings.get("inputs_embeds")).shape[1]
+        told = {name: flat(value) for name, value in settings.items()}
+        out = self.read(flat(input_ids), *map(flat, given), **told)
+        logits = self.logits(out, input_ids).view(-1, choices)
+        loss = None if labels is None else self.loss(logits, labels)
+        return ClassifierOutput.of(out, loss=loss, logits=logits)
 
 
 class ClassifiesImages(WithHead):

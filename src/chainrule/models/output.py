@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 __all__ = [
     "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "GenerateOutput", "ImageOutput",
-    "MoECausalLMOutput", "MoEOutput", "Output", "PreTrainingOutput", "Seq2SeqModelOutput", "Seq2SeqOutput",
+    "MoECausalLMOutput", "MoEOutput", "Output", "PreTrainingOutput", "SentenceOrderOutput", "Seq2SeqModelOutput", "Seq2SeqOutput",
     "Seq2SeqSpanOutput", "SpanOutput",
 ]  # fmt: skip
 
@@ -110,6 +110,14 @@ class PreTrainingOutput(Output):
     fields = (
         "loss", "prediction_logits", "seq_relationship_logits", "hidden_states", "attentions",
     )  # fmt: skip
+
+
+class SentenceOrderOutput(Output):
+    """ALBERT as it is trained first: `loss` in nats; `prediction_logits` (B, T, V) of words; `sop_logits` (B, 2), whether two pieces
+    stand in their order; the others as of `BaseOutput`.
+    """
+
+    fields = ("loss", "prediction_logits", "sop_logits", "hidden_states", "attentions")
 
 
 class Seq2SeqModelOutput(Output):

@@ -1,20 +1,22 @@
-"""RoBERTa: BERT that is trained longer, on more, and without the next sentence; XLM-RoBERTa is the same in a hundred languages.
+"""RoBERTa: BERT that is trained longer, on more, and without the next sentence; XLM-RoBERTa is the same in a hundred languages,
+CamemBERT in French.
 
     position of a token = padding + 1 + how many tokens are before it;   padding itself is at the position `pad_token_id`
 
 Blocks are BERT's. Positions begin behind the number of the padding token, words are told by a head of another name, and a text is
 classified by two maps of its first token, without a pooler.
 
-B batch, T time, C channels, V vocabulary.   Source: Liu et al. 2019; Conneau et al. 2020 (XLM-R).
+B batch, T time, C channels, V vocabulary.   Source: Liu et al. 2019; Conneau et al. 2020 (XLM-R); Martin et al. 2020 (CamemBERT).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from ..nn import Dropout, LayerNorm, Linear, Module, Parameter
 from ..nn import functional as F
-from ..tensors import Tensor, int64, zeros
+from ..tensors import Tensor, int64, tanh, zeros
 from .bert import BertConfig, BertEmbeddings, BertModel, BertPreTrained
 from .bert_heads import (
     BertForMultipleChoice,
@@ -28,6 +30,8 @@ from .output import BaseOutput
 from .pretrained import architecture
 
 __all__ = [
+    "CamembertConfig", "CamembertForCausalLM", "CamembertForMaskedLM", "CamembertForMultipleChoice",
+    "CamembertForQuestionAnswering", "CamembertForSequenceClassification", "CamembertForTokenClassification", "CamembertModel",
     "RobertaConfig", "RobertaForCausalLM", "RobertaForMaskedLM", "RobertaForMultipleChoice", "RobertaForQuestionAnswering",
     "RobertaForSequenceClassification", "RobertaForTokenClassification", "RobertaModel", "XLMRobertaConfig",
     "XLMRobertaForCausalLM", "XLMRobertaForMaskedLM", "XLMRobertaForMultipleChoice", "XLMRobertaForQuestionAnswering",
@@ -70,11 +74,21 @@ class RobertaEmbeddings(BertEmbeddings):
         self.position_embeddings.padding_idx = self.padding
 
     def places(self, ids: Tensor | None, steps: Tensor) -> Tensor:
-        """Tokens are counted, padding is not. Of embeddings nobody knows which are padding: all are counted."""
-        if ids is None:
-            return steps.unsqueeze(0) + (self.padding + 1)
-        words = (ids != self.padding).to(int64)  # (B, T)
-        return (words.cumsum(1) + steps[:1]) * words + self.padding
+        """See `counted`."""
+        return counted(ids, steps, self.padding)
+
+
+def counted(ids: Tensor | None, steps: Tensor, padding: int) -> Tensor:
+    """Positions of tokens (B, T): they are counted, padding is not. Of embeddings nobody knows which are padding: all are counted.
+
+    >>> from chainrule import arange, tensor
+    >>> counted(tensor([[5, 9, 1, 1]]), arange(4), 1)
+    tensor([[2, 3, 1, 1]])
+    """
+    if ids is None:
+        return steps.unsqueeze(0) + (padding + 1)
+    words = (ids != padding).to(int64)  # (B, T)
+    return (words.cumsum(1) + steps[:1]) * words + padding
 
 
 class RobertaPreTrained(BertPreTrained):
@@ -158,17 +172,18 @@ class RobertaForCausalLM(WritesOn, RobertaWithWords):
 
 
 class RobertaClassifier(Module):
-    """Two maps of the first token, tanh between them."""
+    """Two maps of the first token, an activation between them."""
 
-    def __init__(self, config: BertConfig):
+    def __init__(self, config: BertConfig, act: Callable[[Tensor], Tensor] = tanh):
         super().__init__()
+        self.act = act
         self.dense = Linear(config.hidden_size, config.hidden_size)
         self.dropout = Dropout(config.head_dropout)
         self.out_proj = Linear(config.hidden_size, len(config.id2label))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, C) → (B, classes)."""
-        return self.out_proj(self.dropout(self.dense(self.dropout(x[:, 0])).tanh()))
+        return self.out_proj(self.dropout(self.act(self.dense(self.dropout(x[:, 0])))))
 
 
 @architecture
@@ -224,3 +239,27 @@ XLMRobertaForSequenceClassification = behind(XLMRobertaModel, RobertaForSequence
 XLMRobertaForTokenClassification = behind(XLMRobertaModel, RobertaForTokenClassification)
 XLMRobertaForMultipleChoice = behind(XLMRobertaModel, RobertaForMultipleChoice)
 XLMRobertaForQuestionAnswering = behind(XLMRobertaModel, RobertaForQuestionAnswering)
+
+
+@configuration
+class CamembertConfig(RobertaConfig):
+    """Sizes and settings of CamemBERT."""
+
+    model_type = "camembert"
+
+    vocab_size = 30522
+
+
+@architecture
+class CamembertModel(RobertaModel):
+    """`RobertaModel` with CamemBERT's configuration."""
+
+    config_class = CamembertConfig
+
+
+CamembertForMaskedLM = behind(CamembertModel, RobertaForMaskedLM)
+CamembertForCausalLM = behind(CamembertModel, RobertaForCausalLM)
+CamembertForSequenceClassification = behind(CamembertModel, RobertaForSequenceClassification)
+CamembertForTokenClassification = behind(CamembertModel, RobertaForTokenClassification)
+CamembertForMultipleChoice = behind(CamembertModel, RobertaForMultipleChoice)
+CamembertForQuestionAnswering = behind(CamembertModel, RobertaForQuestionAnswering)

@@ -21,11 +21,15 @@ from ..base.errors import DataNotFoundError, FormatError
 from ..data.readers import digest_of
 from ..data.tokenizers import Tokenizer, from_folder
 from ..tensors import Tensor, cat, no_grad, tensor
+from .albert import AlbertModel
 from .bert import BertModel
 from .config import read_json
 from .distilbert import DistilBertModel
+from .electra import ElectraModel
+from .heads import EmbedsTexts
+from .mpnet import MPNetModel
 from .pretrained import CONFIG
-from .roberta import RobertaModel, XLMRobertaModel
+from .roberta import CamembertModel, RobertaModel, XLMRobertaModel
 
 __all__ = ["SentenceEncoder", "minilm"]
 
@@ -37,8 +41,10 @@ SHA256 = {
 }
 KINDS = {
     kind.config_class.model_type: kind
-    for kind in (BertModel, RobertaModel, XLMRobertaModel, DistilBertModel)
-}
+    for kind in (
+        BertModel, RobertaModel, XLMRobertaModel, CamembertModel, DistilBertModel, MPNetModel, ElectraModel, AlbertModel,
+    )
+}  # fmt: skip
 """What may make vectors, by `model_type`."""
 
 
@@ -63,7 +69,7 @@ class SentenceEncoder:
 
     def __init__(
         self,
-        model: BertModel | DistilBertModel,
+        model: EmbedsTexts,
         tokenizer: Tokenizer,
         max_length: int | None = None,
     ):
