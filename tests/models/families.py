@@ -33,7 +33,8 @@ CONFIGS = {
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
     "DistilBert": "DistilBertConfig", "Qwen3Moe": "Qwen3MoeConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig",
-    "Electra": "ElectraConfig", "Albert": "AlbertConfig", "MPNet": "MPNetConfig", "Camembert": "CamembertConfig",
+    "GPTNeoX": "GPTNeoXConfig", "OPT": "OPTConfig", "Electra": "ElectraConfig", "Albert": "AlbertConfig",
+    "MPNet": "MPNetConfig", "Camembert": "CamembertConfig",
     "Phi3": "Phi3Config", "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
@@ -271,6 +272,41 @@ def phi3(rng, size, settings):
         "rope_parameters": rotary, "original_max_position_embeddings": pick(rng, 4, 10, 64),
         "hidden_size": settings["num_attention_heads"] * size,
     }  # fmt: skip
+
+
+@family(*[
+    f"GPTNeoX{end}"
+    for end in ("Model", "ForCausalLM", "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
+])  # fmt: skip
+def gpt_neox(rng, name):
+    H, size = int(rng.integers(1, 4)), 8
+    turned = pick(rng, 4, 8)
+    settings = {
+        "vocab_size": VOCABULARY, "hidden_size": H * size, "num_hidden_layers": int(rng.integers(1, 4)),
+        "num_attention_heads": H, "intermediate_size": int(rng.integers(3, 20)), "hidden_act": pick(rng, *SMOOTH),
+        "max_position_embeddings": pick(rng, 5, 64), "layer_norm_eps": pick(rng, 1e-5, 1e-2),
+        "use_parallel_residual": pick(rng, True, False), "attention_bias": pick(rng, True, False),
+        "tie_word_embeddings": pick(rng, True, False), "eos_token_id": pick(rng, None, 2, [1, 2]), "pad_token_id": 0,
+        "classifier_dropout": pick(rng, 0.0, 0.4),
+    }  # fmt: skip
+    if rng.random() < 0.7:
+        rotary = scaling(rng, turned)
+        settings["rope_parameters"] = {**rotary, "partial_rotary_factor": turned / size}
+    return with_head(rng, name, settings, text(rng, causal=True))
+
+
+@family("OPTModel", "OPTForCausalLM", "OPTForSequenceClassification", "OPTForQuestionAnswering")
+def opt(rng, name):
+    H, C = heads(rng)
+    settings = {
+        "vocab_size": VOCABULARY, "hidden_size": C, "num_hidden_layers": int(rng.integers(1, 4)), "num_attention_heads": H,
+        "ffn_dim": int(rng.integers(3, 20)), "activation_function": pick(rng, *SMOOTH), "max_position_embeddings": 16,
+        "do_layer_norm_before": pick(rng, True, False), "_remove_final_layer_norm": pick(rng, True, False, False),
+        "word_embed_proj_dim": pick(rng, None, C, 2 * int(rng.integers(2, 6))), "enable_bias": pick(rng, True, False),
+        "layer_norm_elementwise_affine": pick(rng, True, False), "tie_word_embeddings": pick(rng, True, False),
+        "eos_token_id": pick(rng, None, 2, [1, 2]), "pad_token_id": 1, "dropout": 0.0, "layerdrop": pick(rng, 0.0, 0.5),
+    }  # fmt: skip
+    return with_head(rng, name, settings, text(rng, pad=1, causal=True))
 
 
 @family(
@@ -570,5 +606,10 @@ def as_before(config: dict[str, Any]) -> dict[str, Any]:
         rotary = dict(rotary)
         found["rope_theta"] = rotary.pop("rope_theta", 10000.0)
         kind = rotary.pop("rope_type")
+        if config["model_type"] == "gpt_neox":  # it had names of its own
+            found |= {
+                "rotary_emb_base": found.pop("rope_theta"),
+                "rotary_pct": rotary.pop("partial_rotary_factor"),
+            }
         found["rope_scaling"] = None if kind == "default" else {**rotary, "type": kind}
     return found

@@ -19,7 +19,7 @@ WRITERS = {
     "T5ForConditionalGeneration": 3, "RobertaForCausalLM": 1, "Qwen3ForCausalLM": 1, "MixtralForCausalLM": 1,
     "Qwen3MoeForCausalLM": 1,
     "Phi3ForCausalLM": 2, "GemmaForCausalLM": 1, "Gemma2ForCausalLM": 1,
-    "Gemma3ForCausalLM": 1,
+    "Gemma3ForCausalLM": 1, "GPTNeoXForCausalLM": 2, "OPTForCausalLM": 2, "ElectraForCausalLM": 1,
 }  # fmt: skip
 """How many random settings each meets."""
 
@@ -70,10 +70,13 @@ def written(torch, transformers, name, seed, folder):
             "GPT2LMHeadModel",
             "BertLMHeadModel",
             "RobertaForCausalLM",
+            "ElectraForCausalLM",
+            "OPTForCausalLM",
         ):
             settings[size] = 48
     settings |= {"eos_token_id": pick(rng, 2, [2, 3], None), "pad_token_id": 0}
     settings.pop("add_cross_attention", None)
+    settings.pop("output_router_logits", None)  # the reference's loss does not know of a cache
     settings.pop(
         "num_decoder_layers", None
     )  # if there are more than in the encoder, the reference fails

@@ -9,10 +9,10 @@ names that the checkpoints have, calls and results those of `transformers`. Noth
 Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`, `attention`, `cache`, `output`, `heads`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
 and what `windows`, `mistral`, `qwen2`, `qwen3`, `experts`, `mixtral`, `qwen3_moe`, `phi3`, `gemma` and `gemma3` change in
-it; `recurrent`; `bert` with `bert_heads`, then `roberta`, `mpnet`, `electra`, `albert` and `distilbert`; `t5` with
-`buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and what stands before a
-model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a
-class by a folder (text is the affair of `chainrule.data.tokenizers`).
+it; `gpt_neox`; `opt` with `fairseq`; `recurrent`; `bert` with `bert_heads`, then `roberta`, `mpnet`, `electra`, `albert` and
+`distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and
+what stands before a model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and
+`auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
@@ -110,6 +110,14 @@ from .gpt2 import (
     GPT2LMHeadModel,
     GPT2Model,
 )
+from .gpt_neox import (
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    GPTNeoXForQuestionAnswering,
+    GPTNeoXForSequenceClassification,
+    GPTNeoXForTokenClassification,
+    GPTNeoXModel,
+)
 from .images import ImageProcessor
 from .llama import (
     LlamaConfig,
@@ -143,6 +151,13 @@ from .mpnet import (
     MPNetForSequenceClassification,
     MPNetForTokenClassification,
     MPNetModel,
+)
+from .opt import (
+    OPTConfig,
+    OPTForCausalLM,
+    OPTForQuestionAnswering,
+    OPTForSequenceClassification,
+    OPTModel,
 )
 from .phi3 import (
     Phi3Config,
@@ -294,6 +309,12 @@ __all__ = [
     "GPT2ForTokenClassification",
     "GPT2LMHeadModel",
     "GPT2Model",
+    "GPTNeoXConfig",
+    "GPTNeoXForCausalLM",
+    "GPTNeoXForQuestionAnswering",
+    "GPTNeoXForSequenceClassification",
+    "GPTNeoXForTokenClassification",
+    "GPTNeoXModel",
     "Gemma2Config",
     "Gemma2ForCausalLM",
     "Gemma2ForSequenceClassification",
@@ -335,6 +356,11 @@ __all__ = [
     "MixtralForSequenceClassification",
     "MixtralForTokenClassification",
     "MixtralModel",
+    "OPTConfig",
+    "OPTForCausalLM",
+    "OPTForQuestionAnswering",
+    "OPTForSequenceClassification",
+    "OPTModel",
     "Phi3Config",
     "Phi3ForCausalLM",
     "Phi3ForSequenceClassification",

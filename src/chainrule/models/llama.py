@@ -16,19 +16,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 from ..nn import Dropout, Embedding, Linear, Module, RMSNorm, init
 from ..tensors import Tensor, arange
 from .activations import activation
 from .attention import attend, may_see
 from .cache import Cache
-from .config import Labelled, configuration
+from .config import configuration
 from .heads import ClassifiesTexts, ClassifiesTokens, FindsSpans, WithHead, WritesOn, last_tokens
 from .output import BaseOutput
 from .pretrained import PreTrained, architecture
 from .reading import Layers, Reading, either, room_for
-from .rotary import check_scaling, frequencies, parameters, rotated, turns
+from .rotary import RotaryConfig, angles, rotated
 
 __all__ = [
     "LlamaConfig", "LlamaForCausalLM", "LlamaForQuestionAnswering", "LlamaForSequenceClassification",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 @configuration
-class LlamaConfig(Labelled):
+class LlamaConfig(RotaryConfig):
     """Sizes and settings; the defaults are those of Llama 2 with 7 billion parameters."""
 
     model_type = "llama"
@@ -51,11 +51,8 @@ class LlamaConfig(Labelled):
     num_key_value_heads: int | None = None
     head_dim: int | None = None
     hidden_act: str = "silu"
-    max_position_embeddings: int = 2048
     initializer_range: float = 0.02
     rms_norm_eps: float = 1e-6
-    rope_theta: float = 10000.0
-    rope_scaling: dict | None = None
     attention_bias: bool = False
     attention_dropout: float | None = 0.0
     mlp_bias: bool = False
@@ -65,23 +62,9 @@ class LlamaConfig(Labelled):
     eos_token_id: int | tuple | None = 2
     pad_token_id: int | None = None
 
-    @classmethod
-    def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
-        """As of `Config`; rotary positions may be told as `rope_parameters` or as `rope_theta` and `rope_scaling`."""
-        rotary = given.get("rope_scaling") or given.get("rope_parameters")
-        if isinstance(rotary, dict):
-            given = {k: v for k, v in given.items() if k != "rope_parameters"}
-            trained = given.get("original_max_position_embeddings")  # where Phi's files have it
-            if trained is not None:
-                rotary = {**rotary, "original_max_position_embeddings": trained}
-            given |= {"rope_scaling": rotary}
-            given |= {"rope_theta": rotary["rope_theta"]} if "rope_theta" in rotary else {}
-        return super().from_dict(given, source)
-
     def to_dict(self) -> dict[str, Any]:
-        """As of `Config`, with rotary positions told both ways."""
-        told = parameters(self.rope_theta, self.rope_scaling or {})
-        return {**super().to_dict(), "rope_parameters": told, "head_dim": self.head_size}
+        """As of `RotaryConfig`, with the size of a head."""
+        return {**super().to_dict(), "head_dim": self.head_size}
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""
@@ -98,12 +81,7 @@ class LlamaConfig(Labelled):
             self.head_dim is not None or self.hidden_size % heads == 0,
             f"num_attention_heads must divide hidden_size, found {heads} and {self.hidden_size}",
         )
-        self.need(
-            self.head_size > 0 and self.head_size % 2 == 0,
-            f"a head must have an even size, found {self.head_size}",
-        )
-        for base, scaling in self.rotary().values():
-            check_scaling(scaling, self.turned_size, base, self.max_position_embeddings)
+        super().check()
 
     @property
     def head_size(self) -> int:
@@ -127,22 +105,9 @@ class LlamaConfig(Labelled):
         return self.hidden_act
 
     @property
-    def turned_size(self) -> int:
-        """How many channels of a head are turned by its position, the first ones."""
-        return self.head_size
-
-    @property
     def score_scale(self) -> float:
         """What scores are multiplied by."""
         return self.head_size**-0.5
-
-    def kind(self, layer: int) -> str:
-        """Which of the ways of telling positions a layer has."""
-        return "full_attention"
-
-    def rotary(self) -> dict[str, tuple[float, dict[str, Any]]]:
-        """The base of frequencies and their scaling, by the kind of a layer."""
-        return {"full_attention": (self.rope_theta, self.rope_scaling or {})}
 
     def biases(self) -> tuple[bool, bool, bool]:
         """Whether queries, keys and values have biases, the output, and the small network."""
@@ -339,7 +304,7 @@ class LlamaModel(LlamaPreTrained):
             position_ids = (arange(T) if cache is None else cache.places(T)).unsqueeze(0)
         windows = {layer.self_attn.window for layer in self.layers}
         reading = LlamaReading(
-            turns=self._turns(position_ids),
+            turns=angles(self.config, position_ids),
             masks={w: may_see(T, attention_mask, cache, w) for w in windows},
             cache=cache,
             output_attentions=output_attentions,
@@ -348,15 +313,6 @@ class LlamaModel(LlamaPreTrained):
         x = self.embedded(input_ids) if inputs_embeds is None else inputs_embeds
         x = self.norm(self.layers(x, reading))
         return self.output(last_hidden_state=x, **reading.end(x))
-
-    def _turns(self, positions: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        size, trained = self.config.turned_size, self.config.max_position_embeddings
-        found = {}
-        for kind, (base, scaling) in self.config.rotary().items():
-            by_length = scaling.get("rope_type", scaling.get("type")) in ("dynamic", "longrope")
-            length = int(positions.max()) + 1 if by_length else 0
-            found[kind] = turns(positions, *frequencies(size, base, scaling, trained, length))
-        return found
 
 
 class LlamaWithHead(WithHead, LlamaPreTrained):

@@ -11,7 +11,7 @@ Source: Abdin et al. 2024.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 from ..nn import Dropout, Linear, Module
 from ..tensors import Tensor
@@ -30,6 +30,7 @@ from .llama import (
     LlamaReading,
 )
 from .pretrained import architecture
+from .rotary import PartlyRotaryConfig
 from .windows import WindowedConfig
 
 __all__ = [
@@ -38,7 +39,7 @@ __all__ = [
 
 
 @configuration
-class Phi3Config(WindowedConfig):
+class Phi3Config(WindowedConfig, PartlyRotaryConfig):
     """Sizes and settings; the defaults are those of Phi-3 mini (3.8 billion parameters)."""
 
     model_type = "phi3"
@@ -49,34 +50,14 @@ class Phi3Config(WindowedConfig):
     resid_pdrop: float = 0.0
     max_position_embeddings = 4096
     original_max_position_embeddings: int = 4096
-    partial_rotary_factor: float = 1.0
     rms_norm_eps = 1e-5
     sliding_window = None
     eos_token_id = 32000
     pad_token_id = 32000
 
-    @classmethod
-    def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
-        """As of `LlamaConfig`; the share of channels that are turned may be told among the `rope_parameters`."""
-        rotary = given.get("rope_scaling") or given.get("rope_parameters")
-        if isinstance(rotary, dict) and "partial_rotary_factor" in rotary:
-            given = {**given, "partial_rotary_factor": rotary["partial_rotary_factor"]}
-        return super().from_dict(given, source)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As of `LlamaConfig`, with that share."""
-        found = super().to_dict()
-        share = {"partial_rotary_factor": self.partial_rotary_factor}
-        return {**found, "rope_parameters": {**found["rope_parameters"], **share}}
-
     def check(self) -> None:
-        """As Llama's; and a part of the channels, of an even size, is turned."""
+        """As Llama's; and longrope is the one way of scaling."""
         self.need_positive("hidden_size", "num_attention_heads")
-        share, size = self.partial_rotary_factor, self.turned_size
-        self.need(
-            0 < share <= 1 and size > 0 and size % 2 == 0,
-            f"partial_rotary_factor must turn an even number of a head's {self.head_size} channels, found {share}",
-        )
         self.need(
             self.original_max_position_embeddings > 1,
             f"original_max_position_embeddings must be above 1, found {self.original_max_position_embeddings}",
@@ -87,11 +68,6 @@ class Phi3Config(WindowedConfig):
             kind in ("default", "longrope"),
             f"rotary positions are of type default or longrope, found {kind!r:.40}",
         )
-
-    @property
-    def turned_size(self) -> int:
-        """The first channels of a head."""
-        return int(self.head_size * self.partial_rotary_factor)
 
     def rotary(self) -> dict[str, tuple[float, dict[str, Any]]]:
         """As of Llama; "su" and "yarn" are older names of longrope."""

@@ -8,11 +8,12 @@ return BaseOutput(last_hidden_state=x, **reading.end(x))
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from ..base.errors import ShapeError
-from ..nn import ModuleList
-from ..tensors import Tensor
+from ..nn import Module, ModuleList
+from ..tensors import Tensor, rand, where
 from ..transforms import checkpoint
 from .cache import ROOM, Cache
 
@@ -66,18 +67,25 @@ class Reading:
 class Layers(ModuleList):
     """Layers, one after another.
 
+    With `drop` a layer that is trained is left out with that probability.   Source: Fan et al. 2019 (LayerDrop).
+
     With `checkpointing` a layer that is trained keeps its input alone, and is run again when the backward pass comes to it: less memory,
     a third more to compute.   Source: Chen et al. 2016.
     """
 
     checkpointing = False
 
+    def __init__(self, layers: Iterable[Module], drop: float = 0.0):
+        super().__init__(layers)
+        self.drop = drop
+
     def forward(self, x: Tensor, reading: Reading) -> Tensor:
         """(B, T, C) → (B, T, C); the state before each layer is written down."""
         again = self.checkpointing and self.training and reading.cache is None
         for layer in self:
             reading.note(x)
-            x = checkpoint(layer, x, reading) if again else layer(x, reading)
+            y = checkpoint(layer, x, reading) if again else layer(x, reading)
+            x = where(rand(()) < self.drop, x, y) if self.drop and self.training else y
         return x
 
 

@@ -14,14 +14,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from ..base.errors import FormatError
 from ..tensors import Tensor, cat, tensor
+from .config import Labelled, configuration
 
-__all__ = ["check_scaling", "frequencies", "parameters", "rotated", "turns"]
+__all__ = [
+    "PartlyRotaryConfig", "RotaryConfig", "angles", "check_scaling", "frequencies", "parameters", "rotated", "turns",
+]  # fmt: skip
 
 NEEDED = {
     "default": (), "linear": ("factor",), "dynamic": ("factor",), "yarn": (),
@@ -85,6 +88,10 @@ def check_scaling(scaling: Mapping[str, Any], size: int, base: float, trained: i
     for key in NUMBERS:
         if scaling.get(key) is not None or key in NEEDED[kind]:
             need(_is_positive(scaling.get(key)), key, "a positive number")
+    if kind == "dynamic" and size < 4:
+        raise FormatError(
+            f"rotary positions of type dynamic need 4 channels that are turned, found {size}"
+        )
     if kind == "llama3":
         higher = scaling["high_freq_factor"] > scaling["low_freq_factor"]
         need(higher, "high_freq_factor", "a positive number above low_freq_factor")
@@ -189,3 +196,112 @@ def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
         return cat([rotated(x[..., :size], cosine, sine), x[..., size:]], dim=-1)
     first, second = x.chunk(2, dim=-1)
     return x * cosine + cat([-second, first], dim=-1) * sine
+
+
+@configuration
+class RotaryConfig(Labelled):
+    """Settings of models whose positions are rotations."""
+
+    max_position_embeddings: int = 2048
+    rope_theta: float = 10000.0
+    rope_scaling: dict | None = None
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
+        """As of `Config`; rotary positions may be told as `rope_parameters` or as `rope_theta` and `rope_scaling`."""
+        rotary = given.get("rope_scaling") or given.get("rope_parameters")
+        if isinstance(rotary, dict):
+            told = ("rope_parameters", "rope_scaling")
+            given = {k: v for k, v in given.items() if k not in told}
+            trained = given.get("original_max_position_embeddings")  # where Phi's files have it
+            if trained is not None:
+                rotary = {**rotary, "original_max_position_embeddings": trained}
+            given |= {"rope_scaling": rotary}
+            if "rope_theta" in rotary:
+                given.pop("rope_theta", None)  # what stands last counts, whatever it is called
+                given |= {"rope_theta": rotary["rope_theta"]}
+        return super().from_dict(given, source)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As of `Config`, with rotary positions told both ways."""
+        told = parameters(self.rope_theta, self.rope_scaling or {})
+        return {**super().to_dict(), "rope_parameters": told}
+
+    def check(self) -> None:
+        """A head has an even size, and positions are scaled in a known way."""
+        self.need(
+            self.head_size > 0 and self.head_size % 2 == 0,
+            f"a head must have an even size, found {self.head_size}",
+        )
+        for base, scaling in self.rotary().values():
+            check_scaling(scaling, self.turned_size, base, self.max_position_embeddings)
+            share = scaling.get("partial_rotary_factor", 1.0)
+            self.need(
+                self.turned_size < self.head_size or share == 1.0,
+                f"partial_rotary_factor: {self.model_type} models turn all channels of a head, found {share!r:.40}",
+            )
+
+    @property
+    def head_size(self) -> int:
+        """D; a subclass says what it is."""
+        raise NotImplementedError
+
+    @property
+    def turned_size(self) -> int:
+        """How many channels of a head are turned by its position, the first ones."""
+        return self.head_size
+
+    def kind(self, layer: int) -> str:
+        """Which of the ways of telling positions a layer has."""
+        return "full_attention"
+
+    def rotary(self) -> dict[str, tuple[float, dict[str, Any]]]:
+        """The base of frequencies and their scaling, by the kind of a layer."""
+        return {"full_attention": (self.rope_theta, self.rope_scaling or {})}
+
+
+@configuration
+class PartlyRotaryConfig(RotaryConfig):
+    """Settings of models in which a part of a head's channels is turned, and the others stay."""
+
+    partial_rotary_factor: float = 1.0
+
+    @classmethod
+    def from_dict(cls, given: dict[str, Any], source: Any = "a dict") -> Self:
+        """As of `RotaryConfig`; the share of channels may be told among the `rope_parameters`."""
+        rotary = given.get("rope_scaling") or given.get("rope_parameters")
+        if isinstance(rotary, dict) and "partial_rotary_factor" in rotary:
+            given = {k: v for k, v in given.items() if k != "partial_rotary_factor"}
+            given |= {"partial_rotary_factor": rotary["partial_rotary_factor"]}
+        return super().from_dict(given, source)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As of `RotaryConfig`, with that share."""
+        found = super().to_dict()
+        share = {"partial_rotary_factor": self.partial_rotary_factor}
+        return {**found, "rope_parameters": {**found["rope_parameters"], **share}}
+
+    def check(self) -> None:
+        """As of `RotaryConfig`; a part of the channels, of an even size, is turned."""
+        share, size = self.partial_rotary_factor, self.turned_size
+        self.need(
+            0 < share <= 1 and size > 0 and size % 2 == 0,
+            f"partial_rotary_factor must turn an even number of a head's {self.head_size} channels, found {share}",
+        )
+        super().check()
+
+    @property
+    def turned_size(self) -> int:
+        """The first channels of a head."""
+        return int(self.head_size * self.partial_rotary_factor)
+
+
+def angles(config: RotaryConfig, positions: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+    """`turns` of some positions (B, T), by the kind of a layer."""
+    found = {}
+    for kind, (base, scaling) in config.rotary().items():
+        by_length = scaling.get("rope_type", scaling.get("type")) in ("dynamic", "longrope")
+        length = int(positions.max()) + 1 if by_length else 0
+        size, trained = config.turned_size, config.max_position_embeddings
+        found[kind] = turns(positions, *frequencies(size, base, scaling, trained, length))
+    return found
