@@ -1,13 +1,16 @@
 """Scaled dot-product attention, and its backward pass as an op of its own.
 
 The (…, T, S) matrix of weights is as large as all else together, and is not kept: the forward pass
-hands the backward pass the logarithm of each row's sum, from which the weights are computed again.
+hands the backward pass each row's maximum m and sum Σ, from which the weights p = e / Σ are computed
+again. The sum divides what is small, the rows of g, rather than the scores:
 
-    s = q kᵀ · scale + mask      p = exp(s − lse)      y = p v
-    δ = Σ g ∘ y  of each row     gs = p ∘ (g vᵀ − δ)
-    gq = gs k · scale            gk = gsᵀ q · scale    gv = pᵀ g
+    s = q kᵀ · scale + mask      e = exp(s − m)        y = e v / Σ
+    h = g / Σ                    δ = Σ h ∘ y           of each row
+    gs = e ∘ (h vᵀ − δ)          gv = eᵀ h
+    gq = gs k · scale            gk = gsᵀ q · scale
 
-Source of the backward pass: Dao et al. 2022, FlashAttention, appendix B.
+Source of the backward pass: Dao et al. 2022, FlashAttention, appendix B, which keeps m + log Σ, one
+number. Where m is large, as in a row whose mask is −10⁹ everywhere, the logarithm is lost in it.
 
 Legend: T queries, S keys, D size of a head, E size of a value.
 """
@@ -21,7 +24,7 @@ from collections.abc import Iterator
 from ..backends import xp
 from ..base import dtypes, shapes
 from ..base.errors import ArgumentError
-from ..ops import amax, exp, expand, full, log, matmul, sum, tril, view, where
+from ..ops import amax, exp, expand, full, matmul, sum, tril, view, where
 from ..ops.explain import refuse
 from ..ops.kinds import contract
 from ..ops.promotion import spec_of
@@ -72,13 +75,18 @@ def _column(x):
     return view(x, shape=(*x.shape, 1))
 
 
+def _number(column):
+    """One number a row again: (…, T, 1) as (…, T)."""
+    return view(column, shape=column.shape[:-1])
+
+
 @composite(
     contract,
     types="floating",
     masks=("mask",),
     normalize=_check,
-    hidden=("lse",),
-    unrounded=("lse",),
+    hidden=("most", "total"),
+    unrounded=("most", "total"),
     reference="torch.nn.functional.scaled_dot_product_attention",
     samples=_SAMPLES,
 )
@@ -93,23 +101,26 @@ def attention(q, k, v, mask=None, /, *, causal=False, scale=None):
     s = _scores(q, k, mask, causal, scale)
     if s.shape[-1] == 0:
         y = matmul(s, v)
-        return y, expand(sum(s, dim=-1), shape=y.shape[:-1])
+        nothing = expand(sum(s, dim=-1), shape=y.shape[:-1])
+        return y, nothing, nothing + 1
     m = amax(s, dim=-1, keepdim=True)
     m = where(m == -math.inf, 0.0, m)  # a row that may see nothing: exp(−inf − 0) = 0
     e = exp(s - m)
     total = sum(e, dim=-1, keepdim=True)
     total = where(total == 0, 1.0, total)
-    lse = m + log(total)
     y = matmul(e / total, v)
-    return y, expand(view(lse, shape=lse.shape[:-1]), shape=y.shape[:-1])
+    rows = y.shape[:-1]
+    return y, expand(_number(m), shape=rows), expand(_number(total), shape=rows)
 
 
 def _check_backward(args, attrs):
-    g, q, k, v, mask, y, lse = args
+    g, q, k, v, mask, y, most, total = args
     attrs = _check((q, k, v, mask), attrs)
     rows = (*_batch(q, k, v, mask), q.shape[-2])
-    if tuple(lse.shape) != rows or not tuple(g.shape) == tuple(y.shape) == (*rows, v.shape[-1]):
-        raise refuse("g and y are (…, T, E), lse (…, T), with the batch axes of q, k, v and mask")
+    if not tuple(most.shape) == tuple(total.shape) == rows:
+        raise refuse("most and total are (…, T), with the batch axes of q, k, v and mask")
+    if not tuple(g.shape) == tuple(y.shape) == (*rows, v.shape[-1]):
+        raise refuse("g and y are (…, T, E), with the batch axes of q, k, v and mask")
     return attrs
 
 
@@ -122,8 +133,9 @@ def _batch(q, k, v, mask):
 def _backward_sample(sample, *batch):
     q, k, v, mask = sample.operands
     T, E = q.shape[-2], v.shape[-1]
-    g, y, lse = F(*batch, T, E), F(*batch, T, E), F(*batch, T, low=1, high=3)
-    return S(g, q, k, v, mask, y, lse, **sample.attributes)
+    g, y = F(*batch, T, E), F(*batch, T, E)
+    most, total = F(*batch, T, low=1, high=3), F(*batch, T, low=1, high=3)
+    return S(g, q, k, v, mask, y, most, total, **sample.attributes)
 
 
 @composite(
@@ -140,32 +152,35 @@ def _backward_sample(sample, *batch):
         _backward_sample(_SAMPLES[4], 3, 2),
     ),
 )
-def attention_backward(g, q, k, v, mask, y, lse, /, *, causal=False, scale=None):
+def attention_backward(g, q, k, v, mask, y, most, total, /, *, causal=False, scale=None):
     """The gradients of attention by q, k and v, given that of y, with the batch axes of y (…, T, E);
-    lse (…, T) is the logarithm of the sum of each row's exponentials.
+    most and total (…, T) are the maximum of each row's scores and the sum of exp(s − most).
     """
-    p = exp(_scores(q, k, mask, causal, scale) - _column(lse))
-    gs = _of_scores(g, v, y, p)
-    return matmul(gs * scale, k), matmul(gs.mT * scale, q), matmul(p.mT, g)
+    e = exp(_scores(q, k, mask, causal, scale) - _column(most))
+    h = g / _column(total)
+    gs = _of_scores(h, v, y, e)
+    return matmul(gs * scale, k), matmul(gs.mT * scale, q), matmul(e.mT, h)
 
 
-def _of_scores(g, v, y, p):
-    """The gradient of the scores: p ∘ (g vᵀ − δ)."""
-    return (matmul(g, v.mT) - sum(g * y, dim=-1, keepdim=True)) * p
+def _of_scores(h, v, y, e):
+    """The gradient of the scores: e ∘ (h vᵀ − δ)."""
+    return (matmul(h, v.mT) - sum(h * y, dim=-1, keepdim=True)) * e
 
 
-def _rule(g, q, k, v, mask, y, lse, causal, scale, needs):
+def _rule(g, q, k, v, mask, y, most, total, causal, scale, needs):
+    attrs = {"causal": causal, "scale": scale}
     gq = gk = gv = gm = None
     if needs[0] or needs[1] or needs[2]:
-        gq, gk, gv = attention_backward(g, q, k, v, mask, y, lse, causal=causal, scale=scale)
+        gq, gk, gv = attention_backward(g, q, k, v, mask, y, most, total, **attrs)
     if needs[3]:
-        gm = _of_scores(g, v, y, exp(_scores(q, k, mask, causal, scale) - _column(lse)))
+        e = exp(_scores(q, k, mask, causal, scale) - _column(most))
+        gm = _of_scores(g / _column(total), v, y, e)
     return tuple([x if need else None for x, need in zip((gq, gk, gv, gm), needs, strict=True)])
 
 
 attention.vjp(
-    lambda g, q, k, v, mask, y, lse, causal, scale, needs: _rule(
-        g, q, k, v, mask, y, lse, causal, scale, needs
+    lambda g, q, k, v, mask, y, most, total, causal, scale, needs: _rule(
+        g, q, k, v, mask, y, most, total, causal, scale, needs
     )
 )
 
@@ -222,10 +237,10 @@ class _Call:
 def _attention(q, k, v, mask=None, *, causal, scale):
     call = _Call(q, k, v, mask, causal, scale)
     y = xp.empty((*call.batch, call.T, v.shape[-1]), q.dtype)
-    lse = xp.zeros((*call.batch, call.T), q.dtype)
+    most, sums = xp.zeros((*call.batch, call.T), q.dtype), xp.ones((*call.batch, call.T), q.dtype)
     if not call.S:
         y[...] = 0
-        return y, lse
+        return y, most, sums
     for at in call.parts():
         e = call.scores(at)
         m = xp.amax(e, axis=-1, keepdims=True)
@@ -236,24 +251,25 @@ def _attention(q, k, v, mask=None, *, causal, scale):
         xp.copyto(total, 1, where=total == 0)
         xp.matmul(e, call.v[at], out=y[at])
         y[at] /= total
-        lse[at] = (m + xp.log(total))[..., 0]
-    return y, lse
+        most[at], sums[at] = m[..., 0], total[..., 0]
+    return y, most, sums
 
 
 @attention_backward.fast
-def _attention_backward(g, q, k, v, mask, y, lse, *, causal, scale):
+def _attention_backward(g, q, k, v, mask, y, most, total, *, causal, scale):
     call = _Call(q, k, v, mask, causal, scale)
-    delta = xp.sum(g * y, axis=-1, keepdims=True)
-    lse = xp.expand_dims(lse, -1)
+    most = xp.expand_dims(most, -1)
+    h = g / xp.expand_dims(total, -1)
+    delta = xp.sum(h * y, axis=-1, keepdims=True)
     gq, gk, gv = [xp.empty((*call.batch, *x.shape[-2:]), q.dtype) for x in (call.q, call.k, call.v)]
     for at in call.parts():
-        p = call.scores(at)
-        p -= lse[at]
-        xp.exp(p, out=p)
-        xp.matmul(xp.swapaxes(p, -1, -2), g[at], out=gv[at])
-        gs = xp.matmul(g[at], xp.swapaxes(call.v[at], -1, -2))
+        e = call.scores(at)
+        e -= most[at]
+        xp.exp(e, out=e)
+        xp.matmul(xp.swapaxes(e, -1, -2), h[at], out=gv[at])
+        gs = xp.matmul(h[at], xp.swapaxes(call.v[at], -1, -2))
         gs -= delta[at]
-        gs *= p
+        gs *= e
         xp.matmul(gs, call.k[at], out=gq[at])
         xp.matmul(xp.swapaxes(gs, -1, -2), call.q[at], out=gk[at])
     gq *= scale

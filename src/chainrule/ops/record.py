@@ -12,7 +12,7 @@ Operands are positional only and may be raw arrays, Tensors, Tracers, Python sca
 op allows it) None; `*xs` is a list of operands and comes last. Attributes are keyword only,
 hashable, and static.
 
-What the parameters of a derivative rule mean stands in `rules`. Hidden outputs (log-sum-exp, a mask)
+What the parameters of a derivative rule mean stands in `rules`. Hidden outputs (the sum of a row, a mask)
 are computed along and seen by rules only. Where the operands are half floats, outputs are rounded to
 them, but for those named `unrounded`, which stay float32.
 """

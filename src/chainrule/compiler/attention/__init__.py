@@ -6,14 +6,15 @@ over, so that the lanes of vectors are neighbouring keys. Then query rows go by 
 the keys in blocks:
 
     forward                             backward
-    s = q kᵀ                            p = exp(q kᵀ − lse)
-    p = exp(s − the row's maximum)      ds = p ∘ (g vᵀ − δ),  δ = Σ g ∘ y of each row
-    y = p v / Σ p                       dq = ds k,  dk += dsᵀ q,  dv += pᵀ g
+    s = q kᵀ                            e = exp(q kᵀ − the row's maximum)
+    e = exp(s − the row's maximum)      ds = e ∘ (h vᵀ − δ),  h = g / Σ e,  δ = Σ h ∘ y of each row
+    y = e v / Σ e                       dq = ds k,  dk += dsᵀ q,  dv += eᵀ h
 
 With several blocks, what the forward pass has summed is scaled whenever a row's maximum grows
 (Source: Milakov & Gimelshein 2018, Online normalizer calculation for softmax). A causal mask leaves
 out the keys that no row of a tile may see. The scores are computed times log₂ e, so that their
-exponentials are powers of two. The order of all sums depends on sizes and the processor alone.
+exponentials are powers of two; where a mask is added it is their differences that are multiplied, as
+the lowest number there is, a common mask, has no room for more. The order of all sums depends on sizes and the processor alone.
 
 Legend: T queries, S keys, D size of a head, E size of a value; R rows of a tile.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..code import Value
 from ..kernel import Kernel
 from ..tiles import Matrix, Packed, padded
-from .heads import LN_2, LOG2_E, Heads, power_of_two
+from .heads import Heads
 
 __all__ = ["Backward"]
 
@@ -23,7 +23,7 @@ class Backward(Heads):
         names = ("g", "q", "k", "v", "y")
         g, q, k, v, y = [self.matrix(self.operand(name), head) for name in names]
         self.seen(head)
-        lse = self.placed(self.operand("lse"), head, axes=1)
+        most, total = [self.placed(self.operand(name), head, axes=1) for name in ("most", "total")]
         gq, gk, gv = [
             self.matrix(out, head) if out.id in self.stored else None for out in self.eq.outputs
         ]
@@ -36,9 +36,9 @@ class Backward(Heads):
         self.dk = self.reserve(self.keys() * self.d_bytes)
         self.dv = self.reserve(self.keys() * self.e_bytes)
         self.q_rows, self.dq = [self.reserve(together * self.d_bytes) for _ in range(2)]
-        self.g_rows = self.reserve(together * self.e_bytes)
-        self.p, self.ds = [self.reserve(together * self.s_bytes) for _ in range(2)]
-        self.lse, self.delta = [self.reserve(together * size) for _ in range(2)]
+        self.h_rows = self.reserve(together * self.e_bytes)
+        self.e, self.ds = [self.reserve(together * self.s_bytes) for _ in range(2)]
+        self.shift, self.delta = [self.reserve(together * size) for _ in range(2)]
 
         panels = -(-self.S // t.lanes)
         t.turned(k, panels, self.k_panels)
@@ -48,9 +48,9 @@ class Backward(Heads):
         t.cleared(self.dv, self.keys() * self.e_bytes // t.bytes)
         with c.loop(0, self.T, together) as first:
             live = c.minimum(c.sub(c.i64(self.T), first), together)
-            t.copy(q, first, together, self.q_rows, self.d_bytes, self.scale * LOG2_E)
-            t.copy(g, first, together, self.g_rows, self.e_bytes)
-            self.statistics(y, lse, first, together)
+            t.copy(q, first, together, self.q_rows, self.d_bytes, self.scale * self.unit)
+            t.copy(g, first, together, self.h_rows, self.e_bytes)
+            self.statistics(y, most, total, first, together)
             if self.blocks > 1:
                 t.cleared(self.dq, together * self.d_bytes // t.bytes)
             keys = self.visible(first, together, c.i64(0), c.i64(self.S))
@@ -62,57 +62,60 @@ class Backward(Heads):
             if gq is not None:
                 t.stored(self.dq, self.d_bytes, live, first, gq)
         if gk is not None:
-            # q was packed times log₂ e
-            ln2 = c.const(LN_2, t.vector)
-            t.stored(self.dk, self.d_bytes, self.S, 0, gk, lambda r, x: c.fmul(x, ln2))
+            # q was packed in the unit of scores
+            t.stored(self.dk, self.d_bytes, self.S, 0, gk, lambda r, x: self.natural(x))
         if gv is not None:
             t.stored(self.dv, self.e_bytes, self.S, 0, gv)
         c.finish()
         return Kernel(c, self.heads, self.scratch)
 
-    def statistics(self, y: Matrix, lse: tuple, first: Value, rows: int) -> None:
-        """For each row lse · log₂ e, and δ = Σ g ∘ y."""
+    def statistics(self, y: Matrix, most: tuple, total: tuple, first: Value, rows: int) -> None:
+        """For each row its maximum in the unit of scores, h = g / Σ in the place of g, and
+        δ = Σ h ∘ y."""
         c, t, size = self.c, self.tiles, self.type.bytes
-        there, (stride,) = lse
         with c.loop(0, rows) as r:
             row = t.clamped(c.add(first, r), y)
-            x = c.load(self.type, c.at(there, row, stride * size))
-            c.store(c.fmul(x, c.const(LOG2_E, self.type)), c.at(self.lse, r, size))
-            g = c.at(self.g_rows, r, self.e_bytes)
+            largest, sum_ = [
+                c.load(self.type, c.at(there, row, stride * size))
+                for there, (stride,) in (most, total)
+            ]
+            c.store(self.in_units(largest), c.at(self.shift, r, size))
+            share = c.splat(c.fdiv(c.const(1, self.type), sum_), t.lanes)
+            row_of_h = c.at(self.h_rows, r, self.e_bytes)
             delta = c.variable(t.vector, c.const(0, t.vector))
 
             def one(v: Value, columns: int) -> None:
-                product = c.fmul(
-                    t.loaded(y, row, v, columns), c.load(t.vector, c.at(g, v, t.bytes))
-                )
-                delta.set(c.fadd(delta.get(), product))
+                place = c.at(row_of_h, v, t.bytes)
+                h = c.fmul(c.load(t.vector, place), share)
+                c.store(h, place)
+                delta.set(c.fadd(delta.get(), c.fmul(t.loaded(y, row, v, columns), h)))
 
             t.each_vector(self.E, one)
             c.store(c.fold(delta.get(), c.fadd), c.at(self.delta, r, size))
 
     def rows_of(self, first: Value, r: Value, first_key: Value, count: Value) -> None:
-        """p and ds of a tile of rows with a block of keys, and what that adds to dq."""
+        """e and ds of a tile of rows with a block of keys, and what that adds to dq."""
         c, t, size = self.c, self.tiles, self.type.bytes
         first_row = c.add(first, r)
         count = self.visible(first_row, self.rows, first_key, count)
-        p, ds = c.at(self.p, r, self.s_bytes), c.at(self.ds, r, self.s_bytes)
+        e, ds = c.at(self.e, r, self.s_bytes), c.at(self.ds, r, self.s_bytes)
         dq = c.at(self.dq, r, self.d_bytes)
-        q_rows, g_rows = c.at(self.q_rows, r, self.d_bytes), c.at(self.g_rows, r, self.e_bytes)
-        lse, delta = c.at(self.lse, r, size), c.at(self.delta, r, size)
+        q_rows, h_rows = c.at(self.q_rows, r, self.d_bytes), c.at(self.h_rows, r, self.e_bytes)
+        shift, delta = c.at(self.shift, r, size), c.at(self.delta, r, size)
 
         def weights(k: int, vector: Value, s: Value) -> Value:
             key = c.add(first_key, c.mul(vector, t.lanes))
             s = self.masked(s, c.add(first_row, k), key)
-            x = power_of_two(c, c.fsub(s, self.number(lse, k)))
+            x = self.exponential(c.fsub(s, self.number(shift, k)))
             inside = self.within(first_row, k, key) if self.causal else None
             return x if inside is None else c.select(inside, x, c.const(0, t.vector))
 
-        def of_scores(k: int, vector: Value, gp: Value) -> Value:
-            weight = c.load(t.vector, self.cell(p, k, vector))
-            return c.fmul(c.fsub(gp, self.number(delta, k)), weight)
+        def of_scores(k: int, vector: Value, ge: Value) -> Value:
+            weight = c.load(t.vector, self.cell(e, k, vector))
+            return c.fmul(c.fsub(ge, self.number(delta, k)), weight)
 
-        self.against_keys(q_rows, self.k_panels, self.D, first_key, count, p, weights)
-        self.against_keys(g_rows, self.v_panels, self.E, first_key, count, ds, of_scores)
+        self.against_keys(q_rows, self.k_panels, self.D, first_key, count, e, weights)
+        self.against_keys(h_rows, self.v_panels, self.E, first_key, count, ds, of_scores)
 
         def to_queries(v: Value, n: int) -> None:
             rows = c.at(c.at(self.k_rows, first_key, self.d_bytes), v, t.bytes)
@@ -130,7 +133,7 @@ class Backward(Heads):
             start = c.sub(c.add(first_key, key), first)
             start = c.select(c.icmp("slt", start, c.i64(0)), c.i64(0), start)
         to = c.add(first_key, key)
-        self.to_keys(self.p, key, self.g_rows, self.e_bytes, self.dv, to, start, live)
+        self.to_keys(self.e, key, self.h_rows, self.e_bytes, self.dv, to, start, live)
         self.to_keys(self.ds, key, self.q_rows, self.d_bytes, self.dk, to, start, live)
 
     def to_keys(

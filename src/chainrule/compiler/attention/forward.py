@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from .. import elementary
 from ..code import Code, Value
 from ..kernel import Kernel
 from ..tiles import Packed
-from .heads import LN_2, LOG2_E, Heads, power_of_two
+from .heads import Heads
 
 __all__ = ["Forward"]
 
@@ -18,7 +17,7 @@ packing the keys for each is worth it."""
 
 
 class Forward(Heads):
-    """y and lse."""
+    """y, and the maximum and the sum of each row."""
 
     def kernel(self) -> Kernel:
         """The kernel with its tasks."""
@@ -46,7 +45,7 @@ class Forward(Heads):
         t.copy(v, 0, needed, self.v_rows, self.e_bytes)
         with c.loop(first_tile, last_tile) as tile:
             first = c.mul(tile, self.rows)
-            t.copy(q, first, self.rows, self.q_rows, self.d_bytes, self.scale * LOG2_E)
+            t.copy(q, first, self.rows, self.q_rows, self.d_bytes, self.scale * self.unit)
             keys = self.visible(first, self.rows, c.i64(0), c.i64(self.S))
             if self.blocks > 1:
                 self.begin()
@@ -59,10 +58,10 @@ class Forward(Heads):
         return Kernel(c, self.heads * chunks, self.scratch)
 
     def outputs(self, head: Value) -> None:
-        """Where y and lse go."""
-        y, lse = self.eq.outputs
+        """Where y and the numbers of each row go."""
+        y, *numbers = self.eq.outputs
         self.y = self.matrix(y, head) if y.id in self.stored else None
-        self.lse = self.placed(lse, head, axes=1) if lse.id in self.stored else None
+        self.kept = [self.placed(v, head, axes=1) if v.id in self.stored else None for v in numbers]
 
     def begin(self) -> None:
         """Before the first of several blocks."""
@@ -85,7 +84,8 @@ class Forward(Heads):
         self.against_keys(self.q_rows, self.k_panels, self.D, first_key, count, self.s, masked)
 
     def weights(self, vectors: Value | int) -> None:
-        """p = 2^(s − the largest so far), and its sum."""
+        """e = exp(s − the largest so far), and its sum. The largest is rounded to what the backward pass
+        will find, which makes the same exponentials of it."""
         c, t, size = self.c, self.tiles, self.type.bytes
         low = c.const(-math.inf, t.vector)
         with c.loop(0, self.rows) as r:
@@ -93,7 +93,7 @@ class Forward(Heads):
             largest = c.variable(t.vector, low)
             with c.loop(0, vectors) as v:
                 largest.set(_larger(c, c.load(t.vector, c.at(row, v, t.bytes)), largest.get()))
-            most = c.fold(largest.get(), lambda a, b: _larger(c, a, b))
+            most = self.natural(c.fold(largest.get(), lambda a, b: _larger(c, a, b)))
             if self.blocks > 1:
                 before = c.load(self.type, c.at(self.most, r, size))
                 most = _larger(c, most, before)
@@ -103,25 +103,29 @@ class Forward(Heads):
             total = c.variable(t.vector, c.const(0, t.vector))
             with c.loop(0, vectors) as v:
                 there = c.at(row, v, t.bytes)
-                p = power_of_two(c, c.fsub(c.load(t.vector, there), wide))
-                c.store(p, there)
-                total.set(c.fadd(total.get(), p))
+                e = self.exponential(c.fsub(c.load(t.vector, there), wide))
+                c.store(e, there)
+                total.set(c.fadd(total.get(), e))
             sum_ = c.fold(total.get(), c.fadd)
             if self.blocks > 1:
-                shrunk = power_of_two(c, c.fsub(before, shift))
+                shrunk = self.exponential(c.fsub(self.in_units(before), shift))
                 c.store(shrunk, c.at(self.shrunk, r, size))
                 sum_ = c.fadd(c.fmul(c.load(self.type, c.at(self.total, r, size)), shrunk), sum_)
             c.store(sum_, c.at(self.total, r, size))
 
     def shift(self, most: Value) -> Value:
-        """What is subtracted from a row: its maximum; 0 in a row that sees nothing, where all is
-        2^−∞ = 0."""
+        """What is subtracted from a row of scores: its maximum, in their unit; 0 in a row that sees
+        nothing, where all is e^−∞ = 0."""
+        return self.in_units(self.of_row(most))
+
+    def of_row(self, most: Value) -> Value:
+        """The maximum of a row, 0 if it sees nothing."""
         c = self.c
         nothing = c.fcmp("oeq", most, c.const(-math.inf, most.type))
         return c.select(nothing, c.const(0, most.type), most)
 
     def values(self, first_key: Value, count: Value) -> None:
-        """o = p v, added to what earlier blocks gave."""
+        """o = e v, added to what earlier blocks gave."""
         c, t, size = self.c, self.tiles, self.type.bytes
         rows = c.at(self.v_rows, first_key, self.e_bytes)
 
@@ -141,7 +145,7 @@ class Forward(Heads):
         t.across(self.e_bytes // t.bytes, tile)
 
     def finish(self, first: Value) -> None:
-        """y = o / Σ p, lse = maximum + ln Σ p; a row that sees nothing has zeros."""
+        """y = o / Σ e; a row that sees nothing has zeros."""
         c, t, size = self.c, self.tiles, self.type.bytes
         live = c.minimum(c.sub(c.i64(self.T), first), self.rows)
         with c.loop(0, live) as r:
@@ -150,11 +154,11 @@ class Forward(Heads):
             one = c.const(1, self.type)
             total = c.select(c.fcmp("oeq", total, c.const(0, self.type)), one, total)
             c.store(c.fdiv(one, total), place)
-            if self.lse is not None:
-                there, (stride,) = self.lse
-                shift = self.shift(c.load(self.type, c.at(self.most, r, size)))
-                lse = c.fadd(c.fmul(shift, c.const(LN_2, self.type)), elementary.log(c, total))
-                c.store(lse, c.at(there, c.add(first, r), stride * size))
+            most = self.of_row(c.load(self.type, c.at(self.most, r, size)))
+            for number, kept in zip((most, total), self.kept, strict=True):
+                if kept is not None:
+                    there, (stride,) = kept
+                    c.store(number, c.at(there, c.add(first, r), stride * size))
 
         def divided(r: Value, x: Value) -> Value:
             return c.fmul(x, self.number(self.total, r))

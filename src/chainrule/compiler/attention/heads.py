@@ -20,7 +20,7 @@ from ..space import Access
 from ..target import Target
 from ..tiles import Matrix, Packed, Tiles, padded
 
-__all__ = ["LN_2", "LOG2_E", "Heads", "power_of_two"]
+__all__ = ["Heads"]
 
 KEYS = 512
 """Keys of a block, about: the scores of a tile of rows with them stay in the cache."""
@@ -83,6 +83,8 @@ class Heads:
         self.heads = math.prod(self.batch)
         self.causal, self.scale = eq.attrs["causal"], eq.attrs["scale"]
         self.mask = mask
+        added = mask is not None and mask.spec.dtype is not dtypes.bool_  # type: ignore[union-attr]
+        self.unit = 1.0 if added else LOG2_E
         self.rows = self.tiles.rows_for(self.T)
         self.d_bytes, self.e_bytes = [
             padded(n, self.tiles.lanes) * self.type.bytes for n in (self.D, self.E)
@@ -96,6 +98,24 @@ class Heads:
         # same few places of the cache
         widest = padded(padded(self.block, self.rows), self.tiles.lanes) + self.tiles.lanes
         self.s_bytes = widest * self.type.bytes
+
+    # ---------------------------------------------------------------------------- units of scores
+
+    def in_units(self, x: Value) -> Value:
+        """A score as tiles hold it, rounded: both kernels shall find the same number."""
+        return x if self.unit == 1 else self.c.binary("fmul", x, self.c.const(LOG2_E, x.type))
+
+    def natural(self, x: Value) -> Value:
+        """The score that tiles hold as x."""
+        return x if self.unit == 1 else self.c.fmul(x, self.c.const(LN_2, x.type))
+
+    def exponential(self, x: Value) -> Value:
+        """e to the power of a difference of scores that is in their unit."""
+        if self.unit == 1:
+            x = self.c.fmul(x, self.c.const(LOG2_E, x.type))
+        return power_of_two(self.c, x)
+
+    # --------------------------------------------------------------------------------- memory
 
     def reserve(self, bytes: int) -> Value:
         """Scratch memory that the kernel keeps to itself."""
@@ -175,7 +195,7 @@ class Heads:
         m = elements.load(c, dtype, place, t.lanes, stride, live)
         if dtype is dtypes.bool_:
             return c.select(m, s, c.const(-math.inf, s.type))
-        return c.fadd(s, c.fmul(m, c.const(LOG2_E, m.type)))
+        return c.fadd(s, m)
 
     def within(self, first_row: Value, r: int, key: Value) -> Value | None:
         """Which of the keys from `key` on exist and may be seen by a row; None if all."""
