@@ -1,5 +1,9 @@
 """What the torch-shaped functions refuse, in words: an error for each `raise` that a caller can reach."""
 
+import math
+import re
+
+import numpy as np
 import pytest
 
 import chainrule as cr
@@ -136,3 +140,86 @@ def test_refused(name):
     call, error, words = REFUSED[name]
     with pytest.raises(error, match=words):
         call()
+
+
+# ---------------------------------------------------------------- numbers that a dtype does not hold
+
+BEYOND = [
+    ("int64", 1e30), ("int64", math.nan), ("int64", -math.inf), ("int32", 2**40), ("int16", 4e4), ("int8", -129),
+    ("uint8", 256), ("uint8", -256), ("uint8", -1.5), ("uint8", 255.5), ("float16", 7e4), ("bfloat16", 3.4e38),
+    ("float32", 1e39),
+]  # fmt: skip
+HELD = [
+    ("int64", 2**62), ("int64", -(2.0**62)), ("int8", -128), ("uint8", -255), ("bool", 2.5), ("bool", math.nan),
+    ("float16", math.inf), ("float16", 65504.0), ("float32", math.nan), ("float64", 1e300),
+]  # fmt: skip
+
+
+def written(m, dtype, value):
+    """What writes a number into a tensor, by name."""
+    x, mask, index = (
+        m.zeros(3, dtype=getattr(m, dtype)),
+        m.tensor([True, False, True]),
+        m.tensor([0]),
+    )
+    return {
+        "full": lambda: m.full((2,), value, dtype=x.dtype),
+        "full_like": lambda: m.full_like(x, value),
+        "new_full": lambda: x.new_full((2,), value),
+        "fill_": lambda: x.clone().fill_(value),
+        "fill": lambda: m.fill(x, value),
+        "constant_": lambda: m.nn.init.constant_(x.clone(), value),
+        "masked_fill": lambda: x.masked_fill(mask, value),
+        "index_fill": lambda: x.index_fill(0, index, value),
+        "scatter": lambda: x.scatter(0, index, value),
+        "pad": lambda: m.nn.functional.pad(x, (1, 1), value=value),
+        "clamp": lambda: x.clamp(max=value),
+    }
+
+
+@pytest.mark.parametrize("dtype, value", BEYOND, ids=str)
+def test_a_number_that_the_dtype_does_not_hold_is_not_written(dtype, value):
+    ways = written(cr, dtype, value)
+    if not dtype.startswith("float") and isinstance(value, float) and dtype != "bfloat16":
+        del ways["clamp"]  # a float among integers gives floats
+    for way, write in ways.items():
+        with pytest.raises(ValueError, match=rf"{dtype} holds .*, found {re.escape(str(value))}"):
+            pytest.fail(f"{way} gives {write()}")
+    if "float" not in dtype:
+        with pytest.raises(ValueError, match=f"{dtype} holds"):
+            cr.tensor([1, value], dtype=dtype)
+        with pytest.raises(ValueError, match=f"{dtype} holds"):
+            cr.zeros(3, dtype=dtype)[1:] = value
+
+
+@pytest.mark.parametrize("dtype, value", [*BEYOND, *HELD], ids=str)
+def test_numbers_are_written_where_torch_writes_them(torch, dtype, value):
+    ours, theirs = written(cr, dtype, value), written(torch, dtype, value)
+    for way, write in theirs.items():
+        try:
+            expected = write()
+        except (RuntimeError, NotImplementedError):
+            if dtype != "bool":  # clamp and pad of bools are taken here
+                with pytest.raises(ValueError, match="holds"):
+                    ours[way]()
+            continue
+        found = ours[way]()
+        assert str(found.dtype)[10:] == str(expected.dtype)[6:]
+        np.testing.assert_array_equal(found.tolist(), expected.tolist(), err_msg=way)
+
+
+def test_a_number_alone_in_a_half_float_may_be_infinite():
+    """As in PyTorch, where it is a tensor of float32 first: masks of −10⁹ are written so."""
+    x = cr.zeros(3, dtype=cr.float16)
+    x[1:] = -1e9
+    assert x.tolist() == [0, -math.inf, -math.inf]
+    y = cr.where(x == 0, 1e6, x)
+    assert (y.dtype, y.tolist()) == (cr.float16, [math.inf, -math.inf, -math.inf])
+    with pytest.raises(ValueError, match="int8 holds -128 to 127, found 300"):
+        cr.where(cr.tensor([True]), cr.zeros(1, dtype=cr.int8), 300)
+
+
+def test_large_integers_keep_their_digits_where_a_float_is_filled_in():
+    x = cr.tensor([2**40 + 1, 5])
+    assert x.masked_fill(cr.tensor([False, True]), 7.0).tolist() == [2**40 + 1, 7]
+    assert cr.fill(x, float(2**40 + 1)).tolist() == [2**40 + 1] * 2

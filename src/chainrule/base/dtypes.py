@@ -14,12 +14,13 @@ Source: PyTorch documentation, "Tensor Attributes", section "Type promotion".
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .errors import DTypeError
+from .errors import ArgumentError, DTypeError
 
 __all__ = ["FLOATS", "INTEGERS", "DType", "default", "of", "of_python", "promote", "set_default"]
 
@@ -121,6 +122,51 @@ def largest(dtype: DType) -> float:
     if dtype is bfloat16:
         return (2 - 2.0**-7) * 2.0**127
     return float(np.finfo(dtype.numpy).max)
+
+
+def bounds(dtype: DType) -> tuple[float, float]:
+    """The lowest and the largest finite number of a dtype.
+
+    >>> bounds(int8), bounds(float16)
+    ((-128, 127), (-65504.0, 65504.0))
+    """
+    if dtype.category == FLOATING:
+        return -largest(dtype), largest(dtype)
+    if dtype is bool_:
+        return 0, 1
+    found = np.iinfo(dtype.numpy)
+    return found.min, found.max
+
+
+def need_held(value: Any, dtype: DType) -> None:
+    """Refuse a Python number that a tensor of a dtype does not hold, as PyTorch does where numbers are
+    written: one beyond the bounds, and NaN and infinity among integers. Negative integers wrap around
+    in uint8, as −1 does to 255, and whatever is not 0 is True.
+
+    >>> need_held(1e30, int64)
+    Traceback (most recent call last):
+    ...
+    chainrule.base.errors.ArgumentError: int64 holds -9223372036854775808 to 9223372036854775807, found 1e+30
+    """
+    if dtype is bool_ or (dtype.category == FLOATING and not math.isfinite(value)):
+        return
+    low, high = bounds(dtype)
+    if dtype is uint8 and isinstance(value, int):
+        low = -high
+    if not low <= value <= high:
+        raise ArgumentError(f"{dtype.name} holds {bounds(dtype)[0]} to {high}, found {value}")
+
+
+def need_held_beside(value: Any, dtype: DType) -> None:
+    """As `need_held`, for a number that may stand among a tensor's: in the dtype that both promote to."""
+    need_held(value, promote([(dtype, AXES), (of_scalar(value), SCALAR)]))
+
+
+def not_half(dtype: DType) -> DType:
+    """float32 for the half floats, any other dtype itself. A number that becomes a tensor of its own
+    before, as in `x[0] = 1e6`, may be infinite in a half float.
+    """
+    return float32 if dtype in (float16, bfloat16) else dtype
 
 
 def default() -> DType:

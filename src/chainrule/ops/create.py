@@ -19,6 +19,13 @@ def _typed(args: tuple, attrs: dict) -> dict:
     return attrs | {"dtype": dtypes.of_value(attrs["dtype"])}
 
 
+def _held(args: tuple, attrs: dict) -> dict:
+    attrs = _typed(args, attrs)
+    if isinstance(attrs["value"], int | float):
+        dtypes.need_held(attrs["value"], attrs["dtype"])
+    return attrs
+
+
 def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:
     """The shape and dtype asked for."""
     return Spec(tuple(shape), dtype)
@@ -27,7 +34,7 @@ def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:
 @primitive(
     create,
     law=_full_law,
-    normalize=_typed,
+    normalize=_held,
     reference="torch.full",
     onnx="ConstantOfShape",
     samples=(
@@ -36,7 +43,7 @@ def _full_law(op: Op, *, shape: tuple, value: Any, dtype: dtypes.DType) -> Spec:
     ),
 )
 def full(*, shape, value, dtype):
-    """One value everywhere; an integer that does not fit wraps around."""
+    """One value everywhere, which the dtype must hold; negative integers wrap around in uint8."""
     if value == 0 and math.copysign(1, value) > 0:  # the system gives new pages as zeros
         return xp.zeros(shape, dtype.numpy)
     if isinstance(value, int) and dtype.category == dtypes.INTEGER:

@@ -452,7 +452,8 @@ flip.vjp(x=lambda g, dims: flip(g, dims=dims))
 
 
 def _pad_law(op: Op, x: Spec, *, pads: tuple, value: float) -> Spec:
-    """Each axis grows by its (before, after) amounts; negative amounts cut."""
+    """Each axis grows by its (before, after) amounts; negative amounts cut. The dtype holds the value."""
+    dtypes.need_held(float(value), x.dtype)  # to PyTorch it is a float: −1 is none of uint8's
     if len(pads) != x.ndim:
         raise refuse(f"pads must have a pair for each of the {x.ndim} axes, found {len(pads)}")
     shape = tuple([n + a + b for n, (a, b) in zip(x.shape, pads, strict=True)])

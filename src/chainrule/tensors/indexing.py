@@ -203,11 +203,12 @@ def _assign_masked(x: Any, mask: Any, value: Any) -> None:
 
 def _as_tensor(x: Any, value: Any) -> Any:
     if not _is_tensor(value) and isinstance(value, (bool, int, float)):
-        if isinstance(value, float) and not x.is_floating_point() and value != int(value):
+        written = x.new_full((), value, dtype=dtypes.not_half(x.dtype))
+        if isinstance(value, float) and not x.is_floating_point() and not value.is_integer():
             raise DTypeError(
-                f"float32 values cannot be written into a tensor of dtype {x.dtype.name}: {value} would become {int(value)}"
+                f"float32 values cannot be written into a tensor of dtype {x.dtype.name}: {value} would become {written.item()}"
             )
-        return x.new_full((), value)
+        return written
     if not _is_tensor(value):
         if isinstance(value, np.ndarray) and not x.is_floating_point():
             return x.new_tensor(_kept(value, x.dtype))

@@ -101,6 +101,9 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
             and (firsts := _first_array(data)) is not None
         ):
             wanted = dtypes.of(firsts.dtype)
+    if v.size and wanted.category == dtypes.INTEGER:
+        for extreme in (v.min(), v.max()):  # the least is NaN if there is one
+            dtypes.need_held(extreme.item(), wanted)
     value = dtypes.convert(np.ascontiguousarray(v).reshape(v.shape), wanted)
     return value if modes.trace is None else modes.trace.constant(value)
 

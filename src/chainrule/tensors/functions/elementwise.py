@@ -187,6 +187,9 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """input limited to [min, max]; at least one bound is given."""
     if min is None and max is None:
         raise ArgumentError("clamp needs min or max")
+    for bound in (min, max):
+        if isinstance(bound, (int, float)):
+            dtypes.need_held_beside(bound, ops.promotion.spec_of(input).dtype)
     return ops.clamp(input, min, max)
 
 
@@ -207,6 +210,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         raise DTypeError(
             f"the condition of where must be bool, found {ops.promotion.spec_of(condition).dtype.name}"
         )
+    for number, beside in ((input, other), (other, input)):
+        if isinstance(number, (int, float)):
+            dtypes.need_held_beside(number, dtypes.not_half(ops.promotion.spec_of(beside).dtype))
     return ops.where(condition, input, other)
 
 
@@ -214,7 +220,9 @@ def fill(input: Any, value: Any) -> Any:
     """A tensor of the shape and dtype of input that holds one value, a number or a 0-d tensor."""
     if not isinstance(value, bool | int | float) and value.ndim:
         raise ShapeError(f"fill takes a number or a 0-d tensor, found shape {tuple(value.shape)}")
-    return ops.cast(ops.zeros_like(input) + value, dtype=input.dtype)
+    if not hasattr(value, "spec"):
+        value = ops.full(shape=(), value=value, dtype=input.dtype)
+    return ops.zeros_like(input) + ops.cast(value, dtype=input.dtype)
 
 
 def isclose(

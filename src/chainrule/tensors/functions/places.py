@@ -319,8 +319,10 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
         raise ShapeError(
             f"masked_fill takes a number, or a 0-d tensor, found shape {tuple(value.shape)}"
         )
-    y = ops.where(mask, value, input)
-    return y if y.dtype is input.dtype else ops.cast(y, dtype=input.dtype)
+    if input.dtype.is_floating_point and not hasattr(value, "spec"):
+        dtypes.need_held(value, input.dtype)  # it stays a number, which a program need not make
+        return ops.where(mask, value, input)
+    return ops.where(mask, _value(input, value), input)
 
 
 def masked_select(input: Any, mask: Any) -> Any:
