@@ -103,6 +103,21 @@ def test_two_numbers_make_a_tensor():
     assert step(cr.ones(2)).tolist() == [7, 7]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.maximum(2, 3), lambda m: m.tanh(0.5), lambda m: m.remainder(7, 2), lambda m: m.clamp(2.0, 0, 1),
+        lambda m: m.where(True, 1, 2), lambda m: m.nn.functional.relu(1.0), lambda m: m.bitwise_left_shift(2, 3),
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_other_functions_of_numbers_alone_are_refused(call):
+    """Nothing says whether an array or a tensor is meant: they gave arrays, on which `.item()` works and `.sum(dim=0)`
+    does not. PyTorch refuses them too."""
+    with pytest.raises(TypeError, match="must be a tensor or an array, found only numbers"):
+        call(cr)
+
+
 def test_a_quotient_that_is_rounded_has_a_derivative_of_zero():
     x, y = cr.tensor([1.0, -7.0], requires_grad=True), cr.tensor([0.0, 2.0], requires_grad=True)
     q = cr.div(x, y, rounding_mode="trunc")

@@ -42,6 +42,7 @@ from .promotion import Spec, common, promoted, rounded, spec_of
 from .rules import Rules, parameters
 
 __all__ = [
+    "NUMBERS",
     "READERS",
     "TABLE",
     "WRITERS",
@@ -64,6 +65,9 @@ WRITERS: dict[str, Callable[[Op, tuple, dict], Any]] = {}
 
 NAMES = (("input", 0), ("x", 0), ("a", 0), ("x1", 0), ("other", 1), ("x2", 1), ("exponent", 1))
 """How PyTorch calls the operands of its functions, and in which place each stands."""
+
+NUMBERS = frozenset((bool, int, float))
+"""Python's numbers, which are operands beside others."""
 
 ndarray = np.ndarray
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -175,6 +179,8 @@ class Op(Rules):
         for a in args:
             if a.__class__ in READERS:
                 return READERS[a.__class__](self, args, attrs)
+        if args and args[0].__class__ in NUMBERS:
+            self._need_a_tensor(args, attrs)
         y = self.apply(args, attrs)
         return y if self.single else self.visible(y)
 
@@ -187,6 +193,13 @@ class Op(Rules):
         if self.single:
             return y
         return y[0] if len(self.outputs) == 1 else y[: len(self.outputs)]
+
+    def _need_a_tensor(self, args: tuple, attrs: dict) -> None:
+        """Refuse numbers alone, as PyTorch does: nothing says whether an array or a tensor is meant."""
+        if all([a is None or a.__class__ in NUMBERS for a in args]):
+            e = DTypeError("an operand must be a tensor or an array, found only numbers")
+            e.hint = f"tensor({args[0]}) makes one"  # type: ignore[attr-defined]
+            raise self.explained(e, args, attrs)
 
     def _completed(self, args: tuple) -> tuple:
         """Operands that were left out are None; too few or too many are refused."""

@@ -90,7 +90,8 @@ from ...ops import (
     tanh,
     trunc,
 )  # fmt: skip
-from ..making import of_numbers
+from ...ops.record import NUMBERS
+from ..making import made_of
 from .results import result_type
 
 __all__ = [
@@ -115,19 +116,16 @@ __all__ = [
 frexp_result = result_type("frexp", "mantissa", "exponent")
 
 
-NUMBERS = frozenset((bool, int, float))
-
-
 def _standing(op: Any, input: Any, other: Any) -> Any:
-    """An op on two operands. It gives an array for two numbers, of which PyTorch makes a tensor.
+    """An op on two operands, which may both be numbers: PyTorch makes tensors of them here, and refuses
+    them elsewhere.
 
     >>> cr.div(7, 2, rounding_mode="floor")
     tensor(3)
     """
-    y = op(input, other)
     if input.__class__ in NUMBERS and other.__class__ in NUMBERS:
-        return of_numbers(y, y.dtype)
-    return y
+        input = made_of(input)
+    return op(input, other)
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
@@ -167,7 +165,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 def lerp(input: Any, end: Any, weight: Any) -> Any:
     """input + weight · (end − input), reckoned from the nearer of the two: with weight 1 it is `end` to the bit."""
     if isinstance(weight, (int, float)):
-        near = abs(weight) < 0.5
+        near = -0.5 < weight < 0.5
         return input + weight * (end - input) if near else end - (end - input) * (1 - weight)
     from_end = end - (end - input) * (1 - weight)
     return ops.where(ops.abs(weight) < 0.5, input + weight * (end - input), from_end)
