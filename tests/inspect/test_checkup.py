@@ -300,7 +300,7 @@ FAULTS = {
         lambda: scheduled(lambda o: optim.lr_scheduler.LambdaLR(o, lambda k: (k + 1) / 1e8)), "counted in the unit",
     ),
     "clipped too late": (lambda: clipped_late(True), "between backward() and step()"),
-    "steps skipped": (lambda: overflowing(2.0**140), "init_scale=2.0**16"),
+    "steps skipped": (lambda: overflowing(float("inf")), "init_scale=2.0**16"),
     "eval mode": (asleep, "model.train() before"),
     "training mode": (lambda: evaluated(False), "model.eval() before"),
     "loss rises": (lambda: changed(Loop(100.0, optim.SGD)), "a smaller learning rate"),

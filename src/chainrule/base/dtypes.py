@@ -134,7 +134,7 @@ def bounds(dtype: DType) -> tuple[float, float]:
         return -largest(dtype), largest(dtype)
     if dtype is bool_:
         return 0, 1
-    found = np.iinfo(dtype.numpy)
+    found = np.iinfo(dtype.numpy)  # type: ignore[type-var]
     return found.min, found.max
 
 
