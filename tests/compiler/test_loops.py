@@ -132,6 +132,65 @@ def test_what_is_made_of_a_result_alone_is_computed_where_it_is_read():
     assert len(written) == 3
 
 
+def kernels_of(make):
+    """The ops of each kernel that a program becomes, once its results are right."""
+    b = Large(0)
+    outs = make(b)
+    both = Both(Program(b.inputs, b.equations, outs), {})
+    both.run(b.feed, [None] * len(outs))
+    return [" ".join([eq.op.name for eq in s.group.equations]) for s in both.native.steps]
+
+
+def test_what_one_loop_alone_reads_of_others_is_computed_in_it():
+    """AdamW's parameter that decays and its averages begin from inputs, each by itself; they are one pass."""
+
+    def make(b):
+        p, g, m, v = [b.floats((83, 89)) for _ in range(4)]
+        p = b.emit(ops.mul, p, Literal(0.99))
+        m = b.emit(ops.add, b.emit(ops.mul, m, Literal(0.9)), b.emit(ops.mul, g, Literal(0.1)))
+        v = b.emit(
+            ops.add, b.emit(ops.abs, v), b.emit(ops.mul, b.emit(ops.mul, g, Literal(0.01)), g)
+        )
+        step = b.emit(ops.div, m, b.emit(ops.add, b.emit(ops.sqrt, v), Literal(1e-3)))
+        return [b.emit(ops.sub, p, step), m, v]
+
+    assert len(kernels_of(make)) == 1
+
+
+def test_loops_that_two_read_stay_apart():
+    def make(b):
+        x, y, z = b.floats((83, 89)), b.floats((83, 89)), b.floats((83, 89))
+        x = b.emit(ops.sqrt, b.emit(ops.abs, x))
+        return [b.emit(ops.add, b.emit(ops.exp, v), x) for v in (y, z)]
+
+    assert kernels_of(make) == ["abs sqrt", "exp add", "exp add"]
+
+
+def test_a_copy_into_another_order_has_loops_of_its_own():
+    """A gradient that lies otherwise than its parameter: the update of it goes along one run of memory."""
+
+    def make(b):
+        x = b.emit(ops.tanh, b.emit(ops.permute, b.floats((89, 83)), dims=(1, 0)))
+        return [x, b.emit(ops.add, b.emit(ops.exp, b.floats((83, 89))), x)]
+
+    assert kernels_of(make) == ["tanh", "exp add"]
+
+
+@pytest.mark.parametrize("level", RUNNABLE)
+def test_runs_of_all_lengths_share_one_code(level):
+    """A length is an argument; so is how much of it a task takes."""
+    b = Large(0, 1 << 20)
+    outs = []
+    for n in (7, 64, 4097, 70001):
+        p = b.floats((n,))
+        outs.append(b.emit(ops.sub, p, b.emit(ops.mul, b.emit(ops.tanh, p), Literal(0.1))))
+    program = Program(b.inputs, b.equations, outs)
+    run_between_marks(program, b.feed, Target.level(level))
+    both = Both(program, {}, Target.level(level))
+    assert len(both.native.codes) == 1
+    assert [s.kernel.tasks for s in both.native.steps] == [1, 1, 2, 18]
+
+
 @pytest.mark.parametrize("level", RUNNABLE)
 @pytest.mark.parametrize(("channels", "lanes"), [(64, 16), (32, 16), (16, 8)])
 def test_sums_over_rows_read_whole_lines(channels, lanes, level):

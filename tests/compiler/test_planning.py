@@ -458,6 +458,7 @@ STRANGE = {
     "behind the arena": changed(
         lambda t: (t.update(arena=64), launched(t).__setitem__(0, ["arena", 0, 64]))
     ),
+    "more than there is": changed(lambda t: launched(t).__setitem__(0, ["count", 0, 1 << 40])),
 }
 
 

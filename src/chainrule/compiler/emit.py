@@ -37,9 +37,9 @@ class Index(NamedTuple):
 
 class Reference(NamedTuple):
     """A pointer that a kernel is given: an element of a value's memory, the numbers, or the
-    status word."""
+    status word; or a count, which is a number in the place of a pointer."""
 
-    what: str  # "memory", "numbers", "status"
+    what: str  # "memory", "numbers", "status", "length", "share"
     var: int = 0
     offset: int = 0
 
@@ -106,6 +106,10 @@ class Emitter:
             c.head.append(f"  {name} = load ptr, ptr {place}, align 8")
             self._pointers[reference] = Value(name, PTR)
         return self._pointers[reference]
+
+    def count(self, what: str, n: int) -> Value:
+        """A number among the arguments: kernels that differ in it alone are one."""
+        return self.c.emit(f"ptrtoint {self.pointer(Reference(what, offset=n))} to i64", I64)
 
     def index(self, strides: dict[Axis, int]) -> Index:
         """Σ index · stride, over the axes that have both."""

@@ -54,6 +54,7 @@ class Execution:
             ("arena", 0): _address(self.arena),
             ("numbers", 0): _address(self.numbers),
             ("status", 0): _address(self.status),
+            ("count", 0): 0,
         }
         for k, x in enumerate(self.plan.constants):
             fixed["constant", k] = _address(x)

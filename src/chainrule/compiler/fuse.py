@@ -16,6 +16,7 @@ from ..graph.ir import Equation, Literal, Program, Var
 from ..ops import Spec
 from .elements import EXPENSIVE
 from .layouts import Layouts
+from .merging import merge_loops
 from .pieces import assemble
 from .roles import PICKS, RANDOM, indices_of, lookup_dims, reduces_nothing, role
 from .space import Access, Axis, Dims, cut, whole
@@ -80,6 +81,7 @@ class Grouping(Layouts):
         self.steady: set[int] = set()  # inputs that stay the same while the program runs many times
         for eq in program.equations:
             self.place(eq)
+        merge_loops(self)
 
     # -------------------------------------------------------------------------------- placing
 
@@ -380,7 +382,7 @@ class Grouping(Layouts):
                 return True
         return False
 
-    def _inside(self, g: Group, v: Any) -> Dims | bool | None:
+    def inside(self, g: Group, v: Any) -> Dims | bool | None:
         """The axes of an operand made in this group; None if it is made elsewhere, False if it is
         seen through a view that axes cannot say."""
         if not isinstance(v, Var):
@@ -403,7 +405,7 @@ class Grouping(Layouts):
         """Over which axes of the group an equation of this shape runs."""
         found: list[list[Axis] | None] = [None if n > 1 else [] for n in shape]
         for v in operands:
-            inside = self._inside(g, v)
+            inside = self.inside(g, v)
             if inside is False:
                 return None
             if inside is None:

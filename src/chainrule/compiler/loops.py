@@ -259,6 +259,8 @@ class LoopKernel:
     def write(self) -> Kernel:
         """The kernel."""
         c, e = self.c, self.e
+        if self._one_run():
+            return self._run()
         rows = math.prod([x.size for x in self.rows])
         inner = math.prod([x.size for x in self.inner])
         lane = 1 if self.lane is None else self.lane.size
@@ -270,10 +272,7 @@ class LoopKernel:
                 strip = min(STRIP, -(-lane // self.width) * self.width)
             per_row = -(-lane // strip)
         units = rows * per_row
-        heavy = sum([eq.op.name in elements.EXPENSIVE for eq in self.g.equations])
-        work = max(rows * inner * lane * max(8 * heavy, 1) // WORK, 1)
-        tasks = min(units, work, 512)
-        each = -(-units // tasks)
+        each = self._share(units, rows * inner * lane)
         tasks = -(-units // each)
         task = c.parameters[1]
         start = c.mul(task, each)
@@ -301,6 +300,47 @@ class LoopKernel:
             else:
                 flat, at = self.c.divmod(flat, loops[k].size)
             self.e.env[loops[k].inner] = Index(at)
+
+    def _share(self, units: int, elements_: int) -> int:
+        """Units of one task."""
+        heavy = sum([eq.op.name in elements.EXPENSIVE for eq in self.g.equations])
+        work = max(elements_ * max(8 * heavy, 1) // WORK, 1)
+        return -(-units // min(units, work, 512))
+
+    # ------------------------------------------------------------------------- one run of memory
+
+    def _one_run(self) -> bool:
+        """Whether all that is read and written is one run of memory (or the same everywhere), of elements
+        that all processors can mask."""
+        if self.rows or self.inner or not self.lane_is_row or self.turns:
+            return False
+        read = [v for eq in self.g.equations for v in self.e.grouping.operands(eq)]
+        return all([v.spec.dtype.itemsize >= 4 for v in [*read, *self.stores]])
+
+    def _run(self) -> Kernel:
+        """Its length is an argument, and how much a task takes of it: parameters of all sizes share the
+        code of their update."""
+        c, e = self.c, self.e
+        assert self.lane is not None
+        n = self.lane.size
+        units = -(-n // STRIP)
+        share = min(STRIP * self._share(units, n), n)
+        length = e.count("length", n)
+        start = c.mul(c.parameters[1], e.count("share", share))
+        stop = c.minimum(c.add(start, e.count("share", share)), length)
+        e.hoist(self._makers(self.stores), set(self.lane.axes))
+        narrow = self.target.vector_bytes // 4
+        heavy = any([eq.op.name in elements.EXPENSIVE for eq in self.g.equations])
+        wide = narrow if heavy else 4 * narrow
+        full = c.add(start, c.binary("and", c.sub(stop, start), c.i64(-wide)))
+        with c.loop(start, full, wide) as j, e.scope():
+            self._stand(j, wide, None)
+            self._write(self.stores)
+        with c.loop(full, stop, narrow) as j, e.scope():
+            self._stand(j, narrow, None)
+            e.mask = c.icmp("slt", c.lanes(j, narrow), c.splat(stop, narrow))
+            self._write(self.stores)
+        return Kernel(c.finish(), -(-n // share))
 
     # ------------------------------------------------------------------------- elementwise rows
 

@@ -458,6 +458,8 @@ class Native(Execution):
         )  # fmt: skip
 
     def _pointer(self, r: Reference) -> Pointer:
+        if r.what in ("length", "share"):
+            return Pointer("count", 0, r.offset)
         if r.what != "memory":
             return Pointer(r.what)
         what, which = self._where(r.var)

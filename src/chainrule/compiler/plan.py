@@ -40,9 +40,9 @@ __all__ = [
 
 
 class Pointer(NamedTuple):
-    """An argument of a kernel: so many bytes behind the start of some memory."""
+    """An argument of a kernel: so many bytes behind the start of some memory; or a count."""
 
-    what: str  # "arena", "input", "output", "constant", "numbers", "status"
+    what: str  # "arena", "input", "output", "constant", "numbers", "status", "count"
     which: int = 0  # of the inputs, outputs or constants
     offset: int = 0
 
@@ -252,6 +252,7 @@ def _check(plan: Plan, program: Program) -> None:
         "numbers": [1],
         "status": [1],
     }
+    sizes["count"] = [max([n for known in sizes.values() for n in known])]
     for line in plan.lines:
         for p in line.pointers if isinstance(line, Launch) else ():
             if not 0 <= p.offset < max(sizes[p.what][p.which], 1):
