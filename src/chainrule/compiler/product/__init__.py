@@ -25,13 +25,14 @@ How it is computed, from the inside to the outside:
 - Where k lies side by side in both operands and C is small (a vector times a matrix), the lanes of a
   vector are neighbours in k instead, and nothing needs packing.
 - Where rows are few and B is large, B is read line by line instead (`stream`): then memory decides.
+- A convolution with 3 × 3 taps goes by way of fewer multiplications (`winograd`), if that is faster.
 
 The order of every sum depends on the sizes and the processor, never on the number of threads.
 
 Legend: R rows of a tile; V vectors of a tile; L lanes of a vector; W = V·L columns of a panel.
 
 Read `axes`, `finish`, then `shape` (how a product is cut), `sums` (the inside of a tile), `tiles` (the
-main kernel), `panels` (the kernel that packs), `stream` (few rows).
+main kernel), `panels` (the kernel that packs), `stream` (few rows), `winograd`, `choice` (which way).
 """
 
 from __future__ import annotations
@@ -41,9 +42,10 @@ import dataclasses
 from ..kernel import Kernel
 from ..target import Target
 from .axes import Axis, Product, merged, whole
+from .choice import oriented, winograd_pays
 from .finish import Finish, Store
 from .panels import PackKernel
-from .shape import oriented, shape_of, slices
+from .shape import shape_of, slices
 from .stream import StreamKernel, streams
 from .tiles import TileKernel
 
@@ -80,6 +82,9 @@ def product(
         slices: into how many parts k is cut; each has sums of its own, and the finish is given
             the number of the slice.
     """
+    w = winograd_pays(p, target, slices)
+    if w is not None:
+        return Tiles(*w.kernels(name, target, finish.over(p)))
     given, inner = p, p.merged()
     if isinstance(finish, Store):
         given = inner = whole(inner)

@@ -16,7 +16,7 @@ from ..code import Code, Value
 from ..target import LINE, PAGE, WAYS, Target
 from .axes import Axis, Product, size_of, whole
 
-__all__ = ["Blocks", "Rows", "Shape", "oriented", "padded", "shape_of", "slices"]
+__all__ = ["Blocks", "Rows", "Shape", "padded", "shape_of", "slices"]
 
 BLOCK, SINGLE = 128, 384
 """Steps of k that are summed in registers before they are added to the sums of earlier blocks (the
@@ -206,22 +206,6 @@ def _pack_cycles(p: Product) -> float:
     if any(abs(x.b) == 1 for x in p.k):
         return elements * TRANSPOSE_CYCLES
     return elements * SCALAR_CYCLES
-
-
-def oriented(p: Product, target: Target | None = None) -> tuple[Product, bool]:
-    """The product as given or with A and B swapped, or either with its lanes along a batch,
-    whichever is cheapest; and whether swapped.
-
-    What counts: how well the tiles fit, whether the vectored operand must be packed, and whether
-    C is written along its unit stride.
-    """
-    target = target or Target.host()
-    ways = [(p, False), (p.swapped(), True)]
-    for q, swapped in list(ways):
-        beside = q.side_by_side()
-        if beside is not None:
-            ways.append((beside, swapped))
-    return min(ways, key=lambda way: shape_of(whole(way[0].merged()), target).cycles)
 
 
 def slices(p: Product) -> int:

@@ -73,6 +73,16 @@ class Sums:
             before = c.load(self.vector, place, align=self.size)
             c.store(c.fadd(before, vector), place, align=self.size)
 
+    def put(self, sums: list[list[Value]], place: Value, row: int, add: bool) -> None:
+        """Write or add the sums of a tile to a matrix with so many bytes from one row to the next."""
+        c, size = self.c, self.shape.lanes * self.size
+        for r, vectors in enumerate(sums):
+            for v, value in enumerate(vectors):
+                there = c.at(place, r * row + v * size)
+                if add:
+                    value = c.fadd(c.load(self.vector, there, align=self.size), value)
+                c.store(value, there, align=self.size)
+
     def clear(self, tiles: Value) -> None:
         """Make the scratch memory of the first tiles zero."""
         c, size = self.c, self.shape.lanes * self.size

@@ -1,0 +1,351 @@
+"""The convolution itself, and its gradient by the image, which is one.
+
+A task makes some places of the images for some columns: V, then M point by point, then the outputs. U is made of the kernel
+by another that runs before, as panels are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+
+from ...code import PTR, Code, Value
+from ...kernel import Kernel, kernel_code
+from ...target import LINE, Target
+from ..axes import Axis, Product, indices_of, moved, row_major, size_of
+from ..finish import Finish
+from ..shape import SCATTER_CYCLES, Blocks, Shape, padded, shape_of
+from ..sums import Sums
+from ..tiles import both, chosen
+from .points import (
+    OUTPUTS,
+    POINTS,
+    TAPS,
+    Grid,
+    Laid,
+    Places,
+    apart,
+    image_points,
+    inside,
+    of_kernel,
+    over_both,
+    parts,
+    to_outputs,
+    windows,
+    written,
+)  # fmt: skip
+
+__all__ = ["Convolution", "convolution_of"]
+
+NEAR = 512 * 1024
+"""Bytes of V and M that a task works on."""
+
+FEWEST_PLACES, MOST_PLACES = 64, 96
+"""Places that U is worth being read for, and those that are enough."""
+
+FEWEST_COLUMNS = 256
+"""Columns that V is worth being made for, where tasks share them."""
+
+TASKS = 16
+"""Below so many, tasks share the columns."""
+
+REPEATS = 2048
+"""Bytes after which addresses fall into the same few places of the nearest cache."""
+
+V_CYCLES, M_CYCLES, U_CYCLES = 32.0, 40.0, 20.0
+"""What it costs to make V and what follows M, by vectors of a place, and U, by elements of a point."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Convolution:
+    """How a product is computed as a convolution.
+
+    Attributes:
+        slid: the numbers of the axes of m that windows slide along, down and across.
+        taps: those of the axes of k that are their taps.
+        point: the product of one point: the places of a task, its columns, all steps of k.
+        shape: how that is cut.
+        cycles: the expected cost of all, in the measure of `Shape`.
+    """
+
+    p: Product
+    slid: tuple[int, int]
+    taps: tuple[int, int]
+    point: Product
+    shape: Shape
+    cycles: float
+
+    @property
+    def grid(self) -> Grid:
+        """The places of everything but the batch."""
+        m = self.p.m
+        outer = tuple([x for k, x in enumerate(m) if k not in self.slid])
+        return Grid(outer, m[self.slid[0]], m[self.slid[1]])
+
+    @property
+    def summed(self) -> list[Axis]:
+        """The axes of k that are no taps; the last lies side by side in A."""
+        return [x for k, x in enumerate(self.p.k) if k not in self.taps]
+
+    @property
+    def places(self) -> int:
+        """Places of a task."""
+        return self.point.m[0].size
+
+    @property
+    def columns(self) -> int:
+        """Columns of a task: whole panels, but for those of the last."""
+        return self.point.n[0].size
+
+    @property
+    def depth(self) -> int:
+        """Steps of k of a point: whole vectors of the last of the summed axes."""
+        return self.point.k[0].size
+
+    @property
+    def point_elements(self) -> int:
+        """Elements of U for a point: [panel][k][W], the last panel perhaps narrower."""
+        return self.depth * padded(self.p.n[0].size, self.shape)
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of U."""
+        batch = [x for x in self.p.batch if x.b]
+        return size_of(batch) * POINTS**2 * self.point_elements * self.p.type.bytes
+
+    def kernels(self, name: str, target: Target, finish: Finish) -> tuple[Kernel, int, Kernel]:
+        """That which makes U, the bytes of U, and the main kernel."""
+        main = MainKernel(name, self, target, finish)
+        return UKernel(f"{name}_pack", self).kernel(), self.packed_bytes, main.kernel()
+
+
+@functools.lru_cache(4096)
+def convolution_of(p: Product, target: Target) -> Convolution | None:
+    """How a product is computed so; None if it is no such convolution.
+
+    Args:
+        p: its axes as they are, not joined.
+    """
+    found = windows(p.m, p.k)
+    if found is None or p.beside or len(p.n) != 1:
+        return None
+    slid, taps = found
+    lanes, columns = target.lanes(p.type), p.n[0].size
+    summed = [x for k, x in enumerate(p.k) if k not in taps]
+    if not summed or summed[-1].a != 1 or summed[-1].size < lanes or columns < lanes:
+        return None
+    depth = size_of(summed[:-1]) * -(-summed[-1].size // lanes) * lanes
+    one = Convolution(p, slid, taps, _point(p, depth, 1, columns), shape_of(p, target), 0.0)
+
+    near = NEAR // (POINTS**2 * (depth + columns) * p.type.bytes)
+    most = min(max(near, FEWEST_PLACES), MOST_PLACES, one.grid.size)
+    shape = shape_of(_point(p, depth, most, columns), target)
+    chunks = -(-one.grid.size // most)
+    even = -(-one.grid.size // chunks)
+    places = -(-even // shape.rows.most) * shape.rows.most
+    # where there are few places, tasks share the columns as well
+    shares = max(min(-(-TASKS // chunks), columns // FEWEST_COLUMNS), 1)
+    columns = min(-(-columns // (shares * shape.width)) * shape.width, columns)
+    w = dataclasses.replace(one, point=_point(p, depth, places, columns), shape=shape)
+    return dataclasses.replace(w, cycles=_cycles(w, target))
+
+
+def _point(p: Product, depth: int, places: int, columns: int) -> Product:
+    """The product of one point: A is V, C is M, and B the kernel, of which U makes panels."""
+    between = LINE // p.type.bytes if depth * p.type.bytes % REPEATS == 0 else 0
+    m = Axis(places, depth + between, 0, columns)
+    n, k = Axis(columns, 0, POINTS**2 * depth, 1), Axis(depth, 1, POINTS**2, 0)
+    return Product(p.type, (), (m,), (n,), (k,), (False, True))
+
+
+def _cycles(w: Convolution, target: Target) -> float:
+    """The cost: of the products; by vectors, of V before and of the outputs after; and of U."""
+    p, lanes = w.p, w.shape.lanes
+    task = POINTS**2 * shape_of(w.point, target).cycles
+    task += w.places * (V_CYCLES * w.depth + M_CYCLES * w.columns) / lanes
+    tasks = -(-w.grid.size // w.places) * -(-p.n[0].size // w.columns)
+    kernel = 0.0 if p.steady[1] else U_CYCLES * w.point_elements
+    scattered = SCATTER_CYCLES * size_of(p.m) * p.n[0].size if p.n[0].c != 1 else 0.0
+    return size_of(p.batch) * (tasks * task + kernel + scattered)
+
+
+class UKernel:
+    """Writes the kernel that makes U of B: [batch][point][panel][k][W]. Steps of k beyond those of the last summed axis, and
+    columns beyond the last, are zero.
+    """
+
+    def __init__(self, name: str, w: Convolution):
+        self.c, self.w = kernel_code(name), w
+        self.batch = [x for x in w.p.batch if x.b]
+        self.size, self.vector = w.p.type.bytes, w.p.type.of(w.shape.lanes)
+
+    def kernel(self) -> Kernel:
+        """The kernel; a task makes a panel."""
+        c, w, size = self.c, self.w, self.size
+        n = w.p.n[0]
+        panels = -(-n.size // w.shape.width)
+        arguments, task, _ = c.parameters
+        there, here = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
+        batch, panel = c.divmod(task, panels)
+        there = moved(c, there, indices_of(c, batch, self.batch), [x.b for x in self.batch], size)
+        there = c.at(there, panel, w.shape.width * n.b * size)
+        here = c.at(here, batch, POINTS**2 * w.point_elements * size)
+        here = c.at(here, panel, w.depth * w.shape.width * size)
+        for condition, columns in parts(c, panel, n.size, w.shape.width):
+            with both(c, condition, None):
+                self.panel(c.opaque(there), c.opaque(here), columns)
+        c.finish()
+        return Kernel(c, size_of(self.batch) * panels)
+
+    def panel(self, there: Value, here: Value, columns: int) -> None:
+        """All steps of k of a panel."""
+        c, size, lanes = self.c, self.size, self.w.shape.lanes
+        *outer, last = self.w.summed
+        length = -(-last.size // lanes) * lanes
+        row = padded(columns, self.w.shape) * size
+        with contextlib.ExitStack() as loops:
+            for x, inner in zip(outer, row_major(outer, length), strict=True):
+                i = loops.enter_context(c.loop(0, x.size))
+                there, here = c.at(there, i, x.b * size), c.at(here, i, inner * row)
+            with c.loop(0, last.size) as k:
+                for first in range(0, columns, lanes):
+                    taps = self.taps(c.at(there, k, last.b * size), first, columns - first)
+                    self.store(over_both(c, of_kernel, taps), c.at(here, k, row), first)
+            with c.loop(last.size, length) as k:
+                for first in range(0, columns, lanes):
+                    zeros = [c.const(0, self.vector)] * POINTS**2
+                    self.store(zeros, c.at(here, k, row), first)
+
+    def taps(self, there: Value, first: int, left: int) -> list[Value]:
+        """The taps of a vector of columns, zero for those that are not there."""
+        c, size, lanes, column = self.c, self.size, self.w.shape.lanes, self.w.p.n[0].b
+        mask = inside(c, left, lanes) if left < lanes else None
+        strides = [self.w.p.k[k].b for k in self.w.taps]
+        found = []
+        for y, x in itertools.product(range(TAPS), repeat=2):
+            place = c.at(there, (first * column + y * strides[0] + x * strides[1]) * size)
+            if column == 1:
+                found.append(c.load(self.vector, place, mask, size))
+            else:
+                steps = c.lanes(c.i64(0), lanes, column)
+                found.append(c.gather(self.vector, c.addresses(place, steps, size), mask))
+        return found
+
+    def store(self, points: list[Value], here: Value, first: int) -> None:
+        """The points of a step of k for a vector of columns."""
+        for point, u in enumerate(points):
+            place = self.c.at(here, (point * self.w.point_elements + first) * self.size)
+            self.c.store(u, place, align=self.size)
+
+
+class MainKernel:
+    """Writes the main kernel.
+
+    In the scratch memory lie V, [point][place][k], with the outputs of one place in its stead afterwards; then M,
+    [point][place][column].
+    """
+
+    def __init__(self, name: str, w: Convolution, target: Target, finish: Finish):
+        self.c, self.w, self.finish = kernel_code(name), w, finish
+        self.size, self.vector = w.p.type.bytes, w.p.type.of(w.shape.lanes)
+        blocks = Blocks.of(w.point.k, 1, 1)
+        self.sums = Sums(self.c, w.point, target, w.shape, blocks, self.c.parameters[2])
+        self.v_row = w.point.m[0].a * self.size
+        self.m_row = padded(w.columns, w.shape) * self.size
+        self.v_point, self.m_point = [apart(w.places * row) for row in (self.v_row, self.m_row)]
+        self.v_bytes = max(POINTS**2 * self.v_point, apart(OUTPUTS**2 * self.m_row))
+
+    def kernel(self) -> Kernel:
+        """The kernel with its tasks."""
+        c, w, p, size = self.c, self.w, self.w.p, self.size
+        shares, chunks = -(-p.n[0].size // w.columns), -(-w.grid.size // w.places)
+        arguments, task, scratch = c.parameters
+        a, u = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
+        rest, share = c.divmod(task, shares)
+        batch, chunk = c.divmod(rest, chunks)
+        indices = indices_of(c, batch, p.batch)
+        a = moved(c, a, indices, [x.a for x in p.batch], size)
+        strides = iter(row_major([x for x in p.batch if x.b], POINTS**2 * w.point_elements))
+        u = moved(c, u, indices, [next(strides) if x.b else 0 for x in p.batch], size)
+        u = c.at(u, share, w.columns * w.depth * size)
+        first = c.mul(chunk, w.places)
+        v = Laid(scratch, self.v_row, self.v_point)
+        m = Laid(c.at(scratch, self.v_bytes), self.m_row, self.m_point)
+        places = Places(first, w.places, c.i64(w.grid.size - 1))
+        image_points(c, self.vector, w.grid, w.summed, c.opaque(a), places, v)
+        self.products(v, c.opaque(u), m, share)
+        self.hand_over(m, batch, first, share)
+        c.finish()
+        scratch_bytes = self.v_bytes + POINTS**2 * self.m_point
+        return Kernel(c, size_of(p.batch) * chunks * shares, scratch_bytes)
+
+    def products(self, v: Laid, u: Value, m: Laid, share: Value) -> None:
+        """M of all points."""
+        c, w, sums, size = self.c, self.w, self.sums, self.size
+        rows, lanes, width = w.shape.rows.most, w.shape.lanes, w.shape.width
+        at_once = sums.blocks.single
+        if not at_once:
+            with c.loop(0, POINTS**2 * m.point, lanes * size) as i:
+                c.store(c.const(0, self.vector), c.at(m.place, i), align=size)
+        panels = -(-w.columns // width)
+        with c.loop(0, POINTS**2) as point, c.loop(0, panels) as panel:
+            a = c.at(v.place, point, v.point)
+            b = c.at(c.at(u, point, w.point_elements * size), panel, width * w.depth * size)
+            to = c.at(c.at(m.place, point, m.point), panel, width * size)
+            number = c.add(panel, c.mul(share, panels))
+            for condition, columns in parts(c, number, w.p.n[0].size, width):
+                vectors = -(-columns // lanes)
+                with (
+                    both(c, condition, None),
+                    sums.over_blocks(a, b, c.i64(0), vectors) as (a_block, b_block, start, stop),
+                    c.loop(0, w.places, rows) as row,
+                ):
+                    a_rows = c.at(a_block, row, v.row)
+                    found = sums.block(a_rows, b_block, start, stop, rows, vectors, None)
+                    sums.put(found, c.at(to, row, m.row), m.row, add=not at_once)
+
+    def hand_over(self, m: Laid, batch: Value, first: Value, share: Value) -> None:
+        """Give the finish the outputs of a task's places. It is a function of its own, as that of other products."""
+        c = self.c
+        values = [*c.parameters[::2], m.place, batch, first, share]
+        f = c.function("finish", [v.type for v in values])
+        arguments, y, place, *numbers = f.parameters
+        self.finish.enter(f, arguments)
+        self.finished(f, y, m._replace(place=place), *numbers)
+        f.finish()
+        c.call(f.name, None, *values)
+
+    def finished(
+        self, c: Code, y: Value, m: Laid, batch: Value, first: Value, share: Value
+    ) -> None:
+        """For each place its outputs, made of M, row by row."""
+        w, p, lanes = self.w, self.w.p, self.w.shape.lanes
+        grid = w.grid
+        batch_indices = indices_of(c, batch, p.batch)
+        count = c.minimum(c.sub(grid.size, first), w.places)
+        columns = parts(c, share, p.n[0].size, w.columns)
+        vectors = chosen(c, [(condition, -(-count // lanes)) for condition, count in columns])
+        with c.loop(0, count) as number:
+            outer, square = grid.find(c, c.add(first, number))
+            with c.loop(0, vectors) as k:
+                place = c.at(c.at(m.place, number, m.row), k, lanes * self.size)
+                points = [
+                    c.load(self.vector, c.at(place, point * m.point), align=self.size)
+                    for point in range(POINTS**2)
+                ]
+                for output, x in enumerate(over_both(c, to_outputs, points)):
+                    there = c.at(c.at(y, output * m.row), k, lanes * self.size)
+                    c.store(x, there, align=self.size)
+            down, across = [
+                c.minimum(c.sub(axis.size, start), OUTPUTS)
+                for axis, start in zip((grid.down, grid.across), square, strict=True)
+            ]
+            with c.loop(0, down) as i, c.loop(0, across) as j:
+                at = dict(zip(w.slid, (c.add(square[0], i), c.add(square[1], j)), strict=True))
+                others = iter(outer)
+                rows = [at[k] if k in at else next(others) for k in range(len(p.m))]
+                here = c.at(c.at(y, i, OUTPUTS * m.row), j, m.row)
+                column = c.mul(share, w.columns)
+                written(c, self.finish, self.vector, batch_indices, rows, column, here, columns)

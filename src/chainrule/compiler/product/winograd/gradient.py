@@ -1,0 +1,344 @@
+"""The gradient of a convolution by its kernel.
+
+A task goes through the places of a slice for some channels of the image and some columns, as many places at a time as stay
+near: V of the image, D = A ẏ Aᵀ of the outputs' gradient, and M += Vᵀ · D point by point. At the end M becomes the kernel's gradient.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import itertools
+import math
+
+from ...code import PTR, Code, Value
+from ...kernel import Kernel, kernel_code
+from ...target import Target
+from ..axes import Axis, Product, indices_of, moved, size_of
+from ..finish import Finish
+from ..shape import Blocks, Shape, padded, shape_of
+from ..sums import Sums
+from ..tiles import both, chosen
+from .points import (
+    POINTS,
+    TAPS,
+    Grid,
+    Laid,
+    Places,
+    apart,
+    image_points,
+    inside,
+    of_outputs,
+    over_both,
+    parts,
+    to_kernel,
+    windows,
+    written,
+)  # fmt: skip
+
+__all__ = ["Gradient", "gradient_of"]
+
+NEAR = 256 * 1024
+"""Bytes of V and D that are worked on at a time."""
+
+FEWEST_PLACES, MOST_PLACES = 64, 128
+"""Places that M is worth being read and written for, and those that are enough."""
+
+MOST_CHANNELS, MOST_COLUMNS = 128, 256
+"""Of a task: M stays within reach."""
+
+FEWEST_CHANNELS, FEWEST_COLUMNS = 32, 48
+"""Channels that D is worth being made for, columns that V is."""
+
+TASKS = 16
+"""Below so many, tasks share the channels and columns."""
+
+V_CYCLES, D_CYCLES = 32.0, 28.0
+"""What it costs to make V and D, by vectors of a place."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Gradient:
+    """How a product is computed as the gradient of a convolution by its kernel.
+
+    Attributes:
+        slid: the numbers of the axes of k that windows slide along, down and across.
+        taps: those of the axes of m that are their taps.
+        slices: into how many parts the first axis of k is cut.
+        point: the product of one point: the channels and columns of a task, the places that are worked on at a time.
+        shape: how that is cut.
+        cycles: the expected cost of all, in the measure of `Shape`.
+    """
+
+    p: Product
+    slid: tuple[int, int]
+    taps: tuple[int, int]
+    slices: int
+    point: Product
+    shape: Shape
+    cycles: float
+
+    @property
+    def grid(self) -> Grid:
+        """All places."""
+        k = self.p.k
+        outer = tuple([x for i, x in enumerate(k) if i not in self.slid])
+        return Grid(outer, k[self.slid[0]], k[self.slid[1]])
+
+    @property
+    def channel(self) -> int:
+        """The number of the axis of m that is no tap; it lies side by side in A."""
+        return next(i for i in range(len(self.p.m)) if i not in self.taps)
+
+    @property
+    def channels(self) -> int:
+        """Channels of a task."""
+        return self.point.m[0].size
+
+    @property
+    def columns(self) -> int:
+        """Columns of a task: whole panels, but for those of the last."""
+        return self.point.n[0].size
+
+    @property
+    def places(self) -> int:
+        """Places that are worked on at a time."""
+        return self.point.k[0].size
+
+    @property
+    def per_slice(self) -> int:
+        """Indices of the first axis of k in a slice."""
+        return -(-self.p.k[0].size // self.slices)
+
+    def kernels(self, name: str, target: Target, finish: Finish) -> tuple[None, int, Kernel]:
+        """Nothing that runs before, and the main kernel."""
+        return None, 0, GradientKernel(name, self, target, finish).kernel()
+
+
+@functools.lru_cache(4096)
+def gradient_of(p: Product, target: Target, slices: int = 1) -> Gradient | None:
+    """How a product is computed so; None if it is no such gradient.
+
+    Args:
+        p: its axes as they are, not joined.
+        slices: into how many parts k is cut.
+    """
+    found = windows(p.k, p.m)
+    if found is None or p.beside or len(p.n) != 1 or len(p.m) != 3 or p.n[0].b != 1:
+        return None
+    slid, taps = found
+    lanes = target.lanes(p.type)
+    channel = next(x for i, x in enumerate(p.m) if i not in taps)
+    if channel.a != 1 or min(channel.size, p.n[0].size) < lanes or (slices > 1 and 0 in slid):
+        return None
+    one = Gradient(p, slid, taps, slices, _point(p, 1, 1, 1), shape_of(p, target), 0.0)
+    shape = shape_of(_point(p, channel.size, p.n[0].size, MOST_PLACES), target)
+    channels, columns = _shares(p, channel.size, shape, slices)
+    near = NEAR // (POINTS**2 * (channels + columns) * p.type.bytes)
+    places = min(max(near, FEWEST_PLACES), MOST_PLACES, one.grid.size)
+    w = dataclasses.replace(one, point=_point(p, channels, columns, places), shape=shape)
+    return dataclasses.replace(w, cycles=_cycles(w, target))
+
+
+def _shares(p: Product, channels: int, shape: Shape, slices: int) -> tuple[int, int]:
+    """Channels and columns of a task: halved until M stays within reach and there are tasks enough, or they are few."""
+    sizes = [channels, p.n[0].size]
+    most, fewest, units = (
+        (MOST_CHANNELS, MOST_COLUMNS),
+        (FEWEST_CHANNELS, FEWEST_COLUMNS),
+        (shape.lanes, shape.width),
+    )
+    shares = [1, 1]
+
+    def each(k: int) -> int:
+        return min(-(-sizes[k] // (shares[k] * units[k])) * units[k], sizes[k])
+
+    while each(0) > most[0] or each(1) > most[1] or slices * math.prod(shares) < TASKS:
+        larger = max((0, 1), key=lambda k: each(k) / fewest[k])
+        if each(larger) < 2 * fewest[larger]:
+            break
+        shares[larger] *= 2
+    return each(0), each(1)
+
+
+def _point(p: Product, channels: int, columns: int, places: int) -> Product:
+    """The product of one point: A is V turned over, C is M, and B is D, laid out in panels when it is made."""
+    m, n = Axis(channels, 1, 0, columns), Axis(columns, 0, POINTS**2 * places, 1)
+    k = Axis(places, -(-channels // 16) * 16, POINTS**2, 0)
+    return Product(p.type, (), (m,), (n,), (k,), (False, True))
+
+
+def _cycles(w: Gradient, target: Target) -> float:
+    """The cost: of the products, and by vectors of V and D before."""
+    p, lanes = w.p, w.shape.lanes
+    turn = POINTS**2 * (shape_of(w.point, target).cycles + 2.0 * w.channels * w.columns / lanes)
+    turn += w.places * (V_CYCLES * w.channels + D_CYCLES * w.columns) / lanes
+    tasks = -(-p.m[w.channel].size // w.channels) * -(-p.n[0].size // w.columns)
+    return size_of(p.batch) * tasks * turn * -(-w.grid.size // w.places)
+
+
+class GradientKernel:
+    """Writes the kernel. In the scratch memory lie V, [point][place][channel], D, [point][panel][place][W], M,
+    [point][channel][column], and the gradients of a channel's taps, [tap][column].
+    """
+
+    def __init__(self, name: str, w: Gradient, target: Target, finish: Finish):
+        self.c, self.w, self.finish = kernel_code(name), w, finish
+        self.size, self.vector = w.p.type.bytes, w.p.type.of(w.shape.lanes)
+        blocks = Blocks.of(w.point.k, 1, 1)
+        self.sums = Sums(self.c, w.point, target, w.shape, blocks, self.c.parameters[2])
+        rows = w.shape.rows.most
+        all_rows = -(-w.channels // rows) * rows  # the last tile may reach beyond
+        self.row = padded(w.columns, w.shape) * self.size
+        self.v_row = w.point.k[0].a * self.size
+        self.v_point = apart(w.places * self.v_row + all_rows * self.size)
+        self.d_point = apart(w.places * self.row)
+        self.m_point = apart(all_rows * self.row)
+
+    def kernel(self) -> Kernel:
+        """The kernel with its tasks."""
+        c, w, p, size = self.c, self.w, self.w.p, self.size
+        shares = -(-p.m[w.channel].size // w.channels), -(-p.n[0].size // w.columns)
+        arguments, task, scratch = c.parameters
+        a, b = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
+        rest, column = c.divmod(task, shares[1])
+        rest, channel = c.divmod(rest, shares[0])
+        part, batch = c.divmod(rest, size_of(p.batch))
+        indices = indices_of(c, batch, p.batch)
+        a = moved(c, a, indices, [x.a for x in p.batch], size)
+        b = moved(c, b, indices, [x.b for x in p.batch], size)
+        a, b = c.at(a, channel, w.channels * size), c.at(b, column, w.columns * size)
+        v = Laid(scratch, self.v_row, self.v_point)
+        d = Laid(c.at(scratch, POINTS**2 * self.v_point), self.row, self.d_point)
+        m = Laid(c.at(d.place, POINTS**2 * self.d_point), self.row, self.m_point)
+        y = c.at(m.place, POINTS**2 * self.m_point)
+        with c.loop(0, POINTS**2 * self.m_point, w.shape.lanes * size) as i:
+            c.store(c.const(0, self.vector), c.at(m.place, i), align=size)
+        start, stop = self.slice(part)
+        with c.loop(start, stop, w.places) as first:
+            places = Places(first, w.places, c.sub(stop, 1))
+            for condition, count in parts(c, channel, p.m[w.channel].size, w.channels):
+                axis = p.m[w.channel]._replace(size=count)
+                with both(c, condition, None):
+                    image_points(c, self.vector, w.grid, [axis], c.opaque(a), places, v)
+            self.output_points(c.opaque(b), places, d, column)
+            self.products(v, d, m, column)
+        self.hand_over(m, y, part, batch, channel, column)
+        c.finish()
+        tasks = w.slices * size_of(p.batch) * shares[0] * shares[1]
+        points = self.v_point + self.d_point + self.m_point
+        return Kernel(c, tasks, POINTS**2 * points + TAPS**2 * self.row)
+
+    def slice(self, part: Value) -> tuple[Value, Value]:
+        """The places of a slice."""
+        c, w = self.c, self.w
+        if w.slices == 1:
+            return c.i64(0), c.i64(w.grid.size)
+        first = w.p.k[0].size
+        each = w.grid.size // first
+        start = c.minimum(c.mul(part, w.per_slice), first)
+        return c.mul(start, each), c.mul(c.minimum(c.add(start, w.per_slice), first), each)
+
+    def output_points(self, b: Value, places: Places, d: Laid, share: Value) -> None:
+        """D = A ẏ Aᵀ of some places; zero where there are no outputs, and in columns beyond the last."""
+        c, w, p, size = self.c, self.w, self.w.p, self.size
+        grid, width = w.grid, w.shape.width
+        panels = -(-w.columns // width)
+        with c.loop(0, places.rows) as number:
+            place = c.add(places.first, number)
+            is_there = c.icmp("sle", place, places.last)
+            indices, square = grid.find(c, c.minimum(place, places.last))
+            there = moved(c, b, indices, [x.b for x in grid.outer], size)
+            offsets, exist = [], []
+            for axis, start in zip((grid.down, grid.across), square, strict=True):
+                second = c.minimum(c.add(start, 1), axis.size - 1)
+                offsets.append([c.mul(i, axis.b * size) for i in (start, second)])
+                exist.append([is_there, c.icmp("slt", c.add(start, 1), c.i64(axis.size))])
+            outputs = []
+            for (row, in_row), (step, in_column) in itertools.product(
+                *[list(zip(o, e, strict=True)) for o, e in zip(offsets, exist, strict=True)]
+            ):
+                exists = c.binary("and", c.binary("and", in_row, in_column), is_there)
+                outputs.append((c.opaque(c.at(c.at(there, row), step)), exists))
+            with c.loop(0, panels) as panel:
+                global_panel = c.add(panel, c.mul(share, panels))
+                here = c.at(d.place, panel, width * w.places * size)
+                sources = [(c.at(x, panel, width * size), exists) for x, exists in outputs]
+                for condition, columns in parts(c, global_panel, p.n[0].size, width):
+                    with both(c, condition, None):
+                        row_here = c.at(here, number, padded(columns, w.shape) * size)
+                        self.row_points(sources, row_here, columns, d.point)
+
+    def row_points(
+        self, sources: list[tuple[Value, Value]], here: Value, columns: int, point_bytes: int
+    ) -> None:
+        """The points of a place for the columns of a panel, from the gradients of its outputs, where they exist."""
+        c, size, lanes = self.c, self.size, self.w.shape.lanes
+        zero = c.const(0, self.vector)
+        for k in range(0, columns, lanes):
+            mask = inside(c, columns - k, lanes) if columns - k < lanes else None
+            values = [
+                c.select(exists, c.load(self.vector, c.at(x, k, size), mask, size), zero)
+                for x, exists in sources
+            ]
+            for point, x in enumerate(over_both(c, of_outputs, values)):
+                c.store(x, c.at(c.at(here, k, size), point * point_bytes), align=size)
+
+    def products(self, v: Laid, d: Laid, m: Laid, share: Value) -> None:
+        """M += Vᵀ · D of all points."""
+        c, w, sums, size = self.c, self.w, self.sums, self.size
+        width, rows = w.shape.width, w.shape.rows.most
+        panels = -(-w.columns // width)
+        with c.loop(0, POINTS**2) as point, c.loop(0, panels) as panel:
+            a = c.at(v.place, point, v.point)
+            b = c.at(c.at(d.place, point, d.point), panel, width * w.places * size)
+            to = c.at(c.at(m.place, point, m.point), panel, width * size)
+            number = c.add(panel, c.mul(share, panels))
+            for condition, columns in parts(c, number, w.p.n[0].size, width):
+                vectors = -(-columns // w.shape.lanes)
+                with both(c, condition, None), c.loop(0, w.channels, rows) as row:
+                    a_rows = c.at(a, row, size)
+                    found = sums.block(a_rows, b, c.i64(0), c.i64(w.places), rows, vectors, None)
+                    sums.put(found, c.at(to, row, m.row), m.row, add=True)
+
+    def hand_over(
+        self, m: Laid, y: Value, part: Value, batch: Value, channel: Value, column: Value
+    ) -> None:
+        """Give the finish the gradient of a task's taps. It is a function of its own, as that of other products."""
+        c = self.c
+        values = [c.parameters[0], y, m.place, part, batch, channel, column]
+        f = c.function("finish", [v.type for v in values])
+        arguments, y, place, *numbers = f.parameters
+        self.finish.enter(f, arguments)
+        self.finished(f, y, m._replace(place=place), *numbers)
+        f.finish()
+        c.call(f.name, None, *values)
+
+    def finished(
+        self, c: Code, y: Value, m: Laid, part: Value, batch: Value, channel: Value, column: Value
+    ) -> None:
+        """For each channel its taps, made of M."""
+        w, p, lanes = self.w, self.w.p, self.w.shape.lanes
+        batch_indices = indices_of(c, batch, p.batch)
+        if w.slices > 1:
+            batch_indices = [part, *batch_indices]
+        columns = parts(c, column, p.n[0].size, w.columns)
+        vectors = chosen(c, [(condition, -(-count // lanes)) for condition, count in columns])
+        first = c.mul(channel, w.channels)
+        count = c.minimum(c.sub(p.m[w.channel].size, first), w.channels)
+        with c.loop(0, count) as number:
+            with c.loop(0, vectors) as k:
+                place = c.at(c.at(m.place, number, m.row), k, lanes * self.size)
+                points = [
+                    c.load(self.vector, c.at(place, point * m.point), align=self.size)
+                    for point in range(POINTS**2)
+                ]
+                for tap, x in enumerate(over_both(c, to_kernel, points)):
+                    there = c.at(c.at(y, tap * m.row), k, lanes * self.size)
+                    c.store(x, there, align=self.size)
+            with c.loop(0, TAPS) as i, c.loop(0, TAPS) as j:
+                at = {w.taps[0]: i, w.taps[1]: j, w.channel: c.add(first, number)}
+                rows = [at[k] for k in range(len(p.m))]
+                here = c.at(c.at(y, i, TAPS * m.row), j, m.row)
+                start = c.mul(column, w.columns)
+                written(c, self.finish, self.vector, batch_indices, rows, start, here, columns)

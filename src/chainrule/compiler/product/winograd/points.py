@@ -1,0 +1,212 @@
+"""From elements to points and back: the additions before and after the products; and V, made of an image."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ...code import BOOL, Code, Type, Value
+from ...target import LINE
+from ..axes import Axis, indices_of, moved, row_major, size_of
+from ..finish import Finish
+from ..tiles import both, chosen
+
+__all__ = [
+    "OUTPUTS", "POINTS", "TAPS", "Grid", "Laid", "Places", "apart", "image_points", "inside", "of_kernel", "of_outputs", "over_both",
+    "parts", "to_kernel", "to_outputs", "windows", "written",
+]  # fmt: skip
+
+TAPS, OUTPUTS, POINTS = 3, 2, 4
+"""Of one axis."""
+
+# ------------------------------------------------------------------------------------- additions
+
+
+def of_image(c: Code, d: Sequence[Value]) -> list[Value]:
+    """Bᵀ d, of four neighbours of an image."""
+    return [c.fsub(d[0], d[2]), c.fadd(d[1], d[2]), c.fsub(d[2], d[1]), c.fsub(d[1], d[3])]
+
+
+def of_kernel(c: Code, g: Sequence[Value]) -> list[Value]:
+    """G g, of three taps."""
+    half = c.const(0.5, g[0].type)
+    ends, middle = c.fmul(c.fadd(g[0], g[2]), half), c.fmul(g[1], half)
+    return [g[0], c.fadd(ends, middle), c.fsub(ends, middle), g[2]]
+
+
+def to_kernel(c: Code, m: Sequence[Value]) -> list[Value]:
+    """Gᵀ m: three taps, of four points."""
+    half = c.const(0.5, m[0].type)
+    ends, middle = c.fmul(c.fadd(m[1], m[2]), half), c.fmul(c.fsub(m[1], m[2]), half)
+    return [c.fadd(m[0], ends), middle, c.fadd(ends, m[3])]
+
+
+def to_outputs(c: Code, m: Sequence[Value]) -> list[Value]:
+    """Aᵀ m: two outputs, of four points."""
+    return [c.fadd(m[0], c.fadd(m[1], m[2])), c.fsub(c.fsub(m[1], m[2]), m[3])]
+
+
+def of_outputs(c: Code, y: Sequence[Value]) -> list[Value]:
+    """A y, of the gradients of two outputs."""
+    return [y[0], c.fadd(y[0], y[1]), c.fsub(y[0], y[1]), c.fneg(y[1])]
+
+
+def over_both(
+    c: Code, change: Callable[[Code, Sequence[Value]], list[Value]], values: Sequence[Value]
+) -> list[Value]:
+    """A square of values, row by row, changed along both axes."""
+    side = int(len(values) ** 0.5)
+    columns = [change(c, values[k::side]) for k in range(side)]
+    return [x for row in zip(*columns, strict=True) for x in change(c, row)]
+
+
+# ---------------------------------------------------------------------------------------- places
+
+
+def windows(
+    positions: Sequence[Axis], taps: Sequence[Axis]
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The numbers of the two axes that windows slide along, and of those that are their taps; None if there are not two."""
+    pairs = [
+        (i, j)
+        for i, x in enumerate(positions)
+        for j, tap in enumerate(taps)
+        if x.size > 1 and tap.size == TAPS and tap.a == x.a != 0
+    ]
+    if len(pairs) != 2 or pairs[0][0] == pairs[1][0] or pairs[0][1] == pairs[1][1]:
+        return None
+    down, across = pairs
+    return (down[0], across[0]), (down[1], across[1])
+
+
+class Grid(NamedTuple):
+    """The places of images: the axes before, and the two that windows slide along."""
+
+    outer: tuple[Axis, ...]
+    down: Axis
+    across: Axis
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Places along the two axes."""
+        return -(-self.down.size // OUTPUTS), -(-self.across.size // OUTPUTS)
+
+    @property
+    def size(self) -> int:
+        """All places."""
+        return size_of(self.outer) * self.counts[0] * self.counts[1]
+
+    def find(self, c: Code, number: Value) -> tuple[list[Value], list[Value]]:
+        """Where a place is: the indices of the outer axes, and those of its first output down and across."""
+        rest, x = c.divmod(number, self.counts[1])
+        rest, y = c.divmod(rest, self.counts[0])
+        return indices_of(c, rest, self.outer), [c.mul(y, OUTPUTS), c.mul(x, OUTPUTS)]
+
+
+class Places(NamedTuple):
+    """Consecutive places of a grid: the first, how many rows are made of them, and the last that there is."""
+
+    first: Value
+    rows: int
+    last: Value
+
+
+class Laid(NamedTuple):
+    """Points in scratch memory: bytes from one row to the next and from one point to the next."""
+
+    place: Value
+    row: int
+    point: int
+
+
+def apart(bytes: int) -> int:
+    """An odd number of lines: what is so far apart falls into different places of the nearest cache."""
+    return (-(-bytes // LINE) | 1) * LINE
+
+
+def image_points(
+    c: Code, type: Type, grid: Grid, channels: Sequence[Axis], a: Value, places: Places, v: Laid
+) -> None:
+    """V = Bᵀ d B of some places: a row for each, of all channels, the last of which lie side by side; they are filled up
+    to whole vectors with zeros.
+
+    Rows beyond the last place repeat it; what would be read beyond the image's edge, for outputs that are not there,
+    repeats the edge.
+    """
+    *outer, last = channels
+    lanes, size = type.lanes, type.bytes
+    length = -(-last.size // lanes) * lanes
+    with c.loop(0, places.rows) as number:
+        here = c.at(v.place, number, v.row)
+        indices, square = grid.find(c, c.minimum(c.add(places.first, number), places.last))
+        there = moved(c, a, indices, [x.a for x in grid.outer], size)
+        offsets = []
+        for axis, start in zip((grid.down, grid.across), square, strict=True):
+            reads = [c.add(start, i) for i in range(POINTS)]
+            if axis.size % OUTPUTS:
+                reads[-1] = c.minimum(reads[-1], axis.size + TAPS - 2)
+            offsets.append([c.mul(i, axis.a * size) for i in reads])
+        rows = [c.opaque(c.at(there, offset)) for offset in offsets[0]]
+        steps = [c.opaque(offset) for offset in offsets[1]]
+        before = c.i64(0)
+        with contextlib.ExitStack() as loops:
+            for x, inner in zip(outer, row_major(outer, length), strict=True):
+                i = loops.enter_context(c.loop(0, x.size))
+                before, here = c.add(before, c.mul(i, x.a * size)), c.at(here, i, inner * size)
+
+            def vector(
+                k: Value, mask: Value | None, here: Value = here, before: Value = before
+            ) -> None:
+                offset = c.add(before, c.mul(k, size))
+                d = [
+                    c.load(type, c.at(c.at(row, step), offset), mask, size)
+                    for row in rows
+                    for step in steps
+                ]
+                for point, x in enumerate(over_both(c, of_image, d)):
+                    c.store(x, c.at(c.at(here, point * v.point), k, size), align=size)
+
+            whole = last.size - last.size % lanes
+            with c.loop(0, whole, lanes) as k:
+                vector(k, None)
+            if whole < last.size:
+                vector(c.i64(whole), inside(c, last.size - whole, lanes))
+
+
+# -------------------------------------------------------------------------------------- the rest
+
+
+def parts(c: Code, number: Value, size: int, width: int) -> list[tuple[Value | None, int]]:
+    """The sizes of the parts of an axis that is cut, and when each is met, by the number of the part."""
+    whole, rest = divmod(size, width)
+    if not rest:
+        return [(None, width)]
+    if not whole:
+        return [(None, rest)]
+    is_whole, is_last = [c.icmp(how, number, c.i64(whole)) for how in ("ne", "eq")]
+    return [(is_whole, width), (is_last, rest)]
+
+
+def inside(c: Code, count: int, lanes: int) -> Value:
+    """The mask of the first lanes."""
+    return c.consts([lane < count for lane in range(lanes)], BOOL.of(lanes))
+
+
+def written(
+    c: Code, finish: Finish, vector: Type, batch: Sequence[Value], rows: Sequence[Value], column: Value, place: Value,
+    columns: Sequence[tuple[Value | None, int]],
+) -> None:  # fmt: skip
+    """Give the finish a row of sums from the scratch memory: so many columns, from this one on."""
+    lanes, size = vector.lanes, vector.bytes
+
+    def hand(v: Value, mask: Value | None) -> None:
+        value = c.load(vector, c.at(place, v, lanes * size), align=size)
+        finish.store(c, batch, rows, [c.add(column, c.mul(v, lanes))], value, mask)
+
+    with c.loop(0, chosen(c, [(condition, count // lanes) for condition, count in columns])) as v:
+        hand(v, None)
+    for condition, count in columns:
+        if count % lanes:
+            with both(c, condition, None):
+                hand(c.i64(count // lanes), inside(c, count % lanes, lanes))
