@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from compiler.both import RUNNABLE, Both
 from compiler.products import (
     DTYPES,
     HOST,
@@ -19,10 +20,16 @@ from compiler.products import (
     weight_gradient,
 )  # fmt: skip
 
+import chainrule as cr
 from chainrule.compiler.code import DOUBLE, FLOAT
 from chainrule.compiler.product import Axis, Product, Store, choice, oriented, winograd_pays
 from chainrule.compiler.product.shape import Blocks
 from chainrule.compiler.product.winograd import Convolution, Gradient
+from chainrule.compiler.target import Target
+from chainrule.graph.traced import TracedFunction
+from chainrule.nn import functional as F
+
+RNG = np.random.default_rng(0)
 
 SIZES = [
     # images, height and width with their padding, channels in and out
@@ -161,6 +168,49 @@ def test_errors_are_of_the_size_of_other_sums(type, monkeypatch):
         run(p, a.address, b.address, [c.ctypes.data], HOST, Store(type))
         errors.append(np.sqrt(np.mean((c - exact) ** 2)))
     assert errors[1] < 3 * errors[0]
+
+
+# ----------------------------------------------------------------------------------- programs
+
+LAYERS = {
+    "with a margin": ((2, 16, 7, 8), (24, 16, 3, 3), {"padding": 1}),
+    "without": ((3, 17, 6, 9), (19, 17, 3, 3), {}),
+    "with a wide one": ((2, 16, 4, 4), (16, 16, 3, 3), {"padding": (2, 3)}),
+    "in groups": ((2, 32, 6, 6), (48, 16, 3, 3), {"padding": 1, "groups": 2}),
+    "one image": ((1, 24, 9, 9), (24, 24, 3, 3), {"padding": 1}),
+    "a volume": ((2, 16, 4, 5, 6), (16, 16, 3, 3, 3), {"padding": 1}),
+    "a volume, flat taps": ((2, 16, 4, 5, 6), (16, 16, 1, 3, 3), {"padding": (0, 1, 1)}),
+}
+
+
+@pytest.mark.parametrize("level", RUNNABLE)
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.usefixtures("always")
+def test_two_layers_and_their_gradients(name, level, monkeypatch):
+    """The second layer is turned round, as in a decoder; images come and go in the order of PyTorch and lie channels-last between."""
+    shape, taps, options = LAYERS[name]
+    made = []
+    for kind in (Convolution, Gradient):
+        noted = kind.kernels
+        monkeypatch.setattr(
+            kind, "kernels", lambda w, *a, f=noted: made.append(type(w)) or f(w, *a)
+        )
+    x = cr.tensor(RNG.standard_normal(shape).astype("float32"))
+    w = cr.tensor(RNG.standard_normal(taps).astype("float32") / 8)
+    convolve = F.conv2d if len(shape) == 4 else F.conv3d
+    back = F.conv_transpose2d if len(shape) == 4 else F.conv_transpose3d
+
+    def step(x, w):
+        x, w = x.detach().requires_grad_(), w.detach().requires_grad_()
+        y = back(convolve(x * 2, w, **options).relu(), w, **options)
+        (y * y).sum().backward()
+        return y.detach(), x.grad, w.grad
+
+    target = Target.level(level)
+    TracedFunction(step, lambda program, donated: Both(program, donated, target))(x, w)
+    assert Convolution in made
+    # an image that nothing pads lies as it was given, channels apart; a third axis of taps is one of rows
+    assert (Gradient in made) is (name not in ("without", "a volume"))
 
 
 # ----------------------------------------------------------------------------------- choices

@@ -159,7 +159,9 @@ def test_classes_that_choose_a_class(bert, tmp_path):
         models.AutoModel()
     for kind in ("mamba", ["bert"], None):
         (tmp_path / "config.json").write_text(json.dumps({"model_type": kind}))
-        with pytest.raises(FormatError, match="key 'model_type': expected one of albert, bert, camembert, clip"):
+        with pytest.raises(
+            FormatError, match="key 'model_type': expected one of albert, bert, camembert, clip"
+        ):
             models.AutoModel.from_pretrained(tmp_path)
 
 

@@ -123,7 +123,11 @@ BROKEN = [
     (settings(architectures=...), FormatError, "'architectures': expected the name"),
     (settings(architectures=[]), FormatError, "'architectures': expected the name"),
     (settings(architectures="GPT2LMHeadModel"), FormatError, "'architectures': expected the name"),
-    (settings(architectures=["os.system"]), FormatError, "there is no 'os.system'; there are Albert"),
+    (
+        settings(architectures=["os.system"]),
+        FormatError,
+        "there is no 'os.system'; there are Albert",
+    ),
     (settings(architectures=["A", "B"]), FormatError, "the name of one class"),
     (settings(vocab_size="11"), FormatError, "key 'vocab_size': expected int, found '11'"),
     (settings(vocab_size=11.5), FormatError, "key 'vocab_size': expected int, found 11.5"),

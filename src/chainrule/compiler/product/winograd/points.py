@@ -67,16 +67,20 @@ def over_both(
 def windows(
     positions: Sequence[Axis], taps: Sequence[Axis]
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The numbers of the two axes that windows slide along, and of those that are their taps; None if there are not two."""
+    """The numbers of the two axes that windows slide along, and of those that are their taps; None if there are not two. Of
+    three, the inner ones.
+    """
     pairs = [
         (i, j)
         for i, x in enumerate(positions)
         for j, tap in enumerate(taps)
         if x.size > 1 and tap.size == TAPS and tap.a == x.a != 0
     ]
-    if len(pairs) != 2 or pairs[0][0] == pairs[1][0] or pairs[0][1] == pairs[1][1]:
+    if len(pairs) < 2:
         return None
-    down, across = pairs
+    down, across = pairs[-2:]
+    if down[0] == across[0] or down[1] == across[1]:
+        return None
     return (down[0], across[0]), (down[1], across[1])
 
 
