@@ -14,6 +14,9 @@ import torch.multiprocessing as mp
 import torch.onnx
 import torch.utils.model_zoo as model_zoo
 from torch import Tensor, nn, stft, view_as_real
+from torch._C._functorch import is_gradtrackingtensor
+from torch._tensor_str import PRINT_OPTS, _tensor_str
+from torch.distributed import rpc
 from torch.distributions.kl import kl_divergence
 from torch.distributions.normal import Normal
 from torch.fx.experimental.proxy_tensor import make_fx
@@ -30,11 +33,18 @@ from torch.testing import assert_close
 from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
 from torch.utils._pytree import tree_flatten, tree_map, tree_map_only, tree_unflatten
 from torch.utils.data._utils.collate import default_collate, np_str_obj_array_pattern
+from torch.utils.data.dataloader import DataLoader, _BaseDataLoaderIter
 from torch.utils.data.distributed import DistributedSampler
 from torch.utils.dlpack import from_dlpack, to_dlpack
 from torch.utils.tensorboard import SummaryWriter
 
 assert not hasattr(torch, "istft") and stft.__name__ == "stft"
+assert not is_gradtrackingtensor(torch.ones(2)) and PRINT_OPTS.precision == 4
+assert _tensor_str(torch.ones(2, 2), indent=3) == "[[1., 1.],\n    [1., 1.]]"
+assert rpc.api._require_initialized(len) is len
+assert not isinstance(iter(DataLoader([1, 2])), _BaseDataLoaderIter)
+assert torch._C._nn._parse_to("cpu", torch.float64)[:2] == (torch.device("cpu"), torch.float64)
+assert torch.ones(2).bool().type(torch.Tensor).dtype is torch.float32
 assert not dist.is_available() and not dist.is_initialized()
 assert importlib.util.find_spec("torch").name == "torch"
 assert torch.torch is torch and torch.version.cuda is None and not torch.xpu.is_available()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import subprocess
 import sys
@@ -139,6 +140,86 @@ def test_classes_become_trees():
     assert leaves == [1, 2, 3, 4] and spec.num_leaves == 4
     pair = pytree.tree_unflatten([10, 20, 30, 40], spec)["a"][0]
     assert (pair.parts, pair.name) == ([10, (20, 30)], "x")
+
+
+def test_trees_are_walked_by_their_table():
+    """As Lightning does: down to containers of numbers, which it leaves whole."""
+    from collections import OrderedDict, defaultdict, deque, namedtuple
+
+    from chainrule.redirect.surroundings.pytree import (
+        SUPPORTED_NODES,
+        LeafSpec,
+        TreeSpec,
+        _get_node_type,
+        tree_flatten,
+        tree_map,
+        tree_unflatten,
+    )
+
+    def flatten(tree):
+        kind = _get_node_type(tree)
+        if kind not in SUPPORTED_NODES:
+            return [tree], LeafSpec()
+        parts, context = SUPPORTED_NODES[kind].flatten_fn(tree)
+        if all([isinstance(part, int) for part in parts]):
+            return [tree], LeafSpec()
+        found = [flatten(part) for part in parts]
+        return [leaf for leaves, _ in found for leaf in leaves], TreeSpec(
+            kind, context, [s for _, s in found]
+        )
+
+    tree = {"a": [3, 5], "b": (object, {"c": object})}
+    leaves, spec = flatten(tree)
+    assert leaves == [[3, 5], object, object] and spec.num_leaves == 3 and spec.num_children == 2
+    assert tree_unflatten(leaves, spec) == tree and spec.child(0).is_leaf()
+    with pytest.raises(ValueError, match="2 leaves for a tree of 3"):
+        tree_unflatten(leaves[1:], spec)
+
+    Point = namedtuple("Point", "x y")
+    counts = defaultdict(int, a=1)
+    tree = [Point(1, OrderedDict(b=2)), counts, deque([3, 4], maxlen=5), {"d": ()}]
+    doubled = tree_map(lambda x: 2 * x, tree)
+    assert doubled == [Point(2, OrderedDict(b=4)), {"a": 2}, deque([6, 8]), {"d": ()}]
+    assert doubled[1].default_factory is int and doubled[2].maxlen == 5
+    assert tree_flatten(tree, is_leaf=lambda t: t is counts)[0] == [1, 2, counts, 3, 4]
+    assert tree_map(lambda a, b: a + b, (1, [2]), (10, [20])) == (11, [22])
+
+
+def test_products_are_counted_by_modules(torch):
+    from chainrule.redirect.surroundings.flop_counter import FlopCounterMode
+
+    def counts(library, mode):
+        nn = library.nn
+        model = nn.Sequential(
+            nn.Conv2d(2, 3, 3),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(3 * 5 * 7, 11),
+            nn.Linear(11, 2, bias=False),
+        )
+        with mode(display=False) as counter:
+            model(library.ones(2, 2, 7, 9)).sum().backward()
+        by_module = {name: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
+        return counter.get_total_flops(), by_module
+
+    from torch.utils.flop_counter import FlopCounterMode as Theirs
+
+    assert counts(cr, FlopCounterMode) == counts(torch, Theirs)
+
+
+def test_a_count_is_printed_and_goes_into_composites(capsys):
+    from chainrule.redirect.surroundings.flop_counter import FlopCounterMode
+
+    with FlopCounterMode() as counter, cr.no_grad():
+        cr.nn.LSTM(3, 5)(cr.ones(7, 2, 3))
+    assert counter.get_total_flops() == 7 * 2 * 2 * (3 + 5) * 4 * 5
+    assert re.search(r"Global +4\.48 k +100\.00%\nLSTM", capsys.readouterr().out)
+    q = cr.ones(2, 3, 5, 7, requires_grad=True)
+    with FlopCounterMode(display=False) as counter:
+        cr.nn.functional.scaled_dot_product_attention(q, q, q).sum().backward()
+    assert counter.get_flop_counts()["Global"]["attention_backward"] == 5 * 2 * 6 * 5 * 5 * 7
+    with pytest.raises(NotImplementedError, match="custom_mapping"):
+        FlopCounterMode(custom_mapping={1: 2})
 
 
 def test_functions_are_registered_with_their_gradient():

@@ -74,6 +74,27 @@ def test_tensors_in_lists_are_stacked():
         [1, 2],
         [3, 4],
     ]
+    assert cr.tensor([1, cr.tensor([2])]).tolist() == [1, 2]  # of one element it is a number
+    assert cr.tensor([[cr.ones(1, 1)], [2]]).tolist() == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    "numbers, dtype",
+    [
+        ([np.int64(2), 3.5], cr.float32),
+        ([2.5, np.float64(2.5)], cr.float64),
+        ([np.float32(2.5), np.int64(1)], cr.float32),
+        ([[np.int32(2)], [1]], cr.int64),
+        ([True, np.int32(2)], cr.int32),
+        ([np.float16(2.5), 2], cr.float16),
+        ([np.array([1, 2]), [3.5, 4]], cr.float32),
+        ([np.uint8(3), np.int8(-2)], cr.int16),
+    ],
+)
+def test_numpy_s_numbers_among_python_s_have_their_dtype(numbers, dtype):
+    """No element is cut off: the dtype is the one that all of them promote to."""
+    x = cr.tensor(numbers)
+    assert x.dtype is dtype and np.array_equal(x.numpy(), np.array(numbers))
 
 
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int32", "float16", "bfloat16", "float64"])

@@ -242,6 +242,51 @@ def test_numpy_s_numbers_are_python_s_wherever_one_is_asked_for():
         x.topk("2")
 
 
+def test_tensors_of_one_integer_are_sizes_axes_and_counts():
+    """Programs compute sizes as `lengths.max()`, and hand them on as they are."""
+    two, one, x = cr.tensor(2), cr.tensor(1), cr.arange(60.0).reshape(2, 6, 5)
+    F = cr.nn.functional
+    for call, shape in (
+        (lambda: x.repeat(1, 1, two), (2, 6, 10)),
+        (lambda: x.expand(two, 6, 5), (2, 6, 5)),
+        (lambda: x.tile(two), (2, 6, 10)),
+        (lambda: x.view(two, -1), (2, 30)),
+        (lambda: cr.zeros(two, 3), (2, 3)),
+        (lambda: F.pad(x, (0, two)), (2, 6, 7)),
+        (lambda: x.unfold(2, two, one), (2, 6, 4, 2)),
+        (lambda: x.roll(two, one), (2, 6, 5)),
+        (lambda: x.movedim(two, 0), (5, 2, 6)),
+        (lambda: cr.linspace(0, 1, two), (2,)),
+        (lambda: cr.randperm(two), (2,)),
+        (lambda: cr.diag_embed(x[0], two), (6, 7, 7)),
+        (lambda: F.avg_pool1d(x, two), (2, 6, 2)),
+        (lambda: F.max_pool1d(x, cr.tensor([2])), (2, 6, 2)),
+        (lambda: F.adaptive_avg_pool1d(x, two), (2, 6, 2)),
+        (lambda: F.interpolate(x, size=[two]), (2, 6, 2)),
+        (lambda: cr.nn.GroupNorm(two, 6)(x), (2, 6, 5)),
+        (lambda: cr.FloatTensor(two, 3), (2, 3)),
+        (lambda: cr.cat([x] * two), (4, 6, 5)),
+    ):
+        assert call().shape == shape
+    assert cr.equal(x[0].triu(one), x[0].triu(1))
+    weight = cr.ones(2, 3, requires_grad=True)
+    count = cr.tensor(2)
+    y = weight.repeat(1, count)
+    count.fill_(5)  # the number was taken when the op was called
+    y.sum().backward()
+    assert weight.grad.tolist() == [[2.0] * 3] * 2
+    with pytest.raises(
+        DTypeError, match=r"diagonal is a number or the like, found a tensor of shape \(2,\)"
+    ):
+        x[0].triu(cr.tensor([1, 2]))
+    with pytest.raises(
+        DTypeError, match="shape is a number or the like, found a tensor with a gradient"
+    ):
+        x.repeat(1, 1, cr.tensor(2.0, requires_grad=True))
+    with pytest.raises(DTypeError, match="expected a tensor, an array or a number, found list"):
+        cr.ones(2) * [1.0, 2.0]
+
+
 def test_what_numpy_s_functions_of_elements_make_of_a_tensor_is_one():
     x = cr.arange(3.0)
     for y in (np.exp(x), np.maximum(x, 1), np.arctan2(np.ones(3, np.float32), x)):

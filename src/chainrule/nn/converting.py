@@ -12,7 +12,7 @@ from ..base import dtypes
 from ..tensors import Tensor, empty_like
 from .walking import Walking
 
-__all__ = ["Converting"]
+__all__ = ["Converting", "parse_to"]
 
 
 class Converting(Walking):
@@ -46,7 +46,7 @@ class Converting(Walking):
             >>> nn.Linear(3, 2).to(float64).weight.dtype
             chainrule.float64
         """
-        device, dtype = _parse_to(*args, **kwargs)
+        device, dtype = parse_to(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"Module.to only accepts floating-point dtypes, got {dtype.name}")
 
@@ -107,7 +107,7 @@ class Converting(Walking):
         return self
 
 
-def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+def parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Device and dtype (each may be None) from the forms ``to`` accepts."""
     device, dtype, tensor = (
         kwargs.pop("device", None),

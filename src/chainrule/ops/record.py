@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import inspect
+import math
 import threading
 import types
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from ..base.errors import (
     LinAlgError,
 )
 from ..base.modes import modes
+from ..base.trees import mapped
 from .explain import description, explain_failure, explained, refuse_strangers
 from .kinds import Kind, Law
 from .promotion import Spec, common, promoted, rounded, spec_of
@@ -296,15 +298,33 @@ class Op(Rules):
         ) as e:  # fmt: skip
             explain_failure(self, e, args, attrs)
             raise
-        except RuntimeError:  # bodies are not entered again by what a tensor in an attribute does
-            for name, value in attrs.items():
-                if value.__class__ in READERS:
-                    found = DTypeError(f"{name} is a number or the like, found a tensor")
-                    raise self.explained(found, args, attrs) from None
-            raise
+        except (
+            RuntimeError
+        ):  # a tensor in an attribute: bodies are not entered again by what it does
+            if not self._numbered(args, attrs):
+                raise
+            return self.evaluate(args, attrs)
         if y.__class__ is not ndarray:
             y = tuple([np.asarray(v) for v in y]) if y.__class__ is tuple else np.asarray(y)
         return y if back is None else _quiet.run(self._rounded, y, back)
+
+    def _numbered(self, args: Sequence, attrs: dict) -> bool:
+        """Put their numbers in the place of tensors among the attributes, for good; whether there were any."""
+        found = False
+
+        def number(name: str, v: Any) -> Any:
+            nonlocal found
+            if READERS.get(v.__class__) is None:
+                return v
+            found, single = True, math.prod(v.shape) == 1
+            if single and not getattr(v, "requires_grad", False):
+                return v.item()
+            what = "with a gradient" if single else f"of shape {tuple(v.shape)}"
+            refused = DTypeError(f"{name} is a number or the like, found a tensor {what}")
+            raise self.explained(refused, args, attrs) from None
+
+        attrs.update({n: mapped(functools.partial(number, n), v) for n, v in attrs.items()})
+        return found
 
     def _rounded(self, y: Any, half: dtypes.DType) -> Any:
         """What the body computed in float32 as half floats, but for what stays as it is."""

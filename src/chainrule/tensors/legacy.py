@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,8 @@ class _OfOneDType(type):
 
     def __call__(cls, *args: Any) -> Any:
         """A tensor of given sizes, which holds zeros, or of the elements of a sequence or an array."""
-        if not args or all([isinstance(n, int | np.integer) for n in args]):
-            return zeros(args if args else (0,), dtype=cls.dtype)
+        if len(args) != 1 or isinstance(args[0], int | np.integer):
+            return zeros([index(n) for n in args] or (0,), dtype=cls.dtype)
         (data,) = args
         if isinstance(data, Size):
             return zeros(data, dtype=cls.dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,9 +72,9 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
         found = dtypes.of(data.dtype)
         v = np.array(data, dtype=found.numpy, order="C")
         return dtypes.convert(v, wanted) if wanted else v
-    if isinstance(data, (list, tuple)) and _holds_tensors(data):
-        parts = [array_from(d, wanted) for d in data]
-        return ops.stack(*parts, dim=0) if parts else np.zeros(0, np.float32)
+    kinds = _kinds(data)
+    if any([issubclass(kind, Beneath) for kind in kinds]):
+        return ops.stack(*[_part(d, wanted) for d in data], dim=0)
     try:
         v = np.array(data)
     except ValueError as e:
@@ -95,12 +95,8 @@ def array_from(data: Any, dtype: Any = None) -> ndarray:
             if v.dtype.kind == "b"
             else dtypes.int64
         )
-        if (
-            isinstance(data, (list, tuple))
-            and v.size
-            and (firsts := _first_array(data)) is not None
-        ):
-            wanted = dtypes.of(firsts.dtype)
+        if v.size and any([issubclass(kind, ndarray | np.generic) for kind in kinds]):
+            wanted = functools.reduce(dtypes.join, _dtypes(data))
     if v.size and wanted.category == dtypes.INTEGER:
         for extreme in (v.min(), v.max()):  # the least is NaN if there is one
             dtypes.need_held(extreme.item(), wanted)
@@ -130,17 +126,34 @@ def _uneven(data: Any, at: str = "") -> str:
     return next((words for k, x in enumerate(data) if (words := _uneven(x, f"{at}[{k}]"))), "")
 
 
-def _holds_tensors(data: Sequence) -> bool:
-    return len(data) > 0 and (
-        isinstance(data[0], Beneath)
-        or (isinstance(data[0], (list, tuple)) and _holds_tensors(data[0]))
-    )
+def _kinds(data: Any) -> set[type]:
+    """The types of what stands in nested lists."""
+    if not isinstance(data, (list, tuple)):
+        return {type(data)}
+    kinds = set(map(type, data))
+    if any([issubclass(kind, (list, tuple)) for kind in kinds]):
+        kinds.update(*[_kinds(d) for d in data if isinstance(d, (list, tuple))])
+    return kinds
 
 
-def _first_array(data: Any) -> Any:
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return data if isinstance(data, ndarray | np.generic) else None
+def _dtypes(data: Any) -> set[dtypes.DType]:
+    """The dtypes of what stands in nested lists: of NumPy's numbers and arrays their own, of Python's what tensors of them have.
+
+    >>> _dtypes([np.int32(2), [3.5]]) == {dtypes.int32, dtypes.float32}
+    True
+    """
+    if isinstance(data, (list, tuple)):
+        return set().union(*map(_dtypes, data))
+    if isinstance(data, ndarray | np.generic):
+        return {dtypes.of(data.dtype)}
+    number = {bool: dtypes.bool_, int: dtypes.int64}
+    return {number.get(type(data)) or dtypes.default()}
+
+
+def _part(data: Any, wanted: dtypes.DType | None) -> Any:
+    """What stands in a list beside tensors: a tensor of one element is a number there, however many axes it has."""
+    value = array_from(data, wanted)
+    return ops.view(value, shape=()) if isinstance(data, Beneath) and value.size == 1 else value
 
 
 def wrap(value: Any, edge: Edge | None, alias: bool = False) -> Any:

@@ -15,6 +15,7 @@ from ..base import dtypes
 from ..base.dtypes import DType
 from ..base.errors import DeviceError, DTypeError, GradError, ShapeError
 from . import functions
+from .beneath import Beneath
 from .device import device_of
 
 __all__ = ["Methods"]
@@ -64,8 +65,8 @@ class Methods:
         return ops.cast(self, dtype=dtype)
 
     def type(self: Any, dtype: Any = None) -> Any:
-        """Converted to a dtype, which may be told by an old name ("torch.FloatTensor"); without one, the old name of
-        its own.
+        """Converted to a dtype, which may be told by an old name ("torch.FloatTensor"); to the default one for the class Tensor;
+        without one, the old name of its own.
         """
         if dtype is None:
             return f"chainrule.{OLD_NAMES[self.dtype.name]}Tensor"
@@ -77,6 +78,8 @@ class Methods:
                     f"there is no type {dtype!r}; there are {', '.join(OLD_NAMES.values())} with Tensor behind"
                 )
             return self.to(dtypes.of(found[0]))
+        if dtype is Beneath._plain:
+            return self.to(dtypes.default())
         return self.to(getattr(dtype, "dtype", dtype))
 
     def type_as(self: Any, other: Any) -> Any:

@@ -59,7 +59,12 @@ class Operators(Beneath):
     __sub__ = _of(ops.sub)
     __rsub__ = _reflected(ops.sub)
     __mul__ = _of(ops.mul)
-    __rmul__ = _reflected(ops.mul)
+
+    def __rmul__(a, b):
+        if isinstance(b, (list, tuple, str)):  # Python repeats it as often as a says
+            return NotImplemented
+        return record(ops.mul, (b, a), NONE)
+
     __truediv__ = _of(ops.div)
     __rtruediv__ = _reflected(ops.div)
 

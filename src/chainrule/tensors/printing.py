@@ -10,7 +10,7 @@ from ..base import dtypes
 from ..base.errors import ArgumentError
 from ..ops.outline import Outline
 
-__all__ = ["set_printoptions", "text"]
+__all__ = ["numbers", "set_printoptions", "text"]
 
 
 class Options:
@@ -74,20 +74,21 @@ def text(x: Any) -> str:
         return f"{x._called}(..., {', '.join([*notes, *_notes(x)])})"
     if not isinstance(v, np.ndarray):
         return f"tensor(<traced>, shape={tuple(x.shape)}, dtype={x.dtype!r})"
+    notes = [f"size={tuple(x.shape)}"] if v.size == 0 and x.shape != (0,) else []
+    return f"{x._called}({', '.join([numbers(v, f'{x._called}('), *notes, *_notes(x)])})"
+
+
+def numbers(v: np.ndarray, before: str) -> str:
+    """The elements of a raw array in brackets, of a large one the edges; lines are moved to the right by what stands before."""
     if v.dtype == dtypes.BF16_BITS:
         v = dtypes.float32_from_bits(v)
     if v.size == 0:
-        body = "[]"
-    elif v.dtype.kind == "f":
-        one = _float_format(v)
-        width = max([len(one(n)) for n in _shown(v)])
-        body = one(v.item()) if v.ndim == 0 else _array(v, lambda n: one(n).rjust(width), x._called)
-    else:
-        body = _array(v, None, x._called)
-    notes = []
-    if v.size == 0 and x.shape != (0,):
-        notes.append(f"size={tuple(x.shape)}")
-    return f"{x._called}({', '.join([body, *notes, *_notes(x)])})"
+        return "[]"
+    if v.dtype.kind != "f":
+        return _array(v, None, before)
+    one = _float_format(v)
+    width = max([len(one(n)) for n in _shown(v)])
+    return one(v.item()) if v.ndim == 0 else _array(v, lambda n: one(n).rjust(width), before)
 
 
 def _notes(x: Any) -> list[str]:
@@ -103,13 +104,13 @@ def _notes(x: Any) -> list[str]:
     return notes
 
 
-def _array(v: np.ndarray, one: Any, called: str) -> str:
+def _array(v: np.ndarray, one: Any, before: str) -> str:
     """Nested lists of the elements, or of the edges of a large array."""
     return np.array2string(
         v,
         max_line_width=options.linewidth,
         separator=", ",
-        prefix=f"{called}(",
+        prefix=before,
         threshold=options.threshold,
         edgeitems=options.edgeitems,
         formatter=None if one is None else {"float_kind": one},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 from ... import functional as fn
@@ -128,11 +129,12 @@ def _sizes(
             else "interpolate: either size or scale_factor should be defined"
         )
     if size is not None:
-        sizes = (size,) * axes if isinstance(size, int) else tuple(size)
+        several = isinstance(size, (tuple, list))
+        sizes = tuple([index(n) for n in (size if several else (size,) * axes)])
         factors: tuple[float | None, ...] = (None,) * axes
     else:
-        one = isinstance(scale_factor, (int, float))
-        factors = (float(scale_factor),) * axes if one else tuple([float(f) for f in scale_factor])
+        several = isinstance(scale_factor, (tuple, list))
+        factors = tuple([float(f) for f in (scale_factor if several else (scale_factor,) * axes)])
         pairs = zip(x.shape[2:], factors, strict=False)
         sizes = tuple([int(n * f) for n, f in pairs])  # type: ignore[operator]
     if len(sizes) != axes or len(factors) != axes:

@@ -82,18 +82,25 @@ class _SpectralNorm(Module):
         self.eps = eps
         self.n_power_iterations = n_power_iterations
         if ndim > 1:
-            W = to_matrix(weight.detach(), self.dim)
+            W = self._reshape_weight_to_matrix(weight.detach())
             self.register_buffer("_u", start(W.shape[0], W, eps))
             self.register_buffer("_v", start(W.shape[1], W, eps))
-            power_method(W, self._u, self._v, 15, eps)
+            self._power_method(W, 15)
+
+    # PyTorch's names: programs derive from this class, and write a `forward` of their own with them
+    def _reshape_weight_to_matrix(self, weight: Tensor) -> Tensor:
+        return to_matrix(weight, self.dim)
+
+    def _power_method(self, weight_mat: Tensor, n_power_iterations: int) -> None:
+        power_method(weight_mat, self._u, self._v, n_power_iterations, self.eps)
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight divided by its largest singular value; a vector by its length."""
         if weight.ndim == 1:
             return normalize(weight, dim=0, eps=self.eps)
-        W = to_matrix(weight, self.dim)
+        W = self._reshape_weight_to_matrix(weight)
         if self.training:
-            power_method(W, self._u, self._v, self.n_power_iterations, self.eps)
+            self._power_method(W, self.n_power_iterations)
         return weight / singular(W, self._u, self._v)
 
     def right_inverse(self, value: Tensor) -> Tensor:

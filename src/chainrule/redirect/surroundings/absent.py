@@ -49,6 +49,7 @@ ABSENT = {
     "torch.distributed.optim": (),
     "torch.distributed.pipelining": (),
     "torch.distributed.rpc": (),
+    "torch.distributed.rpc.api": ("_require_initialized",),
     "torch.distributed.run": (),
     "torch.distributed.tensor": (),
     "torch.distributed.utils": (),
@@ -75,7 +76,6 @@ ABSENT = {
     "torch.utils.collect_env": (),
     "torch.utils.cpp_extension": (),
     "torch.utils.data.datapipes": (),
-    "torch.utils.flop_counter": (),
     "torch.utils.mkldnn": (),
     "torch.utils.mobile_optimizer": (),
     "torchvision.datasets.utils": (),
@@ -176,7 +176,8 @@ def absent_in(place: str) -> Callable[[str], Any]:
     def found(name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return absent(f"{place}.{name}")
+        whole = f"{place}.{name}"
+        return module(f"torch.{whole}") if f"torch.{whole}" in ABSENT else absent(whole)
 
     return found
 
@@ -194,8 +195,11 @@ class AbsentModule(types.ModuleType):
             raise AttributeError(name)
         if name in ABSENT.get(self.__name__, ()):
             return marked
-        if f"{self.__name__}.{name}" in sys.modules:  # a part of it that is there
-            return sys.modules[f"{self.__name__}.{name}"]
+        whole = f"{self.__name__}.{name}"
+        if whole in sys.modules:  # a part of it that is there
+            return sys.modules[whole]
+        if whole in ABSENT:
+            return module(whole)
         found = absent(f"{self.__name__.removeprefix('torch.')}.{name}")
         self.__dict__[name] = found
         return found

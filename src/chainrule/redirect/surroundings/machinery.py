@@ -1,10 +1,11 @@
-"""PyTorch's `torch._C`, `torch._VF`, `torch._utils` and `torch._tensor`: what model files take from its machinery.
+"""PyTorch's `torch._C`, `torch._C._functorch`, `torch._VF`, `torch._utils` and `torch._tensor`: what model files take from its machinery.
 
 Functions are found under their public names; classes that stand for PyTorch's own values can be imported and not made.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ... import nn, tensors
 from ...nn import functional
 from ...tensors import Generator, Size, Tensor, cat
 from ...tensors.overrides import disabled_torch_function
+from . import kernels
 from .absent import absent
 
 __all__: list[str] = []
@@ -19,7 +21,7 @@ __all__: list[str] = []
 TensorBase = _TensorBase = Tensor
 _disabled_torch_function_impl = disabled_torch_function
 default_generator = tensors.default_generator
-_nn = functional
+_nn = kernels
 
 
 def _log_api_usage_once(event: str) -> None:
@@ -58,6 +60,14 @@ def _unflatten_dense_tensors(flat: Tensor, tensors: Sequence[Tensor]) -> tuple[T
 def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int:
     """−1: the CPU has no number."""
     return -1
+
+
+def is_gradtrackingtensor(tensor: Tensor) -> bool:
+    """False: `func.grad` and its like put no other tensor around one."""
+    return False
+
+
+_functorch = sys.modules[__name__]
 
 
 def __getattr__(name: str) -> Any:

@@ -40,6 +40,8 @@ KNOWN: dict[str, tuple[Any, Any]] = {
     "Cells": ((SupportsIndex, NoneType, list, tuple), (SupportsIndex, NoneType)),
 }
 """What the annotations of the functions say, as classes: of a value, and of its elements if it is a list."""
+COUNTS = ("int", "Sizes", "Dims", "Cells")
+"""What annotations of sizes, axes and counts have in them."""
 WORDS = {
     "Tensor": "a tensor", "Sizes": "an integer or a list of them", "Sequence[int]": "a list of integers",
     "Dims": "an integer, a list of them or None", "Cells": "an integer, a list of them or None",
@@ -118,8 +120,10 @@ def _named(f: Callable, numpys: bool = False) -> Callable:
         try:
             return f(*args, **options)
         except PYTHONS as e:
-            again = _of_numpy(args, options) or (
-                numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
+            again = (
+                _of_numpy(args, options)
+                or (numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e)))
+                or _of_tensors(f, args, options)
             )
             if not again:
                 name_stranger(f, args, options, e)
@@ -136,8 +140,10 @@ def _with_out(f: Callable, converts: bool, numpys: bool) -> Callable:
         try:
             return f(*args, **options)
         except PYTHONS as e:
-            again = _of_numpy(args, options) or (
-                numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e))
+            again = (
+                _of_numpy(args, options)
+                or (numpys and (_renamed(f, args, options, e) or _reordered(f, args, options, e)))
+                or _of_tensors(f, args, options)
             )
             if not again:
                 name_stranger(f, args, options, e)
@@ -158,6 +164,39 @@ def _of_numpy(args: tuple, options: dict) -> tuple | None:
     if all([n is v for n, v in zip(numbers, given, strict=True)]):
         return None
     return numbers[0], dict(zip(options, numbers[1:], strict=True))
+
+
+def _of_tensors(f: Callable, args: tuple, options: dict) -> tuple | None:
+    """The arguments of a call with numbers for the tensors of one element that stand where sizes and axes belong, as in
+    PyTorch; None if there are none.
+
+    >>> cr.ones(2, 3).roll(cr.tensor(1), 0).shape
+    chainrule.Size([2, 3])
+    """
+    try:
+        given = inspect.signature(f).bind(*args, **options)
+    except TypeError:
+        return None
+    said = inspect.get_annotations(f)
+    found = False
+    for name, value in given.arguments.items():
+        kinds = said.get(name, "")
+        if "Tensor" not in kinds and any([kind in kinds for kind in COUNTS]):
+            number = _number_of(value)
+            found = found or number is not value
+            given.arguments[name] = number
+    return (given.args, given.kwargs) if found else None
+
+
+def _number_of(value: Any) -> Any:
+    """Python's integer for an integer tensor of one element, in lists and tuples too; everything else as it is."""
+    if type(value) in READERS and value.numel() == 1 and not value.is_floating_point():
+        return value.item()
+    if isinstance(value, list | tuple):
+        inner = [_number_of(v) for v in value]
+        if any([new is not old for new, old in zip(inner, value, strict=True)]):
+            return type(value)(inner)
+    return value
 
 
 def _renamed(f: Callable, args: tuple, options: dict, error: Exception) -> tuple | None:
