@@ -28,6 +28,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.modules.loss import _Loss
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.parallel._functions import Broadcast
 from torch.nn.utils.stateless import functional_call
 from torch.testing import assert_close
 from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
@@ -41,6 +42,7 @@ from torch.utils.tensorboard import SummaryWriter
 assert not hasattr(torch, "istft") and stft.__name__ == "stft"
 assert not is_gradtrackingtensor(torch.ones(2)) and PRINT_OPTS.precision == 4
 assert _tensor_str(torch.ones(2, 2), indent=3) == "[[1., 1.],\n    [1., 1.]]"
+assert not isinstance(torch.ones(1).grad_fn, Broadcast)
 assert rpc.api._require_initialized(len) is len
 assert not isinstance(iter(DataLoader([1, 2])), _BaseDataLoaderIter)
 assert torch._C._nn._parse_to("cpu", torch.float64)[:2] == (torch.device("cpu"), torch.float64)

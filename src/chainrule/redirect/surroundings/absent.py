@@ -63,6 +63,7 @@ ABSENT = {
     "torch.nn.attention.bias": (),
     "torch.nn.attention.flex_attention": (),
     "torch.nn.intrinsic": (),
+    "torch.nn.parallel._functions": (),
     "torch.nn.qat": (),
     "torch.nn.quantized": (),
     "torch.onnx.operators": (),
