@@ -72,20 +72,25 @@ def max_pool(x, /, *, kernel, stride, padding, dilation):
     best = elements[0][1].copy()
     for _, tap in elements[1:]:
         xp.maximum(best, tap, out=best)
-    which = xp.zeros(best.shape, "uint8" if len(elements) < 256 else "int64")
-    within: list[Any] = [True] * len(elements)  # padding is never chosen, not at a tie either
+    count = len(elements)
+    within: list[Any] = [True] * count  # padding is never chosen, not at a tie either
     if any(a or b for a, b in padding):
         here = padded(xp.ones((1, 1, *x.shape[2:]), bool), padding, False)
         within = [tap for _, tap in taps(here, kernel, stride, dilation, out)]
-    for k in reversed(range(len(elements))):  # backwards, so that the first of ties is written last
-        xp.copyto(which, k, where=(elements[k][1] == best) & within[k])
+    # count − k where tap k has the largest element, so that the first of ties has the largest number; by masks it would be a jump for
+    # each element, which nobody can foresee
+    numbers = xp.zeros(best.shape, "uint8" if count < 256 else "int64")
+    for k, (_, tap) in enumerate(elements):
+        chosen = ((tap == best) & within[k]) * numbers.dtype.type(count - k)
+        xp.maximum(numbers, chosen, out=numbers)
+    which = (count - numbers) % count  # 0 where a window lies in the padding
     if xp.any(xp.isnan(best)):
-        for k in range(len(elements)):  # of several NaN the last, as in PyTorch
+        for k in range(count):  # of several NaN the last, as in PyTorch
             xp.copyto(which, k, where=xp.isnan(elements[k][1]))
     # the place in the flattened spatial axes: where the window starts, and how far the tap is from
     # there
     flat, step = xp.zeros((1,) * x.ndim, "int64"), 1
-    ahead = xp.zeros(len(elements), "int64")
+    ahead = xp.zeros(count, "int64")
     for axis in reversed(range(len(kernel))):
         start = xp.arange(out[axis]) * stride[axis] - padding[axis][0]
         flat = flat + start.reshape([-1 if j == axis + 2 else 1 for j in range(x.ndim)]) * step
