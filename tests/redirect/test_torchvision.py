@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io as bytes_io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -318,6 +320,44 @@ def test_pictures_in_a_folder_for_each_class(tmp_path):
         datasets.ImageFolder(tmp_path / "dog" / "old")
     with pytest.raises(FormatError, match=r"notes.txt: not a picture that Pillow reads"):
         folders.default_loader(tmp_path / "cat" / "notes.txt")
+
+
+def damaged(kind, spoil, **options):
+    buffer = bytes_io.BytesIO()
+    Image.fromarray(PIXELS).save(buffer, kind, **options)
+    return spoil(bytearray(buffer.getvalue()))
+
+
+def overwritten(at, *values):
+    def spoil(content):
+        content[at : at + len(values)] = bytes(values)
+        return bytes(content)
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        # few bytes that claim the pixels of gigabytes
+        ("a.bmp", damaged("BMP", overwritten(18, 0, 48, 0, 0, 0, 48, 0, 0)), "expected at most 67108864 pixels, found 12288×12288"),
+        ("a.gif", damaged("GIF", overwritten(6, 255, 255, 255, 255)), "expected a picture, found a damaged one: Image size"),
+        # of which Pillow warns, and says what it can
+        ("a.tif", damaged("TIFF", lambda content: bytes(content[:-37])), "expected a picture, found a damaged one: "),
+        # the checksum of the pixels
+        ("a.png", damaged("PNG", overwritten(-20, 1, 2, 3)), "the checksum of its pixels is"),
+    ],
+)  # fmt: skip
+def test_a_damaged_picture_is_told_whoever_reads_it(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+    for read, where in (
+        (folders.pil_loader, path),
+        (io.read_image, path),
+        (lambda path: io.decode_image(io.read_file(path)), "these bytes"),
+    ):
+        with pytest.raises(FormatError, match=re.escape(f"{where}: ") + f".*{said}"):
+            read(path)
 
 
 def test_data_sets_that_are_not_here_can_be_named():

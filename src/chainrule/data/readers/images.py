@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ...base.errors import FormatError
 from ...files.reading import open_file
 
-__all__ = ["MOST_PIXELS", "SUFFIXES", "read_image"]
+__all__ = ["MOST_PIXELS", "SUFFIXES", "opened", "read_image"]
 
 SUFFIXES = {
     ".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP",
@@ -42,6 +44,7 @@ DAMAGE = (
     OverflowError,
     MemoryError,
     NotImplementedError,
+    AssertionError,
     struct.error,
 )
 """What Pillow raises on pictures that are none."""
@@ -77,8 +80,6 @@ def read_image(
     if kind is None:
         known = ", ".join(SUFFIXES)
         raise FormatError(f"{path}: expected a picture ({known}), found the name {path.name!r}")
-    from PIL import Image
-
     with open_file(path) as f:
         start = f.read(8)
         found = next((k for s, k in SIGNATURES.items() if start.startswith(s)), None)
@@ -87,35 +88,66 @@ def read_image(
                 f"{path}: expected {kind}, as its name says, found "
                 f"{found or f'bytes that begin with {start!r}'}"
             )
-        size = f.seek(0, os.SEEK_END)
-        if size > most_pixels * MOST_BYTES_OF_A_PIXEL + SPARE:
-            raise FormatError(
-                f"{path}: expected a picture of at most {most_pixels} pixels, found a file of {size} bytes"
-            )
-        if kind == "PNG":
-            _check_png(f, path, size)
-        f.seek(0)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what is checked here, or told as an error
-                with Image.open(f, formats=[kind]) as image:
-                    W, H = image.size
-                    if not 0 < W * H <= most_pixels:
-                        raise FormatError(
-                            f"{path}: expected at most {most_pixels} pixels, found {W}×{H}"
-                        )
-                    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
-                        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-                    pixels = np.asarray(image.convert(mode))
-        except FormatError:
-            raise
-        except (Image.DecompressionBombError, *DAMAGE) as e:
-            raise FormatError(f"{path}: expected a {kind} picture, found a damaged one: {e}") from e
+        with opened(f, path, kind, most_pixels) as image:
+            if image.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+                from PIL import Image
+
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            pixels = np.asarray(image.convert(mode))
     planes = pixels[:, :, None] if pixels.ndim == 2 else pixels  # (H, W, C)
     return np.ascontiguousarray(planes.transpose(2, 0, 1))  # (C, H, W)
 
 
-def _check_png(f: BinaryIO, path: Path, size: int) -> None:
+@contextlib.contextmanager
+def opened(
+    f: BinaryIO,
+    where: str | os.PathLike[str],
+    kind: str | None = None,
+    most_pixels: int = MOST_PIXELS,
+) -> Iterator[Any]:
+    """A block with a Pillow image, in which whatever Pillow says of a damaged one is told as a `FormatError`.
+
+    Args:
+        f: the file, which can be read again from its beginning.
+        where: its path, or what else it is called in errors.
+        kind: Pillow's name of the format that it must have; None: any.
+        most_pixels: that it may have; checked before it is decoded.
+
+    Raises:
+        FormatError: no such picture, a damaged one, or too many pixels.
+        ModuleNotFoundError: Pillow is not installed.
+    """
+    from PIL import Image
+
+    size = f.seek(0, os.SEEK_END)
+    if size > most_pixels * MOST_BYTES_OF_A_PIXEL + SPARE:
+        raise FormatError(
+            f"{where}: expected a picture of at most {most_pixels} pixels, found a file of {size} bytes"
+        )
+    f.seek(0)
+    if f.read(4) == b"\x89PNG":
+        _check_png(f, where, size)
+    f.seek(0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is checked here, or told as an error
+            with Image.open(f, formats=None if kind is None else [kind]) as image:
+                W, H = image.size
+                if not 0 < W * H <= most_pixels:
+                    raise FormatError(
+                        f"{where}: expected at most {most_pixels} pixels, found {W}×{H}"
+                    )
+                yield image
+    except FormatError:
+        raise
+    except Image.UnidentifiedImageError as e:
+        raise FormatError(f"{where}: not a picture that Pillow reads: {e}") from e
+    except (Image.DecompressionBombError, *DAMAGE) as e:
+        what = "a" if kind is None else f"a {kind}"
+        raise FormatError(f"{where}: expected {what} picture, found a damaged one: {e}") from e
+
+
+def _check_png(f: BinaryIO, path: str | os.PathLike[str], size: int) -> None:
     """Compare the checksums of the parts that hold pixels: that of the last one Pillow does not look at."""
     at = 8  # behind the signature
     while at + 12 <= size:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...base.errors import ArgumentError, DataNotFoundError, FormatError
+from ...base.errors import ArgumentError, DataNotFoundError
 from ...data import Dataset
-from ...data.readers.images import DAMAGE
+from ...data.readers.images import MOST_PIXELS, opened
 from ...files.reading import open_file
 
 __all__ = [
@@ -23,6 +23,9 @@ __all__ = [
     "make_dataset",
     "pil_loader",
 ]
+
+PIXELS_OF_A_BYTE = 64
+"""Of a file: photographs have about 10."""
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -147,14 +150,19 @@ def pil_loader(path: str | os.PathLike[str]) -> Any:
     Raises:
         FormatError: the file is no picture.
     """
-    from PIL import Image
-
     with open_file(path) as file:
-        try:
-            with Image.open(file) as image:
-                return image.convert("RGB")
-        except (Image.DecompressionBombError, *DAMAGE) as error:
-            raise FormatError(f"{path}: not a picture that Pillow reads: {error}") from None
+        size = os.fstat(file.fileno()).st_size
+        with opened(file, path, most_pixels=pixels_of(size)) as image:
+            return image.convert("RGB")
+
+
+def pixels_of(size: int) -> int:
+    """How many pixels a file of so many bytes may have: what it claims in a few bytes is not believed.
+
+    >>> pixels_of(10**3), pixels_of(10**8)
+    (67108864, 6400000000)
+    """
+    return max(MOST_PIXELS, PIXELS_OF_A_BYTE * size)
 
 
 default_loader = pil_loader

@@ -12,10 +12,12 @@ import numpy as np
 
 import chainrule
 
-from ...base.errors import ArgumentError, DTypeError, FormatError
+from ...base.errors import ArgumentError, DTypeError
+from ...data.readers.images import opened
 from ...files import reading
 from ...tensors import Tensor
 from ..surroundings.absent import VIDEO, absent
+from .folders import pixels_of
 
 __all__ = [
     "ImageReadMode",
@@ -75,21 +77,18 @@ def decode_image(
     Returns:
         uint8 (C, H, W).
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
 
     where = "these bytes" if isinstance(input, Tensor) else str(input)
     content = _bytes(input) if isinstance(input, Tensor) else reading.read_file(input)
     mode = ImageReadMode[mode.upper()] if isinstance(mode, str) else mode
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            turned = ImageOps.exif_transpose(image) if apply_exif_orientation else image
-            if mode.pillow is not None:
-                turned = turned.convert(mode.pillow)
-            elif turned.mode not in ("L", "LA", "RGB", "RGBA"):
-                turned = turned.convert("RGBA" if "transparency" in turned.info else "RGB")
-            pixels = np.array(turned)
-    except (UnidentifiedImageError, SyntaxError, ValueError, OSError) as error:
-        raise FormatError(f"{where}: not a picture that Pillow reads: {error}") from None
+    with opened(io.BytesIO(content), where, most_pixels=pixels_of(len(content))) as image:
+        turned = ImageOps.exif_transpose(image) if apply_exif_orientation else image
+        if mode.pillow is not None:
+            turned = turned.convert(mode.pillow)
+        elif turned.mode not in ("L", "LA", "RGB", "RGBA"):
+            turned = turned.convert("RGBA" if "transparency" in turned.info else "RGB")
+        pixels = np.array(turned)
     pixels = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return chainrule.from_numpy(np.ascontiguousarray(pixels))
 
