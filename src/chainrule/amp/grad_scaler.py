@@ -229,7 +229,10 @@ class GradScaler:
         else:
             looked_at = [s.found_inf for s in self._states.values() if s.found_inf is not None]
             if not looked_at:
-                raise RuntimeError("No inf checks were recorded prior to update.")
+                raise RuntimeError(
+                    "No inf checks were recorded prior to update. scaler.step(optimizer), which makes them, takes the place of "
+                    "optimizer.step()"
+                )
             found = looked_at[0]
             for other in looked_at[1:]:
                 found = logical_or(found, other)

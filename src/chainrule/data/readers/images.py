@@ -28,6 +28,8 @@ MOST_BYTES_OF_A_PIXEL, SPARE = (
     8,
     1 << 20,
 )  # in a file; what a decoder would read of a longer one is not looked at
+MOST_UNPACKED = 1032  # bytes of which deflate makes one, at best
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of the kinds of colour in a PNG's head
 SIGNATURES = {
     b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"BM": "BMP", b"GIF8": "GIF", b"RIFF": "WEBP",
     b"P": "PPM",
@@ -148,19 +150,25 @@ def opened(
 
 
 def _check_png(f: BinaryIO, path: str | os.PathLike[str], size: int) -> None:
-    """Compare the checksums of the parts that hold pixels: that of the last one Pillow does not look at."""
-    at = 8  # behind the signature
+    """Compare the checksums of the parts that hold pixels: that of the last one Pillow does not look at; and whether they can hold as
+    many as the head claims, before memory is taken for them.
+    """
+    at, claimed, packed = 8, 0, 0  # behind the signature
     while at + 12 <= size:
         f.seek(at)
         length, kind = struct.unpack(">I4s", f.read(8))
         if kind == b"IEND":
-            return
+            break
         if at + 12 + length > size:
             raise FormatError(
                 f"{path}: expected a PNG picture, found a damaged one: the {length} bytes of its part {kind!r} at offset {at} go "
                 "beyond the end of the file"
             )
+        if kind == b"IHDR" and length >= 13 and not claimed:
+            W, H, depth, colour = struct.unpack(">IIBB", f.read(10))
+            claimed = H * ((W * depth * CHANNELS.get(colour, 1) + 7) // 8)
         if kind == b"IDAT":
+            packed += length
             content = f.read(length)
             [told] = struct.unpack(">I", f.read(4))
             found = zlib.crc32(content, zlib.crc32(kind))
@@ -170,3 +178,8 @@ def _check_png(f: BinaryIO, path: str | os.PathLike[str], size: int) -> None:
                     f"(the part at offset {at})"
                 )
         at += 12 + length
+    if claimed > MOST_UNPACKED * packed:
+        raise FormatError(
+            f"{path}: expected a PNG picture, found a damaged one: its head claims {claimed} bytes of pixels, which cannot be packed into "
+            f"{packed}"
+        )

@@ -239,3 +239,8 @@ def _of_graphs(seen: checkup) -> Iterator[Finding]:
             "graphs are kept", "the history of earlier losses is still held, and all that it was computed from",
             f"of {seen.kept} of {len(seen.roots)} steps", "add up loss.item(), or loss.detach(), not the loss itself",
         )  # fmt: skip
+    elif seen.held > max(SEVERAL, (seen.costs - seen.asked) / 2):
+        yield Finding(
+            "graphs are kept", "the history of losses that no backward pass came to is still held, and all that they were computed from",
+            f"of {seen.held} of {seen.costs - seen.asked} such losses", "compute them under no_grad(), or add up loss.item()",
+        )  # fmt: skip

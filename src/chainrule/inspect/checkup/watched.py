@@ -86,7 +86,9 @@ class checkup(Watch):
         self.labels: list[np.ndarray] = []  # the classes of each batch
         self.early = self.scheduled = 0  # steps of schedules
         self.roots: list[weakref.ref] = []
-        self.kept = 0
+        self.kept = self.held = (
+            0  # losses whose graphs are there at the end; those that no backward pass came to
+        )
         self._norm = 0.0
         self._sleeps = False  # whether the last call of the model was in evaluation mode
         self._fresh = False  # whether there are gradients that no step has used
@@ -121,13 +123,14 @@ class checkup(Watch):
             self._replace(cls, "step", self._scheduling)
         self._replace(GradScaler, "scale", self._scaling)
         self._replace(GradScaler, "unscale_", self._unscaling)
-        for name in ("clip_grads_with_norm_", "clip_grad_value_"):
+        for name in ("clip_grads_with_norm_", "_clamp_"):
             self._replace(clip_grad, name, self._clipping)
         return self
 
     def __exit__(self, *exception: object) -> None:
         super().__exit__(*exception)
         self.kept = sum(root() is not None for root in self.roots[:-2])
+        self.held = len(self._costs)
 
     def entered(self, module: Module) -> None:
         if module is self.model and len(self.running) == 1:

@@ -58,6 +58,7 @@ class Look(Watch):
     Attributes:
         batch: a copy of the batch.
         applied: the ops in order.
+        made: for the id of each tensor the op that made it; meant: the composite whose last op that was, if it was written out.
         output: what the model returned.
         loss: the loss.
         parameters: the model's that require a gradient (and the loss's, if it is a module).
@@ -76,6 +77,7 @@ class Look(Watch):
         self.modules = {name: module for module, name in self.names.items()}
         self.applied: list[Applied] = []
         self.made: dict[int, Applied] = {}
+        self.meant: dict[int, Applied] = {}
         self.gradients: dict[str, np.ndarray | None] = {}
         self.recurrent: list[tuple[RNNBase, Tensor]] = []
         self.asked_at = here()
@@ -127,8 +129,8 @@ class Look(Watch):
         where = "" if path and place == self.asked_at else describe(place)
         a = Applied(op, args, attrs, result, where, path, inside)
         self.applied.append(a)
-        for x in tensors_in(result) if makes else ():
-            self.made[id(x)] = a
+        for x in tensors_in(result):
+            (self.made if makes else self.meant)[id(x)] = a
 
     def named(self, *names: str) -> list[Applied]:
         """The ops of some names."""

@@ -17,7 +17,7 @@ RANGES = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "sin": (-1.0, 1.0),
     "cos": (-1.0, 1.0), "relu": (0.0, math.inf), "relu6": (0.0, 6.0), "softplus": (0.0, math.inf), "exp": (0.0, math.inf),
     "abs": (0.0, math.inf), "square": (0.0, math.inf), "gelu": (-0.17, math.inf), "silu": (-0.279, math.inf),
-    "mish": (-0.309, math.inf), "hardswish": (-0.375, math.inf), "log_softmax": (-math.inf, 0.0),
+    "mish": (-0.309, math.inf), "cosine_similarity": (-1.0, 1.0), "hardswish": (-0.375, math.inf), "log_softmax": (-math.inf, 0.0),
 }  # fmt: skip
 """What the ops can say that do not take any number to any number."""
 
@@ -46,7 +46,8 @@ ALL = Range(-math.inf, math.inf, None)
 
 def range_of(look: Look, x: Any, depth: int = DEPTH) -> Range:
     """The range of a tensor that the model computed."""
-    a = look.maker(x) if depth else None
+    whole = look.meant.get(id(x))
+    a = whole if whole is not None and whole.op in RANGES else look.maker(x) if depth else None
     if a is None:
         return ALL
     if a.op in RISING:

@@ -60,7 +60,7 @@ def _check_bounded_logits(look: Look) -> Iterator[Finding]:
             floor = math.log1p(others * math.exp(low - high)) if math.isfinite(high - low) else 0.0
         else:
             floor = max(_softplus(-high), _softplus(low))
-        if maker.op in ("matmul", "linear"):
+        if maker.op in ("matmul", "linear", "cosine_similarity"):
             guess = math.log(max(a.args[0].shape[-1], 2))
             if floor > HIGH_FLOOR_OF_COSINES * guess:
                 yield Finding(

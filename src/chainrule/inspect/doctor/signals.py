@@ -115,7 +115,8 @@ def _note_of_one_line(look: Look) -> Iterator[str]:
     if len(y) < 8 or y.shape[1] < 3 or not np.isfinite(y).all() or begins_at_zero(look):
         return
     sizes = np.linalg.svd(y - y.mean(axis=0), compute_uv=False)
-    if sizes[0] > 1e-6 * max(float(np.abs(y).max()), 1e-30) and sizes[1] < 1e-5 * sizes[0]:
+    rounding = 1e-7 * float(np.linalg.norm(y))
+    if sizes[0] > 30 * rounding and sizes[1] < max(1e-5 * sizes[0], rounding):
         yield (
             f"the answers {y.shape} of all examples lie on one line, so they differ by a single number: look for a layer of one unit, or a "
             "mean over all features, that everything goes through"

@@ -167,10 +167,14 @@ def clip_grad_value_(
         >>> w.grad
         tensor([ 1.0000, -0.5000])
     """
-    clip_value = float(clip_value)
+    _clamp_(parameters, float(clip_value))
+
+
+def _clamp_(parameters: Tensor | Iterable[Tensor], most: float) -> None:
+    """What `clip_grad_value_` does, under whichever name it was imported: `inspect.checkup` looks here."""
     with no_grad():
         for grad in _grads(parameters):
-            grad.clamp_(min=-clip_value, max=clip_value)
+            grad.clamp_(min=-most, max=most)
 
 
 def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
