@@ -205,7 +205,11 @@ def test_products_run_on_the_threads_of_the_configuration(capsys, monkeypatch, t
             ["train", "digits", "--resume", "x"],
             "--resume goes on with a run as it was begun: no RECIPE",
         ),
-        (["train", "digits", "--sed", "1"], "unrecognized arguments: --sed 1"),
+        (
+            ["train", "digits", "--sed", "1"],
+            "unrecognized arguments: --sed 1; the nearest is --seed",
+        ),
+        (["generate", "x", "y", "--max_new_tokens", "1"], "the nearest is --max-new-tokens"),
         (
             ["train", "digits", "--epochs", "3"],
             "unrecognized arguments: --epochs 3; keys of a recipe are set with --set epochs=3",
@@ -307,6 +311,9 @@ def test_no_data(capsys):
     assert main(["train", "digits", "--set", "data=none.npz"]) == 1
     err = capsys.readouterr().err
     assert err == "chainrule: FileNotFoundError: none.npz: No such file or directory\n"
+    Path("nine.npz").touch()
+    assert main(["train", "digits", "--set", "data=none.npz"]) == 1
+    assert capsys.readouterr().err.endswith("file or directory; the nearest is nine.npz\n")
 
 
 def test_a_place_where_nothing_can_be_written(capsys, monkeypatch):

@@ -21,6 +21,7 @@ from chainrule.data.transforms import (
     RandomShift,
     RandomStream,
     RandomVerticalFlip,
+    RandomWarp,
     Resize,
     ToTensor,
     Transform,
@@ -38,9 +39,11 @@ ALL = [
     RandomHorizontalFlip(),
     RandomVerticalFlip(),
     RandomRotation(30),
+    RandomWarp(30, 0.5, 1.5, 2),
     RandomShift(2, seed=0),
     GaussianNoise(0.1),
     Cutout(3),
+    Cutout(2, p=0.5),
     ColorJitter(0.4, 0.4, 0.4),
     Normalize([0.1, 0.2, 0.3], [1.0, 2.0, 3.0]),
     ToTensor(),
@@ -232,6 +235,35 @@ def test_rotation_turns_counter_clockwise_by_every_angle_alike():
     assert rotated(np.ones((3, 3), np.uint8), 10).dtype == np.float32
 
 
+def test_warp_stretches_slants_and_turns():
+    """Each pixel comes from where the inverse of turn · slant · stretch says, told of a plane, which is its own interpolation."""
+    H, W = 31, 37
+    y, x = np.mgrid[:H, :W] - np.array([(H - 1) / 2, (W - 1) / 2])[:, None, None]
+    plane = np.stack([y, x])
+    warp = RandomWarp(20, 0.4, 1.3, 2.5)
+    for index in range(7):
+        drawn = RandomStream(0, 0, index)
+        angle, slant = math.radians(drawn.uniform(-20, 20)), drawn.uniform(-0.4, 0.4)
+        height, width = (1.3 ** drawn.uniform(-1, 1) for _ in range(2))
+        moved = np.array([drawn.uniform(-2.5, 2.5) for _ in range(2)])
+        stretched = np.diag([height, width])
+        slanted = np.array(
+            [[1, 0], [-slant, 1]]
+        )  # rows above the middle, of y < 0, move to the right
+        turned = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+        there = np.linalg.inv(turned @ slanted @ stretched)
+        expected = np.einsum("ij,jhw->ihw", there, plane - moved[:, None, None])
+        inside = (abs(expected[0]) < (H - 1) / 2) & (abs(expected[1]) < (W - 1) / 2)
+        found = warp(plane, 0, index)
+        np.testing.assert_allclose(found[:, inside], expected[:, inside], atol=1e-12)
+        assert inside.mean() > 0.5
+
+
+def test_a_hole_is_there_as_often_as_said():
+    holes = [not Cutout(3, p=0.25)(np.ones((5, 6)), 0, i).all() for i in range(1200)]
+    assert 250 < sum(holes) < 350  # standard deviation 15
+
+
 def test_shift_in_a_compose_moves_by_whole_pixels():
     image = np.zeros((5, 5))
     image[2, 2] = 1
@@ -332,6 +364,11 @@ def test_mixup_is_what_a_loop_makes():
             "takes floats, found uint8",
         ),
         (lambda: Cutout(0), ValueError, "must be at least 1, found 0"),
+        (lambda: Cutout(1, p=2), ValueError, "is a probability, found 2"),
+        (lambda: RandomWarp(181), ValueError, "lies from 0 to 180, found 181"),
+        (lambda: RandomWarp(slant=-1), ValueError, "must be at least 0, found -1"),
+        (lambda: RandomWarp(shift=-1), ValueError, "must be at least 0, found -1"),
+        (lambda: RandomWarp(stretch=0.5), ValueError, "must be at least 1, found 0.5"),
         (lambda: Cutout(1)(np.ones((0, 3))), ShapeError, r"found \(0, 3\)"),
         (lambda: ColorJitter(-1), ValueError, "ranges must be at least 0"),
         (

@@ -8,7 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import models
-from chainrule.base.errors import RangeError, ShapeError
+from chainrule.base.errors import DTypeError, RangeError, ShapeError
 from chainrule.models.attention import attend, may_see
 from chainrule.models.choosing import _largest, _nucleus, _penalized
 
@@ -252,6 +252,22 @@ def test_t5_searches_and_draws_like_the_others(t5):
 def test_settings_that_are_refused(model, options, error, words):
     with pytest.raises(error, match=words):
         model.generate(PROMPT, **options)
+
+
+def test_what_is_no_batch_of_tokens_is_refused(model):
+    for prompt in ("once", [1, 2], {"input_ids": cr.tensor([[1]])}):
+        with pytest.raises(
+            DTypeError, match=rf"a tensor of tokens .*found {type(prompt).__name__}\n"
+        ):
+            model.generate(prompt)
+    with pytest.raises(
+        ShapeError, match=r"found shape \(2,\)\n  hint: one prompt is a batch of one"
+    ):
+        model.generate(cr.tensor([1, 2]))
+    with pytest.raises(
+        DTypeError, match=r"forward\(\): argument 'input_ids' \(position 1\) must be"
+    ):
+        model("once")
 
 
 def test_too_long_a_text_is_refused(model):

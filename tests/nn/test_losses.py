@@ -79,6 +79,7 @@ SCORES = cr.zeros(5, 3)
         (lambda: F.cross_entropy(SCORES, CLASSES, cr.ones(2)), ShapeError, r"one element for each class"),
         (lambda: F.cross_entropy(SCORES, CLASSES, label_smoothing=2.0), ValueError, r"between 0.0 and 1.0. Got: 2.0"),
         (lambda: F.cross_entropy(SCORES, CLASSES, None, -100), TypeError, r"size_average must be True, False or None, found -100"),
+        (lambda: nn.CrossEntropyLoss(SCORES, CLASSES), TypeError, r"found a tensor \(5,\); (?s:.*) nn.MSELoss\(\)\(input, target\)"),
         (lambda: F.linear_cross_entropy(X, X, CLASSES), ShapeError, r"the input must be \(B, I\) or \(I,\) and linear_weight"),
         (lambda: F.linear_cross_entropy(SCORES, cr.zeros(2, 5), CLASSES), ShapeError, r"does not fit linear_weight \(2, 5\)"),
         (lambda: F.linear_cross_entropy(SCORES[0], cr.zeros(2, 5, 3), CLASSES), ShapeError, r"want a batch"),

@@ -39,8 +39,8 @@ event: DeviceError: there is no CUDA backend; tensors live on 'cpu'
 privateuse: AttributeError: there is no torch.privateuseone here
 imported: ChainruleError: there is no torch.view_as_real here: complex numbers are left out (they need a second kind of gradient \
 everywhere, and networks of real numbers need none of it)
-complex: DTypeError: full(shape=(1,), value=1, dtype=<torch.complex64, which is not there>): there is no dtype for object; known \
-are bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64
+complex: DTypeError: full(shape=(1,), value=1, dtype=<torch.complex64, which is not there>): there is no dtype for <torch.complex64, \
+which is not there>; known are bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64
 mesh: ChainruleError: SummaryWriter.add_mesh: is not written here
 """
 

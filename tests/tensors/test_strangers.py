@@ -23,7 +23,7 @@ X = cr.ones(2, 3)
         (lambda: cr.topk(X, "0"), r"topk\(\): argument 'k' \(position 2\) must be int, found str"),
         (lambda: cr.narrow(X, 0, None, 1), r"narrow\(\): argument 'start' \(position 3\) must be given, found None"),
         (lambda: F.adaptive_avg_pool2d(X[None], 2.5), "output_size.* must be an integer, a list of them or None, found float"),
-        (lambda: cr.split(X, None), r"split\(\): .* as an integer\n  called with tensor Tensor, split_size_or_sections None"),
+        (lambda: cr.split(X, None), r"split\(\): .* as an integer\n  called with tensor Tensor \(2, 3\), split_size_or_sections None"),
         (lambda: X.clone().uniform_("a"), r"uniform_\(\): argument 'a' \(position 1\) must be float, found str"),
         (lambda: X.new_full(3, 1.0), r"new_full\(\): argument 'size' \(position 1\) must be a list of integers, found int"),
         (lambda: X.clone().resize_("a"), r"resize_\(\): .*'str' and 'int'\n  called with sizes tuple"),

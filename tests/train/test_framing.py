@@ -40,6 +40,32 @@ def test_a_thin_pen_is_no_paler_than_a_thick_one():
     assert framed("x", page, (8, 8), 8).max() == 1.0
 
 
+def test_a_lamp_is_not_ink():
+    """A photographed page is lighter on one side and grainy, by more than the ink is dark; of a median of the whole page
+    a corner stood out as ink did."""
+    random = np.random.default_rng(0)
+    clean = np.zeros((1, 701, 499))  # larger than what is looked at
+    clean[0, 200:400, 180:220] = 0.5
+    clean[0, 200:240, 180:300] = 0.5
+    down, right = np.linspace(-1, 1, 701)[:, None], np.linspace(-1, 1, 499)
+    lamp = 0.3 + 0.15 * down + 0.12 * right + 0.05 * right**2
+    photograph = 0.8 * (clean + lamp + random.normal(0, 0.02, clean.shape))
+    expected = framed("x", clean, (28, 28), 20)
+    assert np.abs(framed("x", photograph, (28, 28), 20) - expected).max() < 0.15
+
+
+def test_what_is_drawn_may_touch_every_edge():
+    """A digit that is cut out closely lies on a third of the edge, and is not taken for paper."""
+    seven = np.zeros((1, 61, 43))
+    seven[0, :7] = 1.0
+    for row in range(7, 61):
+        column = 36 - row * 36 // 61
+        seven[0, row, column : column + 7] = 1.0
+    found = framed("x", seven, (28, 28), 20)
+    expected = framed("x", np.pad(seven, ((0, 0), (9, 9), (9, 9))), (28, 28), 20)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
 def test_a_photograph_loses_its_edges():
     page = np.zeros((3, 40, 60))
     page[1, :, 10:50] = 1.0  # the square in the middle

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.base.errors import FormatError, ShapeError, StateDictError
+from chainrule.base.errors import DTypeError, FormatError, RangeError, ShapeError, StateDictError
 from chainrule.cli import progress
 from chainrule.data import DataLoader, TensorDataset
 from chainrule.train import (
@@ -208,6 +208,28 @@ def test_loaders_without_batches_are_refused(trainer):
             ShapeError, match=f"the {name}_loader has no batches, expected at least one"
         ):
             Trainer(t.model, t.optimizer, *loaders, epochs=1)
+
+
+def test_what_is_no_loader_and_no_optimizer_is_refused(trainer):
+    t = trainer()
+    data = t.validation_loader.dataset
+    with pytest.raises(DTypeError, match="the validation_loader yields batches, found a TensorD"):
+        Trainer(t.model, t.optimizer, t.train_loader, data, epochs=1)
+    with pytest.raises(DTypeError, match="expected an optimizer, found 'adam'"):
+        Trainer(t.model, "adam", t.train_loader, t.validation_loader, epochs=1)
+    with pytest.raises(TypeError, match="argument 'epoch'\n  hint: the nearest is 'epochs'"):
+        Trainer(t.model, t.optimizer, t.train_loader, t.validation_loader, epoch=1)
+
+
+@pytest.mark.parametrize("compile", [True, False])
+def test_a_label_that_is_no_class_is_told_as_the_loss_tells_it(trainer, compile):
+    """A program knows only that some index was out of range: the step is computed again, op by op."""
+    labels = np.arange(53) % 4
+    t = trainer(labels=labels, compile=compile)
+    with pytest.raises(RangeError, match="cross_entropy: target 3 is out of range for 3 classes"):
+        t.fit()
+    with pytest.raises(RangeError, match="cross_entropy: target 3 is out of range for 3 classes"):
+        t.evaluate(t.validation_loader)
 
 
 def test_asked_to_stop_in_the_very_last_step_it_has_finished(trainer):

@@ -99,10 +99,11 @@ def of(dtype: object) -> DType:
         raise DTypeError(f"{dtype!r} is not a dtype; known are {', '.join(_BY_NAME)}") from e
     found = _BY_NUMPY.get(stored.newbyteorder("="))
     if found is None or found is bfloat16:
+        given = dtype if stored.kind == "O" else stored  # NumPy takes any class for "object"
         why = (
             "complex numbers are not supported"
             if stored.kind == "c"
-            else f"there is no dtype for {stored}"
+            else f"there is no dtype for {given}"
         )
         raise DTypeError(f"{why}; known are {', '.join(d.name for d in ALL)}")
     return found

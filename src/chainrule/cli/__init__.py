@@ -13,9 +13,12 @@ Reading order: this file, `train`, `progress`, `evaluate`, `predict`, `runs`; `o
 from __future__ import annotations
 
 import argparse
+import contextlib
+import difflib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from ..base.errors import ChainruleError, FormatError, StateDictError
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         parsed, unknown = _parser().parse_known_args(words)
         if unknown:
-            hint = parsed.unknown(parsed, unknown)
+            hint = parsed.unknown(parsed, unknown) or _meant(unknown[0], parsed)
             command = " ".join(["chainrule", *words[:1]])
             words_and_hint = f"{' '.join(unknown)}{hint}"
             message = f"unrecognized arguments: {words_and_hint} (see {command} --help)"
@@ -64,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (FormatError, StateDictError) as e:  # of a list of keys the first few tell what is wrong
-        lines = [line.strip() for line in str(e).splitlines()]
+        lines = str(e).replace("\n  hint: ", "; hint: ").splitlines()
+        lines = [line.strip() for line in lines]
         more = f" … and {len(lines) - 4} more" if len(lines) > 4 else ""
         return _fail(1, f"{type(e).__name__}: {' '.join(lines[:4]):.900}{more}")
     except (ChainruleError, OSError, MemoryError) as e:
@@ -75,15 +79,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(130, f"stopped{e}")
 
 
+def _meant(word: str, parsed: argparse.Namespace) -> str:
+    """The option that an unknown one is nearest to: `--max_new_tokens` is written with hyphens."""
+    known = [f"--{name.replace('_', '-')}" for name in vars(parsed)]
+    near = difflib.get_close_matches(word.partition("=")[0].replace("_", "-"), known, n=1)
+    return f"; the nearest is {near[0]}" if near else ""
+
+
 def _fail(code: int, message: str) -> int:
     print(f"chainrule: {message}", file=sys.stderr)
     return code
 
 
 def _said(e: OSError) -> str:
-    """The file, and what the system says of it, without the number of the error."""
+    """The file, and what the system says of it, without the number of the error; of one that is not there, which is like it."""
     plain = f"[Errno {e.errno}] {e.strerror}: {e.filename!r}"
-    return f"{e.filename}: {e.strerror}" if str(e) == plain else str(e)
+    if str(e) != plain:
+        return str(e)
+    near: list[str] = []
+    if isinstance(e, FileNotFoundError):
+        asked = Path(e.filename)
+        with contextlib.suppress(OSError):
+            near = difflib.get_close_matches(asked.name, os.listdir(asked.parent), n=1)
+        near = [f"; the nearest is {asked.with_name(name)}" for name in near]
+    return "".join([f"{e.filename}: {e.strerror}", *near])
 
 
 class _Parser(argparse.ArgumentParser):

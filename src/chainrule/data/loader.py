@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from ..base.errors import DTypeError, FormatError
 from ..tensors import Generator, default_generator
+from ..tensors.functions.face import naming
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, Sample
 from .fetch import Fetcher, Request
@@ -72,6 +73,7 @@ class DataLoader(Generic[Sample]):
     [[0, 1], [2, 3], [4]]
     """
 
+    @naming
     def __init__(
         self,
         dataset: Any,

@@ -155,7 +155,7 @@ class CSVDataset(Dataset):
                 parts += [np.float32(numbers == k) for k in range(len(values))]
                 names += [f"{name}={value}" for value in values]
             else:
-                parts.append(table.numbers(name, dtypes.get(name, "float32")).astype(np.float32))
+                parts.append(_features(table, name, dtypes.get(name, "float32")))
                 names.append(name)
         if not parts:
             raise FormatError(f"{path}: expected at least one column to learn from, found none")
@@ -181,6 +181,26 @@ class CSVDataset(Dataset):
         if self.targets is None:
             return self.features[index]
         return self.features[index], self.targets[index]
+
+
+def _features(table: Any, name: str, dtype: str) -> np.ndarray:
+    """A column of numbers to learn from. A cell that is none is a slip; a column of nothing else was meant otherwise."""
+    cells = table.column(name)
+    if not any([_is_number(cell) for cell in cells]):
+        raise FormatError(
+            f"{table.path}: line {table.lines[0]}, column {name!r}: expected a number, found {cells[0]!r:.100}, and no numbers "
+            f"in the lines below\n  hint: target={name!r} learns it, dtypes={{{name!r}: 'class'}} learns from it as a class, "
+            "columns=[…] leaves it out"
+        )
+    return table.numbers(name, dtype).astype(np.float32)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _classes(table: Any, name: str) -> tuple[tuple[str, ...], np.ndarray]:

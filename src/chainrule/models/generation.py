@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..base.errors import RangeError, ShapeError
+from ..base.errors import DTypeError, RangeError, ShapeError
 from ..nn import Module
 from ..nn import functional as F
 from ..tensors import (
@@ -87,9 +87,20 @@ class Generates(Module):
 
         Raises:
             RangeError: a setting out of range, or scores asked for where only ids are returned.
-            ShapeError: no prompt, or more positions than the model has.
+            DTypeError: no tensor.
+            ShapeError: no prompt, not a batch of them, or more positions than the model has.
             TypeError: a setting that there is not.
         """
+        if not isinstance(input_ids, Tensor):
+            raise DTypeError(
+                f"generate: the prompts are a tensor of tokens (B, T), found {type(input_ids).__name__}\n"
+                '  hint: batch = tokenizer([text], return_tensors="cr"), then model.generate(**batch)'
+            )
+        if input_ids.ndim != 2:
+            raise ShapeError(
+                f"generate: the prompts are (B, T), found shape {tuple(input_ids.shape)}\n"
+                "  hint: one prompt is a batch of one: input_ids.unsqueeze(0)"
+            )
         given = getattr(self, "generation", {})
         wanted = GenerationSettings.of(settings, given, self.config)
         T = input_ids.shape[1]

@@ -26,6 +26,7 @@ from ..base.errors import FormatError, StateDictError
 from ..files import write_whole
 from ..nn import Embedding, Module, init
 from ..tensors import Tensor, equal, float32
+from ..tensors.functions.face import face_methods
 from .config import Config, read_json
 from .reading import Layers
 from .vocabulary import resized
@@ -63,6 +64,11 @@ class PreTrained(Module):
     may_lack: ClassVar[str | None] = None
     words_in: ClassVar[str | None] = None
     words_out: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "forward" in vars(cls) and cls.__module__.startswith(f"{__package__}."):
+            face_methods(cls, "forward")  # a text where tokens are asked for is told by its name
 
     def __init__(self, config: Config):
         super().__init__()
@@ -127,7 +133,9 @@ class PreTrained(Module):
         try:
             model._take(state, dtype, described.get("architectures"), ignore_mismatched_sizes)
         except StateDictError as e:
-            raise StateDictError(f"{folder}: {e}") from None
+            kind, own = described.get("model_type", "other"), cls.config_class.model_type
+            other = "" if kind == own else f"a {kind!r} model, where {cls.__name__} is of {own!r}\n"
+            raise StateDictError(f"{folder}: {other}{e}") from None
         if (folder / GENERATION).is_file():
             model.generation = read_json(folder / GENERATION)
         return model.eval()
@@ -375,7 +383,9 @@ def _dtype(given: Any) -> Any:
 def _described(path: Path) -> dict[str, Any]:
     if not path.is_file():
         found = f"no {CONFIG}"
-        if not path.parent.is_dir():
+        if path.parent.is_file():
+            found = f"a file\n  hint: its folder is {path.parent.parent}"
+        elif not path.parent.is_dir():
             found = (
                 "no such folder, and nothing is downloaded\n"
                 "  hint: hf download OWNER/NAME --local-dir FOLDER fetches one (huggingface_hub)"

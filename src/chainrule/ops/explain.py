@@ -82,6 +82,8 @@ def refuse_strangers(op: Op, args: Sequence, attrs: dict) -> None:
         if k < op.required if a is None else not hasattr(a, "dtype"):
             kind = "None" if a is None else type(a).__name__
             found = DTypeError(f"expected a tensor or an array, found {kind}")
+            if isinstance(a, list | tuple | bool | int | float):
+                found.hint = "chainrule.tensor(…) makes one"  # type: ignore[attr-defined]
             raise explained(op, found, args, attrs) from None
 
 

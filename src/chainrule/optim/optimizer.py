@@ -34,6 +34,7 @@ from ..base.errors import StateDictError, TraceError
 from ..ops import cast
 from ..tape.modes import effect, enable_grad, modes, no_grad, outside
 from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros, zeros_like
+from ..tensors.functions.face import face_constructor
 from .hooks import Hooked, with_hooks
 from .hyper import is_like, is_number
 from .kept import loaded
@@ -237,6 +238,8 @@ class Optimizer(Hooked):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if cls.__module__.startswith(__package__ + "."):
+            face_constructor(cls)
         if "step" in cls.__dict__:
             cls.step = with_hooks(cls.step)
             cls.free = cls.__dict__.get("free", True)

@@ -85,7 +85,9 @@ class _Reader:
             self.tree = ast.parse(path.read_bytes(), str(path))
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             line = getattr(error, "lineno", None) or 1
-            said = str(error) or "too deeply nested"  # of which the last two say nothing
+            said = (
+                str(getattr(error, "msg", error)) or "too deeply nested"
+            )  # the last two say nothing
             raise FormatError(f"{path}, line {line}: not Python: {said}") from None
         self.beside: list[Path] = []
         self.bound: dict[str, str] = {}  # a name → the dotted name in torch that it was imported as

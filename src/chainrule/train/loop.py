@@ -18,18 +18,20 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..base.errors import ChainruleError, ShapeError, StateDictError
+from ..base.errors import ChainruleError, DTypeError, RangeError, ShapeError, StateDictError
 from ..compiler.compiled import Compiled
 from ..compiler.compiled import compile as compiled
+from ..data import Dataset
 from ..nn import Module
 from ..nn.utils import clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from ..optim import EMA, Optimizer
 from ..optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from ..tensors import Tensor, default_generator, tensor
+from ..tensors import Tensor, default_generator, no_grad, tensor
+from ..tensors.functions.face import naming
 from .evaluation import Evaluation, evaluate
 from .events import (
     EpochFinished,
@@ -91,10 +93,12 @@ class Trainer:
         history: the `EpochFinished` of every epoch.
 
     Raises:
+        DTypeError: samples instead of a loader, or no optimizer.
         ShapeError: a loader without batches.
         ValueError: `accumulate` below 1, a limit that is not positive, or both limits.
     """
 
+    @naming
     def __init__(
         self,
         model: Module,
@@ -114,10 +118,20 @@ class Trainer:
         subscribers: Sequence[Subscriber] = (),
     ):
         for name, loader in (("train", train_loader), ("validation", validation_loader)):
+            if isinstance(loader, Dataset | Tensor):
+                raise DTypeError(
+                    f"Trainer: the {name}_loader yields batches, found a {type(loader).__name__}\n"
+                    "  hint: DataLoader(data, batch_size=32) makes batches of samples"
+                )
             if len(loader) == 0:
                 raise ShapeError(
                     f"Trainer: the {name}_loader has no batches, expected at least one"
                 )
+        if not isinstance(optimizer, Optimizer):
+            raise DTypeError(
+                f"Trainer: expected an optimizer, found {optimizer!r:.80}\n"
+                "  hint: optim.AdamW(model.parameters(), lr=0.001) is one"
+            )
         _check_limits(accumulate, clip_norm, clip_value)
         if scheduler_every not in ("step", "epoch"):
             raise ValueError(
@@ -210,7 +224,9 @@ class Trainer:
         if self.average is not None and not as_it_is:
             averaged = self.average.average()
         with averaged:
-            return evaluate(self.model, loader, self.task, keep=keep, measure=self._measure)
+            return evaluate(
+                self.model, loader, self.task, keep=keep, measure=self._measured_in_words
+            )
 
     def tell(self, event: Event) -> None:
         """Call every subscriber with an event; those that come last, last."""
@@ -285,8 +301,22 @@ class Trainer:
         divisor, results = tensor(total), []
         for k, batch in enumerate(group):
             gradients = self._gradients_of if k == 0 else self._more_gradients_of
-            results.append(gradients(batch, divisor))
+            with self._in_words(batch):
+                results.append(gradients(batch, divisor))
         return results
+
+    @contextlib.contextmanager
+    def _in_words(self, batch: Any) -> Iterator[None]:
+        """What a program refuses (a label that is no class) is computed again, op by op: then the op says what it was given."""
+        try:
+            yield
+        except RangeError:
+            try:
+                with no_grad():
+                    self.task.loss(self.model, batch)
+            except RangeError as told:
+                raise told from None
+            raise
 
     # ---- what is compiled ------------------------------------------------------------------------
 
@@ -324,6 +354,10 @@ class Trainer:
 
     def _measured(self, batch: Any) -> tuple[Tensor, Any]:
         return self.task.loss(self.model, batch)
+
+    def _measured_in_words(self, batch: Any) -> tuple[Tensor, Any]:
+        with self._in_words(batch):
+            return self._measure(batch)
 
     def _parameters(self) -> list[Tensor]:
         return [p for group in self.optimizer.param_groups for p in group["params"]]

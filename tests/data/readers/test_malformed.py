@@ -212,6 +212,17 @@ def test_tables_as_data(tmp_path):
     with pytest.raises(FormatError, match="line 2, column 'a': expected a whole number"):
         path.write_text("a,y\n1.5,2\n")
         CSVDataset(path, "y", dtypes={"a": "int64"})
+    with pytest.raises(
+        FormatError, match="(?s)'b': expected a number, found 'x', and no.*target='b'"
+    ):
+        path.write_text("a,b\n1,x\n2,y\n")
+        CSVDataset(path)
+    with pytest.raises(FormatError, match="line 3, column 'b': expected a number, found 'y'$"):
+        path.write_text("a,b\n1,2\n2,y\n")
+        CSVDataset(path)
+    with pytest.raises(FormatError, match="found a;y\n  hint: delimiter=';' separates the cells"):
+        path.write_text("a;y\n1;2\n")
+        CSVDataset(path, "y")
 
 
 def test_files_that_blow_up_are_refused_before_memory_is_taken(tmp_path, monkeypatch):

@@ -44,8 +44,10 @@ class Table:
             FormatError: there is no such column.
         """
         if name not in self.names:
+            others = [mark for mark in ";\t|," if len(self.names) == 1 and mark in self.names[0]]
+            hint = f"\n  hint: delimiter={others[0]!r} separates the cells" if others else ""
             raise FormatError(
-                f"{self.path}: expected a column {name!r}, found {', '.join(self.names)}"
+                f"{self.path}: expected a column {name!r}, found {', '.join(self.names)}{hint}"
             )
         k = self.names.index(name)
         return [row[k] for row in self.rows]

@@ -28,7 +28,10 @@ class Batch(dict):
     def __getattr__(self, name: str) -> Any:
         if name in self:
             return self[name]
-        raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self)}")
+        raise AttributeError(
+            f"this batch has no {name!r}; it has {', '.join(self)}\n"
+            "  hint: model(**batch) hands them over by their names"
+        )
 
     def to(self, *given: Any, **settings: Any) -> Self:
         """The batch with every tensor's `to`: a device, say."""

@@ -19,6 +19,7 @@ from .geometry import (
     RandomHorizontalFlip,
     RandomRotation,
     RandomVerticalFlip,
+    RandomWarp,
     Resize,
 )
 from .mixing import mixup
@@ -40,6 +41,7 @@ __all__ = [
     "RandomShift",
     "RandomStream",
     "RandomVerticalFlip",
+    "RandomWarp",
     "Resize",
     "ToTensor",
     "Transform",

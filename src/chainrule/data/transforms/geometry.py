@@ -1,8 +1,9 @@
-"""Where things are in an image: its size, padding, cutting, turning over, turning."""
+"""Where things are in an image: its size, padding, cutting, turning over, turning, stretching."""
 
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -18,6 +19,7 @@ __all__ = [
     "RandomHorizontalFlip",
     "RandomRotation",
     "RandomVerticalFlip",
+    "RandomWarp",
     "Resize",
 ]
 
@@ -223,19 +225,95 @@ def rotated(image: np.ndarray, degrees: float, value: float = 0.0) -> np.ndarray
     >>> rotated(np.array([[1.0, 2.0], [3.0, 4.0]]), 90).round(6).tolist()
     [[2.0, 4.0], [1.0, 3.0]]
     """
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return resampled(image, ((cos, sin), (-sin, cos)), value)
+
+
+class RandomWarp(Transform):
+    """Stretched in height and in width, slanted and turned about the middle, and moved: another hand's way of writing the same.
+
+    Of each all values are alike: the angle from −degrees to degrees, the slant (columns by which a row moves for each that it is
+    above the middle) from −slant to slant, for height and width on their own the logarithm of the factor, from −log stretch to
+    log stretch, and the distance from −shift to shift, not in whole pixels. Pixels are computed as in `RandomRotation`.
+
+    Args:
+        degrees: the largest angle, counter-clockwise as one sees the image.
+        slant: the largest slant; 1 is 45°.
+        stretch: the largest factor, at least 1; the smallest is 1 / stretch.
+        shift: the largest distance down, up, right or left, pixels.
+        value: what lies outside of the image.
+    """
+
+    def __init__(
+        self,
+        degrees: float = 0,
+        slant: float = 0,
+        stretch: float = 1,
+        shift: float = 0,
+        value: float = 0.0,
+    ):
+        if not 0 <= degrees <= 180:
+            raise ValueError(f"RandomWarp(degrees) lies from 0 to 180, found {degrees}")
+        if not slant >= 0:
+            raise ValueError(f"RandomWarp(slant) must be at least 0, found {slant}")
+        if not stretch >= 1:
+            raise ValueError(f"RandomWarp(stretch) must be at least 1, found {stretch}")
+        if not shift >= 0:
+            raise ValueError(f"RandomWarp(shift) must be at least 0, found {shift}")
+        self.degrees, self.slant, self.stretch = degrees, slant, stretch
+        self.shift, self.value = shift, value
+
+    def apply(self, image: np.ndarray, stream: RandomStream) -> np.ndarray:
+        """A new float image of the same shape."""
+        need_image("RandomWarp", image)
+        angle = math.radians(stream.uniform(-self.degrees, self.degrees))
+        slant = stream.uniform(-self.slant, self.slant)
+        height, width = (self.stretch ** stream.uniform(-1, 1) for _ in range(2))
+        down, right = (stream.uniform(-self.shift, self.shift) for _ in range(2))
+        cos, sin = math.cos(angle), math.sin(angle)
+        # moved back, turned back, then straightened, then shrunk: from where a pixel of the result comes
+        matrix = (
+            (cos / height, sin / height),
+            ((slant * cos - sin) / width, (slant * sin + cos) / width),
+        )
+        return resampled(image, matrix, self.value, (down, right))
+
+
+def resampled(
+    image: np.ndarray,
+    matrix: tuple[tuple[float, float], ...],
+    value: float,
+    moved: tuple[float, float] = (0, 0),
+) -> np.ndarray:
+    """An image (..., H, W) whose pixel (y, x), counted from the middle, is what the given one has at matrix · ((y, x) − moved): the
+    mean of the four pixels around, by how near they are (bilinear); outside of the image is `value`.
+    """
     H, W = image.shape[-2:]
     kind = image.dtype if image.dtype.kind == "f" else np.dtype(np.float32)
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    y, x = np.mgrid[:H, :W].astype(np.float64)
-    y, x = y - (H - 1) / 2, x - (W - 1) / 2
-    from_y = sin * x + cos * y + (H - 1) / 2  # (H, W): where each pixel of the result comes from
-    from_x = cos * x - sin * y + (W - 1) / 2
-    top, left = np.floor(from_y).astype(int), np.floor(from_x).astype(int)
-    down, right = from_y - top, from_x - left  # 0 to 1
-    out = np.zeros(image.shape, np.float64)
-    for rows, share_y in ((top, 1 - down), (top + 1, down)):
-        for columns, share_x in ((left, 1 - right), (left + 1, right)):
-            inside = (rows >= 0) & (rows < H) & (columns >= 0) & (columns < W)
-            there = image[..., np.clip(rows, 0, H - 1), np.clip(columns, 0, W - 1)]
-            out += share_y * share_x * np.where(inside, there, value)
-    return out.astype(kind)
+    y, x, middle, end, around = _grid(H, W)
+    of_y, of_x = np.array(matrix).T[
+        :, :, None, None
+    ]  # (2, 1, 1) each: of where it comes from, y and x
+    y, x = y - moved[0], x - moved[1]
+    place = np.minimum(np.maximum(of_y * y + of_x * x + middle, -1), end)  # (2, H, W)
+    corner = np.floor(place)
+    shares = np.empty((2, 2, H, W))  # of the pixel before and of the one behind, in y and in x
+    shares[1] = place - corner
+    shares[0] = 1 - shares[1]
+    wide = np.full((*image.shape[:-2], H + 3, W + 3), value, np.float64)  # with an edge of `value`
+    wide[..., 1 : H + 1, 1 : W + 1] = image
+    top, left = corner.astype(np.int64)
+    four = ((top + 1) * (W + 3) + left + 1) + around  # (4, H, W): the pixels around, in `wide`
+    weights = (shares[:, None, 0] * shares[None, :, 1]).reshape(4, H, W)
+    pixels = wide.reshape(*image.shape[:-2], -1).take(four, axis=-1)  # (..., 4, H, W)
+    return (pixels * weights).sum(axis=-3).astype(kind)
+
+
+@cache
+def _grid(H: int, W: int) -> tuple[np.ndarray, ...]:
+    """Of an image: y (H, 1) and x (1, W) from its middle, the middle, the first place behind it, and where in an image that is
+    wider by 3 the four pixels around a place lie."""
+    size = np.array([H, W]).reshape(2, 1, 1)
+    y, x = np.arange(H)[:, None] - (H - 1) / 2, np.arange(W)[None] - (W - 1) / 2
+    around = np.array([0, 1, W + 3, W + 4]).reshape(4, 1, 1)
+    return y, x, (size - 1) / 2, size, around

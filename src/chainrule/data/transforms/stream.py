@@ -33,6 +33,7 @@ class RandomStream:
         self.seed, self.epoch, self.index = seed, epoch, index
         high, low = few(seed, AUGMENT, epoch, 2 * (index * LANES + lane), 2)
         self._key, self._drawn = high << 32 | low, 0
+        self._block, self._words = -1, [0]  # the generator gives four words at once
 
     def lane(self, number: int) -> RandomStream:
         """Another stream of the same sample."""
@@ -40,9 +41,11 @@ class RandomStream:
 
     def word(self) -> int:
         """32 random bits: 0 to 2³² − 1."""
-        [bits] = few(self._key, DRAW, 0, self._drawn, 1)
+        block, place = divmod(self._drawn, 4)
+        if block != self._block:
+            self._block, self._words = block, few(self._key, DRAW, 0, 4 * block, 4)
         self._drawn += 1
-        return bits
+        return self._words[place]
 
     def integer(self, count: int) -> int:
         """One of 0 to `count` − 1, all alike."""

@@ -86,15 +86,18 @@ class Cutout(Transform):
     Args:
         size: the size of the hole, pixels.
         value: in it.
+        p: the probability of a hole.
 
     Source: DeVries and Taylor 2017, "Improved regularization of convolutional neural networks with
     cutout".
     """
 
-    def __init__(self, size: int, value: float = 0.0):
+    def __init__(self, size: int, value: float = 0.0, p: float = 1.0):
         if size < 1:
             raise ValueError(f"Cutout(size) must be at least 1, found {size}")
-        self.size, self.value = size, value
+        if not 0 <= p <= 1:
+            raise ValueError(f"Cutout(p) is a probability, found {p}")
+        self.size, self.value, self.p = size, value, p
 
     def apply(self, image: np.ndarray, stream: RandomStream) -> np.ndarray:
         """A new image of the same dtype."""
@@ -102,6 +105,8 @@ class Cutout(Transform):
         top = stream.integer(H) - self.size // 2
         left = stream.integer(W) - self.size // 2
         out = image.copy()
+        if stream.uniform() >= self.p:
+            return out
         out[..., max(top, 0) : top + self.size, max(left, 0) : left + self.size] = self.value
         return out
 

@@ -8,6 +8,7 @@ dispatch has words of its own (see `ops.record`).
 
 from __future__ import annotations
 
+import difflib
 import dis
 import functools
 import inspect
@@ -277,12 +278,14 @@ def name_stranger(f: Callable, args: tuple, options: dict, error: Exception) -> 
     try:
         given = inspect.signature(f).bind(*args, **options).arguments
     except TypeError:  # too many arguments, or too few, which Python has said
+        _say_what_it_takes(f, args, options, error)
         return
     call = f.__name__
     if call == "__init__":
         call = type(given.pop("self")).__name__
-    elif type(given.get("self")) in READERS:  # what a method is called on has no position
-        del given["self"]
+    elif hasattr(type(given.get("self")), call):  # what a method is called on has no position
+        owner = given.pop("self")
+        call = call if type(owner) in READERS else f"{type(owner).__name__}.{call}"
     stranger = getattr(error, "obj", NOTHING) if _asked_of_a_tensor(error) else NOTHING
     for k, (name, value) in enumerate(given.items()):
         for place, v in _within(value):
@@ -302,6 +305,32 @@ def name_stranger(f: Callable, args: tuple, options: dict, error: Exception) -> 
     found = ", ".join([f"{name} {_kind(value)}" for name, value in given.items()])
     kind = ArgumentError if isinstance(error, ValueError | OverflowError) else DTypeError
     raise kind(f"{call}(): {error}\n  called with {found}") from error
+
+
+def _say_what_it_takes(f: Callable, args: tuple, options: dict, error: Exception) -> None:
+    """Add to Python's refusal of a call the argument that was likely meant, or all there are.
+
+    >>> nn.Linear(2, 3, biass=False)
+    Traceback (most recent call last):
+        ...
+    TypeError: Linear.__init__() got an unexpected keyword argument 'biass'
+      hint: the nearest is 'bias'
+    >>> nn.Conv2d(1, 2)
+    Traceback (most recent call last):
+        ...
+    TypeError: Conv2d.__init__() missing 1 required positional argument: 'kernel_size'
+      hint: it takes in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, ...
+    """
+    said = str(error)
+    if not said.startswith(f"{f.__qualname__}()") or "Did you mean" in said:
+        return  # of another call, or a newer Python has found it
+    if f.__name__ == "__init__":  # which the class may have from one that nobody knows
+        said = f"{type(args[0]).__qualname__}.__init__{said.removeprefix(f.__qualname__)}"
+    names = [name for name in inspect.signature(f).parameters if name != "self"]
+    strangers = [name for name in options if name not in names]
+    near = difflib.get_close_matches(strangers[0], names, n=1) if strangers else []
+    hint = f"the nearest is {near[0]!r}" if near else f"it takes {', '.join(names) or 'nothing'}"
+    error.args = (f"{said}\n  hint: {hint}",)
 
 
 def _is_python_s(error: Exception) -> bool:
@@ -343,7 +372,10 @@ def _words(call: str, name: str, place: int, wanted: str, found: Any) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "None" if value is None else type(value).__name__
+    if value is None:
+        return "None"
+    shape = f" {tuple(value.shape)}" if type(value) in READERS else ""
+    return f"{type(value).__name__}{shape}"
 
 
 def _within(value: Any) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,8 @@ from ...base.errors import FormatError
 
 __all__ = ["framed", "light_ground"]
 
-INK = 0.25  # of the darkest ink: less is paper
+INK = 0.25  # of the strongest ink: less is paper
+ENOUGH = 512  # pixels of a page's longer side: a photograph has more, and they are noise
 
 
 def light_ground(image: np.ndarray) -> bool:
@@ -35,6 +36,8 @@ def framed(name: str, image: np.ndarray, size: tuple[int, int], inner: int | Non
         inner: of grey images the longer side of what is drawn, which is cut out, scaled to this and
             put in the middle; None: the largest square in the middle of the image is taken.
 
+    What is drawn is what stands out from the paper, and paper need not be even: a photograph is lighter towards the lamp.
+
     Raises:
         FormatError: there is nothing drawn.
 
@@ -47,8 +50,11 @@ def framed(name: str, image: np.ndarray, size: tuple[int, int], inner: int | Non
         side = min(image.shape[1:])
         top, left = ((n - side) // 2 for n in image.shape[1:])
         return _scaled(image[:, top : top + side, left : left + side], size)
-    ground = np.median(image)
-    ink = np.clip(image[0] - ground, 0, None)
+    if (longer := max(image.shape)) > ENOUGH:
+        H, W = (max(1, round(n * ENOUGH / longer)) for n in image.shape[1:])
+        image = _scaled(image, (H, W))
+    ground, grain = _paper(image[0])
+    ink = np.clip(image[0] - ground - 2 * grain, 0, None)
     if ink.max() <= 0.05:
         hint = ", and the ground is light: is --invert missing?" if light_ground(image) else ""
         raise FormatError(f"{name}: expected something light on a dark ground, found nothing{hint}")
@@ -63,6 +69,41 @@ def framed(name: str, image: np.ndarray, size: tuple[int, int], inner: int | Non
     small = _scaled(drawn[None], (h, w))
     out[:, top : top + h, left : left + w] = small / small.max()
     return out
+
+
+def _paper(page: np.ndarray) -> tuple[np.ndarray, float]:
+    """What a page (H, W) would be if nothing were drawn on it, (H, W), and how grainy it is: the median distance from that.
+
+    Paper is even, or lit as a surface of the second degree is curved: whichever of the two more of the page lies on. The surface
+    is laid through the edge, so that 0.3 of it lie below (what is drawn may touch the edge, and lies above), and then through
+    all that is near to it.
+    """
+    H, W = page.shape
+    y, x = np.linspace(-1, 1, H)[:, None], np.linspace(-1, 1, W)[None]
+    terms = np.stack([np.broadcast_to(t, (H, W)) for t in (x * 0 + 1, x, y, x * x, x * y, y * y)])
+    step = max(1, max(H, W) // 64)
+    points, values = terms[:, ::step, ::step].reshape(6, -1), page[::step, ::step].reshape(-1)
+    near = 0.05 * np.ptp(values)
+
+    def away(surface: np.ndarray) -> np.ndarray:
+        return np.abs(values - surface @ points)
+
+    even = np.array([np.quantile(values, 0.5, method="lower"), 0, 0, 0, 0, 0])
+    edge = np.maximum(abs(points[1]), abs(points[2])) > 0.9
+    weight = np.ones(int(edge.sum()))
+    for _ in range(30):  # the 0.3 quantile, by least squares whose weights follow the distances
+        surface = np.linalg.lstsq((points[:, edge] * weight).T, values[edge] * weight, rcond=None)[
+            0
+        ]
+        above = values[edge] - surface @ points[:, edge]
+        weight = np.sqrt(np.where(above > 0, 0.3, 0.7) / np.maximum(np.abs(above), 1e-5))
+    paper = away(surface) <= near
+    if paper.sum() > 20:  # enough for six terms
+        surface = np.linalg.lstsq(points[:, paper].T, values[paper], rcond=None)[0]
+    if (away(even) <= near).sum() >= (away(surface) <= near).sum():
+        surface = even
+    paper = away(surface) <= near
+    return np.tensordot(surface, terms, 1), float(np.median(away(surface)[paper]))
 
 
 def _scaled(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ... import nn
-from ...data import Augmented, DataLoader, RandomShift, TensorDataset, digits
+from ...data import Augmented, Compose, DataLoader, TensorDataset, digits
+from ...data.transforms import Cutout, RandomWarp
 from ...nn import functional as F
 from ...optim import AdamW
 from ...optim.lr_scheduler import WarmupCosineLR
@@ -30,7 +31,11 @@ class DigitsConfig(RunConfig):
     learning_rate: float = option(3e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
     warmup: float = option(0.125, "the share of the steps in which the rate rises", 0.0, 0.9)
     weight_decay: float = option(0.05, "of AdamW, on weights but not on biases", 0.0)
-    shift: int = option(1, "pixels by which training images move at most, each way", 0, 7)
+    shift: float = option(1.0, "pixels by which training images move at most, each way", 0, 7)
+    degrees: float = option(15.0, "by which they are turned at most, each way", 0, 180)
+    slant: float = option(0.3, "columns by which the row above stands aside at most", 0, 2)
+    stretch: float = option(1.2, "how much higher or wider, lower or narrower they become", 1, 4)
+    hole: int = option(3, "side of a square that is wiped out in half of them, pixels", 0, 8)
     channels: tuple[int, int] = option((16, 32), "of the two convolutions", 1)
     hidden: int = option(64, "units of the hidden layer", 1)
     checkpoint_every: int = option(10, "epochs from one checkpoint to the next", 1)
@@ -63,8 +68,7 @@ class DigitsNet(nn.Module):
 def build(config: DigitsConfig) -> Experiment:
     """Data, network, optimizer and schedule of a configuration."""
     data = digits.load(config.data or None)
-    shift = RandomShift(config.shift, config.seed)
-    train = Augmented(TensorDataset(data.train.images, data.train.labels), shift)
+    train = Augmented(TensorDataset(data.train.images, data.train.labels), _hands(config))
     order = Generator().manual_seed(config.seed)
     train_loader = DataLoader(train, config.batch_size, shuffle=True, generator=order)
 
@@ -90,6 +94,14 @@ def build(config: DigitsConfig) -> Experiment:
         data=_facts(data, config),
         baseline=commonest_class(data.train.labels, data.test.labels),
     )
+
+
+def _hands(config: DigitsConfig) -> Compose:
+    """What makes of 13 people's digits those of others: leaning, wide, small, without a 7's bar."""
+    changes: list = [RandomWarp(config.degrees, config.slant, config.stretch, config.shift)]
+    if config.hole:
+        changes.append(Cutout(config.hole, p=0.5))
+    return Compose(changes, config.seed)
 
 
 def _in_order(split: digits.Split) -> DataLoader:
@@ -123,8 +135,8 @@ def _facts(data: digits.Digits, config: DigitsConfig) -> DataFacts:
             "13 people wrote all the images, and each of them may be in all three splits: the "
             "test accuracy tells how well "
             "*their* digits are read, not a stranger's.",
-            "The images are upright, centred, cleaned, and 8×8; photographs or scans must be "
-            "brought to that form first.",
+            "The images are upright, centred, cleaned, and 8×8; `chainrule predict --fit` brings "
+            "photographs or scans to that form, of which many are misread.",
             "With 360 test images one mistake is 0.28 points, and the 95 % interval of an "
             "accuracy of 99 % is about ±1 point.",
             "The network always answers with a digit, also for what is none.",

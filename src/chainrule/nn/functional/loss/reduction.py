@@ -37,9 +37,11 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
         return reduction
     for name, value in (("size_average", size_average), ("reduce", reduce)):
         if value is not None and not isinstance(value, bool):
+            found = f"a tensor {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)
             raise TypeError(
-                f"{name} must be True, False or None, found {value!r}; it is deprecated and stands "
-                "before other arguments, which are better given by name"
+                f"{name} must be True, False or None, found {found}; it is deprecated and stands "
+                "before other arguments, which are better given by name\n"
+                "  hint: a loss of the layers is made first and then called: nn.MSELoss()(input, target)"
             )
     mean = size_average is None or size_average
     meant = "none" if reduce is False else "mean" if mean else "sum"
