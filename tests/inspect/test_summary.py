@@ -8,7 +8,7 @@ from chainrule.graph import trace
 from chainrule.graph.flops import equation_flops, program_flops
 from chainrule.inspect.watch import Watch
 from chainrule.ops.record import READERS
-from chainrule.tape.backward import OpNode
+from chainrule.tape.op_node import OpNode
 
 
 class Tied(nn.Module):

@@ -95,7 +95,7 @@ def no_collector():
 
 def behind(y):
     """Weak references to every node behind a tensor, and to the arrays and tensors that it keeps."""
-    from chainrule.tape.backward import reachable
+    from chainrule.tape.nodes import reachable
 
     nodes = reachable([y.edge])
     return [weakref.ref(n) for n in nodes] + [weakref.ref(y)]

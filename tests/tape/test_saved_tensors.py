@@ -14,7 +14,7 @@ from chainrule.autograd.graph import (
     saved_tensors_hooks,
 )
 from chainrule.base.errors import DTypeError, GradError
-from chainrule.tape.backward import OpNode
+from chainrule.tape.op_node import OpNode
 
 X = np.linspace(0.2, 1.7, 15).reshape(3, 5)
 

@@ -9,7 +9,7 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import GradError
 from chainrule.nn import functional as F
-from chainrule.tape.backward import reachable
+from chainrule.tape.nodes import reachable
 from chainrule.utils.checkpoint import checkpoint
 
 X = np.random.default_rng(0).standard_normal((7, 5)).astype(np.float32)

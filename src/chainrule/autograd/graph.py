@@ -3,7 +3,7 @@
 A node of the tape keeps the values that its derivative needs. Inside of `saved_tensors_hooks` a program packs them instead, and unpacks
 them when the backward pass asks: to count them, to make them smaller, or to put them somewhere else.
 
-A node calls `tape.backward.PACKERS` when it begins, and an open block stands there: nobody else pays for it.
+A node calls `tape.op_node.PACKERS` when it begins, and an open block stands there: nobody else pays for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ..base.errors import DTypeError, GradError
 from ..base.left_out import missing_from
 from ..base.modes import modes
 from ..base.trees import mapped
-from ..tape.backward import PACKERS, Node, OpNode
+from ..tape.nodes import Node
+from ..tape.op_node import PACKERS, OpNode
 from ..tensors import Tensor
 from ..tensors.core import wrap
 

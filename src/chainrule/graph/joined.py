@@ -22,7 +22,8 @@ from ..base import dtypes, shapes
 from ..base.errors import GradError
 from ..ops import Spec
 from ..ops.promotion import spec_of
-from ..tape.backward import Edge, Node, Wrap, backward_pass, reachable
+from ..tape.backward import backward_pass
+from ..tape.nodes import Edge, Node, Wrap, reachable
 from ..tensors.core import Tensor, wrap
 from .ir import Equation, Program, Var, pruned
 from .trace import Trace

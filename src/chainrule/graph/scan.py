@@ -24,7 +24,8 @@ from ..base.lines import here
 from ..base.modes import modes
 from ..ops import Spec
 from ..ops.scan import scan as scan_op
-from ..tape.backward import Edge, Node, Wrap, backward_pass, reachable
+from ..tape.backward import backward_pass
+from ..tape.nodes import Edge, Node, Wrap, reachable
 from ..tensors import functions
 from ..tensors.core import Tensor, wrap
 from ..tensors.creation import zeros_like

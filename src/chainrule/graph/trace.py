@@ -29,7 +29,7 @@ from ..ops import Op, Spec
 from ..ops.outline import Outline, phantom
 from ..ops.promotion import spec_of
 from ..ops.record import as_floats
-from ..tape.backward import newest_order
+from ..tape.nodes import newest_order
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage
 from .ir import Equation, Literal, Var

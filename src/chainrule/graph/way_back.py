@@ -16,7 +16,7 @@ from ..base.errors import GradError, TraceError
 from ..base.lines import describe, here
 from ..base.locks import Lock
 from ..base.modes import modes
-from ..tape.backward import Edge, Node, Wrap
+from ..tape.nodes import Edge, Node, Wrap
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage
 from .arguments import Slot

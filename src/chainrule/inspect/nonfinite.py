@@ -15,7 +15,7 @@ from ..base.lines import Place, describe, here
 from ..nn import Module
 from ..ops import cast
 from ..ops.record import Op
-from ..tape.backward import Node, Part
+from ..tape.nodes import Node, Part
 from ..tensors import Tensor, float32
 from .capture import statistics
 from .watch import Watch

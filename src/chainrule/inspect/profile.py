@@ -27,7 +27,7 @@ from ..graph.flops import op_flops
 from ..graph.traced import TracedFunction
 from ..nn import Module
 from ..ops.record import Op
-from ..tape.backward import Node
+from ..tape.nodes import Node
 from ..tensors import Tensor
 from .summary import amount, size, spec_given
 from .watch import Watch

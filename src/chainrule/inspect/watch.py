@@ -17,7 +17,7 @@ from ..base.modes import modes
 from ..graph.traced import TracedFunction
 from ..nn import Module
 from ..ops.record import READERS, Op
-from ..tape.backward import Node
+from ..tape.nodes import Node
 from ..tensors import Tensor, get_rng_state, operators, set_rng_state
 
 __all__ = ["Watch", "names_of", "trained_for_a_while", "unchanged", "with_their_own"]

@@ -1,4 +1,4 @@
 """The modes, and the tape with its backward pass. Knows ops and nodes, not tensors.
 
-Reading order: `modes`, `backward`.
+Reading order: `modes`, `nodes`, `backward`, `op_node`.
 """

@@ -26,8 +26,8 @@ from ..base.errors import DTypeError, GradError, ShapeError, TraceError
 from ..base.lines import describe, here
 from ..ops.outline import Outline
 from ..ops.promotion import Spec
-from ..tape.backward import Edge
 from ..tape.modes import modes
+from ..tape.nodes import Edge
 from .storage import Size, Storage
 
 __all__ = ["Beneath", "gradients"]

@@ -9,8 +9,9 @@ import numpy as np
 from .. import ops
 from ..base import shapes
 from ..base.errors import GradError, ShapeError
-from ..tape.backward import Edge, backward_pass
+from ..tape.backward import backward_pass
 from ..tape.modes import modes
+from ..tape.nodes import Edge
 from . import functions
 from .core import Tensor, made_of, wrap
 from .device import placing

@@ -11,8 +11,8 @@ from typing import Any
 from .. import ops
 from ..base import dtypes
 from ..base.errors import DTypeError, ShapeError
-from ..tape.backward import newest_order, reachable
 from ..tape.modes import modes
+from ..tape.nodes import newest_order, reachable
 from . import functions
 from .core import Tensor
 from .drawing import rand, randint, randn

@@ -11,8 +11,8 @@ from .. import ops
 from ..base import dtypes
 from ..base.errors import DTypeError, ShapeError
 from ..ops.outline import Outline
-from ..tape.backward import Edge
 from ..tape.modes import modes
+from ..tape.nodes import Edge
 from .beneath import Beneath
 from .storage import Storage
 

@@ -14,13 +14,12 @@ from .. import ops
 from ..base import dtypes
 from ..base.dtypes import DType
 from ..base.errors import ChainruleError
-from ..base.lines import here
 from ..ops.outline import outlined
 from ..ops.precision import autocast_dtype
 from ..ops.promotion import common, spec_of
 from ..ops.record import Op, as_floats
-from ..tape.backward import NEEDS, OpNode
 from ..tape.modes import modes
+from ..tape.op_node import NEEDS, OpNode
 from .beneath import Beneath
 from .making import made
 
@@ -91,7 +90,7 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
         raw, stamps = [out._value], [(out._storage, 0)]
     else:
         raw = stamps = NOTHING_SAVED
-    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, dtype),), here(3)), 0
+    out._edge = OpNode(op, attrs, edges, raw, stamps, ((y.shape, dtype),)), 0
     return out
 
 
@@ -135,17 +134,27 @@ def _definition(op: Op, args: tuple, attrs: dict) -> Any:
 
 def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: Any) -> Any:
     """The outputs as tensors, and the node that made them with what its rules need."""
-    if op.single:
-        outs: Any = (made(y, modes.trace),)
-        values: tuple = (y,)
-    else:
-        values = y
-        outs = [made(v, modes.trace) for v in y[: len(op.outputs)]]
+    values = (y,) if op.single else y
+    outs = [made(v, modes.trace) for v in values[: len(op.outputs)]]  # behind them are hidden ones
+    if op.single and y.dtype is not FLOAT32 and not dtypes.stored(y.dtype).is_floating_point:
+        return outs[0]  # a cast to integers ends the history
     keep = op.keep
     if None in edges:
         needed = op.needed(tuple([e is not None for e in edges]))
         keep = tuple([entry if need else NOTHING for entry, need in zip(keep, needed, strict=True)])
-    saved, stamps = [], []
+    saved, stamps = _saved(keep, args, raw, attrs, values, outs)
+    metas = tuple([(v.shape, v.dtype) for v in values[: len(outs)]])
+    node = OpNode(op, attrs, edges, saved, stamps, metas)
+    for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):
+        if name not in op.constant:
+            out._edge = node, k
+    return outs[0] if len(outs) == 1 else tuple(outs)
+
+
+def _saved(keep: tuple, args: tuple, raw: list, attrs: dict, values: tuple, outs: list) -> tuple:
+    """What the rules asked to keep, and of the storages among it the versions at which it was right."""
+    saved: list = []
+    stamps: list = []
     for source, k in keep:
         if source == "operand":
             saved.append(raw[k])
@@ -172,30 +181,7 @@ def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: A
             saved.append(tuple([v.shape for v in raw[k:]]))
         else:
             saved.append(NEEDS if source == "needs" else None)
-    if op.single:
-        out = outs[0]
-        value = out._value
-        if (
-            value.dtype is FLOAT32 or dtypes.stored(value.dtype).is_floating_point
-        ):  # a cast to integers ends the history
-            out._edge = (
-                OpNode(op, attrs, edges, saved, stamps, ((value.shape, value.dtype),), here()),
-                0,
-            )
-        return out
-    node = OpNode(
-        op,
-        attrs,
-        edges,
-        saved,
-        stamps,
-        tuple([(v.shape, v.dtype) for v in values[: len(outs)]]),
-        here(),
-    )
-    for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):
-        if name not in op.constant:
-            out._edge = node, k
-    return outs[0] if len(outs) == 1 else tuple(outs)
+    return saved, stamps
 
 
 def _view(op: Op, x: Any, attrs: dict) -> Any:
@@ -226,12 +212,8 @@ def _view(op: Op, x: Any, attrs: dict) -> Any:
             saved = []
             for source, k in op.keep:
                 saved.append(x._value.shape if source == "shape" else attrs[k])
-            out._edge = (
-                OpNode(
-                    op, attrs, (edge,), saved, (), ((out._value.shape, out._value.dtype),), here()
-                ),
-                0,
-            )
+            meta = out._value.shape, out._value.dtype
+            out._edge = OpNode(op, attrs, (edge,), saved, (), (meta,)), 0
     else:
         out._cut = True
     return out

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from .. import ops
 from ..base import shapes
 from ..base.errors import DTypeError, GradError, ShapeError
-from ..base.lines import here
-from ..tape.backward import OpNode
 from ..tape.modes import modes
+from ..tape.op_node import OpNode
 from .beneath import Beneath, gradients
 from .indexing import assign_index, read_index
 from .making import made_of, wrap
@@ -52,15 +51,9 @@ class Writing(Beneath):
             self._edge = other
         else:  # a part of the base, or constants, whose gradient by what was there is zero
             path = self._path[len(base._path) :]
-            node = OpNode(
-                ops.view_scatter,
-                {"path": path},
-                (before, other),
-                _scatter_saved(self._value.shape, path),
-                (),
-                base.metas,
-                here(),
-            )
+            saved = _scatter_saved(self._value.shape, path)
+            attrs = {"path": path}
+            node = OpNode(ops.view_scatter, attrs, (before, other), saved, (), base.metas)
             base._edge = node, 0
         base._follow_retained()
         return self

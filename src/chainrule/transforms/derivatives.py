@@ -12,8 +12,8 @@ from typing import Any
 
 from ..base.errors import GradError, ShapeError
 from ..base.trees import leaves, mapped
-from ..tape.backward import reachable
 from ..tape.modes import enable_grad
+from ..tape.nodes import reachable
 from ..tensors import functions
 from ..tensors.core import Tensor
 from ..tensors.creation import zeros_like

@@ -8,8 +8,8 @@ from typing import Any
 
 from ..base.errors import GradError
 from ..base.lines import here
-from ..tape.backward import Node, Wrap
 from ..tape.modes import modes, no_grad
+from ..tape.nodes import Node, Wrap
 from ..tensors.core import Tensor, wrap
 
 __all__ = ["Function", "once_differentiable"]

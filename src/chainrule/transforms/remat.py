@@ -14,8 +14,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..base.errors import GradError
-from ..tape.backward import OpNode, newest_order, reachable
 from ..tape.modes import enable_grad, modes
+from ..tape.nodes import newest_order, reachable
+from ..tape.op_node import OpNode
 from ..tensors.core import Tensor
 from ..tensors.generator import default_generator
 

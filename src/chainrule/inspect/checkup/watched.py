@@ -20,7 +20,7 @@ from ...nn.utils import clip_grad
 from ...ops.record import READERS, Op
 from ...optim import Optimizer
 from ...optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from ...tape.backward import Node
+from ...tape.nodes import Node
 from ...tensors import Tensor
 from ..doctor.finding import Report
 from ..doctor.look import array

@@ -20,7 +20,7 @@ from ...inspect.summary import amount, spec_given
 from ...inspect.watch import Watch, names_of
 from ...nn import Module
 from ...ops import Op, Spec
-from ...tape.backward import Node
+from ...tape.nodes import Node
 
 __all__ = ["FlopCounterMode"]
 
