@@ -23,7 +23,7 @@ infinity or NaN reaches all outputs of its places, as NaN.
 
 Legend: a *place* is a square of 2 × 2 outputs, for which 4 × 4 elements of an image are read; W columns of a panel.
 
-Read `points` (the additions, and V), `convolution`, `gradient`.
+Read `points` (the additions, and V), `kernels` (the products), `convolution`, `gradient`.
 
 Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks (2016).
 """

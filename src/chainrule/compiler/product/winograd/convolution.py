@@ -16,9 +16,9 @@ from ...kernel import Kernel, kernel_code
 from ...target import LINE, Target
 from ..axes import Axis, Product, indices_of, moved, row_major, size_of
 from ..finish import Finish
-from ..shape import SCATTER_CYCLES, Blocks, Shape, padded, shape_of
-from ..sums import Sums
-from ..tiles import both, chosen
+from ..shape import SCATTER_CYCLES, padded, shape_of
+from ..tiles import both
+from .kernels import Cut, PointsKernel
 from .points import (
     OUTPUTS,
     POINTS,
@@ -34,7 +34,6 @@ from .points import (
     parts,
     to_outputs,
     windows,
-    written,
 )  # fmt: skip
 
 __all__ = ["Convolution", "convolution_of"]
@@ -59,30 +58,15 @@ V_CYCLES, M_CYCLES, U_CYCLES = 32.0, 40.0, 20.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Convolution:
-    """How a product is computed as a convolution.
-
-    Attributes:
-        slid: the numbers of the axes of m that windows slide along, down and across.
-        taps: those of the axes of k that are their taps.
-        point: the product of one point: the places of a task, its columns, all steps of k.
-        shape: how that is cut.
-        cycles: the expected cost of all, in the measure of `Shape`.
+class Convolution(Cut):
+    """How a product is computed as a convolution: windows slide along axes of m, their taps are axes of k; a point's product has the
+    places of a task, its columns, all other steps of k.
     """
-
-    p: Product
-    slid: tuple[int, int]
-    taps: tuple[int, int]
-    point: Product
-    shape: Shape
-    cycles: float
 
     @property
     def grid(self) -> Grid:
         """The places of everything but the batch."""
-        m = self.p.m
-        outer = tuple([x for k, x in enumerate(m) if k not in self.slid])
-        return Grid(outer, m[self.slid[0]], m[self.slid[1]])
+        return self.grid_of(self.p.m)
 
     @property
     def summed(self) -> list[Axis]:
@@ -93,11 +77,6 @@ class Convolution:
     def places(self) -> int:
         """Places of a task."""
         return self.point.m[0].size
-
-    @property
-    def columns(self) -> int:
-        """Columns of a task: whole panels, but for those of the last."""
-        return self.point.n[0].size
 
     @property
     def depth(self) -> int:
@@ -240,7 +219,7 @@ class UKernel:
             self.c.store(u, place, align=self.size)
 
 
-class MainKernel:
+class MainKernel(PointsKernel):
     """Writes the main kernel.
 
     In the scratch memory lie V, [point][place][k], with the outputs of one place in its stead afterwards; then M,
@@ -248,19 +227,16 @@ class MainKernel:
     """
 
     def __init__(self, name: str, w: Convolution, target: Target, finish: Finish):
-        self.c, self.w, self.finish = kernel_code(name), w, finish
-        self.size, self.vector = w.p.type.bytes, w.p.type.of(w.shape.lanes)
-        blocks = Blocks.of(w.point.k, 1, 1)
-        self.sums = Sums(self.c, w.point, target, w.shape, blocks, self.c.parameters[2])
+        super().__init__(name, w, target, finish)
+        self.w = w
         self.v_row = w.point.m[0].a * self.size
-        self.m_row = padded(w.columns, w.shape) * self.size
         self.v_point, self.m_point = [apart(w.places * row) for row in (self.v_row, self.m_row)]
         self.v_bytes = max(POINTS**2 * self.v_point, apart(OUTPUTS**2 * self.m_row))
 
     def kernel(self) -> Kernel:
         """The kernel with its tasks."""
         c, w, p, size = self.c, self.w, self.w.p, self.size
-        shares, chunks = -(-p.n[0].size // w.columns), -(-w.grid.size // w.places)
+        shares, chunks = -(-w.all_columns // w.columns), -(-w.grid.size // w.places)
         arguments, task, scratch = c.parameters
         a, u = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
         rest, share = c.divmod(task, shares)
@@ -269,75 +245,30 @@ class MainKernel:
         a = moved(c, a, indices, [x.a for x in p.batch], size)
         strides = iter(row_major([x for x in p.batch if x.b], POINTS**2 * w.point_elements))
         u = moved(c, u, indices, [next(strides) if x.b else 0 for x in p.batch], size)
-        u = c.at(u, share, w.columns * w.depth * size)
+        u = c.opaque(c.at(u, share, w.columns * w.depth * size))
         first = c.mul(chunk, w.places)
+
         v = Laid(scratch, self.v_row, self.v_point)
         m = Laid(c.at(scratch, self.v_bytes), self.m_row, self.m_point)
         places = Places(first, w.places, c.i64(w.grid.size - 1))
         image_points(c, self.vector, w.grid, w.summed, c.opaque(a), places, v)
-        self.products(v, c.opaque(u), m, share)
-        self.hand_over(m, batch, first, share)
+        in_blocks = not self.sums.blocks.single
+        if in_blocks:
+            self.clear(m)
+        self.products(v, Laid(u, 0, w.point_elements * size), m, share, add=in_blocks)
+        self.hand_over(scratch, m, batch, first, share)
         c.finish()
         scratch_bytes = self.v_bytes + POINTS**2 * self.m_point
         return Kernel(c, size_of(p.batch) * chunks * shares, scratch_bytes)
 
-    def products(self, v: Laid, u: Value, m: Laid, share: Value) -> None:
-        """M of all points."""
-        c, w, sums, size = self.c, self.w, self.sums, self.size
-        rows, lanes, width = w.shape.rows.most, w.shape.lanes, w.shape.width
-        at_once = sums.blocks.single
-        if not at_once:
-            with c.loop(0, POINTS**2 * m.point, lanes * size) as i:
-                c.store(c.const(0, self.vector), c.at(m.place, i), align=size)
-        panels = -(-w.columns // width)
-        with c.loop(0, POINTS**2) as point, c.loop(0, panels) as panel:
-            a = c.at(v.place, point, v.point)
-            b = c.at(c.at(u, point, w.point_elements * size), panel, width * w.depth * size)
-            to = c.at(c.at(m.place, point, m.point), panel, width * size)
-            number = c.add(panel, c.mul(share, panels))
-            for condition, columns in parts(c, number, w.p.n[0].size, width):
-                vectors = -(-columns // lanes)
-                with (
-                    both(c, condition, None),
-                    sums.over_blocks(a, b, c.i64(0), vectors) as (a_block, b_block, start, stop),
-                    c.loop(0, w.places, rows) as row,
-                ):
-                    a_rows = c.at(a_block, row, v.row)
-                    found = sums.block(a_rows, b_block, start, stop, rows, vectors, None)
-                    sums.put(found, c.at(to, row, m.row), m.row, add=not at_once)
-
-    def hand_over(self, m: Laid, batch: Value, first: Value, share: Value) -> None:
-        """Give the finish the outputs of a task's places. It is a function of its own, as that of other products."""
-        c = self.c
-        values = [*c.parameters[::2], m.place, batch, first, share]
-        f = c.function("finish", [v.type for v in values])
-        arguments, y, place, *numbers = f.parameters
-        self.finish.enter(f, arguments)
-        self.finished(f, y, m._replace(place=place), *numbers)
-        f.finish()
-        c.call(f.name, None, *values)
-
-    def finished(
-        self, c: Code, y: Value, m: Laid, batch: Value, first: Value, share: Value
-    ) -> None:
-        """For each place its outputs, made of M, row by row."""
-        w, p, lanes = self.w, self.w.p, self.w.shape.lanes
-        grid = w.grid
+    def finished(self, c: Code, y: Value, m: Laid, *numbers: Value) -> None:
+        """For each place its outputs, row by row."""
+        w, p, grid = self.w, self.w.p, self.w.grid
+        batch, first, share = numbers
         batch_indices = indices_of(c, batch, p.batch)
-        count = c.minimum(c.sub(grid.size, first), w.places)
-        columns = parts(c, share, p.n[0].size, w.columns)
-        vectors = chosen(c, [(condition, -(-count // lanes)) for condition, count in columns])
-        with c.loop(0, count) as number:
+        with c.loop(0, c.minimum(c.sub(grid.size, first), w.places)) as number:
             outer, square = grid.find(c, c.add(first, number))
-            with c.loop(0, vectors) as k:
-                place = c.at(c.at(m.place, number, m.row), k, lanes * self.size)
-                points = [
-                    c.load(self.vector, c.at(place, point * m.point), align=self.size)
-                    for point in range(POINTS**2)
-                ]
-                for output, x in enumerate(over_both(c, to_outputs, points)):
-                    there = c.at(c.at(y, output * m.row), k, lanes * self.size)
-                    c.store(x, there, align=self.size)
+            self.from_points(c, to_outputs, m, number, y, share)
             down, across = [
                 c.minimum(c.sub(axis.size, start), OUTPUTS)
                 for axis, start in zip((grid.down, grid.across), square, strict=True)
@@ -347,5 +278,4 @@ class MainKernel:
                 others = iter(outer)
                 rows = [at[k] if k in at else next(others) for k in range(len(p.m))]
                 here = c.at(c.at(y, i, OUTPUTS * m.row), j, m.row)
-                column = c.mul(share, w.columns)
-                written(c, self.finish, self.vector, batch_indices, rows, column, here, columns)
+                self.store(c, batch_indices, rows, here, share)

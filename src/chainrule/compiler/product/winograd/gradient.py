@@ -12,13 +12,13 @@ import itertools
 import math
 
 from ...code import PTR, Code, Value
-from ...kernel import Kernel, kernel_code
+from ...kernel import Kernel
 from ...target import Target
 from ..axes import Axis, Product, indices_of, moved, size_of
 from ..finish import Finish
-from ..shape import Blocks, Shape, padded, shape_of
-from ..sums import Sums
-from ..tiles import both, chosen
+from ..shape import Shape, padded, shape_of
+from ..tiles import both
+from .kernels import Cut, PointsKernel
 from .points import (
     POINTS,
     TAPS,
@@ -33,7 +33,6 @@ from .points import (
     parts,
     to_kernel,
     windows,
-    written,
 )  # fmt: skip
 
 __all__ = ["Gradient", "gradient_of"]
@@ -58,32 +57,20 @@ V_CYCLES, D_CYCLES = 32.0, 28.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Gradient:
-    """How a product is computed as the gradient of a convolution by its kernel.
+class Gradient(Cut):
+    """How a product is computed as the gradient of a convolution by its kernel: windows slide along axes of k, their taps are axes of m; a
+    point's product has the channels and columns of a task, and the places that are worked on at a time.
 
     Attributes:
-        slid: the numbers of the axes of k that windows slide along, down and across.
-        taps: those of the axes of m that are their taps.
         slices: into how many parts the first axis of k is cut.
-        point: the product of one point: the channels and columns of a task, the places that are worked on at a time.
-        shape: how that is cut.
-        cycles: the expected cost of all, in the measure of `Shape`.
     """
 
-    p: Product
-    slid: tuple[int, int]
-    taps: tuple[int, int]
     slices: int
-    point: Product
-    shape: Shape
-    cycles: float
 
     @property
     def grid(self) -> Grid:
         """All places."""
-        k = self.p.k
-        outer = tuple([x for i, x in enumerate(k) if i not in self.slid])
-        return Grid(outer, k[self.slid[0]], k[self.slid[1]])
+        return self.grid_of(self.p.k)
 
     @property
     def channel(self) -> int:
@@ -94,11 +81,6 @@ class Gradient:
     def channels(self) -> int:
         """Channels of a task."""
         return self.point.m[0].size
-
-    @property
-    def columns(self) -> int:
-        """Columns of a task: whole panels, but for those of the last."""
-        return self.point.n[0].size
 
     @property
     def places(self) -> int:
@@ -131,7 +113,7 @@ def gradient_of(p: Product, target: Target, slices: int = 1) -> Gradient | None:
     channel = next(x for i, x in enumerate(p.m) if i not in taps)
     if channel.a != 1 or min(channel.size, p.n[0].size) < lanes or (slices > 1 and 0 in slid):
         return None
-    one = Gradient(p, slid, taps, slices, _point(p, 1, 1, 1), shape_of(p, target), 0.0)
+    one = Gradient(p, slid, taps, _point(p, 1, 1, 1), shape_of(p, target), 0.0, slices)
     shape = shape_of(_point(p, channel.size, p.n[0].size, MOST_PLACES), target)
     channels, columns = _shares(p, channel.size, shape, slices)
     near = NEAR // (POINTS**2 * (channels + columns) * p.type.bytes)
@@ -177,28 +159,25 @@ def _cycles(w: Gradient, target: Target) -> float:
     return size_of(p.batch) * tasks * turn * -(-w.grid.size // w.places)
 
 
-class GradientKernel:
+class GradientKernel(PointsKernel):
     """Writes the kernel. In the scratch memory lie V, [point][place][channel], D, [point][panel][place][W], M,
     [point][channel][column], and the gradients of a channel's taps, [tap][column].
     """
 
     def __init__(self, name: str, w: Gradient, target: Target, finish: Finish):
-        self.c, self.w, self.finish = kernel_code(name), w, finish
-        self.size, self.vector = w.p.type.bytes, w.p.type.of(w.shape.lanes)
-        blocks = Blocks.of(w.point.k, 1, 1)
-        self.sums = Sums(self.c, w.point, target, w.shape, blocks, self.c.parameters[2])
+        super().__init__(name, w, target, finish)
+        self.w = w
         rows = w.shape.rows.most
         all_rows = -(-w.channels // rows) * rows  # the last tile may reach beyond
-        self.row = padded(w.columns, w.shape) * self.size
         self.v_row = w.point.k[0].a * self.size
         self.v_point = apart(w.places * self.v_row + all_rows * self.size)
-        self.d_point = apart(w.places * self.row)
-        self.m_point = apart(all_rows * self.row)
+        self.d_point = apart(w.places * self.m_row)
+        self.m_point = apart(all_rows * self.m_row)
 
     def kernel(self) -> Kernel:
         """The kernel with its tasks."""
         c, w, p, size = self.c, self.w, self.w.p, self.size
-        shares = -(-p.m[w.channel].size // w.channels), -(-p.n[0].size // w.columns)
+        shares = -(-p.m[w.channel].size // w.channels), -(-w.all_columns // w.columns)
         arguments, task, scratch = c.parameters
         a, b = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
         rest, column = c.divmod(task, shares[1])
@@ -209,11 +188,10 @@ class GradientKernel:
         b = moved(c, b, indices, [x.b for x in p.batch], size)
         a, b = c.at(a, channel, w.channels * size), c.at(b, column, w.columns * size)
         v = Laid(scratch, self.v_row, self.v_point)
-        d = Laid(c.at(scratch, POINTS**2 * self.v_point), self.row, self.d_point)
-        m = Laid(c.at(d.place, POINTS**2 * self.d_point), self.row, self.m_point)
+        d = Laid(c.at(scratch, POINTS**2 * self.v_point), self.m_row, self.d_point)
+        m = Laid(c.at(d.place, POINTS**2 * self.d_point), self.m_row, self.m_point)
         y = c.at(m.place, POINTS**2 * self.m_point)
-        with c.loop(0, POINTS**2 * self.m_point, w.shape.lanes * size) as i:
-            c.store(c.const(0, self.vector), c.at(m.place, i), align=size)
+        self.clear(m)
         start, stop = self.slice(part)
         with c.loop(start, stop, w.places) as first:
             places = Places(first, w.places, c.sub(stop, 1))
@@ -222,12 +200,12 @@ class GradientKernel:
                 with both(c, condition, None):
                     image_points(c, self.vector, w.grid, [axis], c.opaque(a), places, v)
             self.output_points(c.opaque(b), places, d, column)
-            self.products(v, d, m, column)
-        self.hand_over(m, y, part, batch, channel, column)
+            self.products(v, d, m, column, add=True)
+        self.hand_over(y, m, part, batch, channel, column)
         c.finish()
         tasks = w.slices * size_of(p.batch) * shares[0] * shares[1]
         points = self.v_point + self.d_point + self.m_point
-        return Kernel(c, tasks, POINTS**2 * points + TAPS**2 * self.row)
+        return Kernel(c, tasks, POINTS**2 * points + TAPS**2 * self.m_row)
 
     def slice(self, part: Value) -> tuple[Value, Value]:
         """The places of a slice."""
@@ -284,61 +262,17 @@ class GradientKernel:
             for point, x in enumerate(over_both(c, of_outputs, values)):
                 c.store(x, c.at(c.at(here, k, size), point * point_bytes), align=size)
 
-    def products(self, v: Laid, d: Laid, m: Laid, share: Value) -> None:
-        """M += Vᵀ · D of all points."""
-        c, w, sums, size = self.c, self.w, self.sums, self.size
-        width, rows = w.shape.width, w.shape.rows.most
-        panels = -(-w.columns // width)
-        with c.loop(0, POINTS**2) as point, c.loop(0, panels) as panel:
-            a = c.at(v.place, point, v.point)
-            b = c.at(c.at(d.place, point, d.point), panel, width * w.places * size)
-            to = c.at(c.at(m.place, point, m.point), panel, width * size)
-            number = c.add(panel, c.mul(share, panels))
-            for condition, columns in parts(c, number, w.p.n[0].size, width):
-                vectors = -(-columns // w.shape.lanes)
-                with both(c, condition, None), c.loop(0, w.channels, rows) as row:
-                    a_rows = c.at(a, row, size)
-                    found = sums.block(a_rows, b, c.i64(0), c.i64(w.places), rows, vectors, None)
-                    sums.put(found, c.at(to, row, m.row), m.row, add=True)
-
-    def hand_over(
-        self, m: Laid, y: Value, part: Value, batch: Value, channel: Value, column: Value
-    ) -> None:
-        """Give the finish the gradient of a task's taps. It is a function of its own, as that of other products."""
-        c = self.c
-        values = [c.parameters[0], y, m.place, part, batch, channel, column]
-        f = c.function("finish", [v.type for v in values])
-        arguments, y, place, *numbers = f.parameters
-        self.finish.enter(f, arguments)
-        self.finished(f, y, m._replace(place=place), *numbers)
-        f.finish()
-        c.call(f.name, None, *values)
-
-    def finished(
-        self, c: Code, y: Value, m: Laid, part: Value, batch: Value, channel: Value, column: Value
-    ) -> None:
-        """For each channel its taps, made of M."""
-        w, p, lanes = self.w, self.w.p, self.w.shape.lanes
+    def finished(self, c: Code, y: Value, m: Laid, *numbers: Value) -> None:
+        """For each channel its taps."""
+        w, p = self.w, self.w.p
+        part, batch, channel, column = numbers
         batch_indices = indices_of(c, batch, p.batch)
         if w.slices > 1:
             batch_indices = [part, *batch_indices]
-        columns = parts(c, column, p.n[0].size, w.columns)
-        vectors = chosen(c, [(condition, -(-count // lanes)) for condition, count in columns])
         first = c.mul(channel, w.channels)
-        count = c.minimum(c.sub(p.m[w.channel].size, first), w.channels)
-        with c.loop(0, count) as number:
-            with c.loop(0, vectors) as k:
-                place = c.at(c.at(m.place, number, m.row), k, lanes * self.size)
-                points = [
-                    c.load(self.vector, c.at(place, point * m.point), align=self.size)
-                    for point in range(POINTS**2)
-                ]
-                for tap, x in enumerate(over_both(c, to_kernel, points)):
-                    there = c.at(c.at(y, tap * m.row), k, lanes * self.size)
-                    c.store(x, there, align=self.size)
+        with c.loop(0, c.minimum(c.sub(p.m[w.channel].size, first), w.channels)) as number:
+            self.from_points(c, to_kernel, m, number, y, column)
             with c.loop(0, TAPS) as i, c.loop(0, TAPS) as j:
                 at = {w.taps[0]: i, w.taps[1]: j, w.channel: c.add(first, number)}
-                rows = [at[k] for k in range(len(p.m))]
                 here = c.at(c.at(y, i, TAPS * m.row), j, m.row)
-                start = c.mul(column, w.columns)
-                written(c, self.finish, self.vector, batch_indices, rows, start, here, columns)
+                self.store(c, batch_indices, [at[k] for k in range(len(p.m))], here, column)

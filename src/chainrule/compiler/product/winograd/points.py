@@ -9,12 +9,10 @@ from typing import NamedTuple
 from ...code import BOOL, Code, Type, Value
 from ...target import LINE
 from ..axes import Axis, indices_of, moved, row_major, size_of
-from ..finish import Finish
-from ..tiles import both, chosen
 
 __all__ = [
     "OUTPUTS", "POINTS", "TAPS", "Grid", "Laid", "Places", "apart", "image_points", "inside", "of_kernel", "of_outputs", "over_both",
-    "parts", "to_kernel", "to_outputs", "windows", "written",
+    "parts", "to_kernel", "to_outputs", "windows",
 ]  # fmt: skip
 
 TAPS, OUTPUTS, POINTS = 3, 2, 4
@@ -195,22 +193,3 @@ def parts(c: Code, number: Value, size: int, width: int) -> list[tuple[Value | N
 def inside(c: Code, count: int, lanes: int) -> Value:
     """The mask of the first lanes."""
     return c.consts([lane < count for lane in range(lanes)], BOOL.of(lanes))
-
-
-def written(
-    c: Code, finish: Finish, vector: Type, batch: Sequence[Value], rows: Sequence[Value], column: Value, place: Value,
-    columns: Sequence[tuple[Value | None, int]],
-) -> None:  # fmt: skip
-    """Give the finish a row of sums from the scratch memory: so many columns, from this one on."""
-    lanes, size = vector.lanes, vector.bytes
-
-    def hand(v: Value, mask: Value | None) -> None:
-        value = c.load(vector, c.at(place, v, lanes * size), align=size)
-        finish.store(c, batch, rows, [c.add(column, c.mul(v, lanes))], value, mask)
-
-    with c.loop(0, chosen(c, [(condition, count // lanes) for condition, count in columns])) as v:
-        hand(v, None)
-    for condition, count in columns:
-        if count % lanes:
-            with both(c, condition, None):
-                hand(c.i64(count // lanes), inside(c, count % lanes, lanes))
