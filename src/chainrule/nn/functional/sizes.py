@@ -17,7 +17,8 @@ def per_axis(value: Sizes, axes: int, what: str) -> tuple[int, ...]:
     if isinstance(value, int):
         return (value,) * axes
     values = tuple(value) if isinstance(value, Iterable) else ()
-    if not values or not all([isinstance(v, SupportsIndex) for v in values]):
+    # the class first: to ask a protocol takes ten times as long
+    if not values or not all([v.__class__ is int or isinstance(v, SupportsIndex) for v in values]):
         raise DTypeError(
             f"{what} must be an integer or {axes}, one per spatial axis, found {value!r}"
         )
