@@ -53,7 +53,7 @@ TASKS = 16
 REPEATS = 2048
 """Bytes after which addresses fall into the same few places of the nearest cache."""
 
-V_CYCLES, M_CYCLES, U_CYCLES = 32.0, 40.0, 20.0
+V_CYCLES, M_CYCLES, U_CYCLES = 20.0, 26.0, 20.0
 """What it costs to make V and what follows M, by vectors of a place, and U, by elements of a point."""
 
 

@@ -52,7 +52,7 @@ FEWEST_CHANNELS, FEWEST_COLUMNS = 32, 48
 TASKS = 16
 """Below so many, tasks share the channels and columns."""
 
-V_CYCLES, D_CYCLES = 32.0, 28.0
+V_CYCLES, D_CYCLES = 20.0, 18.0
 """What it costs to make V and D, by vectors of a place."""
 
 
