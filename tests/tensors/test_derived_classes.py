@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import pickle
 
 import pytest
 
@@ -117,3 +119,59 @@ def test_what_is_no_derived_class_is_refused():
         cr.ones(3).as_subclass(int)
     with pytest.raises(cr.ChainruleError, match="_make_subclass"):
         cr.Tensor._make_wrapper_subclass(cr.Tensor, (2, 3))
+
+
+def test_the_dictionary_of_a_tensor_holds_what_was_hung_on_it():
+    class Documented:  # whose own `__dict__` comes first
+        @property
+        def meta(self):
+            return self.__dict__.setdefault("_meta", {})
+
+    class Image(Documented, cr.Tensor):
+        @functools.cached_property
+        def pixels(self):
+            return self.numel()
+
+    x = cr.arange(6.0).view(2, 3).as_subclass(Image)
+    assert vars(x) == {} and len(vars(x)) == 0
+    x.spacing = 0.5
+    x.meta["path"] = "scan"
+    assert x.pixels == 6 and dict(vars(x)) == {
+        "spacing": 0.5,
+        "_meta": {"path": "scan"},
+        "pixels": 6,
+    }
+    assert (
+        "spacing" in dir(x) and "_value" not in vars(x) and repr(vars(x)).startswith("{'spacing'")
+    )
+    y = x[0] * 10
+    assert vars(y) == {}  # what ops give has nothing hung on it
+    y.other = 1
+    y.__dict__.update(x.__dict__)  # as MONAI
+    assert y.tolist() == [0, 10, 20] and y.spacing == 0.5 and y.other == 1
+    y.__dict__ = x.__dict__  # as fastai
+    assert y.tolist() == [0, 10, 20] and not hasattr(y, "other")
+    del y.__dict__["spacing"]
+    assert not hasattr(y, "spacing") and x.spacing == 0.5
+    with pytest.raises(KeyError, match="part of what a tensor is"):
+        vars(x)["_value"] = 3
+    for forbidden in (lambda: vars(x)["_value"], lambda: vars(x).pop("_value")):
+        with pytest.raises(KeyError):
+            forbidden()
+
+
+def test_copies_keep_what_was_hung_on_a_tensor():
+    x, p = cr.tensor([2.0, 3.0]), nn.Parameter(cr.ones(2))
+    x.names = p.names = ["a"]
+    for made, same, shares in (
+        (copy.copy(x), True, True), (copy.deepcopy(x), False, False), (pickle.loads(pickle.dumps(x)), False, False),
+        (copy.copy(p), True, True),
+    ):  # fmt: skip
+        assert made.names == ["a"] and (made.names is x.names) == same
+        whole = p if isinstance(made, nn.Parameter) else x
+        assert type(made) is type(whole) and made.requires_grad == whole.requires_grad
+        made.detach()[0] = 7
+        assert (whole[0] == 7) == shares
+        whole.detach()[0] = 2
+    assert not hasattr(copy.deepcopy(p), "names")  # as in PyTorch
+    assert copy.copy(vars(x)) == copy.deepcopy(vars(x)) == {"names": ["a"]}

@@ -159,13 +159,36 @@ def test_the_gradient_of_writing(index):
 
 @pytest.mark.parametrize(
     "index",
-    [[0, 2], [[0, 1], [2, 0]], [], range(2), np.array([0, -1]), np.array([True, False, True]), True, False, np.bool_(True), np.int64(1)],
+    [[0, 2], [], range(2), np.array([0, -1]), np.array([True, False, True]), True, False, np.bool_(True), np.int64(1)],
 )  # fmt: skip
 def test_lists_arrays_and_lone_bools(index):
     a = numbers()
     plain = np.array(index, int) if isinstance(index, (list, range)) else index
     expected = a[plain]
     np.testing.assert_array_equal(cr.tensor(a)[index].numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [slice(1, None), slice(None, -1)], [0, slice(None)], [..., 1], [None, 2], [[0, 1], [2, 0]], [slice(None), [0, 1]],
+        [np.array([0, 2]), 1],
+    ],
+)  # fmt: skip
+def test_a_list_that_holds_more_than_numbers_is_a_tuple(index):
+    a = numbers()
+    with pytest.warns(UserWarning, match=r"use x\[tuple\(list\)\]"):
+        found = cr.tensor(a)[index]
+    np.testing.assert_array_equal(found.numpy(), cr.tensor(a)[tuple(index)].numpy())
+    x = cr.tensor(a)
+    with pytest.warns(UserWarning, match="several axes"):
+        x[index] = -7.0
+    assert (x.numpy() == -7).sum() == found.numel()
+
+
+def test_a_long_list_is_an_array():
+    index = [[0, 1]] * 32
+    assert cr.arange(3)[index].shape == (32, 2)
 
 
 def test_a_0d_integer_tensor_is_an_integer():

@@ -15,6 +15,7 @@ import numpy as np
 from ..base import dtypes
 from ..base.errors import TraceError
 from ..base.modes import modes
+from ..tensors.attributes import everything_of
 from ..tensors.core import Tensor
 from ..tensors.storage import Storage
 from .tracer import refuse
@@ -136,7 +137,7 @@ def stand_in(t: Tensor, edge: Any) -> Tensor:
     storage of their own; its history, if any, begins at `edge`.
     """
     out = object.__new__(t.__class__)
-    out.__dict__.update(t.__dict__)
+    everything_of(out).update(everything_of(t))
     out._storage, out._path, out._base, out._edge, out._stamp = Storage(t._value), (), None, edge, 0
     out._retains = None
     return out

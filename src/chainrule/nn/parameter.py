@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensors import Tensor, empty, tensor
+from ..tensors.attributes import everything_of
 from ..tensors.overrides import disabled_torch_function
 
 __all__ = ["Buffer", "Parameter"]
@@ -33,6 +34,7 @@ class Parameter(Tensor):
     """
 
     _called = "tensor"
+    _copies_attributes = False
     # a product with a parameter is a plain tensor, whatever class is derived
     __torch_function__ = disabled_torch_function  # type: ignore[assignment]
 
@@ -88,5 +90,5 @@ def _share(cls: type, data: Any) -> Any:
     """A new tensor of a class on the memory of ``data``: it becomes what ``data.detach()`` is, in its own class."""
     value = empty(0) if data is None else data if isinstance(data, Tensor) else tensor(data)
     new = object.__new__(cls)
-    vars(new).update(vars(value.detach()))
+    everything_of(new).update(everything_of(value.detach()))
     return new

@@ -1,7 +1,7 @@
 """Storage, Tensor, and the torch-shaped functions.
 
-Reading order: `storage`, then the Tensor from the ground up: `beneath`, `making`, `recording` (the heart), `operators`, `writing`,
-`inspection`, `history`, `methods`, and `core`, which puts them together; `gradients`, `indexing`, `functions` (PyTorch's
+Reading order: `storage`, then the Tensor from the ground up: `attributes`, `beneath`, `making`, `recording` (the heart), `operators`,
+`writing`, `inspection`, `history`, `methods`, and `core`, which puts them together; `gradients`, `indexing`, `functions` (PyTorch's
 overloads), `counting`, `creation`, `device`, `sequences`, `generator`, `twister` (the stream of initial weights),
 `drawing`, `scan`, `inplace`, `inplace_views`, `printing`, `legacy` (PyTorch's old names),
 `overrides` (derived classes).

@@ -14,7 +14,6 @@ follow:
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
@@ -28,6 +27,7 @@ from ..ops.outline import Outline
 from ..ops.promotion import Spec
 from ..tape.modes import modes
 from ..tape.nodes import Edge
+from .attributes import WithAttributes
 from .storage import Size, Storage
 
 __all__ = ["Beneath", "gradients"]
@@ -51,26 +51,32 @@ class gradients:
         modes.grad = self.before
 
 
-class Beneath:
+class Beneath(WithAttributes):
     """A tensor's value, its place in the graph, and the ways to both."""
 
     _plain: ClassVar[type[Any]]
     """Tensor itself, of which subclasses are."""
+
+    _copies_attributes: ClassVar[bool] = True
+    """Whether a deep copy keeps what was hung on a tensor; PyTorch's parameters lose it."""
 
     _storage: Storage
     _value: Any  # the raw array seen through the path (a Tracer if made inside a trace)
     _path: tuple = ()  # view ops from the storage's value to this tensor
     _base: Any = None  # the tensor this is a differentiable view of
     _edge: Edge | None = None  # (node, k): it is output k of that node
-    _stamp = 0  # storage version for which _edge is right (views)
-    _leaf = False  # a leaf that requires a gradient
+    _stamp: int = 0  # storage version for which _edge is right (views)
+    _leaf: bool = False  # a leaf that requires a gradient
     _grad: Any = None
     _hooks: list | None = None
     _retains: Any = None
     _accumulated: list | None = None  # hooks after its gradient was added to
-    _cut = False  # a view taken while gradients were off
-    _past = False  # got by `.data`, or a view of such: what it writes is looked at more closely
+    _cut: bool = False  # a view taken while gradients were off
+    _past: bool = (
+        False  # got by `.data`, or a view of such: what it writes is looked at more closely
+    )
     _before: Any = None  # what it was, if it has become a view of itself (see `_become`)
+    _metas: tuple | None = None  # see `metas`
 
     def read(self) -> Any:
         """The raw array below, or inside a trace the Tracer that stands for it. Do not write to
@@ -173,7 +179,7 @@ class Beneath:
             self._before = self._base = was
         self._value, self._path = seen._value, seen._path
         self._edge, self._stamp = seen._edge, seen._stamp
-        self.__dict__.pop("metas", None)
+        self._metas = None
         return self
 
     @property
@@ -191,10 +197,12 @@ class Beneath:
         v = self._value
         return Spec(v.shape, dtypes.stored(v.dtype))
 
-    @functools.cached_property
+    @property
     def metas(self) -> tuple:
         """Shape and stored dtype, as the backward pass asks of a leaf."""
-        return ((self._value.shape, self._value.dtype),)
+        if self._metas is None:
+            self._metas = ((self._value.shape, self._value.dtype),)
+        return self._metas
 
     @property
     def shape(self) -> Size:
@@ -238,3 +246,6 @@ class Beneath:
             )
         self._leaf = bool(requires_grad)
         return self
+
+
+Beneath._own = frozenset(Beneath.__annotations__)

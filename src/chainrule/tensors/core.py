@@ -5,6 +5,7 @@ Its chapters, from the ground up, which is the order to read them in:
 | | |
 |---|---|
 | `storage` | memory that several tensors may see |
+| `attributes` | what people hang on a tensor |
 | `beneath` | what lies under a tensor: a storage, the path to it, a place in the graph |
 | `making` | a tensor of numbers, lists and arrays, or around what an op has computed |
 | `recording` | what a call of an op on tensors does: the heart |
@@ -119,7 +120,7 @@ class Tensor(operators.Operators, Writing, Inspection, History, Methods):
     _make_wrapper_subclass = staticmethod(refuse_wrapper)
 
     def __dir__(self) -> list[str]:
-        return [name for name in object.__dir__(self) if name not in ABSENT]
+        return [name for name in [*object.__dir__(self), *vars(self)] if name not in ABSENT]
 
     # ------------------------------------------------------------------------------------------- new tensors like it
 

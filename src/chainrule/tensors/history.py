@@ -116,7 +116,7 @@ class History(Beneath):
             )
         self._storage, self._value, self._path = other._storage, other._value, other._path
         self._base, self._before, self._stamp = None, None, other._storage.version
-        self.__dict__.pop("metas", None)
+        self._metas = None
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> Any:
         """Call hook(tensor) after a backward pass has added to the `.grad` of this leaf; returns a handle whose

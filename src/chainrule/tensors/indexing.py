@@ -24,7 +24,7 @@ __all__ = ["assign_index", "plan", "read_index"]
 
 def _items(x: Any, index: Any) -> list:
     """The parts of an index, lists made arrays, Ellipsis written out as full slices."""
-    parts = list(index) if isinstance(index, tuple) else [index]
+    parts = list(index) if isinstance(index, tuple) or _is_several(index) else [index]
     parts = [np.asarray(p) if isinstance(p, (list, range)) else p for p in parts]
     parts = [
         p.astype(np.int64)
@@ -41,6 +41,23 @@ def _items(x: Any, index: Any) -> list:
         raise RangeError(f"too many indices: {used} for a tensor with {x.ndim} axes")
     rest = [slice(None)] * (x.ndim - used)
     return parts[: dots[0]] + rest + parts[dots[0] + 1 :] if dots else parts + rest
+
+
+def _is_several(index: Any) -> bool:
+    """Whether a list is an index for each of several axes, as a tuple is, and not one array: it is short and holds something that
+    is no number. So NumPy and PyTorch read it once; PyTorch still does, and warns.
+    """
+    if not isinstance(index, list) or len(index) >= 32:
+        return False
+    kinds = (slice, list, tuple, range, np.ndarray)
+    if not any(
+        [p is None or p is Ellipsis or isinstance(p, kinds) or _is_tensor(p) for p in index]
+    ):
+        return False
+    warnings.warn(
+        "a list as an index for several axes is deprecated; use x[tuple(list)]", stacklevel=6
+    )
+    return True
 
 
 def _mask_of(p: Any) -> Any:

@@ -330,16 +330,27 @@ class Inspection(Beneath):
         memo[id(self)] = out
         if self._grad is not None:
             out._grad = copy.deepcopy(self._grad, memo)
+        if self._copies_attributes and vars(self):
+            out.__dict__ = copy.deepcopy(vars(self), memo)
+        return out
+
+    def __copy__(self: Any) -> Tensor:
+        """The same memory, without history, with what was hung on it."""
+        out = self.detach()
+        out.__class__, out._leaf, out.__dict__ = type(self), self.requires_grad, vars(self)
         return out
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         # a file has no history: as in PyTorch, what had one comes back as a leaf
         v = self._value
         value = v if v.__class__ is Outline else self._concrete("pickle").copy()
-        return _rebuilt, (self.__class__, value, self.requires_grad)
+        attributes = dict(vars(self))
+        made_of = (self.__class__, value, self.requires_grad)
+        return (_rebuilt, (*made_of, attributes) if attributes else made_of)
 
 
-def _rebuilt(cls: type, value: Any, leaf: bool) -> Tensor:
+def _rebuilt(cls: type, value: Any, leaf: bool, attributes: dict | None = None) -> Tensor:
     out: Any = _new(cls)
     out._value, out._storage, out._leaf = value, Storage(value), leaf
+    out.__dict__ = attributes or {}
     return out
