@@ -1,7 +1,7 @@
 """Optimizers: one file per method, each of them one pure function and a class that feeds it.
 
-May import tensor and the rooms below; knows nothing of nn, but for `swa_utils`. Reading order: `sgd`, `adam`, `adamw`,
-`optimizer` (what they share), `hyper`, `kept`, `hooks`; then the others: `nadam`, `radam`, `adamax`,
+May import tensors and the rooms below; knows nothing of nn, but for `swa_utils`. Reading order: `sgd`, `adam`, `adamw`,
+`optimizer` (what they share), `hyper`, `saving`, `hooks`; then the others: `nadam`, `radam`, `adamax`,
 `adagrad`, `adadelta`, `rmsprop`, `rprop`, `asgd`, `lion`; those that look at a parameter as a whole:
 `lamb`, `adafactor`, `muon`; `line_search`, `lbfgs`; `sparse_adam`, which is not here, says what to take;
 and `lr_scheduler`, `averaging`, `swa_utils`.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, numbers, refuse_differentiable
+from .hyper import check, checked, known_zero, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adadelta", "adadelta"]
@@ -94,11 +94,7 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        checked("learning rate", lr)
         checked("rho value", rho, high=1.0, inclusive=True)
-        checked("epsilon value", eps)
-        checked("weight_decay value", weight_decay)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "rho": rho,
@@ -109,6 +105,7 @@ class Adadelta(Optimizer):
             "foreach": foreach,
             "differentiable": differentiable,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

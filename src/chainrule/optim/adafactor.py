@@ -11,7 +11,7 @@ import numpy as np
 from ..ops import maximum, mean, rsqrt, sqrt
 from ..platform import finfo
 from ..tensors import Tensor, zeros
-from .hyper import checked, number, numbers
+from .hyper import check, checked, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adafactor", "adafactor_matrix", "adafactor_vector"]
@@ -146,13 +146,12 @@ class Adafactor(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
-        checked("learning rate", lr)
+        check({"lr": lr, "weight_decay": weight_decay})
         checked("beta2_decay value", beta2_decay, low=-np.inf, high=0, inclusive=True)
         if eps[0] is not None:
             checked("epsilon1 value", eps[0])
         checked("epsilon2 value", eps[1])
         checked("clipping threshold d", d, low=1.0)
-        checked("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "beta2_decay": beta2_decay,

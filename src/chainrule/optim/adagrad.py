@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops import sqrt
 from ..tensors import Tensor, full_like
-from .hyper import checked, known_zero, numbers, refuse_differentiable
+from .hyper import check, checked, known_zero, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adagrad", "adagrad"]
@@ -95,12 +95,8 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        checked("learning rate", lr)
         checked("lr_decay value", lr_decay)
-        checked("weight_decay value", weight_decay)
         checked("initial_accumulator_value value", initial_accumulator_value)
-        checked("epsilon value", eps)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -112,6 +108,7 @@ class Adagrad(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
         }
+        check(defaults)
         super().__init__(params, defaults)
         for group in self.param_groups:  # PyTorch's state dict has them from the start
             for p in group["params"]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import maximum, sqrt
-from .hyper import checked, known_zero, numbers, refuse_differentiable
+from .hyper import check, known_zero, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adam", "adam"]
@@ -125,12 +125,6 @@ class Adam(Optimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("epsilon value", eps)
-        checked("beta parameter at index 0", betas[0], high=1.0)
-        checked("beta parameter at index 1", betas[1], high=1.0)
-        checked("weight_decay value", weight_decay)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
@@ -144,6 +138,7 @@ class Adam(Optimizer):
             "fused": fused,
             "decoupled_weight_decay": decoupled_weight_decay,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..ops import abs as absolute
 from ..ops import maximum
-from .hyper import checked, known_zero, numbers, refuse_differentiable
+from .hyper import check, known_zero, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adamax", "adamax"]
@@ -97,12 +97,6 @@ class Adamax(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("epsilon value", eps)
-        checked("beta parameter at index 0", betas[0], high=1.0)
-        checked("beta parameter at index 1", betas[1], high=1.0)
-        checked("weight_decay value", weight_decay)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
@@ -113,6 +107,7 @@ class Adamax(Optimizer):
             "differentiable": differentiable,
             "capturable": capturable,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .hyper import checked, known_zero, number, numbers, refuse_differentiable
+from .hyper import check, known_zero, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["ASGD", "asgd"]
@@ -94,9 +94,6 @@ class ASGD(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("weight_decay value", weight_decay)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "lambd": lambd,
@@ -108,6 +105,7 @@ class ASGD(Optimizer):
             "differentiable": differentiable,
             "capturable": capturable,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -12,7 +12,7 @@ from ..tape.modes import cell
 from ..tensors import Tensor
 
 __all__ = [
-    "checked", "is_like", "is_number", "known_zero", "number", "numbers", "refuse_differentiable",
+    "check", "checked", "is_like", "is_number", "known_zero", "number", "numbers",
 ]  # fmt: skip
 
 
@@ -36,9 +36,27 @@ def checked(
     return value
 
 
-def refuse_differentiable(differentiable: bool) -> None:
-    """No gradient flows through a step."""
-    if differentiable:
+_AT_LEAST_ZERO = {
+    "lr": "learning rate",
+    "eps": "epsilon value",
+    "momentum": "momentum value",
+    "weight_decay": "weight_decay value",
+}
+
+
+def check(defaults: dict[str, Any]) -> None:
+    """The options that most methods have: each name has one range in all of them.
+
+    Raises:
+        ValueError: a number out of range.
+        NotImplementedError: ``differentiable``, for no gradient flows through a step.
+    """
+    for name, what in _AT_LEAST_ZERO.items():
+        if name in defaults:
+            checked(what, defaults[name])
+    for k, beta in enumerate(defaults.get("betas", ())):
+        checked(f"beta parameter at index {k}", beta, high=1.0)
+    if defaults.get("differentiable"):
         raise NotImplementedError(
             "differentiable=True is not built: a step writes values, outside the graph; "
             "write p - lr * g with tensors to differentiate through it"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt, sum, where
-from .hyper import checked, numbers
+from .hyper import check, numbers
 from .optimizer import Optimizer
 
 __all__ = ["LAMB", "lamb"]
@@ -100,11 +100,6 @@ class LAMB(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("epsilon value", eps)
-        checked("beta parameter at index 0", betas[0], high=1.0)
-        checked("beta parameter at index 1", betas[1], high=1.0)
-        checked("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
@@ -112,6 +107,7 @@ class LAMB(Optimizer):
             "weight_decay": weight_decay,
             "maximize": maximize,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -12,7 +12,7 @@ import numpy as np
 from ..base.errors import TraceError
 from ..tape.modes import enable_grad, modes, no_grad
 from ..tensors import Tensor, cat, tensor, zeros_like
-from .hyper import checked
+from .hyper import check
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 
@@ -95,7 +95,6 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ) -> None:
-        checked("learning rate", lr)
         if line_search_fn not in (None, "strong_wolfe"):
             raise ValueError(f"only 'strong_wolfe' is supported, got {line_search_fn!r}")
         defaults = {
@@ -107,6 +106,7 @@ class LBFGS(Optimizer):
             "history_size": history_size,
             "line_search_fn": line_search_fn,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -239,7 +239,7 @@ class LBFGS(Optimizer):
             p.add_(d[start : start + p.numel()].reshape(p.shape), alpha=t)
             start += p.numel()
 
-    def _load_one(self, group: dict[str, Any], p: Tensor, values: dict[str, Any]) -> None:
+    def _load_one(self, p: Tensor, values: dict[str, Any]) -> None:
         """The state is one for all parameters, filed under the first: vectors, numbers, and lists
         of them.
         """

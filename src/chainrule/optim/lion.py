@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sign
-from .hyper import checked, numbers
+from .hyper import check, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Lion", "lion"]
@@ -80,16 +80,13 @@ class Lion(Optimizer):
         *,
         maximize: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("beta parameter at index 0", betas[0], high=1.0)
-        checked("beta parameter at index 1", betas[1], high=1.0)
-        checked("weight_decay value", weight_decay)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
             "weight_decay": weight_decay,
             "maximize": maximize,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from ..ops import matmul, maximum, sqrt, sum
-from .hyper import checked, number, numbers
+from .hyper import check, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Muon", "muon", "orthogonalized"]
@@ -126,9 +126,6 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        checked("learning rate", lr)
-        checked("momentum value", momentum)
-        checked("weight_decay value", weight_decay)
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueError(
                 f"adjust_lr_fn must be None, 'original' or 'match_rms_adamw', got {adjust_lr_fn!r}"
@@ -147,6 +144,7 @@ class Muon(Optimizer):
             "ns_steps": ns_steps,
             "adjust_lr_fn": adjust_lr_fn,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:

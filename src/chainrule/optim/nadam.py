@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, number, numbers, refuse_differentiable
+from .hyper import check, checked, known_zero, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["NAdam", "nadam"]
@@ -120,13 +120,7 @@ class NAdam(Optimizer):
         capturable: bool = False,
         differentiable: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("epsilon value", eps)
-        checked("beta parameter at index 0", betas[0], high=1.0)
-        checked("beta parameter at index 1", betas[1], high=1.0)
-        checked("weight_decay value", weight_decay)
         checked("momentum_decay value", momentum_decay)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "betas": tuple(betas),
@@ -139,6 +133,7 @@ class NAdam(Optimizer):
             "capturable": capturable,
             "differentiable": differentiable,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -24,20 +24,19 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base.errors import StateDictError, TraceError
+from ..base.errors import TraceError
 from ..ops import cast
 from ..tape.modes import effect, enable_grad, modes, no_grad, outside
-from ..tensors import Tensor, bfloat16, float16, float32, tensor, zeros, zeros_like
+from ..tensors import Tensor, bfloat16, float16, float32, zeros_like
 from ..tensors.functions.face import face_constructor
-from .hooks import Hooked, with_hooks
-from .hyper import is_like, is_number
-from .kept import loaded
+from .hooks import with_hooks
+from .saving import Saved
 
 __all__ = ["Optimizer", "required"]
 
@@ -60,7 +59,7 @@ memory that is already mapped.
 _LOW_PRECISION = (float16, bfloat16)
 
 
-class Optimizer(Hooked):
+class Optimizer(Saved):
     """Base of all optimizers.
 
     A subclass defines ``rule``, ``hyper`` and, if it has state, ``slots``; most need nothing else. One that makes its
@@ -82,23 +81,9 @@ class Optimizer(Hooked):
         ValueError: no parameters, a parameter twice, or one that is not a leaf.
     """
 
-    saves_step: ClassVar[bool] = True
-    """Whether a state dict has the number of steps made, as PyTorch's has for this method."""
-
-    free: ClassVar[bool] = False
-    """Whether the state is what ``step`` puts there, which is so for a class that defines ``step``: it is saved as it is,
-    and its options and state are loaded without a check.
-    """
-
     elementwise: ClassVar[bool] = True
     """Whether the rule works on each element alone, so that a large parameter may be cut in
     blocks.
-    """
-
-    scalars: ClassVar[tuple[str, ...]] = ()
-    """Numbers in the state of a parameter beside the step count; ``scalar`` says what they begin
-    with, ``after`` changes them. They are rounded to float32, as they are saved, so that a run that
-    goes on from a checkpoint is the same to the bit.
     """
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
@@ -338,172 +323,12 @@ class Optimizer(Hooked):
 
         effect(check)
 
-    # ---- saving -----------------------------------------------------------------------------------------------
-
-    def state_dict(self) -> dict[str, Any]:
-        """Groups and state in PyTorch's form: parameters are numbered in the order of the groups.
-
-        Returns:
-            ``{"state": {number: {"step": 0-d float32 tensor, name: tensor, …}}, "param_groups": [{…, "params": [numbers]}]}``.
-            The tensors are those in use: copy them to keep a moment.
-        """
-        for hook in self._state_dict_pre_hooks.values():
-            hook(self)
-        numbers: dict[int, int] = {}
-        groups = []
-        for group in self.param_groups:
-            for p in group["params"]:
-                numbers[id(p)] = len(numbers)
-            packed = {name: value for name, value in group.items() if name != "params"}
-            packed["params"] = [numbers[id(p)] for p in group["params"]]
-            groups.append(packed)
-        state = {}
-        for p, values in self.state.items():
-            exported = values if self.free else self._exported(values)
-            if (
-                self.free or exported
-            ):  # a method may keep something for all parameters, under a name
-                state[numbers[id(p)] if isinstance(p, Tensor) else p] = exported
-        return self._through(self._state_dict_post_hooks, {"state": state, "param_groups": groups})
-
-    def _exported(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The state of one parameter as a state dict has it: counts and numbers as 0-d tensors."""
-        exported: dict[str, Any] = {}
-        for name, value in values.items():
-            if name == "step" and not self.saves_step:
-                continue
-            is_number = name == "step" or name in self.scalars
-            exported[name] = tensor(float(value), dtype=float32) if is_number else value
-        return exported
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over the groups' options and the state of ``state_dict``, whose values are copied.
-
-        State tensors that exist keep their identity and get new values, so a program traced with
-        them goes on with these.
-
-        Raises:
-            StateDictError: other groups, or a state tensor of another shape than its parameter.
-            Nothing is changed.
-        """
-        state_dict = self._through(self._load_state_dict_pre_hooks, dict(state_dict))
-        _check_form(state_dict, self.free)
-        saved = state_dict["param_groups"]
-        if len(saved) != len(self.param_groups):
-            raise StateDictError(
-                f"loaded state dict has {len(saved)} parameter groups, "
-                f"the optimizer has {len(self.param_groups)}"
-            )
-        params: dict[Any, tuple[dict, Tensor]] = {}
-        for k, (group, new) in enumerate(zip(self.param_groups, saved, strict=True)):
-            if len(new["params"]) != len(group["params"]):
-                raise StateDictError(
-                    f"loaded state dict has {len(new['params'])} parameters in group {k}, "
-                    f"the optimizer has {len(group['params'])}"
-                )
-            for number, p in zip(new["params"], group["params"], strict=True):
-                params[number] = (group, p)
-            for name, value in new.items():
-                if name != "params" and not (self.free or is_like(value, group.get(name))):
-                    raise StateDictError(
-                        f"loaded state dict has {name!r}: {value!r:.80} in group {k}, where the optimizer "
-                        f"has {group[name]!r:.80}"
-                    )
-        if not self.free:
-            self._check_state(state_dict["state"], params)
-        for group, new in zip(self.param_groups, saved, strict=True):
-            for name, value in new.items():
-                if name != "params":  # JSON has no tuples
-                    as_tuple = isinstance(group.get(name), tuple) and isinstance(value, list)
-                    group[name] = tuple(value) if as_tuple else value
-        with no_grad():
-            if self.free:
-                self._load_all(state_dict["state"], {n: p for n, (_, p) in params.items()})
-                params = {}
-            for number, (group, p) in params.items():
-                if number in state_dict["state"]:
-                    self._load_one(group, p, state_dict["state"][number])
-                else:
-                    self.state.pop(p, None)
-        for hook in self._load_state_dict_post_hooks.values():
-            hook(self)
-
-    def _check_state(self, state: dict[Any, dict], params: dict[Any, tuple[dict, Tensor]]) -> None:
-        faults = []
-        for number, values in state.items():
-            if number not in params:
-                faults.append(f"state of parameter {number}, which is in no group")
-                continue
-            group, p = params[number]
-            for name in ("step", *self.scalars):
-                if name in values and not is_number(values[name]):
-                    faults.append(
-                        f"{name} of parameter {number}: expected a number, found {values[name]!r:.80}"
-                    )
-            for name in self.slots(group, p):
-                value = values.get(name)
-                found = tuple(getattr(value, "shape", ()))
-                expected = tuple(self.slot(group, p, name).shape)
-                if value is not None and found != expected:
-                    faults.append(
-                        f"{name} of parameter {number}: shape {found}, expected {expected}"
-                    )
-        if faults:
-            raise StateDictError(
-                f"Error(s) in loading the state of {type(self).__name__} (nothing was changed):\n\t"
-                + "\n\t".join(faults)
-            )
-
-    def _load_all(self, state: dict[Any, Any], params: dict[Any, Tensor]) -> None:
-        """The state of a method that keeps what it likes."""
-        old, self.state = self.state, defaultdict(dict)
-        for key, values in state.items():
-            place = params.get(key, key)
-            self.state[place] = loaded(values, params.get(key), old.get(place), key)
-
-    def _load_one(self, group: dict[str, Any], p: Tensor, values: dict[str, Any]) -> None:
-        state = self.state[p]
-        for gone in set(state) - set(values):
-            del state[gone]
-        state["step"] = 1  # where it is not saved, it only matters that there was a step
-        for name, value in values.items():
-            if name == "step":
-                state["step"] = round(float(value))
-            elif name in self.scalars:
-                state[name] = float(value)
-            elif hasattr(value, "shape"):  # an array, or a tensor of any kind
-                source = value if isinstance(value, Tensor) else tensor(np.asarray(value))
-                if name not in state:
-                    state[name] = zeros(tuple(source.shape), dtype=p.dtype)
-                state[name].copy_(source)
-            elif value is not None:
-                state[name] = value
-
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for k, group in enumerate(self.param_groups):
             lines.append(f"Parameter Group {k}")
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
-
-
-def _check_form(state_dict: Any, free: bool) -> None:
-    """Refuse what is not the form that `state_dict` gives."""
-    groups, state = state_dict.get("param_groups"), state_dict.get("state")
-    if not (
-        isinstance(groups, (list, tuple))
-        and all(isinstance(g, Mapping) and _is_list_of_keys(g.get("params")) for g in groups)
-        and isinstance(state, Mapping)
-        and (free or all(isinstance(values, Mapping) for values in state.values()))
-    ):
-        raise StateDictError(
-            "an optimizer's state dict has 'param_groups', a list of dictionaries with 'params', and "
-            f"'state', dictionaries by parameter; found {state_dict!r:.200}"
-        )
-
-
-def _is_list_of_keys(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and all(isinstance(k, (int, str)) for k in value)
 
 
 def _advance(states: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..ops import sqrt
-from .hyper import checked, known_zero, numbers, refuse_differentiable
+from .hyper import check, checked, known_zero, numbers
 from .optimizer import Optimizer
 
 __all__ = ["RMSprop", "rmsprop"]
@@ -110,12 +110,7 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        checked("learning rate", lr)
-        checked("epsilon value", eps)
-        checked("momentum value", momentum)
-        checked("weight_decay value", weight_decay)
         checked("alpha value", alpha)
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -128,6 +123,7 @@ class RMSprop(Optimizer):
             "maximize": maximize,
             "differentiable": differentiable,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops import maximum, minimum, sign, where
 from ..tensors import Tensor, full_like, zeros_like
-from .hyper import checked, number, refuse_differentiable
+from .hyper import check, number
 from .optimizer import Optimizer
 
 __all__ = ["Rprop", "rprop"]
@@ -92,10 +92,8 @@ class Rprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ) -> None:
-        checked("learning rate", lr)
         if not 0 < etas[0] < 1 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        refuse_differentiable(differentiable)
         defaults = {
             "lr": lr,
             "etas": tuple(etas),
@@ -105,6 +103,7 @@ class Rprop(Optimizer):
             "differentiable": differentiable,
             "capturable": capturable,
         }
+        check(defaults)
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .hyper import checked, known_zero, number, numbers, refuse_differentiable
+from .hyper import check, checked, known_zero, number, numbers
 from .optimizer import Optimizer
 
 __all__ = ["SGD", "sgd"]
@@ -115,13 +115,7 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        checked("learning rate", lr)
-        checked("momentum value", momentum)
         checked("dampening value", dampening, low=-math.inf)
-        checked("weight_decay value", weight_decay)
-        refuse_differentiable(differentiable)
-        if nesterov and (momentum <= 0 or dampening != 0):
-            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -133,6 +127,9 @@ class SGD(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
         }
+        check(defaults)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, defaults)
 
     def rule(self, group: dict[str, Any], p: Any) -> Callable[..., tuple]:
