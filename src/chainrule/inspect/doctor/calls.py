@@ -20,7 +20,7 @@ from ..watch import Watch
 from .finding import Finding
 from .look import Applied, Look, listed
 
-__all__ = ["Before", "check_calls", "check_evaluation", "kept_with_history"]
+__all__ = ["Before", "check_calls", "check_evaluation", "digest", "kept_with_history"]
 
 
 class Before:
@@ -28,7 +28,7 @@ class Before:
 
     def __init__(self, model: Module):
         self.model = model
-        self.parameters = {n: (p, _digest(p)) for n, p in _made(model)}
+        self.parameters = {n: (p, digest(p)) for n, p in _made(model)}
 
     def changed(self) -> tuple[list[str], list[str]]:
         """The names of those that are other tensors now, and of those that hold other numbers."""
@@ -37,12 +37,13 @@ class Before:
             before, value = self.parameters.get(n, (p, None))
             if p is not before:
                 other.append(n)
-            elif value is not None and _digest(p) != value:
+            elif value is not None and digest(p) != value:
                 moved.append(n)
         return other, moved
 
 
-def _digest(p: Parameter) -> bytes:
+def digest(p: Tensor) -> bytes:
+    """A few bytes that stand for the numbers of a tensor."""
     return hashlib.blake2b(np.ascontiguousarray(p.read()).view(np.uint8).data).digest()
 
 

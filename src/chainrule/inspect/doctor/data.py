@@ -22,8 +22,8 @@ NARROW, LONELY, FEW_TOKENS = 0.02, 20.0, 0.95
 stands for what is missing; the share of tokens that may be one and the same.
 """
 
-MANY = 4096
-"""Features of an example above which no one of them is looked for."""
+MANY, SOME = 4096, 512
+"""Features of an example above which no one of them is looked for; examples that are compared with each other."""
 
 BY_ITSELF, UNLIKE, COLUMNS = 0.02, 10.0, 40
 """By how much the mean of a row may differ from 0 and its spread from 1, if it was made so; how many times as much one feature may vary
@@ -138,8 +138,8 @@ def _note_of_answers(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
 
 def _note_of_neighbours(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
     """Examples that are alike should have like labels, if these belong to them."""
-    flat = x.reshape(len(x), -1)[:512]
-    labels = y[:512]
+    flat = x.reshape(len(x), -1)[:SOME]
+    labels = y[:SOME]
     _, counts = np.unique(labels, return_counts=True)
     chance = float(((counts / len(labels)) ** 2).sum())
     if len(labels) < 100 or chance > 0.6 or not flat.std():
@@ -162,7 +162,8 @@ def _note_of_quantities(x: np.ndarray, y: np.ndarray) -> Iterator[str]:
     features = np.column_stack([np.ones(n), (flat - flat.mean(axis=0)) / flat.std(axis=0)])
     left = y - features @ np.linalg.lstsq(features, y, rcond=None)[0]
     by_line = 1 - (left @ left / (n - features.shape[1])) / y.var(ddof=1)
-    near = ((y - y[nearest(features)]) ** 2).mean() / (2 * y.var())
+    some = y[:SOME]
+    near = ((some - some[nearest(features[:SOME])]) ** 2).mean() / (2 * some.var())
     if by_line < 0.02 and near > 0.9:
         yield (
             f"neither a straight line through the inputs ({max(by_line, 0):.0%} of the variance) nor the most similar example ("

@@ -14,7 +14,7 @@ from ...optim import Adam
 from ...tensors import Tensor, grad
 from ..nonfinite import NonFiniteError, first_nonfinite
 from ..summary import tensors_in
-from .calls import kept_with_history
+from .calls import digest, kept_with_history
 from .finding import Finding
 from .look import Look, array, listed, put
 
@@ -215,9 +215,9 @@ def _check_copies(look: Look, found: dict[str, np.ndarray]) -> Iterator[Finding]
     """Weights of several modules that have the same numbers and the same gradient: one, several times."""
     alike: dict[tuple, list[str]] = {}
     for name, p in look.model.named_parameters():
-        w, g = array(p), found.get(name)
-        if g is not None and w.ndim > 1 and w.size > 3 and g.any() and (w != w.flat[0]).any():
-            alike.setdefault((w.shape, w.tobytes()), []).append(name)
+        g = found.get(name)
+        if g is not None and p.ndim > 1 and p.numel() > 3 and g.any() and array(p).std() > 0:
+            alike.setdefault((p.shape, digest(p)), []).append(name)
     for names in alike.values():
         first, others = found[names[0]], [found[n] for n in names[1:]]
         size = float(np.abs(first).max())

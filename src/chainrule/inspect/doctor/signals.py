@@ -18,6 +18,9 @@ __all__ = ["check_mode", "check_signals"]
 DEAD, SATURATED = 0.5, 0.5
 """Shares of units above which they are reported."""
 
+FEW = 64
+"""Examples, and numbers of an answer, that tell whether all lie on one line."""
+
 DROPPED = 0.9
 """The share of numbers that dropout may set to 0."""
 
@@ -111,15 +114,15 @@ def _note_of_one_line(look: Look) -> Iterator[str]:
     out = look.output
     if not isinstance(out, Tensor) or not out.is_floating_point() or out.ndim != 2:
         return
-    y = array(out)
+    y = array(out[:FEW, :FEW])
     if len(y) < 8 or y.shape[1] < 3 or not np.isfinite(y).all() or begins_at_zero(look):
         return
     sizes = np.linalg.svd(y - y.mean(axis=0), compute_uv=False)
     rounding = 1e-7 * float(np.linalg.norm(y))
     if sizes[0] > 30 * rounding and sizes[1] < max(1e-5 * sizes[0], rounding):
         yield (
-            f"the answers {y.shape} of all examples lie on one line, so they differ by a single number: look for a layer of one unit, or a "
-            "mean over all features, that everything goes through"
+            f"the answers {tuple(out.shape)} of all examples lie on one line, so they differ by a single number: look for a layer of one "
+            "unit, or a mean over all features, that everything goes through"
         )
 
 
