@@ -263,9 +263,8 @@ def _check_itself(a: Applied) -> Iterator[Finding]:
     if not np.allclose(x, x.T, atol=1e-5 * size):
         return
     others = np.where(np.eye(n, dtype=bool), -np.inf, x).max(axis=1)
-    of_one_side = (
-        np.linalg.eigvalsh(x[:FEW, :FEW]).min() > -1e-4 * size
-    )  # products of vectors with themselves are squares
+    # products of vectors with themselves: no negative eigenvalue
+    of_one_side = np.linalg.eigvalsh(x[:FEW, :FEW]).min() > -1e-4 * size
     if of_one_side or (np.diag(x) > others).all():
         yield Finding(
             "compared with itself", "each example's right answer is its similarity with itself, which longer vectors alone make larger",
