@@ -44,7 +44,7 @@ SIZES = [
 @pytest.fixture
 def always(monkeypatch):
     """Winograd wherever it is possible, however small."""
-    monkeypatch.setattr(choice, "GAIN", float("inf"))
+    monkeypatch.setattr(choice, "written", lambda p, target: float("inf"))
 
 
 def checked(p, target, kind, slices=1, threads=16):
@@ -57,6 +57,24 @@ def checked(p, target, kind, slices=1, threads=16):
 @pytest.mark.usefixtures("always")
 def test_convolutions(sizes, target):
     checked(convolution(*sizes, (3, 3)), target, Convolution)
+
+
+OTHERS = [
+    ((2, 2), 1, (2, 9, 8, 16, 16)),
+    ((2, 2), 1, (1, 6, 9, 11, 13)),  # a third of the last places are there
+    ((4, 4), 2, (2, 12, 16, 16, 24)),
+    ((4, 4), 2, (1, 11, 15, 11, 13)),
+    ((6, 6), 2, (2, 14, 12, 16, 16)),
+]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "sizes"), OTHERS)
+@pytest.mark.usefixtures("always")
+def test_other_kernels(kernel, stride, sizes, target):
+    """Two taps, and taps that are as many steps of the windows."""
+    checked(convolution(*sizes, kernel, stride=stride), target, Convolution)
+    for slices in (1, 2)[: sizes[0]]:
+        checked(weight_gradient(*sizes, kernel, stride=stride), target, Gradient, slices)
 
 
 @pytest.mark.parametrize("sizes", SIZES[:3])
@@ -162,8 +180,8 @@ def test_errors_are_of_the_size_of_other_sums(type, monkeypatch):
     wide = np.longdouble if type == DOUBLE else np.float64
     exact = np.einsum("gzyxtsk,gtskn->gzyxn", a.view.astype(wide), b.view.astype(wide))
     errors = []
-    for gain in (0.0, float("inf")):
-        monkeypatch.setattr(choice, "GAIN", gain)
+    for written in (0.0, float("inf")):
+        monkeypatch.setattr(choice, "written", lambda p, target, cost=written: cost)
         c = np.zeros(exact.shape, DTYPES[type])
         run(p, a.address, b.address, [c.ctypes.data], HOST, Store(type))
         errors.append(np.sqrt(np.mean((c - exact) ** 2)))
@@ -177,6 +195,8 @@ LAYERS = {
     "without": ((3, 17, 6, 9), (19, 17, 3, 3), {}),
     "with a wide one": ((2, 16, 4, 4), (16, 16, 3, 3), {"padding": (2, 3)}),
     "in groups": ((2, 32, 6, 6), (48, 16, 3, 3), {"padding": 1, "groups": 2}),
+    "by two": ((2, 16, 8, 10), (24, 16, 4, 4), {"padding": 1, "stride": 2}),
+    "two taps": ((2, 16, 5, 6), (24, 16, 2, 2), {"padding": 1}),
     "one image": ((1, 24, 9, 9), (24, 24, 3, 3), {"padding": 1}),
     "a volume": ((2, 16, 4, 5, 6), (16, 16, 3, 3, 3), {"padding": 1}),
     "a volume, flat taps": ((2, 16, 4, 5, 6), (16, 16, 1, 3, 3), {"padding": (0, 1, 1)}),
@@ -228,6 +248,8 @@ def test_what_takes_the_detour():
         convolution(*wide, (3, 3), groups=64),
         convolution(*wide, (1, 3)),
         convolution(*wide, (5, 5)),
+        convolution(*wide, (2, 3)),
+        convolution(*wide, (4, 4), stride=4),
         convolution(8, 34, 34, 3, 64, (3, 3)),
         weight_gradient(*wide, (3, 3), stride=2),
         weight_gradient(8, 34, 34, 3, 64, (3, 3)),

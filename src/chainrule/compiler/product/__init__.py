@@ -25,7 +25,7 @@ How it is computed, from the inside to the outside:
 - Where k lies side by side in both operands and C is small (a vector times a matrix), the lanes of a
   vector are neighbours in k instead, and nothing needs packing.
 - Where rows are few and B is large, B is read line by line instead (`stream`): then memory decides.
-- A convolution with 3 × 3 taps goes by way of fewer multiplications (`winograd`), if that is faster.
+- A convolution with few taps goes by way of fewer multiplications (`winograd`), if that is faster.
 
 The order of every sum depends on the sizes and the processor, never on the number of threads.
 

@@ -9,9 +9,6 @@ from .winograd import Convolution, Gradient, convolution_of, gradient_of
 
 __all__ = ["oriented", "winograd_pays"]
 
-GAIN = 1.0
-"""The part of the cycles of its sums as written below which a convolution takes the detour."""
-
 
 def oriented(p: Product, target: Target | None = None) -> tuple[Product, bool]:
     """The product as given or with A and B swapped, or either with its lanes along a batch,
@@ -34,14 +31,14 @@ def winograd_pays(p: Product, target: Target, slices: int = 1) -> Convolution | 
     w: Convolution | Gradient | None = gradient_of(p, target, slices)
     if slices == 1:
         w = convolution_of(p, target) or w
-    return w if w and w.cycles < GAIN * _written(p, target) else None
+    return w if w and w.cycles < written(p, target) else None
+
+
+def written(p: Product, target: Target) -> float:
+    """The cost of the sums as they are written."""
+    return shape_of(whole(p.merged()), target).cycles
 
 
 def _cycles(p: Product, target: Target) -> float:
     w = winograd_pays(p, target)
-    return w.cycles if w else _written(p, target)
-
-
-def _written(p: Product, target: Target) -> float:
-    """The cost of the sums as they are written."""
-    return shape_of(whole(p.merged()), target).cycles
+    return w.cycles if w else written(p, target)

@@ -19,22 +19,20 @@ from ..finish import Finish
 from ..shape import SCATTER_CYCLES, padded, shape_of
 from ..tiles import both
 from .kernels import Cut, PointsKernel
-from .points import (
-    OUTPUTS,
+from .points import (  # fmt: skip
     POINTS,
-    TAPS,
     Grid,
     Laid,
     Places,
     apart,
     image_points,
     inside,
-    of_kernel,
     over_both,
     parts,
-    to_outputs,
+    split,
+    to_points,
     windows,
-)  # fmt: skip
+)
 
 __all__ = ["Convolution", "convolution_of"]
 
@@ -53,7 +51,7 @@ TASKS = 16
 REPEATS = 2048
 """Bytes after which addresses fall into the same few places of the nearest cache."""
 
-V_CYCLES, M_CYCLES, U_CYCLES = 20.0, 26.0, 20.0
+V_CYCLES, M_CYCLES, U_CYCLES = 20.0, {2: 26.0, 3: 40.0}, 20.0
 """What it costs to make V and what follows M, by vectors of a place, and U, by elements of a point."""
 
 
@@ -107,6 +105,7 @@ def convolution_of(p: Product, target: Target) -> Convolution | None:
     Args:
         p: its axes as they are, not joined.
     """
+    p = dataclasses.replace(p, k=tuple([x for group in split(p.m, p.k) for x in group]))
     found = windows(p.m, p.k)
     if found is None or p.beside or len(p.n) != 1:
         return None
@@ -116,7 +115,8 @@ def convolution_of(p: Product, target: Target) -> Convolution | None:
     if not summed or summed[-1].a != 1 or summed[-1].size < lanes or columns < lanes:
         return None
     depth = size_of(summed[:-1]) * -(-summed[-1].size // lanes) * lanes
-    one = Convolution(p, slid, taps, _point(p, depth, 1, columns), shape_of(p, target), 0.0)
+    side = POINTS + 1 - p.k[taps[0]].size
+    one = Convolution(p, slid, taps, side, _point(p, depth, 1, columns), shape_of(p, target), 0.0)
 
     near = NEAR // (POINTS**2 * (depth + columns) * p.type.bytes)
     most = min(max(near, FEWEST_PLACES), MOST_PLACES, one.grid.size)
@@ -143,7 +143,7 @@ def _cycles(w: Convolution, target: Target) -> float:
     """The cost: of the products; by vectors, of V before and of the outputs after; and of U."""
     p, lanes = w.p, w.shape.lanes
     task = POINTS**2 * shape_of(w.point, target).cycles
-    task += w.places * (V_CYCLES * w.depth + M_CYCLES * w.columns) / lanes
+    task += w.places * (V_CYCLES * w.depth + M_CYCLES[w.side] * w.columns) / lanes
     tasks = -(-w.grid.size // w.places) * -(-p.n[0].size // w.columns)
     kernel = 0.0 if p.steady[1] else U_CYCLES * w.point_elements
     scattered = SCATTER_CYCLES * size_of(p.m) * p.n[0].size if p.n[0].c != 1 else 0.0
@@ -191,7 +191,7 @@ class UKernel:
             with c.loop(0, last.size) as k:
                 for first in range(0, columns, lanes):
                     taps = self.taps(c.at(there, k, last.b * size), first, columns - first)
-                    self.store(over_both(c, of_kernel, taps), c.at(here, k, row), first)
+                    self.store(over_both(c, to_points, taps), c.at(here, k, row), first)
             with c.loop(last.size, length) as k:
                 for first in range(0, columns, lanes):
                     zeros = [c.const(0, self.vector)] * POINTS**2
@@ -203,7 +203,7 @@ class UKernel:
         mask = inside(c, left, lanes) if left < lanes else None
         strides = [self.w.p.k[k].b for k in self.w.taps]
         found = []
-        for y, x in itertools.product(range(TAPS), repeat=2):
+        for y, x in itertools.product(range(self.w.tap_count), repeat=2):
             place = c.at(there, (first * column + y * strides[0] + x * strides[1]) * size)
             if column == 1:
                 found.append(c.load(self.vector, place, mask, size))
@@ -231,7 +231,7 @@ class MainKernel(PointsKernel):
         self.w = w
         self.v_row = w.point.m[0].a * self.size
         self.v_point, self.m_point = [apart(w.places * row) for row in (self.v_row, self.m_row)]
-        self.v_bytes = max(POINTS**2 * self.v_point, apart(OUTPUTS**2 * self.m_row))
+        self.v_bytes = max(POINTS**2 * self.v_point, apart(w.side**2 * self.m_row))
 
     def kernel(self) -> Kernel:
         """The kernel with its tasks."""
@@ -268,14 +268,14 @@ class MainKernel(PointsKernel):
         batch_indices = indices_of(c, batch, p.batch)
         with c.loop(0, c.minimum(c.sub(grid.size, first), w.places)) as number:
             outer, square = grid.find(c, c.add(first, number))
-            self.from_points(c, to_outputs, m, number, y, share)
+            self.from_points(c, w.side, m, number, y, share)
             down, across = [
-                c.minimum(c.sub(axis.size, start), OUTPUTS)
+                c.minimum(c.sub(axis.size, start), w.side)
                 for axis, start in zip((grid.down, grid.across), square, strict=True)
             ]
             with c.loop(0, down) as i, c.loop(0, across) as j:
                 at = dict(zip(w.slid, (c.add(square[0], i), c.add(square[1], j)), strict=True))
                 others = iter(outer)
                 rows = [at[k] if k in at else next(others) for k in range(len(p.m))]
-                here = c.at(c.at(y, i, OUTPUTS * m.row), j, m.row)
+                here = c.at(c.at(y, i, w.side * m.row), j, m.row)
                 self.store(c, batch_indices, rows, here, share)

@@ -16,24 +16,23 @@ from ...kernel import Kernel
 from ...target import Target
 from ..axes import Axis, Product, indices_of, moved, size_of
 from ..finish import Finish
-from ..shape import Shape, padded, shape_of
+from ..shape import SCATTER_CYCLES, Shape, padded, shape_of
 from ..tiles import both
 from .kernels import Cut, PointsKernel
-from .points import (
+from .points import (  # fmt: skip
     POINTS,
-    TAPS,
     Grid,
     Laid,
     Places,
     apart,
     image_points,
     inside,
-    of_outputs,
     over_both,
     parts,
-    to_kernel,
+    split,
+    to_points,
     windows,
-)  # fmt: skip
+)
 
 __all__ = ["Gradient", "gradient_of"]
 
@@ -52,7 +51,7 @@ FEWEST_CHANNELS, FEWEST_COLUMNS = 32, 48
 TASKS = 16
 """Below so many, tasks share the channels and columns."""
 
-V_CYCLES, D_CYCLES = 20.0, 18.0
+V_CYCLES, D_CYCLES = 20.0, {2: 18.0, 3: 28.0}
 """What it costs to make V and D, by vectors of a place."""
 
 
@@ -63,9 +62,11 @@ class Gradient(Cut):
 
     Attributes:
         slices: into how many parts the first axis of k is cut.
+        of_given: for each axis of m as the finish knows it, the numbers of those that it is split into.
     """
 
     slices: int
+    of_given: tuple[tuple[int, ...], ...]
 
     @property
     def grid(self) -> Grid:
@@ -74,8 +75,18 @@ class Gradient(Cut):
 
     @property
     def channel(self) -> int:
-        """The number of the axis of m that is no tap; it lies side by side in A."""
-        return next(i for i in range(len(self.p.m)) if i not in self.taps)
+        """The number of the axis of m that lies side by side in A."""
+        return len(self.p.m) - 1
+
+    @property
+    def within(self) -> list[int]:
+        """The numbers of the axes of m that are places within a step of the windows."""
+        return [i for i in range(len(self.p.m) - 1) if i not in self.taps]
+
+    @property
+    def steps(self) -> list[Axis]:
+        """Those axes: each of their places has an image of its own."""
+        return [self.p.m[i] for i in self.within]
 
     @property
     def channels(self) -> int:
@@ -105,24 +116,29 @@ def gradient_of(p: Product, target: Target, slices: int = 1) -> Gradient | None:
         p: its axes as they are, not joined.
         slices: into how many parts k is cut.
     """
+    groups = split(p.k, p.m)
+    numbers = iter(range(len(p.m) * 2))
+    of_given = tuple([tuple([next(numbers) for _ in group]) for group in groups])
+    p = dataclasses.replace(p, m=tuple([x for group in groups for x in group]))
     found = windows(p.k, p.m)
-    if found is None or p.beside or len(p.n) != 1 or len(p.m) != 3 or p.n[0].b != 1:
+    if found is None or p.beside or len(p.n) != 1 or len(of_given) != 3 or p.n[0].b != 1:
         return None
     slid, taps = found
     lanes = target.lanes(p.type)
-    channel = next(x for i, x in enumerate(p.m) if i not in taps)
+    channel = p.m[-1]
     if channel.a != 1 or min(channel.size, p.n[0].size) < lanes or (slices > 1 and 0 in slid):
         return None
-    one = Gradient(p, slid, taps, _point(p, 1, 1, 1), shape_of(p, target), 0.0, slices)
+    side, point = POINTS + 1 - p.m[taps[0]].size, _point(p, 1, 1, 1)
+    one = Gradient(p, slid, taps, side, point, shape_of(p, target), 0.0, slices, of_given)
     shape = shape_of(_point(p, channel.size, p.n[0].size, MOST_PLACES), target)
-    channels, columns = _shares(p, channel.size, shape, slices)
+    channels, columns = _shares(p, channel.size, shape, slices * size_of(one.steps))
     near = NEAR // (POINTS**2 * (channels + columns) * p.type.bytes)
     places = min(max(near, FEWEST_PLACES), MOST_PLACES, one.grid.size)
     w = dataclasses.replace(one, point=_point(p, channels, columns, places), shape=shape)
     return dataclasses.replace(w, cycles=_cycles(w, target))
 
 
-def _shares(p: Product, channels: int, shape: Shape, slices: int) -> tuple[int, int]:
+def _shares(p: Product, channels: int, shape: Shape, tasks: int) -> tuple[int, int]:
     """Channels and columns of a task: halved until M stays within reach and there are tasks enough, or they are few."""
     sizes = [channels, p.n[0].size]
     most, fewest, units = (
@@ -135,7 +151,7 @@ def _shares(p: Product, channels: int, shape: Shape, slices: int) -> tuple[int, 
     def each(k: int) -> int:
         return min(-(-sizes[k] // (shares[k] * units[k])) * units[k], sizes[k])
 
-    while each(0) > most[0] or each(1) > most[1] or slices * math.prod(shares) < TASKS:
+    while each(0) > most[0] or each(1) > most[1] or tasks * math.prod(shares) < TASKS:
         larger = max((0, 1), key=lambda k: each(k) / fewest[k])
         if each(larger) < 2 * fewest[larger]:
             break
@@ -154,9 +170,11 @@ def _cycles(w: Gradient, target: Target) -> float:
     """The cost: of the products, and by vectors of V and D before."""
     p, lanes = w.p, w.shape.lanes
     turn = POINTS**2 * (shape_of(w.point, target).cycles + 2.0 * w.channels * w.columns / lanes)
-    turn += w.places * (V_CYCLES * w.channels + D_CYCLES * w.columns) / lanes
+    turn += w.places * (V_CYCLES * w.channels + D_CYCLES[w.side] * w.columns) / lanes
     tasks = -(-p.m[w.channel].size // w.channels) * -(-p.n[0].size // w.columns)
-    return size_of(p.batch) * tasks * turn * -(-w.grid.size // w.places)
+    turns = size_of([*p.batch, *w.steps]) * tasks * -(-w.grid.size // w.places)
+    outputs = size_of([*p.batch, *p.m]) * p.n[0].size
+    return turns * turn + (SCATTER_CYCLES * outputs if p.n[0].c != 1 else 0.0)
 
 
 class GradientKernel(PointsKernel):
@@ -182,9 +200,11 @@ class GradientKernel(PointsKernel):
         a, b = c.load(PTR, arguments), c.load(PTR, c.at(arguments, 1, 8))
         rest, column = c.divmod(task, shares[1])
         rest, channel = c.divmod(rest, shares[0])
+        rest, step = c.divmod(rest, size_of(w.steps))
         part, batch = c.divmod(rest, size_of(p.batch))
         indices = indices_of(c, batch, p.batch)
         a = moved(c, a, indices, [x.a for x in p.batch], size)
+        a = moved(c, a, indices_of(c, step, w.steps), [x.a for x in w.steps], size)
         b = moved(c, b, indices, [x.b for x in p.batch], size)
         a, b = c.at(a, channel, w.channels * size), c.at(b, column, w.columns * size)
         v = Laid(scratch, self.v_row, self.v_point)
@@ -201,11 +221,11 @@ class GradientKernel(PointsKernel):
                     image_points(c, self.vector, w.grid, [axis], c.opaque(a), places, v)
             self.output_points(c.opaque(b), places, d, column)
             self.products(v, d, m, column, add=True)
-        self.hand_over(y, m, part, batch, channel, column)
+        self.hand_over(y, m, part, batch, step, channel, column)
         c.finish()
-        tasks = w.slices * size_of(p.batch) * shares[0] * shares[1]
+        tasks = w.slices * size_of([*p.batch, *w.steps]) * shares[0] * shares[1]
         points = self.v_point + self.d_point + self.m_point
-        return Kernel(c, tasks, POINTS**2 * points + TAPS**2 * self.m_row)
+        return Kernel(c, tasks, POINTS**2 * points + w.tap_count**2 * self.m_row)
 
     def slice(self, part: Value) -> tuple[Value, Value]:
         """The places of a slice."""
@@ -227,15 +247,22 @@ class GradientKernel(PointsKernel):
             is_there = c.icmp("sle", place, places.last)
             indices, square = grid.find(c, c.minimum(place, places.last))
             there = moved(c, b, indices, [x.b for x in grid.outer], size)
-            offsets, exist = [], []
+            along: list[
+                list[tuple[Value, Value]]
+            ] = []  # where outputs are, and whether they are there
             for axis, start in zip((grid.down, grid.across), square, strict=True):
-                second = c.minimum(c.add(start, 1), axis.size - 1)
-                offsets.append([c.mul(i, axis.b * size) for i in (start, second)])
-                exist.append([is_there, c.icmp("slt", c.add(start, 1), c.i64(axis.size))])
+                numbers = [c.add(start, i) for i in range(grid.side)]
+                along.append(
+                    [
+                        (
+                            c.mul(c.minimum(i, axis.size - 1), axis.b * size),
+                            c.icmp("slt", i, c.i64(axis.size)),
+                        )
+                        for i in numbers
+                    ]
+                )
             outputs = []
-            for (row, in_row), (step, in_column) in itertools.product(
-                *[list(zip(o, e, strict=True)) for o, e in zip(offsets, exist, strict=True)]
-            ):
+            for (row, in_row), (step, in_column) in itertools.product(*along):
                 exists = c.binary("and", c.binary("and", in_row, in_column), is_there)
                 outputs.append((c.opaque(c.at(c.at(there, row), step)), exists))
             with c.loop(0, panels) as panel:
@@ -259,20 +286,27 @@ class GradientKernel(PointsKernel):
                 c.select(exists, c.load(self.vector, c.at(x, k, size), mask, size), zero)
                 for x, exists in sources
             ]
-            for point, x in enumerate(over_both(c, of_outputs, values)):
+            for point, x in enumerate(over_both(c, to_points, values)):
                 c.store(x, c.at(c.at(here, k, size), point * point_bytes), align=size)
 
     def finished(self, c: Code, y: Value, m: Laid, *numbers: Value) -> None:
         """For each channel its taps."""
         w, p = self.w, self.w.p
-        part, batch, channel, column = numbers
+        part, batch, step, channel, column = numbers
         batch_indices = indices_of(c, batch, p.batch)
         if w.slices > 1:
             batch_indices = [part, *batch_indices]
         first = c.mul(channel, w.channels)
         with c.loop(0, c.minimum(c.sub(p.m[w.channel].size, first), w.channels)) as number:
-            self.from_points(c, to_kernel, m, number, y, column)
-            with c.loop(0, TAPS) as i, c.loop(0, TAPS) as j:
-                at = {w.taps[0]: i, w.taps[1]: j, w.channel: c.add(first, number)}
-                here = c.at(c.at(y, i, TAPS * m.row), j, m.row)
-                self.store(c, batch_indices, [at[k] for k in range(len(p.m))], here, column)
+            self.from_points(c, w.tap_count, m, number, y, column)
+            with c.loop(0, w.tap_count) as i, c.loop(0, w.tap_count) as j:
+                at = dict(zip(w.within, indices_of(c, step, w.steps), strict=True))
+                at |= {w.taps[0]: i, w.taps[1]: j, w.channel: c.add(first, number)}
+                rows = []
+                for axes in w.of_given:
+                    index = at[axes[0]]
+                    for k in axes[1:]:
+                        index = c.add(c.mul(index, p.m[k].size), at[k])
+                    rows.append(index)
+                here = c.at(c.at(y, i, w.tap_count * m.row), j, m.row)
+                self.store(c, batch_indices, rows, here, column)

@@ -5,7 +5,7 @@ from M to the finish.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ...code import Code, Value
 from ...kernel import kernel_code
@@ -15,7 +15,7 @@ from ..finish import Finish
 from ..shape import Blocks, Shape, padded
 from ..sums import Sums
 from ..tiles import both, chosen
-from .points import POINTS, Grid, Laid, inside, over_both, parts
+from .points import POINTS, Grid, Laid, inside, over_both, parts, to_values
 
 __all__ = ["Cut", "PointsKernel"]
 
@@ -27,6 +27,7 @@ class Cut:
     Attributes:
         slid: the numbers of the axes that windows slide along, down and across.
         taps: those of the axes that are their taps.
+        side: outputs of a place along an axis.
         point: the product of one point in a task.
         shape: how that is cut.
         cycles: the expected cost of all, in the measure of `Shape`.
@@ -35,9 +36,15 @@ class Cut:
     p: Product
     slid: tuple[int, int]
     taps: tuple[int, int]
+    side: int
     point: Product
     shape: Shape
     cycles: float
+
+    @property
+    def tap_count(self) -> int:
+        """Taps along an axis."""
+        return POINTS + 1 - self.side
 
     @property
     def columns(self) -> int:
@@ -52,7 +59,7 @@ class Cut:
     def grid_of(self, axes: Sequence[Axis]) -> Grid:
         """The places along these axes, of which windows slide along two."""
         outer = tuple([x for k, x in enumerate(axes) if k not in self.slid])
-        return Grid(outer, axes[self.slid[0]], axes[self.slid[1]])
+        return Grid(outer, axes[self.slid[0]], axes[self.slid[1]], self.side)
 
 
 class PointsKernel:
@@ -112,9 +119,9 @@ class PointsKernel:
         raise NotImplementedError(f"{type(self).__name__} does not say what becomes of M")
 
     def from_points(
-        self, c: Code, change: Callable[[Code, Sequence[Value]], list[Value]], m: Laid, number: Value, y: Value, share: Value
+        self, c: Code, count: int, m: Laid, number: Value, y: Value, share: Value
     ) -> None:  # fmt: skip
-        """A row of M, changed along both axes, to y: [number][column]."""
+        """A row of M made a square of so many values a side, in y: [value][column]."""
         lanes = self.cut.shape.lanes
         counts = [(condition, -(-n // lanes)) for condition, n in self.shares(c, share)]
         with c.loop(0, chosen(c, counts)) as k:
@@ -123,7 +130,7 @@ class PointsKernel:
                 c.load(self.vector, c.at(place, point * m.point), align=self.size)
                 for point in range(POINTS**2)
             ]
-            for result, x in enumerate(over_both(c, change, points)):
+            for result, x in enumerate(over_both(c, to_values(count), points)):
                 there = c.at(c.at(y, result * m.row), k, lanes * self.size)
                 c.store(x, there, align=self.size)
 

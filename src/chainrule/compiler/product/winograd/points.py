@@ -11,12 +11,12 @@ from ...target import LINE
 from ..axes import Axis, indices_of, moved, row_major, size_of
 
 __all__ = [
-    "OUTPUTS", "POINTS", "TAPS", "Grid", "Laid", "Places", "apart", "image_points", "inside", "of_kernel", "of_outputs", "over_both",
-    "parts", "to_kernel", "to_outputs", "windows",
+    "POINTS", "Grid", "Laid", "Places", "apart", "image_points", "inside", "over_both", "parts", "split", "to_points", "to_values",
+    "windows",
 ]  # fmt: skip
 
-TAPS, OUTPUTS, POINTS = 3, 2, 4
-"""Of one axis."""
+POINTS = 4
+"""Of one axis: the taps and the outputs of a place are one more together, 3 and 2 or 2 and 3."""
 
 # ------------------------------------------------------------------------------------- additions
 
@@ -26,28 +26,27 @@ def of_image(c: Code, d: Sequence[Value]) -> list[Value]:
     return [c.fsub(d[0], d[2]), c.fadd(d[1], d[2]), c.fsub(d[2], d[1]), c.fsub(d[1], d[3])]
 
 
-def of_kernel(c: Code, g: Sequence[Value]) -> list[Value]:
-    """G g, of three taps."""
-    half = c.const(0.5, g[0].type)
-    ends, middle = c.fmul(c.fadd(g[0], g[2]), half), c.fmul(g[1], half)
-    return [g[0], c.fadd(ends, middle), c.fsub(ends, middle), g[2]]
+def to_points(c: Code, x: Sequence[Value]) -> list[Value]:
+    """G x of three values, A x of two: taps or gradients of outputs."""
+    if len(x) == 2:
+        return [x[0], c.fadd(x[0], x[1]), c.fsub(x[0], x[1]), c.fneg(x[1])]
+    half = c.const(0.5, x[0].type)
+    ends, middle = c.fmul(c.fadd(x[0], x[2]), half), c.fmul(x[1], half)
+    return [x[0], c.fadd(ends, middle), c.fsub(ends, middle), x[2]]
 
 
-def to_kernel(c: Code, m: Sequence[Value]) -> list[Value]:
-    """Gᵀ m: three taps, of four points."""
-    half = c.const(0.5, m[0].type)
-    ends, middle = c.fmul(c.fadd(m[1], m[2]), half), c.fmul(c.fsub(m[1], m[2]), half)
-    return [c.fadd(m[0], ends), middle, c.fadd(ends, m[3])]
+def to_values(count: int) -> Callable[[Code, Sequence[Value]], list[Value]]:
+    """Gᵀ m for three values, Aᵀ m for two: outputs or gradients of taps, from the sums of four points."""
 
+    def two(c: Code, m: Sequence[Value]) -> list[Value]:
+        return [c.fadd(m[0], c.fadd(m[1], m[2])), c.fsub(c.fsub(m[1], m[2]), m[3])]
 
-def to_outputs(c: Code, m: Sequence[Value]) -> list[Value]:
-    """Aᵀ m: two outputs, of four points."""
-    return [c.fadd(m[0], c.fadd(m[1], m[2])), c.fsub(c.fsub(m[1], m[2]), m[3])]
+    def three(c: Code, m: Sequence[Value]) -> list[Value]:
+        half = c.const(0.5, m[0].type)
+        ends, middle = c.fmul(c.fadd(m[1], m[2]), half), c.fmul(c.fsub(m[1], m[2]), half)
+        return [c.fadd(m[0], ends), middle, c.fadd(ends, m[3])]
 
-
-def of_outputs(c: Code, y: Sequence[Value]) -> list[Value]:
-    """A y, of the gradients of two outputs."""
-    return [y[0], c.fadd(y[0], y[1]), c.fsub(y[0], y[1]), c.fneg(y[1])]
+    return {2: two, 3: three}[count]
 
 
 def over_both(
@@ -62,37 +61,55 @@ def over_both(
 # ---------------------------------------------------------------------------------------- places
 
 
+def split(positions: Sequence[Axis], taps: Sequence[Axis]) -> list[tuple[Axis, ...]]:
+    """The axes of taps, one whose windows slide by several taps at a time as two: kernel of 4, step of 2 are two taps a step apart, and
+    one for the place within a step.
+    """
+    result: list[tuple[Axis, ...]] = []
+    for tap in taps:
+        for x in positions:
+            step, uneven = divmod(x.a, tap.a) if tap.a else (0, 0)
+            if x.size > 1 and step > 1 and not uneven and tap.size in (2 * step, 3 * step):
+                far = Axis(tap.size // step, step * tap.a, step * tap.b, step * tap.c)
+                result.append((far, tap._replace(size=step)))
+                break
+        else:
+            result.append((tap,))
+    return result
+
+
 def windows(
     positions: Sequence[Axis], taps: Sequence[Axis]
 ) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """The numbers of the two axes that windows slide along, and of those that are their taps; None if there are not two. Of
+    """The numbers of the two axes that windows slide along, and of those that are their 2 or 3 taps; None if there are not two. Of
     three, the inner ones.
     """
     pairs = [
         (i, j)
         for i, x in enumerate(positions)
         for j, tap in enumerate(taps)
-        if x.size > 1 and tap.size == TAPS and tap.a == x.a != 0
+        if x.size > 1 and tap.size in (2, 3) and tap.a == x.a != 0
     ]
     if len(pairs) < 2:
         return None
     down, across = pairs[-2:]
-    if down[0] == across[0] or down[1] == across[1]:
+    if down[0] == across[0] or down[1] == across[1] or taps[down[1]].size != taps[across[1]].size:
         return None
     return (down[0], across[0]), (down[1], across[1])
 
 
 class Grid(NamedTuple):
-    """The places of images: the axes before, and the two that windows slide along."""
+    """The places of images: the axes before, and the two that windows slide along; a place is a square of outputs of so many a side."""
 
     outer: tuple[Axis, ...]
     down: Axis
     across: Axis
+    side: int
 
     @property
     def counts(self) -> tuple[int, int]:
         """Places along the two axes."""
-        return -(-self.down.size // OUTPUTS), -(-self.across.size // OUTPUTS)
+        return -(-self.down.size // self.side), -(-self.across.size // self.side)
 
     @property
     def size(self) -> int:
@@ -103,7 +120,7 @@ class Grid(NamedTuple):
         """Where a place is: the indices of the outer axes, and those of its first output down and across."""
         rest, x = c.divmod(number, self.counts[1])
         rest, y = c.divmod(rest, self.counts[0])
-        return indices_of(c, rest, self.outer), [c.mul(y, OUTPUTS), c.mul(x, OUTPUTS)]
+        return indices_of(c, rest, self.outer), [c.mul(y, self.side), c.mul(x, self.side)]
 
 
 class Places(NamedTuple):
@@ -145,9 +162,10 @@ def image_points(
         there = moved(c, a, indices, [x.a for x in grid.outer], size)
         offsets = []
         for axis, start in zip((grid.down, grid.across), square, strict=True):
+            taps = POINTS + 1 - grid.side
             reads = [c.add(start, i) for i in range(POINTS)]
-            if axis.size % OUTPUTS:
-                reads[-1] = c.minimum(reads[-1], axis.size + TAPS - 2)
+            if axis.size % grid.side:
+                reads[taps:] = [c.minimum(i, axis.size + taps - 2) for i in reads[taps:]]
             offsets.append([c.mul(i, axis.a * size) for i in reads])
         rows = [c.opaque(c.at(there, offset)) for offset in offsets[0]]
         steps = [c.opaque(offset) for offset in offsets[1]]
