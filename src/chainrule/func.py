@@ -1,6 +1,7 @@
 """PyTorch's `torch.func`, as names for what stands in `transforms`, `graph` and `nn`."""
 
 from .base.left_out import missing_from
+from .base.loading import shown
 from .graph.vmap import vmap
 from .nn.stateless import (
     functional_call,
@@ -25,3 +26,4 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__ = missing_from("func")
+__dir__ = shown(__name__)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from .base.left_out import missing_from
+from .base.loading import shown
 from .nn.module import Module
 
 __all__ = [
@@ -223,3 +224,4 @@ def wait(future: Future) -> Any:
 
 
 __getattr__ = missing_from("jit")
+__dir__ = shown(__name__)

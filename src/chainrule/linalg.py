@@ -6,7 +6,9 @@ tensor([0.0909, 0.6364])
 """
 
 from .base.left_out import missing_from
+from .base.loading import shown
 from .tensors.functions.linalg import *  # noqa: F403 - the curated list stands there
 from .tensors.functions.linalg import __all__ as __all__
 
 __getattr__ = missing_from("linalg")
+__dir__ = shown(__name__)

@@ -6,7 +6,9 @@ tensor(3.)
 """
 
 from .base.left_out import missing_from
+from .base.loading import shown
 from .tensors.functions.masked import *  # noqa: F403 - the curated list stands there
 from .tensors.functions.masked import __all__ as __all__
 
 __getattr__ = missing_from("masked")
+__dir__ = shown(__name__)

@@ -7,9 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .base.errors import DeviceError
+from .base.loading import shown
 from .tensors import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
 __all__ = ["fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+
+__dir__ = shown(__name__)
 
 
 @contextlib.contextmanager

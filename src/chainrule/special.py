@@ -7,6 +7,7 @@ tensor([0.5000])
 """
 
 from .base.left_out import missing_from
+from .base.loading import shown
 from .functional import entr, ndtr, xlog1py, xlogy
 from .ops import (
     digamma,
@@ -44,3 +45,4 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__ = missing_from("special")
+__dir__ = shown(__name__)

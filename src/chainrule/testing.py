@@ -10,10 +10,13 @@ import numpy as np
 
 from .base import dtypes
 from .base.errors import ArgumentError
+from .base.loading import shown
 from .platform import finfo
 from .tensors import Tensor, rand, randint, tensor
 
 __all__ = ["assert_allclose", "assert_close", "make_tensor"]
+
+__dir__ = shown(__name__)
 
 TOLERANCES = {
     "float16": (1e-3, 1e-5),

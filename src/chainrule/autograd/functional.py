@@ -8,10 +8,13 @@ from typing import Any
 
 from .. import transforms
 from ..base.errors import ArgumentError, DTypeError, GradError
+from ..base.loading import shown
 from ..tape.modes import enable_grad
 from ..tensors import Tensor, grad, ones_like, zeros
 
 __all__ = ["backward", "hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
+__dir__ = shown(__name__)
 
 
 class _Tensors(type):

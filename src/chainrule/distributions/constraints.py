@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..base.errors import ShapeError
+from ..base.loading import shown
 from ..tensors import Tensor, ones
 from ..tensors import cat as joined
 from ..tensors import stack as stacked
@@ -27,6 +28,8 @@ __all__ = [
     "positive_integer", "positive_semidefinite", "real", "real_vector", "simplex", "square", "stack", "symmetric",
     "unit_interval",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)
 
 TOLERANCE = 1e-6
 """How far from 1 a sum of probabilities or of squares may be."""

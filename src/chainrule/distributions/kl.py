@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import ops
 from ..base import shapes
+from ..base.loading import shown
 from ..tensors import Tensor, arange, grad, where, zeros_like
 from .categorical import Categorical, OneHotCategorical
 from .counts import Bernoulli, Binomial, Geometric, Poisson
@@ -35,6 +36,8 @@ from .vectors import (
 from .waiting import Exponential, Gamma
 
 __all__ = ["kl_divergence", "register_kl"]
+
+__dir__ = shown(__name__)
 
 softplus = ops.TABLE["softplus"]
 _TABLE: dict[tuple[type, type], Callable] = {}

@@ -16,35 +16,11 @@ from .module import Module
 from .parameter import Parameter
 
 __all__ = [
-    "CELU",
-    "ELU",
-    "GELU",
-    "GLU",
-    "SELU",
-    "Hardshrink",
-    "Hardsigmoid",
-    "Hardswish",
-    "Hardtanh",
-    "LeakyReLU",
-    "LogSigmoid",
-    "LogSoftmax",
-    "Mish",
-    "PReLU",
-    "RReLU",
-    "ReLU",
-    "ReLU6",
-    "SiLU",
-    "Sigmoid",
-    "Softmax",
-    "Softmax2d",
-    "Softmin",
-    "Softplus",
-    "Softshrink",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Threshold",
-]
+    "CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh",
+    "LeakyReLU", "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU",
+    "Sigmoid", "Softmax", "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh",
+    "Tanhshrink", "Threshold",
+]  # fmt: skip
 
 
 class _Activation(Module):
@@ -429,7 +405,19 @@ class Softplus(_Activation):
         return F.softplus(input, self.beta, self.threshold)
 
 
-class Softshrink(Module):
+class _Shrinking(Module):
+    """An activation that takes what is near zero to zero: λ says how near."""
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def extra_repr(self) -> str:
+        """λ."""
+        return str(self.lambd)
+
+
+class Softshrink(_Shrinking):
     """y = sign(x) · max(|x| − λ, 0).
 
     Example:
@@ -437,20 +425,12 @@ class Softshrink(Module):
         tensor([-1.5000,  0.0000])
     """
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
     def forward(self, input: Tensor) -> Tensor:
         """The input moved towards zero by λ."""
         return F.softshrink(input, self.lambd)
 
-    def extra_repr(self) -> str:
-        """λ."""
-        return str(self.lambd)
 
-
-class Hardshrink(Module):
+class Hardshrink(_Shrinking):
     """y = x if |x| > λ else 0.
 
     Example:
@@ -458,17 +438,9 @@ class Hardshrink(Module):
         tensor([-2.,  0.])
     """
 
-    def __init__(self, lambd: float = 0.5) -> None:
-        super().__init__()
-        self.lambd = lambd
-
     def forward(self, input: Tensor) -> Tensor:
         """The input where it is larger than λ."""
         return F.hardshrink(input, self.lambd)
-
-    def extra_repr(self) -> str:
-        """λ."""
-        return f"{self.lambd}"
 
 
 class GLU(_Activation):

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import ArgumentError, DTypeError, ShapeError
+from ..base.loading import shown
 from ..tape.modes import modes, no_grad
 from ..tensors import Generator, Tensor, as_tensor, default_generator, float64, where, zeros
 from ..tensors import eye as identity
@@ -52,6 +53,8 @@ __all__ = [
     "xavier_uniform_",
     "zeros_",
 ]
+
+__dir__ = shown(__name__)
 
 _GAIN_ONE = (
     "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",

@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from ..base.loading import shown
 from ..base.modes import modes
 from ..nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
 from ..tape.modes import no_grad
@@ -27,6 +28,8 @@ __all__ = [
     "SWALR", "AveragedModel", "get_ema_avg_fn", "get_ema_multi_avg_fn", "get_swa_avg_fn",
     "get_swa_multi_avg_fn", "update_bn",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)
 
 
 class AveragedModel(Module):

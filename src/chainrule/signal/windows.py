@@ -17,6 +17,7 @@ from typing import Any
 from .. import ops
 from ..base import dtypes
 from ..base.errors import ArgumentError, ShapeError
+from ..base.loading import shown
 from ..tensors import Tensor
 from ..tensors.creation import made, only_steering
 from ..tensors.functions.face import faced
@@ -25,6 +26,8 @@ __all__ = [
     "bartlett", "blackman", "cosine", "exponential", "gaussian", "general_cosine", "general_hamming",
     "hamming", "hann", "kaiser", "nuttall",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)
 
 
 def _window(name: str, M: int, options: dict, weights: Callable[[Any], Any]) -> Tensor:

@@ -11,6 +11,7 @@ A transform whose `domain.event_dim` is more than 0 works on vectors or matrices
 Reading order: `structure`, `elementwise`, `whole`, `parts`.
 """
 
+from ...base.loading import shown
 from .elementwise import (
     AbsTransform,
     AffineTransform,
@@ -46,3 +47,5 @@ __all__ = [
     "PositiveDefiniteTransform", "PowerTransform", "ReshapeTransform", "SigmoidTransform", "SoftmaxTransform",
     "SoftplusTransform", "StackTransform", "StickBreakingTransform", "TanhTransform", "Transform", "identity_transform",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)

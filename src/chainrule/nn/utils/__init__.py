@@ -2,7 +2,8 @@
 a weight from others, fuse layers; and, under PyTorch's name `rnn`, sequences of different lengths.
 
 Reading order: `clip_grad`, `convert_parameters`, `computed` (tensors computed when they are read),
-`parametrize`, `weight_norm`, `spectral_norm`, `orthogonal`, `parametrizations`, `prune`, `fusion`, `initialising`, `rnn`.
+`parametrize`, `weight_norm`, `spectral_norm`, `orthogonal`, `parametrizations`, `pruning`, `prune`, `fusion`,
+`initialising`, `rnn`.
 """
 
 from ...base.loading import shown

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...base.errors import ArgumentError, RangeError
+from ...base.loading import shown
 from ...tensors import Tensor
 from ..functional import normalize
 from ..module import Module
@@ -16,6 +17,8 @@ from .spectral_norm import default_dim, power_method, singular, start, to_matrix
 from .weight_norm import length, normed
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
+
+__dir__ = shown(__name__)
 
 
 class _WeightNorm(Module):

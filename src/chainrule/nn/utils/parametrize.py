@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...base.errors import ArgumentError, DTypeError, ShapeError, TraceError
+from ...base.loading import shown
 from ...tape.modes import modes, no_grad
 from ...tensors import Tensor
 from ..containers import ModuleDict, ModuleList
@@ -25,6 +26,8 @@ __all__ = [
     "remove_parametrizations", "transfer_parametrizations_and_params",
     "type_before_parametrizations",
 ]  # fmt: skip
+
+__dir__ = shown(__name__)
 
 _caches: list[dict[tuple[int, str], Tensor]] = []
 """One dict while `cached` is active, however often it was entered; else none."""
