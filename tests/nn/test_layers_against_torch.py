@@ -446,3 +446,76 @@ def test_layers_that_compute_the_weights_of_a_convolution_derive_from_it(torch, 
 
     for mine, theirs in zip(layer(cr), layer(torch), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.torch
+def test_layers_derive_from_the_bases_with_pytorch_s_arguments(torch):
+    """As programs do: a layer's own weights, and the size of what is spread."""
+
+    def outputs(library):
+        nn = library.nn
+
+        class Scaled(nn.modules.conv._ConvNd):
+            def __init__(self):
+                super().__init__(
+                    4,
+                    6,
+                    (3, 2),
+                    (2, 1),
+                    (1, 0),
+                    (1, 1),
+                    False,
+                    (0, 0),
+                    groups=2,
+                    bias=True,
+                    padding_mode="zeros",
+                )
+
+            def forward(self, x):
+                return nn.functional.conv2d(
+                    x,
+                    self.weight * 2,
+                    self.bias,
+                    self.stride,
+                    self.padding,
+                    self.dilation,
+                    self.groups,
+                )
+
+        class Spread(nn.modules.conv._ConvTransposeNd):
+            def __init__(self):
+                super().__init__(3, 5, (3,), (2,), (1,), (1,), True, (0,), 1, False, "zeros")
+
+            def forward(self, x, size):
+                longer = self._output_padding(
+                    x, size, self.stride, self.padding, self.kernel_size, 1, self.dilation
+                )
+                return nn.functional.conv_transpose1d(
+                    x, self.weight, self.bias, self.stride, self.padding, longer
+                )
+
+        class Weighted(nn.modules.loss._WeightedLoss):
+            def forward(self, x, y):
+                return nn.functional.cross_entropy(x, y, self.weight, reduction=self.reduction)
+
+        library.manual_seed(3)
+        scaled, spread = Scaled(), Spread()
+        loss = Weighted(library.tensor([1.0, 2.0, 3.0]), reduction="sum")
+        assert list(loss.state_dict()) == ["weight"] and isinstance(
+            nn.NLLLoss(), nn.modules.loss._WeightedLoss
+        )
+        assert (scaled.transposed, spread.transposed) == (False, True)
+        x = library.linspace(-1, 1, 2 * 4 * 7 * 5).view(2, 4, 7, 5)
+        z = library.linspace(-1, 1, 3 * 7).view(1, 3, 7)
+        return [
+            scaled(x),
+            spread(z, [14]),
+            spread(z, [13]),
+            loss(x[0, :, :3, 0], library.tensor([0, 2, 1, 0])),
+            library.tensor(spread.weight.shape),
+        ]
+
+    for ours, theirs in zip(outputs(cr), outputs(torch), strict=True):
+        np.testing.assert_allclose(
+            ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-5, atol=1e-6
+        )

@@ -15,6 +15,8 @@ from torch.autograd.grad_mode import no_grad
 from torch.autograd.profiler import record_function as older_record_function
 from torch.distributed.elastic.multiprocessing.errors import record
 from torch.distributed.fsdp import FullyShardedDataParallel
+from torch.functional import F as functional_F
+from torch.functional import einsum
 from torch.nn.functional import _canonical_mask, _in_projection, _in_projection_packed
 from torch.nn.init import _no_grad_trunc_normal_
 from torch.nn.modules.conv import Optional, Tensor, _ConvNd, _pair, _size_2_t
@@ -30,6 +32,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 from torchvision.transforms.v2 import functional as tvF
 
+assert functional_F is F and einsum("i,i", torch.ones(3), torch.ones(3)) == 3
 assert [m.in_features for m in _get_clones(nn.Linear(3, 5), 2)] == [3, 3]
 assert (
     _get_activation_fn("relu") is F.relu and _pair(3) == (3, 3) and issubclass(nn.Conv2d, _ConvNd)

@@ -258,3 +258,15 @@ def test_sizes_by_name():
     x = cr.ones(3)
     for made in (x.new_zeros(size=(2, 5)), x.new_ones(size=[2, 5]), x.new_empty(size=(2, 5))):
         assert made.shape == (2, 5)
+
+
+def test_parts_of_a_shape_are_shapes():
+    shape = cr.ones(2, 3, 5).shape
+    assert shape[1:].numel() == 15 and (shape + (7,)).numel() == ((7,) + shape).numel() == 210
+    for part in (shape[::2], shape[:0], shape + shape, (1,) + shape, shape * 2, 2 * shape):
+        assert type(part) is cr.Size
+    assert type(shape[0]) is int and (1,) + shape == (1, 2, 3, 5)
+    with pytest.raises(TypeError):
+        shape + [1]
+    with pytest.raises(TypeError):
+        [1] + shape

@@ -35,25 +35,26 @@ def _tuple(value: Sizes, axes: int) -> tuple[int, ...]:
 
 
 class _ConvNd(Module):
-    """A convolution over ``axes`` spatial axes.
+    """What all convolutions have in common; sizes are one number per spatial axis.
 
-    ``weight`` (out_channels, in_channels / groups, *kernel) and ``bias`` (out_channels,) begin
-    uniform on ±1/√fan_in.
+    ``weight`` is (out_channels, in_channels / groups, *kernel), transposed (in_channels, out_channels / groups, *kernel), and ``bias``
+    (out_channels,). They begin uniform on ±1/√n, where n is the number of elements behind the first axis of the weight, as in PyTorch.
+    Programs derive layers of their own from this class, whose arguments are PyTorch's.
     """
-
-    axes: int
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes | str = 0,
-        dilation: Sizes = 1,
-        groups: int = 1,
-        bias: bool = True,
-        padding_mode: str = "zeros",
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...] | str,
+        dilation: tuple[int, ...],
+        transposed: bool,
+        output_padding: tuple[int, ...],
+        groups: int,
+        bias: bool,
+        padding_mode: str,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
@@ -64,36 +65,41 @@ class _ConvNd(Module):
             raise ArgumentError("in_channels must be divisible by groups")
         if out_channels % groups != 0:
             raise ArgumentError("out_channels must be divisible by groups")
-        self.in_channels = in_channels
-        self.out_channels = out_channels
-        self.kernel_size = _tuple(kernel_size, self.axes)
-        self.stride = _tuple(stride, self.axes)
-        self.padding = padding if isinstance(padding, str) else _tuple(padding, self.axes)
-        self.dilation = _tuple(dilation, self.axes)
-        self.groups = groups
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
                 raise ArgumentError(
                     f"Invalid padding string {padding!r}, should be 'same' or 'valid'"
                 )
-            if padding == "same" and any(s != 1 for s in self.stride):
+            if padding == "same" and any(s != 1 for s in stride):
                 raise ArgumentError("padding='same' is not supported for strided convolutions")
         if padding_mode not in _PADDING_MODES:
             raise ArgumentError(
                 f"padding_mode must be one of {sorted(_PADDING_MODES)}, "
                 f"but got padding_mode='{padding_mode}'"
             )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.transposed = transposed
+        self.output_padding = output_padding
+        self.groups = groups
         self.padding_mode = padding_mode
-        self.output_padding = (0,) * self.axes
-        self.weight = Parameter(empty(self._weight_shape(), device=device, dtype=dtype))
+        first, second = (in_channels, out_channels) if transposed else (out_channels, in_channels)
+        shape = (first, second // groups, *kernel_size)
+        self.weight = Parameter(empty(shape, device=device, dtype=dtype))
         if bias:
             self.bias = Parameter(empty(out_channels, device=device, dtype=dtype))
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
 
-    def _weight_shape(self) -> tuple[int, ...]:
-        return (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+    @property
+    def axes(self) -> int:
+        """How many spatial axes there are."""
+        return len(self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Draw weight and bias anew."""
@@ -154,7 +160,44 @@ class _ConvNd(Module):
         return ", ".join(parts)
 
 
-class Conv1d(_ConvNd):
+class _Conv(_ConvNd):
+    """A convolution over as many spatial axes as the class says; sizes are one number, or one per axis."""
+
+    axes: int  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes | str = 0,
+        dilation: Sizes = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        n = self.axes
+        super().__init__(
+            in_channels,
+            out_channels,
+            _tuple(kernel_size, n),
+            _tuple(stride, n),
+            padding if isinstance(padding, str) else _tuple(padding, n),
+            _tuple(dilation, n),
+            False,
+            (0,) * n,
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
+
+
+class Conv1d(_Conv):
     """Convolution (really cross-correlation) along one axis.
 
     y[b, o, l] = bias[o] + Σ_c Σ_k weight[o, c, k] · x[b, c, s·l + d·k − p]
@@ -183,7 +226,7 @@ class Conv1d(_ConvNd):
     axes = 1
 
 
-class Conv2d(_ConvNd):
+class Conv2d(_Conv):
     """Convolution (really cross-correlation) over images; arguments as ``Conv1d``, a number or one
     per axis.
 
@@ -199,7 +242,7 @@ class Conv2d(_ConvNd):
     axes = 2
 
 
-class Conv3d(_ConvNd):
+class Conv3d(_Conv):
     """Convolution (really cross-correlation) over volumes; arguments as ``Conv1d``, a number or one
     per axis.
 
@@ -215,24 +258,21 @@ class Conv3d(_ConvNd):
 
 
 class _ConvTransposeNd(_ConvNd):
-    """A transposed convolution over ``axes`` spatial axes: the adjoint of a convolution in its input.
-
-    ``weight`` (in_channels, out_channels / groups, *kernel) and ``bias`` (out_channels,) begin
-    uniform on ±1/√(out_channels / groups · kernel elements), as in PyTorch.
-    """
+    """What transposed convolutions have in common: each is the adjoint of a convolution in its input."""
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Sizes,
-        stride: Sizes = 1,
-        padding: Sizes = 0,
-        output_padding: Sizes = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Sizes = 1,
-        padding_mode: str = "zeros",
+        kernel_size: tuple[int, ...],
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        dilation: tuple[int, ...],
+        transposed: bool,
+        output_padding: tuple[int, ...],
+        groups: int,
+        bias: bool,
+        padding_mode: str,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
@@ -252,22 +292,29 @@ class _ConvTransposeNd(_ConvNd):
             stride,
             padding,
             dilation,
+            transposed,
+            output_padding,
             groups,
             bias,
             padding_mode,
             device,
             dtype,
         )
-        self.output_padding = _tuple(output_padding, self.axes)
 
-    def _weight_shape(self) -> tuple[int, ...]:
-        return (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-
-    def _longer(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
+    def _output_padding(
+        self,
+        input: Tensor,
+        output_size: Any,
+        stride: tuple[int, ...],
+        padding: tuple[int, ...],
+        kernel_size: tuple[int, ...],
+        num_spatial_dims: int,
+        dilation: tuple[int, ...] | None = None,
+    ) -> tuple[int, ...]:
         """The output padding that leads to the size asked for."""
         if output_size is None:
             return self.output_padding
-        axes = self.axes
+        axes = num_spatial_dims
         unbatched = input.ndim == axes + 1
         if len(output_size) not in (axes, axes + (1 if unbatched else 2)):
             raise ArgumentError(
@@ -278,10 +325,10 @@ class _ConvTransposeNd(_ConvNd):
         for n, wanted, k, s, p, d in zip(
             input.shape[-axes:],
             tuple(output_size)[-axes:],
-            self.kernel_size,
-            self.stride,
-            self.padding,
-            self.dilation,
+            kernel_size,
+            stride,
+            padding,
+            (1,) * axes if dilation is None else dilation,
             strict=True,
         ):
             least = (n - 1) * s - 2 * int(p) + d * (k - 1) + 1
@@ -293,20 +340,62 @@ class _ConvTransposeNd(_ConvNd):
             found.append(wanted - least)
         return tuple(found)
 
+
+class _ConvTranspose(_ConvTransposeNd):
+    """A transposed convolution over as many spatial axes as the class says; sizes are one number, or one per axis."""
+
+    axes: int  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        n = self.axes
+        super().__init__(
+            in_channels,
+            out_channels,
+            _tuple(kernel_size, n),
+            _tuple(stride, n),
+            padding if isinstance(padding, str) else _tuple(padding, n),  # type: ignore[arg-type]
+            _tuple(dilation, n),
+            True,
+            _tuple(output_padding, n),
+            groups,
+            bias,
+            padding_mode,
+            device,
+            dtype,
+        )
+
     def _spread(self, convolution: Any, input: Tensor, output_size: Any) -> Tensor:
+        padding: Any = self.padding
+        longer = self._output_padding(
+            input, output_size, self.stride, padding, self.kernel_size, self.axes, self.dilation
+        )
         return convolution(
             input,
             self.weight,
             self.bias,
             self.stride,
-            self.padding,
-            self._longer(input, output_size),
+            padding,
+            longer,
             self.groups,
             self.dilation,
         )
 
 
-class ConvTranspose1d(_ConvTransposeNd):
+class ConvTranspose1d(_ConvTranspose):
     """Transposed convolution along one axis: every element of the input is spread over a window of
     the output, in the proportions of the weight. It makes sequences longer, learning how.
 
@@ -340,7 +429,7 @@ class ConvTranspose1d(_ConvTransposeNd):
         return self._spread(F.conv_transpose1d, input, output_size)
 
 
-class ConvTranspose2d(_ConvTransposeNd):
+class ConvTranspose2d(_ConvTranspose):
     """Transposed convolution over images; arguments as ``ConvTranspose1d``, a number or one per axis.
 
     Shapes: x (B, C_in, H, W) or (C_in, H, W), y (B, C_out, H_out, W_out) or (C_out, H_out, W_out).
@@ -358,7 +447,7 @@ class ConvTranspose2d(_ConvTransposeNd):
         return self._spread(F.conv_transpose2d, input, output_size)
 
 
-class ConvTranspose3d(_ConvTransposeNd):
+class ConvTranspose3d(_ConvTranspose):
     """Transposed convolution over volumes; arguments as ``ConvTranspose1d``, a number or one per
     axis.
 

@@ -72,7 +72,7 @@ STANDS_FOR = {
     "torch.distributions.transforms": "distributions.transforms",
     "torch.distributions.utils": "distributions.parameters",
     "torch.func": "func",
-    "torch.functional": "tensors.functions",
+    "torch.functional": "redirect.surroundings.machinery",
     "torch.hub": "redirect.surroundings.hub",
     "torch.jit": "jit",
     "torch.jit._script": "jit",

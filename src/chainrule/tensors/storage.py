@@ -125,10 +125,32 @@ class UntypedStorage:
         return hash((self.data_ptr(), self.nbytes()))
 
 
+_at = tuple.__getitem__
+
+
 class Size(tuple):
-    """A shape: a tuple of ints with `numel()`."""
+    """A shape: a tuple of ints with `numel()`. What is cut out of it, or put together with it, is one too.
+
+    >>> Size((2, 3, 5))[1:].numel(), (7,) + Size((2, 3)), Size((2,)) * 2
+    (15, chainrule.Size([7, 2, 3]), chainrule.Size([2, 2]))
+    """
 
     __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        found = _at(self, key)
+        return Size(found) if key.__class__ is slice else found
+
+    def __add__(self, other: Any) -> Any:
+        return Size(tuple.__add__(self, other))
+
+    def __radd__(self, other: Any) -> Any:
+        return Size((*other, *self)) if isinstance(other, tuple) else NotImplemented
+
+    def __mul__(self, times: Any) -> Any:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
 
     def numel(self) -> int:
         """The number of elements."""

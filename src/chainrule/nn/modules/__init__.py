@@ -43,7 +43,7 @@ PRIVATE = {
     "_Loss": "loss.reduction.Loss",
     "_MaxPoolNd": "pooling._MaxPool",
     "_NormBase": "normalization._ChannelNorm",
-    "_WeightedLoss": "loss.reduction.Loss",
+    "_WeightedLoss": "loss.reduction.WeightedLoss",
 }
 """PyTorch's base classes and the name of extra states, and where ours are in the room `nn`."""
 

@@ -1,4 +1,5 @@
-"""PyTorch's `torch._C`, `torch._C._functorch`, `torch._VF`, `torch._utils` and `torch._tensor`: what model files take from its machinery.
+"""PyTorch's `torch._C`, `torch._C._functorch`, `torch._VF`, `torch.functional`, `torch._utils` and `torch._tensor`: what model files
+take from its machinery.
 
 Functions are found under their public names; classes that stand for PyTorch's own values can be imported and not made.
 """
@@ -22,6 +23,7 @@ TensorBase = _TensorBase = Tensor
 _disabled_torch_function_impl = disabled_torch_function
 default_generator = tensors.default_generator
 _nn = kernels
+F = functional  # which `torch.functional` has as well, and programs import from there
 
 
 def _log_api_usage_once(event: str) -> None:
