@@ -3,7 +3,7 @@
 Imports backends and base only. Reading order: `record` (what an op is), `rules` (what its derivatives
 say), `promotion` (in which dtype it computes), `explain` (what it says), `kinds` (how ops are treated),
 `elementwise` (the simplest family, and the place to learn how rules are written), `trigonometric`,
-`rounding`, `integers`, `special`, `bessel`, `polynomials`, `reduce`, `cumulative`, `shape`, `scatter`,
+`rounding`, `integers`, `special`, `bessel`, `polynomials`, `reduce`, `cumulative`, `shape`, `joining`, `scatter`,
 `scatter_reduce`, `strided`, `order`, `contract`, `linalg`, `indefinite`, `spectral`, `window`,
 `pooling`, `create`, `random`, `scan`; `samples` (what checks draw), `precision` (what autocast does to
 each op), `outline` and `stand_in` (values of which only shape and dtype are there).
@@ -74,6 +74,7 @@ from .integers import (
     gcd,
     lcm,
 )  # fmt: skip
+from .joining import cat, clone, flip, pad, stack, tril, triu
 from .kinds import Kind
 from .linalg import (
     cholesky,
@@ -112,18 +113,11 @@ from .scan import scan
 from .scatter import embedding, gather, index, index_put, scatter, scatter_add
 from .scatter_reduce import masked_scatter, scatter_extreme, scatter_mul, scatter_reduce
 from .shape import (
-    cat,
-    clone,
     diagonal,
     expand,
-    flip,
-    pad,
     permute,
     select,
     slice_,
-    stack,
-    tril,
-    triu,
     view,
     view_scatter,
 )

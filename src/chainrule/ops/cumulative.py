@@ -19,13 +19,14 @@ from ..base.errors import DTypeError
 from .create import full
 from .elementwise import eq, exp, where
 from .explain import refuse
+from .joining import flip, pad
 from .kinds import along, order, reduce, reduced
 from .promotion import Spec, common_dtype
 from .record import Op, primitive
 from .reduce import restored
 from .samples import F, S
 from .scatter import scatter_add
-from .shape import expand, flip, pad, permute, view
+from .shape import expand, permute, view
 
 # ------------------------------------------------------------------------------------------------- the recurrence
 

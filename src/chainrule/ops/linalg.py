@@ -14,13 +14,14 @@ from ..base import dtypes, shapes
 from .contract import matmul
 from .create import eye, full
 from .explain import refuse
+from .joining import cat, tril, triu
 from .kinds import decompose
 from .promotion import Spec, common_dtype
 from .record import Op, composite, primitive
 from .reduce import sum
 from .samples import F, M, P, S
 from .scatter import scatter
-from .shape import cat, expand, slice_, tril, triu, view
+from .shape import expand, slice_, view
 
 
 def need_matrices(*operands: Spec) -> None:

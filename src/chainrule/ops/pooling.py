@@ -18,12 +18,13 @@ from ..base import dtypes
 from ..base.shapes import size
 from .create import arange, full
 from .explain import refuse
+from .joining import pad
 from .kinds import window
 from .promotion import Spec, common
 from .record import Op, composite, primitive
 from .samples import F, S
 from .scatter import index, scatter_add
-from .shape import expand, pad, permute, slice_, view
+from .shape import expand, permute, slice_, view
 from .window import check_geometry, inside, output_sizes, padded, taps, windows
 
 

@@ -13,12 +13,13 @@ from ..base import dtypes, shapes
 from ..base.errors import RangeError
 from .create import full
 from .elementwise import where
+from .joining import flip
 from .kinds import along, order, reduce, reduce_law, reduced
 from .promotion import Spec
 from .record import Op, composite, primitive
 from .samples import B, F, S
 from .scatter import scatter
-from .shape import expand, flip, view
+from .shape import expand, view
 
 _DIMS = (
     S(F(5, 3), dim=None, keepdim=False),

@@ -12,13 +12,14 @@ from ..base.errors import DTypeError, RangeError
 from .create import full
 from .elementwise import where
 from .explain import refuse
+from .joining import pad
 from .kinds import along
 from .kinds import gather as gather_kind
 from .kinds import scatter as scatter_kind
 from .promotion import Spec
 from .record import Op, primitive
 from .samples import F, I, S
-from .shape import pad, view
+from .shape import view
 
 
 def _need_integers(**index: Spec) -> None:

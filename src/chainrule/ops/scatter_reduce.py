@@ -12,6 +12,7 @@ from ..base.errors import DTypeError
 from .create import full
 from .elementwise import cast, floor_divide, where
 from .explain import refuse
+from .joining import cat
 from .kinds import along
 from .kinds import scatter as scatter_kind
 from .promotion import spec_of
@@ -19,7 +20,7 @@ from .record import composite, primitive
 from .reduce import cumsum
 from .samples import B, F, I, S
 from .scatter import flat_places, from_corner, gather, index, put_law, scatter, scatter_add, upto
-from .shape import cat, slice_, view
+from .shape import slice_, view
 
 _DOUBLED = (
     S(F(5, 3), I(5, 7, high=3), F(5, 7), dim=1),

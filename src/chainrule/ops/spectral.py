@@ -25,13 +25,14 @@ from .elementwise import (
     zeros_like,
 )
 from .explain import refuse
+from .joining import cat, tril
 from .kinds import decompose, reduce, reduced
 from .linalg import need_matrices, need_square, solve, unit_like
 from .promotion import Spec, common_dtype
 from .record import Op, composite, primitive
 from .reduce import amax, amin, restored, sum
 from .samples import F, P, S
-from .shape import cat, slice_, tril, view
+from .shape import slice_, view
 
 
 def _as_row(v: Any) -> Any:
