@@ -120,9 +120,10 @@ def of_one(loss, targets=POSITIVE):
     return plain(regressor(nn.Flatten(0)), (data()[0], targets), loss, steps=1)
 
 
-def of_cosines(temperature):
+def of_cosines(temperature, product=lambda a, b: a @ b.T):
     def cosines(net, x):
-        return F.normalize(net(x), dim=1) @ F.normalize(net(x.flip(1)), dim=1).T / temperature
+        a, b = F.normalize(net(x), dim=1), F.normalize(net(x.flip(1)), dim=1)
+        return product(a, b) / temperature
 
     return plain(Between(cosines), (data()[0], cr.arange(N)), steps=1)
 
@@ -216,6 +217,20 @@ def two_parts(factor):
 def test_a_fault_and_its_twin(of, wrong, right, said):
     assert said in found(of(wrong))
     assert said not in found(of(right))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "product",
+    [
+        F.linear,
+        lambda a, b: cr.einsum("ic,jc->ij", a, b),
+        lambda a, b: F.cosine_similarity(a[:, None], b[None], dim=-1),
+    ],
+)
+def test_cosines_are_known_whoever_makes_them(product):
+    assert "bounded logits" in of_cosines(1.0, product).names
+    assert "bounded logits" not in of_cosines(0.1, product).names
 
 
 def test_of_several_outputs_the_one_that_outweighs_is_named():

@@ -11,7 +11,7 @@ import numpy as np
 from ...tensors import Tensor
 from .look import Applied, Look, array
 
-__all__ = ["RANGES", "Range", "range_of"]
+__all__ = ["PRODUCTS", "RANGES", "Range", "range_of"]
 
 RANGES = {
     "sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "hardsigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "sin": (-1.0, 1.0),
@@ -20,6 +20,9 @@ RANGES = {
     "mish": (-0.309, math.inf), "cosine_similarity": (-1.0, 1.0), "hardswish": (-0.375, math.inf), "log_softmax": (-math.inf, 0.0),
 }  # fmt: skip
 """What the ops can say that do not take any number to any number."""
+
+PRODUCTS = ("matmul", "linear", "einsum")
+"""Ops that sum products of two factors: of vectors of length 1 they are cosines."""
 
 RISING: dict[str, Callable[[float], float]] = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > -700 else 0.0,
@@ -68,7 +71,7 @@ def range_of(look: Look, x: Any, depth: int = DEPTH) -> Range:
     if a.op == "neg":
         of = range_of(look, a.args[0], depth - 1)
         return Range(-of.high, -of.low, of.op)
-    if a.op in ("matmul", "linear") and _are_cosines(look, a):
+    if a.op in PRODUCTS and _are_cosines(look, a):
         return Range(-1.0, 1.0, a)
     if a.op in ("add", "sub", "mul", "div") and len(a.args) == 2:
         return _of_a_number(look, a, depth)
@@ -77,14 +80,26 @@ def range_of(look: Look, x: Any, depth: int = DEPTH) -> Range:
 
 def _are_cosines(look: Look, a: Applied) -> bool:
     """Whether a product is one of vectors that were all divided by their lengths."""
-    for k, x in enumerate(a.args[:2]):
+    factors = [x for x in a.args if isinstance(x, Tensor)]
+    if len(factors) != 2 or min(x.ndim for x in factors) < 2:
+        return False
+    for x, over in zip(factors, _summed(a), strict=True):
         maker = look.maker(x)
-        if maker is None or maker.op not in ("normalize", "div") or x.ndim < 2:
+        if maker is None or maker.op not in ("normalize", "div"):
             return False
-        over = -2 if a.op == "matmul" and k == 1 else -1
         if not np.allclose((array(x) ** 2).sum(axis=over), 1, atol=1e-3):
             return False
-    return len(a.args) == 2 or a.args[2] is None
+    return True
+
+
+def _summed(a: Applied) -> list[tuple[int, ...]]:
+    """The axes of each of two factors over which a product sums."""
+    if a.op != "einsum":
+        return [(-1,), (-2,) if a.op == "matmul" else (-1,)]
+    given, _, kept = a.attrs["equation"].partition("->")
+    return [
+        tuple(k for k, name in enumerate(names) if name not in kept) for names in given.split(",")
+    ]
 
 
 def _of_a_number(look: Look, a: Applied, depth: int) -> Range:

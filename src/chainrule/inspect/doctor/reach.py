@@ -16,7 +16,7 @@ from ..summary import tensors_in
 from .finding import Finding
 from .look import Look, array, put
 from .loss import ACTIVATIONS
-from .ranges import range_of
+from .ranges import PRODUCTS, range_of
 
 __all__ = ["check_reach"]
 
@@ -60,7 +60,7 @@ def _check_bounded_logits(look: Look) -> Iterator[Finding]:
             floor = math.log1p(others * math.exp(low - high)) if math.isfinite(high - low) else 0.0
         else:
             floor = max(_softplus(-high), _softplus(low))
-        if maker.op in ("matmul", "linear", "cosine_similarity"):
+        if maker.op in (*PRODUCTS, "cosine_similarity"):
             guess = math.log(max(a.args[0].shape[-1], 2))
             if floor > HIGH_FLOOR_OF_COSINES * guess:
                 yield Finding(
