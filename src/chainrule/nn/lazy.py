@@ -100,7 +100,7 @@ class _Lazy(Module):
                 waiting = self._parameters[name]
                 waiting.__class__ = Parameter
                 wanted = waiting.requires_grad
-                vars(waiting).update(vars(p.detach()))
+                waiting.data = p.detach()
                 waiting.requires_grad_(wanted)
         self._buffers.update(made._buffers)
         for name, value in vars(made).items():
