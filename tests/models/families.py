@@ -33,8 +33,8 @@ CONFIGS = {
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
     "DistilBert": "DistilBertConfig", "Qwen3Moe": "Qwen3MoeConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig",
-    "GPTNeoX": "GPTNeoXConfig", "OPT": "OPTConfig", "Electra": "ElectraConfig", "Albert": "AlbertConfig",
-    "MPNet": "MPNetConfig", "Camembert": "CamembertConfig",
+    "DeiT": "DeiTConfig", "Dinov2": "Dinov2Config", "GPTNeoX": "GPTNeoXConfig", "OPT": "OPTConfig", "Electra": "ElectraConfig",
+    "Albert": "AlbertConfig", "MPNet": "MPNetConfig", "Camembert": "CamembertConfig",
     "Phi3": "Phi3Config", "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
 }  # fmt: skip
 """Configurations by how the names of classes begin."""
@@ -402,7 +402,10 @@ def distilbert(rng, name):
     return with_head(rng, name, settings, inputs)
 
 
-@family("ViTModel", "ViTForImageClassification", "ViTForMaskedImageModeling")
+@family(
+    "ViTModel", "ViTForImageClassification", "ViTForMaskedImageModeling", "DeiTModel", "DeiTForImageClassification",
+    "DeiTForMaskedImageModeling", "DeiTForImageClassificationWithTeacher", "Dinov2Model", "Dinov2ForImageClassification",
+)  # fmt: skip
 def vit(rng, name):
     H, C = heads(rng)
     patch = int(rng.integers(2, 5))
@@ -413,24 +416,42 @@ def vit(rng, name):
         "num_channels": pick(rng, 1, 3), "qkv_bias": pick(rng, True, False), "encoder_stride": patch,
     }  # fmt: skip
     height = width = settings["image_size"]
-    if name != "ViTForMaskedImageModeling" and rng.random() < 0.3:
+    paints = name.endswith("MaskedImageModeling")
+    if name.startswith("Dinov2"):
+        for key in ("intermediate_size", "encoder_stride"):
+            del settings[key]
+        settings |= {
+            "mlp_ratio": pick(rng, 1, 2), "use_swiglu_ffn": pick(rng, True, False), "use_mask_token": pick(rng, True, False),
+            "layerscale_value": 0.5, "drop_path_rate": pick(rng, 0.0, 0.4),
+        }  # fmt: skip
+    elif name.startswith("ViT") and not paints and rng.random() < 0.3:
         settings |= {
             "image_size": [3 * patch, 2 * patch],
             "patch_size": pick(rng, patch, [patch, patch]),
         }
         height, width = 3 * patch, 2 * patch
     inputs: dict[str, Any] = {}
-    if isinstance(settings["image_size"], int) and name != "ViTForMaskedImageModeling":
+    if name.startswith("Dinov2"):
+        height, width = pick(rng, (height, width), (4 * patch + 1, 2 * patch))
+    elif isinstance(settings["image_size"], int) and not paints:
         inputs["interpolate_pos_encoding"] = pick(rng, True, False)
         if inputs["interpolate_pos_encoding"]:
             height, width = 4 * patch + 1, 2 * patch
     channels = settings["num_channels"]
     pixels = rng.standard_normal((BATCH, channels, height, width)).astype(np.float32)
     inputs["pixel_values"] = pixels
-    if name == "ViTModel":
+    if name == "Dinov2Model":
+        if settings["use_mask_token"] and rng.random() < 0.6:
+            count = (height // patch) * (width // patch)
+            inputs["bool_masked_pos"] = rng.integers(0, 2, (BATCH, count)).astype(bool)
+        return Case(settings, inputs, (*STATES, "pooler_output"))
+    if name.endswith("WithTeacher"):
+        fields = ("logits", "cls_logits", "distillation_logits", "hidden_states", "attentions")
+        return Case({**settings, "num_labels": 5}, inputs, fields)
+    if name in ("ViTModel", "DeiTModel"):
         settings |= {"pooler_output_size": pick(rng, None, 5), "pooler_act": pick(rng, *SMOOTH)}
         return Case(settings, inputs, (*STATES, "pooler_output"))
-    if name == "ViTForMaskedImageModeling":
+    if paints:
         settings["image_size"] = 3 * patch
         inputs["pixel_values"] = pixels[:, :, : 3 * patch, : 3 * patch]
         inputs["bool_masked_pos"] = rng.integers(0, 2, (BATCH, 9)).astype(bool)

@@ -31,6 +31,8 @@ FOLDERS = {
     "vit nearest": {"image_processor_type": "ViTImageProcessor", "size": {"height": 43, "width": 47}, "resample": 0,
                     "do_rescale": False},
     "vit hamming": {"image_processor_type": "ViTImageProcessor", "size": {"height": 12, "width": 7}, "resample": 5},
+    "deit": {"image_processor_type": "DeiTImageProcessor", "size": 21, "crop_size": 16},
+    "dinov2": {"image_processor_type": "BitImageProcessor", "size": {"shortest_edge": 19}, "crop_size": {"height": 14, "width": 14}},
     "resnet": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 33}, "crop_pct": 0.875},
     "resnet large": {"feature_extractor_type": "ConvNextFeatureExtractor", "size": 384},
     "resnet small": {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 9}, "resample": 2},
@@ -59,7 +61,7 @@ def theirs(transformers, folder):
     """The class of `transformers` that works with Pillow."""
     given = json.loads((folder / "preprocessor_config.json").read_text())
     name = given.get("image_processor_type", given.get("feature_extractor_type"))
-    kind = next(k for k in ("CLIP", "ConvNext", "ViT") if name.startswith(k))
+    kind = next(k for k in ("Bit", "CLIP", "ConvNext", "DeiT", "ViT") if name.startswith(k))
     module = getattr(transformers.models, kind.lower())
     found = getattr(module, f"image_processing_pil_{kind.lower()}")
     return getattr(found, f"{kind}ImageProcessorPil").from_pretrained(folder)

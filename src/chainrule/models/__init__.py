@@ -10,9 +10,9 @@ Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`,
 `choosing`, `generation`, `activations`, `pretrained` with `weights` and `vocabulary`; then the others: `llama` with `rotary`,
 and what `windows`, `mistral`, `qwen2`, `qwen3`, `experts`, `mixtral`, `qwen3_moe`, `phi3`, `gemma` and `gemma3` change in
 it; `gpt_neox`; `opt` with `fairseq`; `recurrent`; `bert` with `bert_heads`, then `roberta`, `mpnet`, `electra`, `albert` and
-`distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`; `resnet`; `clip_towers` and `clip`; and
-what stands before a model and behind it: `images`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and
-`auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
+`distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`, then `deit` and `dinov2`; `resnet`;
+`clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`, `streaming`,
+`classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
@@ -64,6 +64,14 @@ from .clip import (
 )
 from .clip_towers import CLIPTextConfig, CLIPTextModel, CLIPVisionConfig, CLIPVisionModel
 from .config import Config
+from .deit import (
+    DeiTConfig,
+    DeiTForImageClassification,
+    DeiTForImageClassificationWithTeacher,
+    DeiTForMaskedImageModeling,
+    DeiTModel,
+)
+from .dinov2 import Dinov2Config, Dinov2ForImageClassification, Dinov2Model
 from .distilbert import (
     DistilBertConfig,
     DistilBertForMaskedLM,
@@ -287,6 +295,14 @@ __all__ = [
     "CifarResNet",
     "Classifier",
     "Config",
+    "DeiTConfig",
+    "DeiTForImageClassification",
+    "DeiTForImageClassificationWithTeacher",
+    "DeiTForMaskedImageModeling",
+    "DeiTModel",
+    "Dinov2Config",
+    "Dinov2ForImageClassification",
+    "Dinov2Model",
     "DistilBertConfig",
     "DistilBertForMaskedLM",
     "DistilBertForMultipleChoice",

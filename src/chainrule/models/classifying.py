@@ -19,6 +19,8 @@ from ..tensors import Tensor, cat, no_grad
 from .albert import AlbertForSequenceClassification
 from .bert_heads import BertForSequenceClassification
 from .clip import CLIPModel
+from .deit import DeiTForImageClassificationWithTeacher
+from .dinov2 import Dinov2ForImageClassification
 from .distilbert import DistilBertForSequenceClassification
 from .electra import ElectraForSequenceClassification
 from .images import ImageProcessor
@@ -34,7 +36,10 @@ OF_TEXTS = (
     AlbertForSequenceClassification, BertForSequenceClassification, DistilBertForSequenceClassification,
     ElectraForSequenceClassification, MPNetForSequenceClassification, RobertaForSequenceClassification,
 )  # fmt: skip
-CLASSIFIERS = (*OF_TEXTS, CLIPModel, ResNetForImageClassification, ViTForImageClassification)
+CLASSIFIERS = (
+    *OF_TEXTS, CLIPModel, DeiTForImageClassificationWithTeacher, Dinov2ForImageClassification, ResNetForImageClassification,
+    ViTForImageClassification,
+)  # fmt: skip
 
 
 class Classifier:

@@ -36,10 +36,14 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 # What is not said in a file, for each kind of processor.
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "Bit": {"size": {"shortest_edge": 224}, "resample": 3, "do_center_crop": True,
+            "crop_size": {"height": 224, "width": 224}, "image_mean": CLIP_MEAN, "image_std": CLIP_STD},
     "CLIP": {"size": {"shortest_edge": 224}, "resample": 3, "do_center_crop": True,
              "crop_size": {"height": 224, "width": 224}, "image_mean": CLIP_MEAN, "image_std": CLIP_STD},
     "ConvNext": {"size": {"shortest_edge": 384}, "resample": 3, "crop_pct": 224 / 256,
                  "image_mean": HALF, "image_std": HALF},
+    "DeiT": {"size": {"height": 256, "width": 256}, "resample": 3, "do_center_crop": True,
+             "crop_size": {"height": 224, "width": 224}, "image_mean": HALF, "image_std": HALF},
     "ViT": {"size": {"height": 224, "width": 224}, "image_mean": HALF, "image_std": HALF},
 }  # fmt: skip
 ENDINGS = ("ImageProcessor", "ImageProcessorFast", "ImageProcessorPil", "FeatureExtractor")
@@ -50,8 +54,8 @@ class ImageProcessor:
     """What is done with pictures before a model sees them.
 
     Args:
-        kind: "CLIP", "ViT" or "ConvNext" (of ResNet too), which says what a file leaves out, and how ConvNext resizes: to
-            `shortest_edge / crop_pct` and then cropped, below 384 pixels.
+        kind: "CLIP", "ViT", "DeiT", "Bit" (of DINOv2) or "ConvNext" (of ResNet too), which says what a file leaves out, and how
+            ConvNext resizes: to `shortest_edge / crop_pct` and then cropped, below 384 pixels.
         do_resize, size, resample: whether, to what, and how: `{"height": h, "width": w}`, or `{"shortest_edge": s}`, which keeps the shape;
             0 nearest, 1 Lanczos, 2 bilinear, 3 bicubic, 4 box, 5 Hamming.
         do_center_crop, crop_size: whether the middle is cut out, and how large; what is too small is padded with 0.
@@ -147,7 +151,7 @@ class ImageProcessor:
         for key in ("size", "crop_size"):
             value = settings.get(key)
             if type(value) is int:  # as older files have it
-                edge = key == "size" and kind != "ViT"
+                edge = key == "size" and kind not in ("ViT", "DeiT")
                 settings[key] = (
                     {"shortest_edge": value} if edge else {"height": value, "width": value}
                 )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 __all__ = [
     "BaseOutput", "CLIPOutput", "CLIPTowerOutput", "CausalLMOutput", "ClassifierOutput", "GenerateOutput", "ImageOutput",
     "MoECausalLMOutput", "MoEOutput", "Output", "PreTrainingOutput", "SentenceOrderOutput", "Seq2SeqModelOutput", "Seq2SeqOutput",
-    "Seq2SeqSpanOutput", "SpanOutput",
+    "Seq2SeqSpanOutput", "SpanOutput", "TeacherOutput",
 ]  # fmt: skip
 
 
@@ -84,6 +84,14 @@ class ClassifierOutput(Output):
     """
 
     fields = ("loss", "logits", "past_key_values", "hidden_states", "attentions")
+
+
+class TeacherOutput(Output):
+    """A model that was taught by another: `logits` (B, classes), the mean of `cls_logits` and `distillation_logits`; the others as of
+    `BaseOutput`.
+    """
+
+    fields = ("logits", "cls_logits", "distillation_logits", "hidden_states", "attentions")
 
 
 class ImageOutput(Output):

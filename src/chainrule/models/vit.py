@@ -28,7 +28,7 @@ from ..tensors import Tensor, cat, empty, where, zeros
 from .activations import activation
 from .attention import attend
 from .config import Labelled, configuration, is_size
-from .heads import ClassifiesImages
+from .heads import ClassifiesImages, WithHead
 from .output import BaseOutput, ImageOutput
 from .patches import resized_grid
 from .pretrained import PreTrained, architecture
@@ -38,16 +38,14 @@ __all__ = ["ViTConfig", "ViTForImageClassification", "ViTForMaskedImageModeling"
 
 
 @configuration
-class ViTConfig(Labelled):
-    """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
+class PatchedConfig(Labelled):
+    """Settings of models that read patches."""
 
-    model_type = "vit"
     fixed: ClassVar = {"pruned_heads": {}}
 
     hidden_size: int = 768
     num_hidden_layers: int = 12
     num_attention_heads: int = 12
-    intermediate_size: int = 3072
     hidden_act: str = "gelu"
     hidden_dropout_prob: float = 0.0
     attention_probs_dropout_prob: float = 0.0
@@ -57,17 +55,13 @@ class ViTConfig(Labelled):
     patch_size: int | tuple = 16
     num_channels: int = 3
     qkv_bias: bool = True
-    pooler_output_size: int | None = None
-    pooler_act: str = "tanh"
-    encoder_stride: int = 16
 
     def check(self) -> None:
         """Sizes are positive and fit each other."""
         self.need_activation(self.hidden_act)
-        self.need_activation(self.pooler_act)
         self.need_positive(
-            "hidden_size", "num_hidden_layers", "num_attention_heads", "num_channels", "encoder_stride",
-        )  # fmt: skip
+            "hidden_size", "num_hidden_layers", "num_attention_heads", "num_channels"
+        )
         for name in ("image_size", "patch_size"):
             value = getattr(self, name)
             self.need(is_size(value), f"{name} must be one or two positive numbers, found {value}")
@@ -85,6 +79,24 @@ class ViTConfig(Labelled):
         return height // tall, width // wide
 
 
+@configuration
+class ViTConfig(PatchedConfig):
+    """Sizes and settings; the defaults are those of ViT-B/16 (86 million parameters)."""
+
+    model_type = "vit"
+
+    intermediate_size: int = 3072
+    pooler_output_size: int | None = None
+    pooler_act: str = "tanh"
+    encoder_stride: int = 16
+
+    def check(self) -> None:
+        """As of `PatchedConfig`."""
+        super().check()
+        self.need_activation(self.pooler_act)
+        self.need_positive("intermediate_size", "encoder_stride")
+
+
 def _both(size: int | tuple) -> tuple[int, int]:
     """Height and width."""
     return (size, size) if isinstance(size, int) else size
@@ -93,7 +105,7 @@ def _both(size: int | tuple) -> tuple[int, int]:
 class ViTPatchEmbeddings(Module):
     """A linear map of each patch: a convolution whose windows do not overlap."""
 
-    def __init__(self, config: ViTConfig):
+    def __init__(self, config: PatchedConfig):
         super().__init__()
         self.size, self.channels = _both(config.image_size), config.num_channels
         patch = _both(config.patch_size)
@@ -113,38 +125,43 @@ class ViTPatchEmbeddings(Module):
 class ViTEmbeddings(Module):
     """Patches behind a class token, and where they are; hidden patches are all alike."""
 
-    def __init__(self, config: ViTConfig, use_mask_token: bool):
+    first: ClassVar[tuple[str, ...]] = ("cls_token",)
+    """The tokens before the patches."""
+
+    def __init__(self, config: PatchedConfig, use_mask_token: bool):
         super().__init__()
         C, self.grid = config.hidden_size, config.grid
-        self.cls_token = Parameter(empty(1, 1, C))
-        self.position_embeddings = Parameter(empty(1, self.grid[0] * self.grid[1] + 1, C))
+        for name in self.first:
+            setattr(self, name, Parameter(empty(1, 1, C)))
+        count = len(self.first) + self.grid[0] * self.grid[1]
+        self.position_embeddings = Parameter(empty(1, count, C))
         self.mask_token = Parameter(zeros(1, 1, C)) if use_mask_token else None
         self.patch_embeddings = ViTPatchEmbeddings(config)
         self.dropout, self.patch = Dropout(config.hidden_dropout_prob), _both(config.patch_size)
-        for x in (self.cls_token, self.position_embeddings):
-            init.trunc_normal_(x, std=config.initializer_range)
+        for name in (*self.first, "position_embeddings"):
+            init.trunc_normal_(getattr(self, name), std=config.initializer_range)
 
     def forward(self, pixels: Tensor, hidden: Tensor | None, interpolate: bool) -> Tensor:
-        """(B, channels, size, size) → (B, 1 + N, C)."""
+        """(B, channels, size, size) → (B, first tokens + N, C)."""
         x = self.patch_embeddings(pixels, interpolate)
         if hidden is not None:
             if self.mask_token is None:
-                raise ShapeError(
-                    "ViT: bool_masked_pos is for models with a mask token (use_mask_token)"
-                )
+                raise ShapeError("bool_masked_pos is for models with a mask token (use_mask_token)")
             x = where((hidden != 0).unsqueeze(-1), self.mask_token, x)
-        x = cat([self.cls_token.expand(x.shape[0], -1, -1), x], dim=1)
+        B, C = x.shape[0], x.shape[2]
+        x = cat([*[getattr(self, name).expand(B, 1, C) for name in self.first], x], dim=1)
         positions = self.position_embeddings
-        if interpolate:
-            (height, width), (tall, wide) = pixels.shape[2:], self.patch
-            positions = resized_grid(positions, self.grid, (height // tall, width // wide))
+        (height, width), (tall, wide) = pixels.shape[2:], self.patch
+        wanted = (height // tall, width // wide)
+        if interpolate and wanted != self.grid:
+            positions = resized_grid(positions, self.grid, wanted)
         return self.dropout(x + positions)
 
 
 class ViTSelfAttention(Module):
     """Queries, keys and values; every patch sees every other."""
 
-    def __init__(self, config: ViTConfig):
+    def __init__(self, config: PatchedConfig):
         super().__init__()
         C, bias = config.hidden_size, config.qkv_bias
         self.heads, self.dropout = config.num_attention_heads, config.attention_probs_dropout_prob
@@ -177,7 +194,7 @@ class ViTDense(Module):
 class ViTAttention(Module):
     """Attention and the map of its heads."""
 
-    def __init__(self, config: ViTConfig):
+    def __init__(self, config: PatchedConfig):
         super().__init__()
         self.attention = ViTSelfAttention(config)
         self.output = ViTDense(config.hidden_size, config.hidden_size, config.hidden_dropout_prob)
@@ -247,7 +264,7 @@ class ViTPreTrained(PreTrained):
 
     config_class = ViTConfig
     base_model_prefix = "vit"
-    may_lack = r"(vit\.)?(pooler\..*|embeddings\.mask_token)"
+    may_lack = r"(vit\.|deit\.)?(pooler\..*|embeddings\.mask_token)"
 
     def start(self, part: Module) -> None:
         """Initial weights of a part: N(0, initializer_range²) cut off at 2, biases 0."""
@@ -274,11 +291,13 @@ class ViTModel(ViTPreTrained):
         chainrule.Size([2, 10, 6])
     """
 
+    embeddings_class: ClassVar[type[ViTEmbeddings]] = ViTEmbeddings
+
     def __init__(
         self, config: ViTConfig, add_pooling_layer: bool = True, use_mask_token: bool = False
     ):
         super().__init__(config)
-        self.embeddings = ViTEmbeddings(config, use_mask_token)
+        self.embeddings = self.embeddings_class(config, use_mask_token)
         self.encoder = ViTEncoder(config)
         self.layernorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.pooler = ViTPooler(config) if add_pooling_layer else None
@@ -311,13 +330,23 @@ class ViTModel(ViTPreTrained):
         return BaseOutput(last_hidden_state=x, pooler_output=pooled, **kept)
 
 
+class ViTWithHead(ViTPreTrained, WithHead):
+    """What the models with a head share: the model behind which it stands."""
+
+    model_class: ClassVar[type[ViTModel]] = ViTModel
+
+    def __init__(self, config: ViTConfig, use_mask_token: bool = False):
+        super().__init__(config)
+        body = self.model_class(config, add_pooling_layer=False, use_mask_token=use_mask_token)
+        setattr(self, self.base_model_prefix, body)
+
+
 @architecture
-class ViTForImageClassification(ClassifiesImages, ViTPreTrained):
+class ViTForImageClassification(ClassifiesImages, ViTWithHead):
     """ViT that classifies images: logits (B, classes) of the class token."""
 
     def __init__(self, config: ViTConfig):
         super().__init__(config)
-        self.vit = ViTModel(config, add_pooling_layer=False)
         self.classifier = Linear(config.hidden_size, len(config.id2label))
         self.start(self.classifier)
 
@@ -327,12 +356,11 @@ class ViTForImageClassification(ClassifiesImages, ViTPreTrained):
 
 
 @architecture
-class ViTForMaskedImageModeling(ViTPreTrained):
+class ViTForMaskedImageModeling(ViTWithHead):
     """ViT that paints hidden patches: `reconstruction` (B, channels, size, size).   Source: Xie et al. 2022 (SimMIM)."""
 
     def __init__(self, config: ViTConfig):
-        super().__init__(config)
-        self.vit = ViTModel(config, add_pooling_layer=False, use_mask_token=True)
+        super().__init__(config, use_mask_token=True)
         stride = config.encoder_stride
         paint = Conv2d(config.hidden_size, stride * stride * config.num_channels, 1)
         self.start(paint)
@@ -355,9 +383,10 @@ class ViTForMaskedImageModeling(ViTPreTrained):
             raise ShapeError(
                 f"ViT: with bool_masked_pos patch_size must be encoder_stride, found {patch} and {config.encoder_stride}"
             )
-        out = self.vit(pixel_values, bool_masked_pos, **settings)
+        out = self.read(pixel_values, bool_masked_pos, **settings)
         height, width = [n // p for n, p in zip(pixel_values.shape[2:], patch, strict=True)]
-        x = out.last_hidden_state[:, 1:].transpose(1, 2).unflatten(2, (height, width))
+        first = len(self.model_class.embeddings_class.first)
+        x = out.last_hidden_state[:, first:].transpose(1, 2).unflatten(2, (height, width))
         painted, loss = self.decoder(x), None  # (B, channels, size, size)
         if bool_masked_pos is not None:
             hidden = bool_masked_pos.reshape(-1, height, width).to(painted.dtype)
