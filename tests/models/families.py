@@ -33,7 +33,8 @@ CONFIGS = {
     "ViT": "ViTConfig", "ResNet": "ResNetConfig", "CLIPText": "CLIPTextConfig", "CLIPVision": "CLIPVisionConfig",
     "CLIP": "CLIPConfig", "T5": "T5Config", "Roberta": "RobertaConfig", "XLMRoberta": "XLMRobertaConfig",
     "DistilBert": "DistilBertConfig", "Qwen3Moe": "Qwen3MoeConfig", "Qwen3": "Qwen3Config", "Mixtral": "MixtralConfig",
-    "DeiT": "DeiTConfig", "Dinov2": "Dinov2Config", "GPTNeoX": "GPTNeoXConfig", "OPT": "OPTConfig", "Electra": "ElectraConfig",
+    "Whisper": "WhisperConfig", "DeiT": "DeiTConfig", "Dinov2": "Dinov2Config",
+    "GPTNeoX": "GPTNeoXConfig", "OPT": "OPTConfig", "Electra": "ElectraConfig",
     "Albert": "AlbertConfig", "MPNet": "MPNetConfig", "Camembert": "CamembertConfig",
     "Phi3": "Phi3Config", "Gemma2": "Gemma2Config", "Gemma3": "Gemma3TextConfig", "Gemma": "GemmaConfig",
 }  # fmt: skip
@@ -458,6 +459,35 @@ def vit(rng, name):
         return Case(settings, inputs, ("loss", "reconstruction", "hidden_states", "attentions"))
     more, labels = labelled(rng)
     return Case({**settings, **more}, {**inputs, "labels": labels}, LOGITS)
+
+
+@family("WhisperModel", "WhisperForConditionalGeneration", "WhisperForAudioClassification")
+def whisper(rng, name):
+    H, C = heads(rng)
+    settings = {
+        "vocab_size": VOCABULARY, "d_model": C, "num_mel_bins": int(rng.integers(2, 6)), "encoder_layers": int(rng.integers(1, 3)),
+        "decoder_layers": int(rng.integers(1, 3)), "encoder_attention_heads": H, "decoder_attention_heads": pick(rng, 1, H),
+        "encoder_ffn_dim": int(rng.integers(3, 20)), "decoder_ffn_dim": int(rng.integers(3, 20)),
+        "activation_function": pick(rng, *SMOOTH), "max_source_positions": 6, "max_target_positions": 40,
+        "tie_word_embeddings": pick(rng, True, False), "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+        "decoder_start_token_id": 3, "use_weighted_layer_sum": pick(rng, True, False), "classifier_proj_size": 5,
+        "encoder_layerdrop": pick(rng, 0.0, 0.5), "begin_suppress_tokens": None,
+    }  # fmt: skip
+    sound = rng.standard_normal((BATCH, settings["num_mel_bins"], 12)).astype(np.float32)
+    inputs: dict[str, Any] = {"input_features": sound}
+    if name.endswith("AudioClassification"):
+        settings["num_labels"] = 5
+        return Case(settings, {**inputs, "labels": rng.integers(0, 5, BATCH)}, LOGITS)
+    states = ("encoder_last_hidden_state", "decoder_hidden_states", "encoder_hidden_states")
+    weights = ("cross_attentions", "decoder_attentions", "encoder_attentions")
+    if name == "WhisperModel" or rng.random() < 0.5:
+        inputs["decoder_input_ids"] = rng.integers(3, VOCABULARY, (BATCH, 5))
+        if rng.random() < 0.5:
+            inputs["decoder_attention_mask"] = np.array([[1] * 5, [1, 1, 1, 0, 0], [1, 1, 1, 1, 0]])
+    if name == "WhisperModel":
+        return Case(settings, inputs, ("last_hidden_state", *states, *weights))
+    inputs["labels"] = some_labels(rng, VOCABULARY, BATCH, 5)
+    return Case(settings, inputs, ("loss", "logits", *states, *weights))
 
 
 @family("ResNetModel", "ResNetForImageClassification")

@@ -112,6 +112,8 @@ def compared(torch, transformers, name, seed, folder) -> dict[str, float]:
         for q, g in parts:  # a whole comes before a part with the same numbers
             slopes.setdefault(q.detach().numpy().tobytes(), g)
     for key, p in ours.named_parameters():
+        if not p.requires_grad:  # waves of positions, which are loaded as parameters there
+            continue
         whole, halves = p.detach().numpy().tobytes(), [q.detach().numpy() for q in p.chunk(2)]
         slope = slopes.get(whole)
         if whole not in slopes:  # gates and values are one map here

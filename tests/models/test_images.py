@@ -132,7 +132,7 @@ BROKEN = {
     "no JSON": (b"{", "expected a JSON object"),
     "no text": (b'{"a": "\xff"}', "expected a JSON object"),
     "key twice": (b'{"size": 1, "size": 2}', "key 'size' stands twice in one object"),
-    "no type": ({"image_processor_type": None}, "key 'image_processor_type': expected one of CLIPImageProcessor"),
+    "no type": ({"image_processor_type": None}, "key 'image_processor_type': expected one of BitImageProcessor, CLIPImageProcessor"),
     "unknown type": ({"image_processor_type": "os.system"}, "found 'os.system'"),
     "type a list": ({"image_processor_type": ["ViT"]}, r"found \['ViT'\]"),
     "size a text": ({"size": "224"}, "key 'size': expected height, width .* found '224'"),

@@ -11,8 +11,9 @@ Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`,
 and what `windows`, `mistral`, `qwen2`, `qwen3`, `experts`, `mixtral`, `qwen3_moe`, `phi3`, `gemma` and `gemma3` change in
 it; `gpt_neox`; `opt` with `fairseq`; `recurrent`; `bert` with `bert_heads`, then `roberta`, `mpnet`, `electra`, `albert` and
 `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`, then `deit` and `dinov2`; `resnet`;
-`clip_towers` and `clip`; and what stands before a model and behind it: `images`, `sentences`, `writing`, `streaming`,
-`classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the affair of `chainrule.data.tokenizers`).
+`clip_towers` and `clip`; `whisper` with `transcribing`; and what stands before a model and behind it: `images`, `sound`,
+`sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the
+affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown
@@ -28,8 +29,10 @@ from .albert import (
 )
 from .auto import (
     AutoConfig,
+    AutoFeatureExtractor,
     AutoImageProcessor,
     AutoModel,
+    AutoModelForAudioClassification,
     AutoModelForCausalLM,
     AutoModelForImageClassification,
     AutoModelForMaskedImageModeling,
@@ -40,6 +43,7 @@ from .auto import (
     AutoModelForQuestionAnswering,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
+    AutoModelForSpeechSeq2Seq,
     AutoModelForTokenClassification,
     AutoTokenizer,
 )
@@ -229,6 +233,7 @@ from .roberta import (
 )
 from .searching import Library
 from .sentences import SentenceEncoder, minilm
+from .sound import WhisperFeatureExtractor
 from .streaming import TextIteratorStreamer, TextStreamer
 from .t5 import T5Config, T5EncoderModel, T5ForConditionalGeneration, T5Model
 from .t5_heads import T5ForQuestionAnswering, T5ForSequenceClassification, T5ForTokenClassification
@@ -237,6 +242,12 @@ from .vit import (
     ViTForImageClassification,
     ViTForMaskedImageModeling,
     ViTModel,
+)
+from .whisper import (
+    WhisperConfig,
+    WhisperForAudioClassification,
+    WhisperForConditionalGeneration,
+    WhisperModel,
 )
 from .writing import Writer
 
@@ -251,8 +262,10 @@ __all__ = [
     "AlbertForTokenClassification",
     "AlbertModel",
     "AutoConfig",
+    "AutoFeatureExtractor",
     "AutoImageProcessor",
     "AutoModel",
+    "AutoModelForAudioClassification",
     "AutoModelForCausalLM",
     "AutoModelForImageClassification",
     "AutoModelForMaskedImageModeling",
@@ -263,6 +276,7 @@ __all__ = [
     "AutoModelForQuestionAnswering",
     "AutoModelForSeq2SeqLM",
     "AutoModelForSequenceClassification",
+    "AutoModelForSpeechSeq2Seq",
     "AutoModelForTokenClassification",
     "AutoTokenizer",
     "BertConfig",
@@ -428,6 +442,11 @@ __all__ = [
     "ViTForImageClassification",
     "ViTForMaskedImageModeling",
     "ViTModel",
+    "WhisperConfig",
+    "WhisperFeatureExtractor",
+    "WhisperForAudioClassification",
+    "WhisperForConditionalGeneration",
+    "WhisperModel",
     "Writer",
     "XLMRobertaConfig",
     "XLMRobertaForCausalLM",

@@ -15,7 +15,7 @@ from .choosing import GenerationSettings
 from .generation import Generates
 from .output import BaseOutput, CausalLMOutput
 
-__all__ = ["Answers"]
+__all__ = ["Answer", "Answers"]
 
 
 class Answers(Module):

@@ -15,12 +15,14 @@ from ..data import tokenizers
 from .config import Config, read_json
 from .images import ImageProcessor
 from .pretrained import ARCHITECTURES, CONFIG, PreTrained
+from .sound import WhisperFeatureExtractor
 
 __all__ = [
-    "AutoConfig", "AutoImageProcessor", "AutoModel", "AutoModelForCausalLM", "AutoModelForImageClassification",
-    "AutoModelForMaskedImageModeling", "AutoModelForMaskedLM", "AutoModelForMultipleChoice",
-    "AutoModelForNextSentencePrediction", "AutoModelForPreTraining", "AutoModelForQuestionAnswering",
-    "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification", "AutoModelForTokenClassification", "AutoTokenizer",
+    "AutoConfig", "AutoFeatureExtractor", "AutoImageProcessor", "AutoModel", "AutoModelForAudioClassification",
+    "AutoModelForCausalLM", "AutoModelForImageClassification", "AutoModelForMaskedImageModeling", "AutoModelForMaskedLM",
+    "AutoModelForMultipleChoice", "AutoModelForNextSentencePrediction", "AutoModelForPreTraining",
+    "AutoModelForQuestionAnswering", "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification",
+    "AutoModelForSpeechSeq2Seq", "AutoModelForTokenClassification", "AutoTokenizer",
 ]  # fmt: skip
 
 
@@ -157,6 +159,18 @@ class AutoModelForMaskedImageModeling(AutoModel):
     endings = ("ForMaskedImageModeling",)
 
 
+class AutoModelForSpeechSeq2Seq(AutoModel):
+    """Writes what is said."""
+
+    endings = ("ForConditionalGeneration",)
+
+
+class AutoModelForAudioClassification(AutoModel):
+    """Classifies sounds."""
+
+    endings = ("ForAudioClassification",)
+
+
 class AutoConfig:
     """The configuration of a folder, of the class that its `model_type` names."""
 
@@ -187,3 +201,12 @@ class AutoImageProcessor:
     def from_pretrained(folder: str | os.PathLike[str]) -> ImageProcessor:
         """What `preprocessor_config.json` says."""
         return ImageProcessor.from_pretrained(folder)
+
+
+class AutoFeatureExtractor:
+    """What is done to sounds before a model hears them, see `WhisperFeatureExtractor`."""
+
+    @staticmethod
+    def from_pretrained(folder: str | os.PathLike[str]) -> WhisperFeatureExtractor:
+        """What `preprocessor_config.json` says."""
+        return WhisperFeatureExtractor.from_pretrained(folder)

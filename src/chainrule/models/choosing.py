@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 from ..base.errors import RangeError
@@ -143,7 +143,14 @@ class GenerationSettings:
             return ones(*ids.shape, dtype=int64)
         return (ids != pad).to(int64)
 
-    def adjusted(self, logits: Tensor, ids: Tensor, mask: Tensor, prompt: int) -> Tensor:
+    def adjusted(
+        self,
+        logits: Tensor,
+        ids: Tensor,
+        mask: Tensor,
+        prompt: int,
+        rule: Callable[[Tensor, Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """The logits (B, V) by which the next token is chosen.
 
         Args:
@@ -151,6 +158,7 @@ class GenerationSettings:
             ids: what is there, (B, T).
             mask: (B, T), 0 where that is padding.
             prompt: how many tokens of it were given.
+            rule: of the model, see `Generates.rule`.
         """
         T = ids.shape[1]
         last = prompt + self.new(prompt) - 1
@@ -168,6 +176,8 @@ class GenerationSettings:
         logits = _without(logits, self.suppress_tokens)
         if prompt == T - (prompt == 1 and self.forced_bos_token_id is not None):
             logits = _without(logits, self.begin_suppress_tokens)
+        if rule is not None:
+            logits = rule(logits, ids)
         if not self.do_sample:
             return logits
         # beams must be able to go on

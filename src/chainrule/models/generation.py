@@ -56,6 +56,8 @@ class Generates(Module):
     config: Any
     cache: Callable[[int, int], Cache]
     most_positions: int | None
+    rule: Callable[[Tensor, Tensor], Tensor] | None = None
+    """What else the next token must keep to: logits (B, V) and ids (B, T) → logits."""
 
     def generate(
         self,
@@ -222,7 +224,7 @@ class Generates(Module):
         ended = zeros(B, dtype=int64) != 0
         for _ in range(new):
             raw = self._next(ids, mask, cache)
-            logits = wanted.adjusted(raw, ids, mask, T)
+            logits = wanted.adjusted(raw, ids, mask, T, self.rule)
             told.note(logits, raw)
             draws = wanted.do_sample
             token = _drawn(logits, 1, generator)[:, 0] if draws else logits.argmax(-1)  # (B,)
@@ -261,7 +263,8 @@ class Generates(Module):
         ]  # which row said each token of a row
         for step in range(1, new + 1):
             raw = self._next(ids, mask, cache)
-            logits = wanted.adjusted(F.log_softmax(raw.float(), dim=-1), ids, mask, T)
+            known = F.log_softmax(raw.float(), dim=-1)
+            logits = wanted.adjusted(known, ids, mask, T, self.rule)
             told.note(logits, raw)
             V = logits.shape[-1]
             total = (scores.reshape(-1, 1) + logits).reshape(B, beams * V)
