@@ -165,6 +165,19 @@ def test_classes_that_choose_a_class(bert, tmp_path):
             models.AutoModel.from_pretrained(tmp_path)
 
 
+def test_what_the_configuration_asks_for(bert, tmp_path):
+    bert.save_pretrained(tmp_path)
+    model = models.BertForMaskedLM.from_pretrained(tmp_path, output_hidden_states=True)
+    assert len(model(IDS).hidden_states) == 1 + model.config.num_hidden_layers
+    assert model(IDS, output_hidden_states=False).hidden_states is None
+    assert model(IDS).attentions is None
+    model.save_pretrained(tmp_path)
+    assert models.AutoConfig.from_pretrained(tmp_path).output_hidden_states is True
+    config = models.ResNetConfig(output_attentions=True)
+    with pytest.raises(FormatError, match="output_attentions: a ResNetModel has none to return"):
+        models.ResNetModel(config)
+
+
 def test_another_number_of_classes(tmp_path):
     cr.manual_seed(0)
     names = {0: "bad", 1: "good", 2: "neither"}

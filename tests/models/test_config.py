@@ -1,6 +1,7 @@
 """Configurations: what may be asked of them and changed in them."""
 
 import copy
+import dataclasses
 import pickle
 
 import pytest
@@ -111,3 +112,32 @@ def test_positions_in_two_ways_are_told_in_both_forms():
         "full_attention": (5e5, {"rope_type": "linear", "factor": 8.0}),
         "sliding_attention": (300.0, {"rope_type": "default"}),
     }
+
+
+UNREAD = {
+    "use_cache", "is_decoder", "rope_parameters",  # of calls; of T5, always both; told by fields of ours
+    "reorder_and_upcast_attn", "embd_pdrop", "pad_token_id", "bos_token_id",  # change no result, or nobody reads them
+    *[f"summary_{name}" for name in ("activation", "first_dropout", "proj_to_labels", "type", "use_proj")],  # of another head
+    *[f"mask_{a}_{b}" for a in ("time", "feature") for b in ("length", "min_masks", "prob")], "median_filter_width",
+    "suppress_tokens", "begin_suppress_tokens",  # Whisper's, of training, of times of words, and read when it writes
+    "_out_features", "_out_indices", "apply_layernorm", "reshape_hidden_states",  # of DINOv2 as a part of other models
+}  # fmt: skip
+"""What `transformers` has in configurations and the models here need not know."""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_setting_of_transformers_is_known(torch):
+    """One that a later version adds is not passed over in silence."""
+    from transformers import CONFIG_MAPPING, PreTrainedConfig
+
+    shared = {f.name for f in dataclasses.fields(PreTrainedConfig)}
+    ours = {found.config_class for found in models.ARCHITECTURES.values()} - {
+        models.RecurrentConfig
+    }
+    assert len(ours) > 25
+    for config in ours:
+        theirs = {f.name for f in dataclasses.fields(CONFIG_MAPPING[config.model_type])} - shared
+        known = (
+            {f.name for f in dataclasses.fields(config)} | set(config.fixed) | set(config.aliases)
+        )
+        assert theirs - known <= UNREAD, config

@@ -185,3 +185,10 @@ def test_positions_of_sound_are_waves_that_are_not_trained(model):
     places = model.model.encoder.embed_positions.weight
     assert not places.requires_grad
     assert cr.allclose(places[:, :6] ** 2 + places[:, 6:] ** 2, cr.ones(5, 6), atol=1e-6)
+
+
+def test_what_is_not_hidden_in_training_is_said(model):
+    model.model.config.apply_spec_augment = True
+    model(SOUND, labels=cr.tensor([[5], [6]]))
+    with pytest.raises(FormatError, match="apply_spec_augment is not there"):
+        model.train()(SOUND, labels=cr.tensor([[5], [6]]))

@@ -44,7 +44,8 @@ class Config:
     """Base of the configurations, whose fields have the names and defaults of Hugging Face's.
 
     `others` are the settings of a file that the model does not read (names of labels, defaults of generation):
-    they are kept and written back, and can be read as attributes. A setting may be changed; it is checked as one given at first is.
+    they are kept and written back, and can be read as attributes. `output_attentions` and `output_hidden_states` are what calls
+    ask for that do not say so themselves. A setting may be changed; it is checked as one given at first is.
     What a model has read when it was made, as its sizes, stays as it was.
 
     >>> config = models.GPT2Config(n_embd=12, n_head=3)
@@ -60,6 +61,8 @@ class Config:
     """Names that all models share, as far as the fields here are called otherwise."""
 
     others: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+    output_attentions: bool = False
+    output_hidden_states: bool = False
 
     def __post_init__(self) -> None:
         self.check()

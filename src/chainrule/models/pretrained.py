@@ -64,6 +64,8 @@ class PreTrained(Module):
     may_lack: ClassVar[str | None] = None
     words_in: ClassVar[str | None] = None
     words_out: ClassVar[str | None] = None
+    tells: ClassVar[tuple[str, ...]] = ("output_attentions", "output_hidden_states")
+    """What may be asked of it besides its results."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -72,12 +74,24 @@ class PreTrained(Module):
 
     def __init__(self, config: Config):
         super().__init__()
+        for name in ("output_attentions", "output_hidden_states"):
+            config.need(
+                name in self.tells or not getattr(config, name),
+                f"{name}: a {type(self).__name__} has none to return",
+            )
         self.config = config
         self.generation: dict[str, Any] = {}  # what the folder says of writing
 
     def ties(self) -> Mapping[str, str]:
         """The parameters that are others', with this configuration."""
         return self.tied if getattr(self.config, "tie_word_embeddings", True) else {}
+
+    def __call__(self, *given: Any, **settings: Any) -> Any:
+        """As of `Module`; what the configuration says that calls ask for, they do, unless they say otherwise."""
+        for name in self.tells:
+            if getattr(self.config, name):
+                settings.setdefault(name, True)
+        return super().__call__(*given, **settings)
 
     @property
     def dtype(self) -> Any:

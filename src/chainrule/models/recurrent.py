@@ -83,6 +83,7 @@ class RecurrentLMHeadModel(Generates, PreTrained):
     """
 
     config_class = RecurrentConfig
+    tells = ()
 
     def __init__(self, config: RecurrentConfig):
         super().__init__(config)

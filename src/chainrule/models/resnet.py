@@ -206,6 +206,7 @@ class ResNetPreTrained(PreTrained):
 
     config_class = ResNetConfig
     base_model_prefix = "resnet"
+    tells = ("output_hidden_states",)
 
     def start(self) -> None:
         """Initial weights: He's for what a ReLU follows."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base.errors import ShapeError
+from ..base.errors import FormatError, ShapeError
 from ..nn import Conv1d, Dropout, Embedding, LayerNorm, Linear, Module, Parameter, init
 from ..nn import functional as F
 from ..tensors import Tensor, arange, cat, full, int64, no_grad, stack, tensor, where
@@ -40,7 +40,7 @@ class WhisperConfig(Labelled):
     """Sizes and settings; the defaults are those of Whisper tiny (39 million parameters)."""
 
     model_type = "whisper"
-    fixed: ClassVar = {"scale_embedding": False, "apply_spec_augment": False}
+    fixed: ClassVar = {"scale_embedding": False}
     aliases: ClassVar = {
         "hidden_size": "d_model", "num_attention_heads": "encoder_attention_heads", "num_hidden_layers": "encoder_layers",
     }  # fmt: skip
@@ -64,6 +64,7 @@ class WhisperConfig(Labelled):
     init_std: float = 0.02
     max_source_positions: int = 1500
     max_target_positions: int = 448
+    apply_spec_augment: bool = False
     use_weighted_layer_sum: bool = False
     classifier_proj_size: int = 256
     tie_word_embeddings: bool = True
@@ -257,6 +258,10 @@ class WhisperModel(WhisperPreTrained):
             "output_attentions": output_attentions,
             "output_hidden_states": output_hidden_states,
         }
+        if self.training and self.config.apply_spec_augment:
+            raise FormatError(
+                "WhisperConfig: apply_spec_augment is not there: bands and times are not hidden in training; set it to False"
+            )
         heard = heard_of(self, input_features, encoder_outputs, asked)
         given = either("Whisper's decoder", decoder_input_ids, decoder_inputs_embeds)
         cache = room_for(self, *given.shape[:2], past_key_values, use_cache)
