@@ -114,10 +114,10 @@ def compared(torch, transformers, name, seed, folder) -> dict[str, float]:
     for key, p in ours.named_parameters():
         if not p.requires_grad:  # waves of positions, which are loaded as parameters there
             continue
-        whole, halves = p.detach().numpy().tobytes(), [q.detach().numpy() for q in p.chunk(2)]
-        slope = slopes.get(whole)
-        if whole not in slopes:  # gates and values are one map here
-            slope = torch.cat([slopes[q.tobytes()] for q in halves])
+        whole = p.detach().numpy()
+        slope = slopes.get(whole.tobytes())
+        if whole.tobytes() not in slopes:  # gates and values are one map here
+            slope = torch.cat([slopes[half.tobytes()] for half in np.split(whole, 2)])
         if slope is None:
             assert p.grad is None or not p.grad.any(), key
         else:

@@ -133,7 +133,7 @@ MODELS = {
     ),
     "mpnet": (
         lambda: models.MPNetForMaskedLM(models.MPNetConfig(vocab_size=11, max_position_embeddings=6, **TEXT)),
-        {"input_ids": IDS, "attention_mask": MASK, "labels": LABELS},
+        {"input_ids": cr.tensor([[4, 2, 3, 4], [5, 6, 10, 0]]), "attention_mask": MASK, "labels": LABELS},
     ),
     "deit": (
         lambda: models.DeiTForImageClassification(models.DeiTConfig(image_size=12, patch_size=4, **TEXT)),
