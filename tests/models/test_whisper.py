@@ -10,7 +10,7 @@ import chainrule as cr
 from chainrule import models
 from chainrule.base.errors import FormatError, RangeError, ShapeError
 from chainrule.models.sound import hertz, mel_filters, mels
-from chainrule.models.transcribing import Times, _segments
+from chainrule.models.timing import Times, segments_of
 
 SAID = {
     "decoder_start_token_id": 3, "eos_token_id": 2, "pad_token_id": 2, "is_multilingual": True, "no_timestamps_token_id": 19,
@@ -156,16 +156,16 @@ def test_times_keep_to_their_rule(model):
 def test_segments():
     """20 is 0.00 s; pieces begin where the last one that was finished ended."""
     row = [20, 5, 22, 22, 6, 25, 25, 7]
-    found, seconds = _segments(row, 20, 1.0, 10)
+    found, seconds = segments_of(row, 20, 1.0, 10)
     assert seconds == 5 and [s["tokens"] for s in found] == [[20, 5, 22], [22, 6, 25, 25]]
     assert [(round(s["start"], 6), round(s["end"], 6)) for s in found] == [(1.0, 1.04), (1.04, 1.1)]
-    found, seconds = _segments([20, 5, 22, 22, 6, 25], 20, 0.0, 10)
+    found, seconds = segments_of([20, 5, 22, 22, 6, 25], 20, 0.0, 10)
     assert seconds is None and [s["tokens"] for s in found] == [[20, 5, 22], [22, 6, 25]]
-    assert _segments([20, 5], 20, 0.0, 10) == (
+    assert segments_of([20, 5], 20, 0.0, 10) == (
         [{"start": 0.0, "end": 0.1, "tokens": [20, 5]}],
         None,
     )
-    assert _segments([20, 5, 23], 20, 0.0, 10)[0][0]["end"] == pytest.approx(0.06)
+    assert segments_of([20, 5, 23], 20, 0.0, 10)[0][0]["end"] == pytest.approx(0.06)
 
 
 def test_a_long_sound_is_heard_piece_by_piece(model):

@@ -11,9 +11,9 @@ Reading order: `gpt2`, the plainest; then what it leans on: `config`, `reading`,
 and what `windows`, `mistral`, `qwen2`, `qwen3`, `experts`, `mixtral`, `qwen3_moe`, `phi3`, `gemma` and `gemma3` change in
 it; `gpt_neox`; `opt` with `fairseq`; `recurrent`; `bert` with `bert_heads`, then `roberta`, `mpnet`, `electra`, `albert` and
 `distilbert`; `t5` with `buckets`, `answering` and `t5_heads`; `vit` with `patches`, then `deit` and `dinov2`; `resnet`;
-`clip_towers` and `clip`; `whisper` with `transcribing`; and what stands before a model and behind it: `images`, `sound`,
-`sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a folder (text is the
-affair of `chainrule.data.tokenizers`).
+`clip_towers` and `clip`; `whisper` with `transcribing`, `timing` and `languages`; and what stands before a model and behind
+it: `images`, `sound`, `sentences`, `writing`, `streaming`, `classifying`, `searching`, and `auto`, which chooses a class by a
+folder (text is the affair of `chainrule.data.tokenizers`).
 """
 
 from ..base.loading import shown

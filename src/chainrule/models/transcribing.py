@@ -16,15 +16,16 @@ from typing import Any
 
 from ..base.errors import FormatError, RangeError, ShapeError
 from ..nn import functional as F
-from ..tensors import Tensor, arange, cat, full, int64, no_grad, ones, tensor, where, zeros
+from ..tensors import Tensor, cat, full, int64, no_grad, ones, tensor, where, zeros
 from .answering import Answer, Answers
 from .choosing import GenerationSettings
+from .languages import CODES
+from .timing import STEP, Times, segments_of
 
-__all__ = ["Times", "Transcribes"]
+__all__ = ["Transcribes"]
 
 SUPPRESSED = ("suppress_tokens", "begin_suppress_tokens")
-STEP = 0.02
-"""Seconds between two times that can be written: one state of the encoder."""
+"""What never comes, or not first: older folders say it in `config.json`."""
 
 
 class Transcribes(Answers):
@@ -234,7 +235,7 @@ class Transcribes(Answers):
                 prompt = self.prompt(heard, language, task, True)
             heard.rule = Times(self, prompt.shape[1], heard.ends(settings))
             row = self.write(heard, prompt, None, settings)[0].tolist()
-            found, seconds = _segments(row, begin, at * STEP / 2, length)
+            found, seconds = segments_of(row, begin, at * STEP / 2, length)
             segments += found
             tokens += [token for one in found for token in one["tokens"]]
             at += 2 * seconds if seconds else length  # a time of 0 would be heard again for ever
@@ -257,50 +258,6 @@ class TranscriptionAnswer(Answer):
         return self.config.max_target_positions
 
 
-class Times:
-    """Times come in pairs, do not go back, and stand first; where a time is likelier than any word, it is one.
-
-    Args:
-        model: whose folder says which tokens are times.
-        prompt: how many tokens the decoder was given first.
-        ends: the tokens that end a text.
-    """
-
-    def __init__(self, model: Transcribes, prompt: int, ends: list[int]):
-        said = model.generation
-        self.plain, self.prompt = model.plain or 0, prompt
-        self.begin, self.latest_first = self.plain + 1, said.get("max_initial_timestamp_index")
-        self.end = ends[0] if ends else (model.config.bos_token_id or 0)
-
-    def __call__(self, logits: Tensor, ids: Tensor) -> Tensor:
-        """The logits (B, V) after ids (B, T)."""
-        V, begin = logits.shape[-1], self.begin
-        place = arange(V)
-        rows = []
-        for row in ids.tolist():
-            text = row[self.prompt :]
-            was = bool(text) and text[-1] >= begin
-            before = len(text) < 2 or text[-2] >= begin
-            gone = place == self.plain
-            if was:
-                gone = gone | (place >= begin if before else place < self.end)
-            times = [token for token in text if token >= begin]
-            if times:
-                least = times[-1] if was and not before else times[-1] + 1
-                gone = gone | ((place >= begin) & (place < least))
-            if not text:
-                gone = gone | (place < begin)
-                if self.latest_first is not None:
-                    gone = gone | (place > begin + self.latest_first)
-            rows.append(gone.unsqueeze(0))
-        logits = where(cat(rows), -math.inf, logits)
-        known = F.log_softmax(logits.float(), dim=-1)
-        time = known[:, begin:].logsumexp(dim=-1, keepdim=True) > known[:, :begin].amax(
-            dim=-1, keepdim=True
-        )
-        return where(time & (place < begin), -math.inf, logits)
-
-
 def _before(row: list[int], ends: list[int]) -> list[int]:
     """What stands before the first end."""
     return row[: next((k for k, token in enumerate(row) if token in ends), len(row))]
@@ -315,57 +272,3 @@ def _forced(said: dict[str, Any], config: Any) -> list[int | None]:
             f"key 'forced_decoder_ids': expected pairs of a place, from 1 on, and a token, found {pairs!r:.80}"
         )
     return [token for _, token in pairs]
-
-
-def _segments(
-    row: list[int], begin: int, offset: float, frames: int
-) -> tuple[list[dict[str, Any]], int | None]:
-    """What was said from when to when, and at which time the next piece begins (in steps), None: behind this one.
-
-    Args:
-        row: tokens, times among them.
-        begin: the token of 0 s.
-        offset: seconds before this piece.
-        frames: of this piece.
-    """
-    is_time = [token >= begin for token in row]
-    alone = is_time[-2:] == [False, True]
-    cuts = [k + 1 for k in range(len(row) - 1) if is_time[k] and is_time[k + 1]]
-    if not cuts:
-        last: float = frames // 2
-        times = [token - begin for token in row if token >= begin]
-        if times and times[-1]:
-            last = times[-1]
-        return [{"start": offset, "end": offset + last * STEP, "tokens": row}], None
-    if alone:
-        cuts.append(len(row))
-    else:
-        cuts[-1] += 1  # the last time, so that one knows that it stands twice
-    found, before = [], 0
-    for k, cut in enumerate(cuts):
-        part = row[before:cut]
-        end = part[-1 if k + 1 < len(cuts) or alone else -2]
-        start, stop = offset + (part[0] - begin) * STEP, offset + (end - begin) * STEP
-        found.append({"start": start, "end": stop, "tokens": part})
-        before = cut
-    return found, None if alone else row[before - 2] - begin
-
-
-CODES = {
-    "english": "en", "chinese": "zh", "german": "de", "spanish": "es", "russian": "ru", "korean": "ko", "french": "fr",
-    "japanese": "ja", "portuguese": "pt", "turkish": "tr", "polish": "pl", "catalan": "ca", "dutch": "nl", "arabic": "ar",
-    "swedish": "sv", "italian": "it", "indonesian": "id", "hindi": "hi", "finnish": "fi", "vietnamese": "vi", "hebrew": "he",
-    "ukrainian": "uk", "greek": "el", "malay": "ms", "czech": "cs", "romanian": "ro", "danish": "da", "hungarian": "hu",
-    "tamil": "ta", "norwegian": "no", "thai": "th", "urdu": "ur", "croatian": "hr", "bulgarian": "bg", "lithuanian": "lt",
-    "latin": "la", "maori": "mi", "malayalam": "ml", "welsh": "cy", "slovak": "sk", "telugu": "te", "persian": "fa",
-    "latvian": "lv", "bengali": "bn", "serbian": "sr", "azerbaijani": "az", "slovenian": "sl", "kannada": "kn",
-    "estonian": "et", "macedonian": "mk", "breton": "br", "basque": "eu", "icelandic": "is", "armenian": "hy", "nepali": "ne",
-    "mongolian": "mn", "bosnian": "bs", "kazakh": "kk", "albanian": "sq", "swahili": "sw", "galician": "gl", "marathi": "mr",
-    "punjabi": "pa", "sinhala": "si", "khmer": "km", "shona": "sn", "yoruba": "yo", "somali": "so", "afrikaans": "af",
-    "occitan": "oc", "georgian": "ka", "belarusian": "be", "tajik": "tg", "sindhi": "sd", "gujarati": "gu", "amharic": "am",
-    "yiddish": "yi", "lao": "lo", "uzbek": "uz", "faroese": "fo", "haitian creole": "ht", "pashto": "ps", "turkmen": "tk",
-    "nynorsk": "nn", "maltese": "mt", "sanskrit": "sa", "luxembourgish": "lb", "myanmar": "my", "tibetan": "bo",
-    "tagalog": "tl", "malagasy": "mg", "assamese": "as", "tatar": "tt", "hawaiian": "haw", "lingala": "ln", "hausa": "ha",
-    "bashkir": "ba", "javanese": "jw", "sundanese": "su", "cantonese": "yue", "mandarin": "zh", "castilian": "es",
-}  # fmt: skip
-"""Languages by their English names."""
