@@ -91,6 +91,19 @@ def test_the_gradient_of_a_kernel(sizes, slices, target):
 
 
 @pytest.mark.usefixtures("always")
+def test_an_image_with_its_channels_apart_is_none(target):
+    """Its taps lie side by side where channels would."""
+    p = weight_gradient(2, 9, 9, 16, 16, (3, 3))
+    rows, columns, channels = [
+        x._replace(a=stride) for x, stride in zip(p.m, (9, 1, 81), strict=True)
+    ]
+    places = [x._replace(a=stride) for x, stride in zip(p.k, (16 * 81, 9, 1), strict=True)]
+    p = dataclasses.replace(p, type=DOUBLE, m=(channels, rows, columns), k=tuple(places))
+    assert winograd_pays(p, target) is None
+    check(p, target)
+
+
+@pytest.mark.usefixtures("always")
 def test_double(target):
     for make, kind in ((convolution, Convolution), (weight_gradient, Gradient)):
         p = make(2, 7, 8, 11, 13, (3, 3))

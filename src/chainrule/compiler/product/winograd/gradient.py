@@ -126,7 +126,12 @@ def gradient_of(p: Product, target: Target, slices: int = 1) -> Gradient | None:
     slid, taps = found
     lanes = target.lanes(p.type)
     channel = p.m[-1]
-    if channel.a != 1 or min(channel.size, p.n[0].size) < lanes or (slices > 1 and 0 in slid):
+    if (
+        len(p.m) - 1 in taps
+        or channel.a != 1
+        or min(channel.size, p.n[0].size) < lanes
+        or (slices > 1 and 0 in slid)
+    ):
         return None
     side, point = POINTS + 1 - p.m[taps[0]].size, _point(p, 1, 1, 1)
     one = Gradient(p, slid, taps, side, point, shape_of(p, target), 0.0, slices, of_given)
