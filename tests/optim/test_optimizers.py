@@ -223,10 +223,16 @@ def test_low_precision_is_computed_in_float32(dtype):
             "differentiable=True is not built",
         ),
         (
-            lambda p: optim.SGD([p], lr=cr.tensor(0.1)),
+            lambda p: optim.SGD([p], lr="0.1"),
             DTypeError,
-            "learning rate must be a Python number, got Tensor",
+            "learning rate must be a number, or a tensor of one, found str",
         ),
+        (
+            lambda p: optim.SGD([p], lr=cr.tensor([0.1, 0.2])),
+            ValueError,
+            r"learning rate: a tensor must have 1 element, found shape \(2,\)",
+        ),
+        (lambda p: optim.SGD([p], lr=cr.tensor(-0.5)), ValueError, "Invalid learning rate: -0.5"),
         (
             lambda p: optim.Adam([p], betas=(1.0, 0.9)),
             ValueError,

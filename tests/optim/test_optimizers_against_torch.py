@@ -1,5 +1,6 @@
 """Optimizers against PyTorch: 50 steps on four problems, state dicts, arguments."""
 
+import copy
 import inspect
 
 import numpy as np
@@ -287,3 +288,48 @@ def test_lbfgs_is_that_of_torch(torch, method, problem):
     c.load_state_dict(b.state_dict())
     x, y = minimised(cr, c, fresh, loss_of, 1), minimised(torch, b, theirs, loss_of, 1)
     np.testing.assert_allclose(x, y, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "ASGD", "Adafactor", "Rprop", "RMSprop"])
+def test_a_rate_in_a_tensor(torch, name):
+    """Written into by a schedule and by hand, saved with the state, and loaded into."""
+    seen = []
+    for m in (cr, torch):
+        p = m.nn.Parameter(m.tensor([0.5, -1.5, 3.0], dtype=m.float64))
+        lr = m.tensor(0.25)
+        optimizer = getattr(m.optim, name)([p], lr=lr)
+        schedule = m.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        numbers = []
+
+        def closure(p=p, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = ((p - 0.25) ** 2).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(3):
+            optimizer.step(closure)
+            schedule.step()
+            numbers += [*p.tolist(), lr.item(), schedule.get_last_lr()[0].item()]
+        with m.no_grad():
+            lr.fill_(0.75)
+        saved = optimizer.state_dict()
+        assert saved["param_groups"][0]["lr"].item() == 0.75
+        assert isinstance(optimizer.param_groups[0]["lr"], m.Tensor)
+        optimizer.step(closure)
+        seen.append([*numbers, *p.tolist()])
+    np.testing.assert_allclose(*seen, rtol=1e-6)
+
+
+def test_a_saved_rate_is_written_into_the_tensor():
+    p, lr = nn.Parameter(cr.ones(3)), cr.tensor(0.5)
+    optimizer = optim.Adam([p], lr=lr)
+    saved = copy.deepcopy(optimizer.state_dict())
+    lr.fill_(2.0)
+    optimizer.load_state_dict(saved)
+    assert optimizer.param_groups[0]["lr"] is lr
+    assert lr.item() == 0.5
+    other = optim.Adam([p], lr=0.125)
+    other.load_state_dict(saved)
+    assert other.param_groups[0]["lr"].item() == 0.5
+    assert other.param_groups[0]["lr"] is not saved["param_groups"][0]["lr"]

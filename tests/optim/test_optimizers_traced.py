@@ -181,3 +181,30 @@ def test_gradients_of_two_batches_in_one_program():
             step(cr.full((3,), 1.0 + k), cr.full((3,), 2.0 + k))
         seen.append((p.detach().numpy(), p.grad.numpy()))
     np.testing.assert_array_equal(seen[0], seen[1])
+
+
+OF_A_TENSOR = {
+    "adam": lambda p, lr: optim.Adam(p, lr=lr),
+    "asgd": lambda p, lr: optim.ASGD(p, lr=lr, t0=3, lambd=0.1),
+    "rprop": lambda p, lr: optim.Rprop(p, lr=lr),
+    "adafactor": lambda p, lr: optim.Adafactor(p, lr=lr),
+    "muon": lambda p, lr: optim.Muon([x for x in p if x.ndim == 2], lr=lr),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_TENSOR)
+def test_a_rate_in_a_tensor_is_read_at_each_step(name):
+    """The schedule writes into it, eager and traced, and nothing else takes its place."""
+    rates = [cr.tensor(0.125) for _ in range(3)]
+    makers = [lambda p, lr=lr: OF_A_TENSOR[name](p, lr) for lr in rates]
+    eager, *_ = training(makers[0], lambda step: step)
+    traced, run, optimizer, schedule = training(makers[1], trace)
+    of_a_number, *_ = training(lambda p: OF_A_TENSOR[name](p, 0.125), lambda step: step)
+    np.testing.assert_array_equal(traced, eager)
+    np.testing.assert_allclose(
+        eager, of_a_number, rtol=1e-3, atol=1e-5
+    )  # the rate is rounded to float32
+    assert len(run.programs) == 1
+    assert optimizer.param_groups[0]["lr"] is rates[1]
+    assert isinstance(schedule.get_last_lr()[0], cr.Tensor)
+    assert rates[1].tolist() == rates[0].tolist() == schedule.get_last_lr()[0].item() < 0.125

@@ -10,7 +10,8 @@ NAMES = """
     ASGD Adadelta Adafactor Adagrad Adam AdamW Adamax LBFGS Muon NAdam RAdam RMSprop Rprop SGD
 """.split()
 DELIBERATE = {
-    r"must be a Python number": "a rate or a beta is a number; one that changes is set in param_groups",
+    r"as a Tensor is not supported .* foreach=True": "which of its loops PyTorch runs makes no difference here",
+    r"betas must be either both floats or both Tensors": "each is read as a number",
     r"appears more than once": "a parameter that stands twice is an error, of which PyTorch warns",
     r"^differs LBFGS.*keys .*'al'": "PyTorch keeps the room in which it computes in the state",
     r"^differs Muon": "PyTorch computes the polynomial in bfloat16",

@@ -11,7 +11,7 @@ import numpy as np
 from ..ops import maximum, mean, rsqrt, sqrt
 from ..platform import finfo
 from ..tensors import Tensor, zeros
-from .hyper import check, checked, number, numbers
+from .hyper import check, checked, number, number_of, numbers
 from .optimizer import Optimizer
 
 __all__ = ["Adafactor", "adafactor_matrix", "adafactor_vector"]
@@ -191,7 +191,7 @@ class Adafactor(Optimizer):
             "eps2": number(lambda: group["eps"][1]),
             "forget": number(lambda: t() ** group["beta2_decay"]),
             "lr": number(lambda: group["lr"]),
-            "rho": number(lambda: min(group["lr"], t() ** -0.5)),
+            "rho": number(lambda: min(number_of(group["lr"]), t() ** -0.5)),
             **numbers(group, state, "d", "weight_decay"),
             "maximize": group["maximize"],
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .hyper import check, known_zero, number, numbers
+from .hyper import check, known_zero, number, number_of, numbers
 from .optimizer import Optimizer
 
 __all__ = ["ASGD", "asgd"]
@@ -118,7 +118,7 @@ class ASGD(Optimizer):
 
     def scalar(self, group: dict[str, Any], name: str) -> float:
         """η is lr at first, μ is 1."""
-        return group["lr"] if name == "eta" else 1.0
+        return number_of(group["lr"]) if name == "eta" else 1.0
 
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group, and η and μ as the step before left them."""
@@ -131,6 +131,6 @@ class ASGD(Optimizer):
 
     def after(self, group: dict[str, Any], state: dict[str, Any]) -> None:
         """η and μ for the next step."""
-        lr, t = group["lr"], state["step"]
+        lr, t = number_of(group["lr"]), state["step"]
         state["eta"] = lr / (1 + group["lambd"] * lr * t) ** group["alpha"]
         state["mu"] = 1 / max(1, t - group["t0"])

@@ -1,4 +1,8 @@
-"""Hyper-parameters: checked when they are given, read as numbers when they are used."""
+"""Hyper-parameters: checked when they are given, read as numbers when they are used.
+
+An option may be a tensor of one element (PyTorch has them so that a CUDA graph can read them). It is then read as a number
+at each step, and a schedule writes into it, so that whoever holds the tensor sees the rate change and can change it.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,30 @@ from typing import Any
 
 from ..base.dtypes import of_python
 from ..base.errors import DTypeError
-from ..tape.modes import cell
+from ..tape.modes import cell, no_grad, outside
 from ..tensors import Tensor
 
 __all__ = [
-    "check", "checked", "is_like", "is_number", "known_zero", "number", "numbers",
+    "change", "check", "checked", "is_like", "is_number", "known_zero", "number", "number_of", "numbers",
 ]  # fmt: skip
+
+
+def number_of(option: Any) -> Any:
+    """An option of a group as a number: of a tensor, what is in it now."""
+    if not isinstance(option, Tensor):
+        return option
+    with outside():
+        return option.item()
+
+
+def change(group: dict[str, Any], name: str, value: Any) -> None:
+    """Give an option of a group another value; where it is a tensor, in that."""
+    option = group.get(name)
+    if isinstance(option, Tensor):
+        with no_grad():
+            option.fill_(float(value))
+    else:
+        group[name] = value
 
 
 def checked(
@@ -22,14 +44,20 @@ def checked(
     """A hyper-parameter, if it is a number in [low, high), or with ``inclusive`` in [low, high].
 
     Raises:
-        DTypeError: a Tensor, or no number.
-        ValueError: out of range.
+        DTypeError: no number.
+        ValueError: out of range, or a tensor of several elements.
     """
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise ValueError(
+                f"{what}: a tensor must have 1 element, found shape {tuple(value.shape)}"
+            )
+        checked(what, value.item(), low, high, inclusive=inclusive)
+        return value
     value = of_python(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise DTypeError(
-            f"{what} must be a Python number, got {type(value).__name__}; a number that changes from "
-            "step to step is set in param_groups, or by a schedule"
+            f"{what} must be a number, or a tensor of one, found {type(value).__name__}"
         )
     if not (low <= value < high or (inclusive and value == high)):
         raise ValueError(f"Invalid {what}: {value}")
@@ -67,7 +95,12 @@ def number(read: Callable[[], float]) -> Any:
     """A hyper-parameter as a float, or in a trace an input of the program, for which ``read`` is
     called again at each call.
     """
-    return cell(lambda: float(read()))
+
+    def now() -> float:
+        with outside():  # what is read may be a tensor
+            return float(read())
+
+    return cell(now)
 
 
 def numbers(group: dict[str, Any], state: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -101,8 +134,10 @@ def is_number(value: Any) -> bool:
 
 def is_like(value: Any, own: Any) -> bool:
     """Whether a saved option can stand where the optimizer has `own`; None says nothing of its type."""
-    if own is None or value is None or isinstance(own, Tensor):
-        return own is None or value is own or isinstance(own, Tensor)
+    if own is None or value is None:
+        return own is None
+    if isinstance(own, Tensor):
+        return own.numel() != 1 or is_number(value)
     if isinstance(own, bool):
         return isinstance(value, bool)
     if isinstance(own, (int, float)):

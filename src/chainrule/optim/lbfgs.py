@@ -12,7 +12,7 @@ import numpy as np
 from ..base.errors import TraceError
 from ..tape.modes import enable_grad, modes, no_grad
 from ..tensors import Tensor, cat, tensor, zeros_like
-from .hyper import check
+from .hyper import check, number_of
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 
@@ -157,9 +157,9 @@ class LBFGS(Optimizer):
             d = self._direction(state, group, g)
             slope = float(g.dot(d))
             if state["n_iter"] == 1:
-                t = min(1.0, 1.0 / float(g.abs().sum())) * group["lr"]
+                t = min(1.0, 1.0 / float(g.abs().sum())) * number_of(group["lr"])
             else:
-                t = group["lr"]
+                t = number_of(group["lr"])
             previous_loss = loss
             state.update(d=d, t=t, prev_flat_grad=g, prev_loss=loss)
             if slope > -group["tolerance_change"]:

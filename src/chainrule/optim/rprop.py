@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ops import maximum, minimum, sign, where
 from ..tensors import Tensor, full_like, zeros_like
-from .hyper import check, number
+from .hyper import check, number, number_of
 from .optimizer import Optimizer
 
 __all__ = ["Rprop", "rprop"]
@@ -116,7 +116,7 @@ class Rprop(Optimizer):
 
     def slot(self, group: dict[str, Any], p: Tensor, name: str) -> Tensor:
         """Step sizes begin with the learning rate, which is not read again."""
-        return full_like(p, group["lr"]) if name == "step_size" else zeros_like(p)
+        return full_like(p, number_of(group["lr"])) if name == "step_size" else zeros_like(p)
 
     def hyper(self, group: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
         """The numbers of the group."""

@@ -12,7 +12,7 @@ from ..base.errors import StateDictError
 from ..tape.modes import no_grad
 from ..tensors import Tensor, float32, tensor, zeros
 from .hooks import Hooked
-from .hyper import is_like, is_number
+from .hyper import change, is_like, is_number
 
 __all__ = ["Saved"]
 
@@ -92,9 +92,15 @@ class Saved(Hooked):
             self._check_state(state_dict["state"], params)
         for group, new in zip(self.param_groups, saved, strict=True):
             for name, value in new.items():
-                if name != "params":  # JSON has no tuples
-                    as_tuple = isinstance(group.get(name), tuple) and isinstance(value, list)
-                    group[name] = tuple(value) if as_tuple else value
+                own = group.get(name)
+                if isinstance(own, Tensor) and not self.free:
+                    change(group, name, value)
+                elif isinstance(value, Tensor):
+                    group[name] = value.detach().clone()
+                elif isinstance(own, tuple) and isinstance(value, list):  # JSON has no tuples
+                    group[name] = tuple(value)
+                elif name != "params":
+                    group[name] = value
         with no_grad():
             if self.free:
                 self._load_all(state_dict["state"], {n: p for n, (_, p) in params.items()})

@@ -71,7 +71,7 @@ def check_update(
     weights = {
         n: array(p).copy() for n, p in model.named_parameters() if id(p) in held and p.ndim > 1
     }
-    rates = [max(g["lr"], g.get("initial_lr", 0.0)) for g in optimizer.param_groups]
+    rates = [max(float(g["lr"]), g.get("initial_lr", 0.0)) for g in optimizer.param_groups]
     moves, slopes = _step(model, optimizer, loss_fn, batch)
     yield from _check_options(optimizer)
     held_moves = {n: m for n, m in moves.items() if n in weights}
@@ -119,7 +119,7 @@ def _share_of_rate(optimizer: Optimizer) -> float:
     the rate is never as large.
     """
     shares = [
-        g["lr"] / g["initial_lr"]
+        float(g["lr"] / g["initial_lr"])
         for g in optimizer.param_groups
         if g["lr"] and g.get("initial_lr") and g["initial_lr"] > g["lr"]
     ]
@@ -155,7 +155,7 @@ def _step(
     named = {n: p for n, p in model.named_parameters() if p.requires_grad}
     optimizer = _copied(optimizer, {id(p) for p in named.values()})
     for group in optimizer.param_groups:  # a schedule may begin low
-        group["lr"] = max(group["lr"], group.get("initial_lr", 0.0))
+        group["lr"] = max(float(group["lr"]), group.get("initial_lr", 0.0))
         group.update(options)
     with trained_for_a_while(model):
         before = {n: array(p).copy() for n, p in named.items() if p.ndim > 1}

@@ -4,8 +4,9 @@ Step the schedule after the optimizer. Most schedules say how the *current* rate
 step to the next, so several of them on one optimizer multiply; those that know the rate at step n
 outright say that too (``closed_form``), which is what restarts them.
 
-Everything here is plain Python on ``group["lr"]``. Stepped inside a traced function it runs again
-at every call, before the next program reads its rate; nothing is traced anew.
+Everything here is plain Python on ``group["lr"]``, a number, or a tensor, which is then written
+into. Stepped inside a traced function it runs again at every call, before the next program reads
+its rate; nothing is traced anew.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from typing import Any
 
 from ...base.errors import StateDictError
 from ...tape.modes import effect
-from ..hyper import is_like
+from ...tensors import Tensor
+from ..hyper import change, is_like, number_of
 from ..optimizer import Optimizer
 
 __all__ = ["DEPRECATED_EPOCH", "LRScheduler", "per_group"]
@@ -55,13 +57,13 @@ class LRScheduler:
         self.optimizer = optimizer
         for k, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group.setdefault("initial_lr", group["lr"])
+                group.setdefault("initial_lr", number_of(group["lr"]))
             elif "initial_lr" not in group:
                 raise KeyError(
                     f"param 'initial_lr' is not specified in param_groups[{k}] when resuming a "
                     "schedule with last_epoch >= 0: load the optimizer's state first"
                 )
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.base_lrs = [number_of(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._begin()
 
@@ -73,9 +75,13 @@ class LRScheduler:
         """The rate of each group at step ``last_epoch``, whatever is in force."""
         return self.get_lr()
 
-    def get_last_lr(self) -> list[float]:
-        """The rates this schedule set last."""
-        return self._last_lr
+    def get_last_lr(self) -> list[Any]:
+        """The rates this schedule set last: tensors where the groups have tensors, and numbers elsewhere."""
+        groups = self.optimizer.param_groups
+        return [
+            group["lr"].new_tensor(lr) if isinstance(group["lr"], Tensor) else lr
+            for group, lr in zip(groups, self._last_lr, strict=False)
+        ]  # a group may have come since
 
     def step(self, epoch: int | None = None) -> None:
         """Go on to the next step, and set its rates.
@@ -120,11 +126,11 @@ class LRScheduler:
 
     def _set(self, rates: Sequence[float]) -> None:
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
-            group["lr"] = lr
+            change(group, "lr", lr)
         self._last_lr = self._current()
 
     def _current(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
+        return [number_of(group["lr"]) for group in self.optimizer.param_groups]
 
     def _scaled(self, factor: float) -> list[float]:
         return [lr * factor for lr in self._current()]

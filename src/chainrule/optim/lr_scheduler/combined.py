@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...tape.modes import effect
+from ..hyper import change
 from ..optimizer import Optimizer
 from .base import LRScheduler
 from .plateau import ReduceLROnPlateau
@@ -56,7 +57,7 @@ class SequentialLR(LRScheduler):
         # Each schedule set the rate of its own step 0 when it was made: take that back, and let the
         # first set its again.
         for group in optimizer.param_groups:
-            group["lr"] = group["initial_lr"]
+            change(group, "lr", group["initial_lr"])
         self._unbegin()
         self._rebegin()
 

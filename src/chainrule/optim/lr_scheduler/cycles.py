@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..hyper import change
 from ..optimizer import Optimizer
 from .base import LRScheduler, per_group
 
@@ -216,7 +217,7 @@ class CyclicLR(LRScheduler):
         self.max_lrs = per_group("max_lr", groups, max_lr)
         if last_epoch == -1:
             for group, lr in zip(groups, base_lrs, strict=True):
-                group["lr"] = lr
+                change(group, "lr", lr)
         down = step_size_up if step_size_down is None else step_size_down
         self.total_size = float(step_size_up + down)
         self.step_ratio = step_size_up / self.total_size

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...base.errors import TraceError
 from ...tape.modes import modes
+from ..hyper import change, number_of
 from ..optimizer import Optimizer
 from .base import DEPRECATED_EPOCH, LRScheduler
 
@@ -140,6 +141,7 @@ class ReduceLROnPlateau(LRScheduler):
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
         for group, lowest in zip(groups, self.min_lrs, strict=True):
-            lr = max(group["lr"] * self.factor, lowest)
-            if group["lr"] - lr > self.eps:
-                group["lr"] = lr
+            now = number_of(group["lr"])
+            lr = max(now * self.factor, lowest)
+            if now - lr > self.eps:
+                change(group, "lr", lr)

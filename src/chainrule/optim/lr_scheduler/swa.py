@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..hyper import number_of
 from ..optimizer import Optimizer
 from .base import LRScheduler, per_group
 
@@ -68,7 +69,7 @@ class SWALR(LRScheduler):
         rates = []
         for group in self.optimizer.param_groups:
             end = group["swa_lr"]
-            start = end if before == 1 else (group["lr"] - before * end) / (1 - before)
+            start = end if before == 1 else (number_of(group["lr"]) - before * end) / (1 - before)
             rates.append(end * now + start * (1 - now))
         return rates
 
