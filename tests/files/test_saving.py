@@ -282,6 +282,41 @@ def test_names_and_arguments_that_are_refused(tmp_path):
         cr.load(tmp_path / "x.pt", map_location=lambda storage, place: "cuda:0")
 
 
+@pytest.mark.parametrize("ending", [".pt", ".safetensors", ".npz"])
+def test_outlines_of_a_file(tmp_path, ending):
+    """map_location="meta": shapes and dtypes without memory, as large models are looked over."""
+    x = cr.arange(15, dtype=cr.bfloat16 if ending != ".npz" else cr.float16).reshape(3, 5)
+    cr.save(
+        {"x": x, "v": x.T.contiguous(), "n": cr.ones(7, dtype=cr.int64)}, tmp_path / f"x{ending}"
+    )
+    for place in ("meta", cr.device("meta")):
+        found = cr.load(tmp_path / f"x{ending}", map_location=place)
+        assert {k: (tuple(t.shape), t.dtype, t.device.type) for k, t in found.items()} == {
+            "x": ((3, 5), x.dtype, "meta"), "v": ((5, 3), x.dtype, "meta"), "n": ((7,), cr.int64, "meta"),
+        }  # fmt: skip
+    assert cr.load(tmp_path / f"x{ending}")["n"].tolist() == [1] * 7
+
+
+def test_outlines_of_a_tree(tmp_path):
+    """Parameters stay parameters, and views of one memory."""
+    weight = cr.nn.Parameter(cr.randn(5, 3))
+    with io.BytesIO() as file:
+        cr.save({"list": [weight, weight.detach()[1:]], "step": 4}, file)
+        file.seek(0)
+        found = cr.load(file, map_location="meta")
+    p, part = found["list"]
+    assert isinstance(p, cr.nn.Parameter)
+    assert p.requires_grad
+    assert (p.is_meta, part.is_meta, tuple(part.shape), part.stride()) == (
+        True,
+        True,
+        (4, 3),
+        (3, 1),
+    )
+    with pytest.raises(DeviceError, match="map_location='meta' makes outlines of all"):
+        cr.load(tmp_path / "x.pt", map_location={"cuda:0": "meta"})
+
+
 def test_every_way_to_say_that_tensors_go_to_the_cpu(tmp_path):
     """And that a file may run code, which none of ours needs."""
     cr.save({"x": cr.tensor([2.0, 3.0])}, tmp_path / "x.pt")

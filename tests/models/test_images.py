@@ -138,6 +138,7 @@ BROKEN = {
     "size a text": ({"size": "224"}, "key 'size': expected height, width .* found '224'"),
     "size negative": ({"size": {"height": -1, "width": 3}}, "key 'size'"),
     "size huge": ({"size": {"height": 10**9, "width": 10**9}}, "key 'size'"),
+    "edge huge": ({"size": {"shortest_edge": 10**5}}, "key .size.: expected .*, 67108864 in all at most, found"),
     "size zero": ({"size": 0}, "key 'size'"),
     "size of another kind": ({"size": {"longest_edge": 3}}, "key 'size'"),
     "size true": ({"size": {"height": True, "width": True}}, "key 'size'"),

@@ -281,3 +281,29 @@ def test_operators_are_keys_and_the_functions_of_their_name():
         aten._to_copy.default(x)
     with pytest.raises(AttributeError):
         _ = aten.add.Tensor.more
+
+
+def test_operators_of_torchvision():
+    """Detectors call them past torchvision's own functions: sizes stand one by one."""
+    from chainrule.redirect.surroundings import operators
+    from chainrule.redirect.torchvision import ops
+
+    cr.manual_seed(0)
+    vision, x = operators.torchvision, cr.randn(1, 3, 11, 13)
+    boxes = cr.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [3, 2, 5, 8]])
+    assert vision.nms(boxes, cr.tensor([0.5, 0.75, 0.25]), 0.5).tolist() == [1, 2]
+    rois = cr.cat([cr.zeros(3, 1), boxes], 1)
+    found = vision.roi_align(x, rois, 0.5, 2, 5, 2, True)
+    assert found.shape == (3, 3, 2, 5)
+    assert cr.equal(found, ops.roi_align(x, rois, (2, 5), 0.5, 2, True))
+    w, offset, mask = cr.randn(2, 3, 3, 2), cr.randn(1, 12, 6, 16), cr.rand(1, 6, 6, 16)
+    for use in (True, False):
+        found = vision.deform_conv2d(x, w, offset, mask, cr.ones(2), 2, 1, 1, 2, 1, 1, 1, 1, use)
+        expected = ops.deform_conv2d(
+            x, offset, w, cr.ones(2), (2, 1), (1, 2), mask=mask if use else None
+        )
+        assert cr.equal(found, expected)
+    with pytest.raises(
+        AttributeError, match=r"no torch.ops.torchvision.roi_pool here; there are nms"
+    ):
+        vision.roi_pool(x, rois, 1.0, 2, 2)

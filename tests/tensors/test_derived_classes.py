@@ -175,3 +175,25 @@ def test_copies_keep_what_was_hung_on_a_tensor():
         whole.detach()[0] = 2
     assert not hasattr(copy.deepcopy(p), "names")  # as in PyTorch
     assert copy.copy(vars(x)) == copy.deepcopy(vars(x)) == {"names": ["a"]}
+
+
+def test_parameters_are_made_without_memory_as_accelerate_makes_them(monkeypatch):
+    """Its `init_empty_weights` replaces register_parameter, and makes each parameter anew of what hangs on it."""
+    register = cr.nn.Module.register_parameter
+
+    def register_empty(module, name, param):
+        register(module, name, param)
+        if param is not None:
+            kind, options = type(module._parameters[name]), module._parameters[name].__dict__
+            options["requires_grad"] = param.requires_grad
+            module._parameters[name] = kind(module._parameters[name].to("meta"), **options)
+
+    monkeypatch.setattr(cr.nn.Module, "register_parameter", register_empty)
+    layer = cr.nn.Linear(3, 5)
+    frozen = cr.nn.Module()
+    frozen.scale = cr.nn.Parameter(cr.ones(2), requires_grad=False)
+    assert all(p.is_meta for p in (*layer.parameters(), *frozen.parameters()))
+    assert [p.requires_grad for p in (layer.weight, frozen.scale)] == [True, False]
+    monkeypatch.undo()
+    layer.load_state_dict({"weight": cr.ones(5, 3), "bias": cr.ones(5)}, assign=True)
+    assert layer(cr.ones(1, 3)).tolist() == [[4.0] * 5]

@@ -9,6 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.nn import functional as F
 
 FAR = 1_000_000  # a matrix of so many rows and columns takes four terabytes
 
@@ -203,3 +204,21 @@ def test_outlines_are_those_of_pytorch(torch, expression):
         dtype = str(y.dtype).rpartition(".")[2]
         found.append((tuple(y.shape), tuple(y.stride()), dtype, y.device.type, y.is_contiguous()))
     assert found[1] == found[0]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda x: F.dropout(x, 0.5), lambda x: F.alpha_dropout(x, 0.5, True), lambda x: F.rrelu(x, training=True),
+        lambda x: F.gumbel_softmax(x), lambda x: x.normal_(), lambda x: x.uniform_(), lambda x: x.bernoulli_(0.3),
+        lambda x: x.random_(), lambda x: x.exponential_(), cr.bernoulli, lambda x: cr.normal(x, 1.0), cr.rand_like,
+    ],
+    ids=range(12),
+)  # fmt: skip
+def test_nothing_is_drawn_for_outlines(draw):
+    """As in PyTorch: a model looked over on "meta" leaves the numbers to come what they were."""
+    before = cr.get_rng_state().tolist()
+    assert draw(cr.ones(3, 5, device="meta")).is_meta
+    assert cr.get_rng_state().tolist() == before
+    draw(cr.ones(3, 5) / 2)
+    assert cr.get_rng_state().tolist() != before

@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..base.errors import ChainruleError, DeviceError, DTypeError, FormatError
+from ..tape.modes import modes
 from ..tensors import Tensor, from_numpy
-from ..tensors.device import device_of
+from ..tensors.device import device_of, placing
 from .reading import open_file
 
 __all__ = ["load", "save"]
@@ -114,7 +115,7 @@ class _Loaded:
 
 
 def _need_cpu(map_location: Any) -> None:
-    """Refuse to put tensors elsewhere."""
+    """Refuse a function or a dict that puts tensors elsewhere."""
     if callable(map_location):
         storage = _Loaded()
         place = map_location(storage, "cpu")
@@ -123,19 +124,16 @@ def _need_cpu(map_location: Any) -> None:
                 f"load: map_location put a storage to {place!r}; tensors live on 'cpu'\n"
                 "  hint: a function returns the storage that it was given"
             )
-    elif isinstance(map_location, Mapping):
-        for place in map_location.values():
-            _need_memory(place)
     else:
-        _need_memory(map_location)
+        if any([_is_meta(place) for place in map_location.values()]):
+            raise DeviceError(
+                "load: map_location has places of tensors, found 'meta'\n"
+                "  hint: map_location='meta' makes outlines of all"
+            )
 
 
-def _need_memory(place: Any) -> None:
-    if place is not None and device_of(place).type == "meta":
-        raise DeviceError(
-            "load: tensors of a file go to 'cpu', found map_location='meta'\n"
-            "  hint: mmap=True reads nothing before it is used"
-        )
+def _is_meta(place: Any) -> bool:
+    return place is not None and device_of(place).type == "meta"
 
 
 def load(
@@ -156,7 +154,7 @@ def load(
         f: a path, or a file open for reading in bytes (PyTorch's format only).
         map_location: where tensors go: None or "cpu", a dict of places by places, as {"cuda:0": "cpu"}, or a
             function of a storage and the place that it was saved from, as `lambda storage, place: storage`. There
-            is no other device.
+            is no other device but "meta", for which shapes and dtypes alone are taken from the file.
         pickle_module: None; nothing is unpickled.
         weights_only: whether a file may not have code run. It never may here; False, which permits it in PyTorch,
             changes nothing.
@@ -165,7 +163,7 @@ def load(
 
     Raises:
         FormatError: no file but a pipe or a device, a file of another format, a damaged one, or one that asks for code to be run.
-        DeviceError: a `map_location` other than the CPU.
+        DeviceError: a `map_location` other than the CPU and "meta".
         ValueError: a `pickle_module`.
         OSError: it cannot be read.
     """
@@ -176,7 +174,12 @@ def load(
     from .safetensors import read_safetensors
     from .torch_reader import read_torch
 
-    _need_cpu(map_location)
+    if callable(map_location) or isinstance(map_location, Mapping):
+        _need_cpu(map_location)
+    elif _is_meta(map_location):
+        is_path = isinstance(f, (str, os.PathLike)) and _suffix(f) != ".npz"
+        with placing(map_location):
+            return load(f, mmap=is_path)
     if not isinstance(f, (str, os.PathLike)):
         return read_torch(f, mmap=bool(mmap))
     with open_file(f) as file:
@@ -198,7 +201,8 @@ def _tensors(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     found = {}
     for key, array in read_npz(path).items():
         try:
-            found[key] = from_numpy(array)
+            tensor = from_numpy(array)
+            found[key] = tensor if modes.meta is None else tensor.to("meta")
         except ChainruleError as e:  # uint16, which has no dtype here
             raise FormatError(f"{path}: member {key!r}: {e}") from e
     return found

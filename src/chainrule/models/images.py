@@ -103,7 +103,8 @@ class ImageProcessor:
         need(
             _is_size(self.size, *sizes),
             "size",
-            " or ".join(f"{', '.join(sorted(s))} (pixels)" for s in sizes),
+            " or ".join(f"{', '.join(sorted(s))} (pixels)" for s in sizes)
+            + f", {MOST_PIXELS} in all at most",
         )
         need(_is_size(self.crop_size, exact), "crop_size", "height, width (pixels)")
         need(
@@ -255,7 +256,8 @@ def _is_size(value: Any, *keys: set[str]) -> bool:
         isinstance(value, dict)
         and set(value) in keys
         and all(type(v) is int and 0 < v for v in value.values())
-        and math.prod(value.values()) <= MOST_PIXELS
+        and max(value.values()) * min(value.values())
+        <= MOST_PIXELS  # a shortest edge makes a square at least
     )
 
 

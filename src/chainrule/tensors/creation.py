@@ -15,6 +15,7 @@ import numpy as np
 from .. import ops
 from ..base import dtypes
 from ..base.errors import ArgumentError, DTypeError, ShapeError
+from ..ops.outline import Outline
 from ..tape.modes import modes
 from .core import Tensor, made_of, wrap
 from .device import CPU, device_of, placed, placing
@@ -113,11 +114,13 @@ def from_numpy(ndarray: np.ndarray) -> Tensor:
 
 
 def on_array(array: np.ndarray) -> Tensor:
-    """A tensor on the memory of a raw array, where uint16 means bfloat16. For readers of files."""
+    """A tensor on the memory of a raw array, where uint16 means bfloat16; an outline of it where tensors are
+    made on the device "meta". For readers of files.
+    """
     dtypes.stored(array.dtype)
     out = object.__new__(Tensor)
-    out._value = array
-    out._storage = Storage(array)
+    out._value = array if modes.meta is None else Outline.of(array)
+    out._storage = Storage(out._value)
     return out
 
 

@@ -234,6 +234,7 @@ def normal(
         raise ShapeError("normal takes a size only where mean and std are numbers")
     if given:
         size, dtype = shapes.broadcast(*[tuple(v.shape) for v in given]), dtype or given[0].dtype
+        device = given[0].device if device is None else device
     y = randn(tuple(size), generator=generator, dtype=dtype, device=device) * std + mean
     y = y.to(given[0].dtype) if given else y
     return y.requires_grad_() if requires_grad else y
@@ -247,7 +248,7 @@ def bernoulli(
         raise DTypeError(f"bernoulli takes floating probabilities, found {input.dtype.name}")
     if p is not None and not 0 <= p <= 1:
         raise ShapeError(f"bernoulli: a probability is between 0 and 1, found {p}")
-    u = rand(tuple(input.shape), generator=generator, dtype=dtypes.float32)
+    u = rand(tuple(input.shape), device=input.device, generator=generator, dtype=dtypes.float32)
     return (u < (input if p is None else p)).to(input.dtype)
 
 

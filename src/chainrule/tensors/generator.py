@@ -143,9 +143,11 @@ class Generator:
             finally:
                 self._go(*before)
 
-    def take(self, words: int) -> tuple[Any, int]:
-        """(state, skip) for a random op that draws this many words, which are then given away."""
-        if modes.meta is not None:  # nothing is drawn
+    def take(self, words: int, beside: Any = None) -> tuple[Any, int]:
+        """(state, skip) for a random op that draws this many words, which are then given away. The op may work on
+        a tensor: if that is on the device "meta", nothing is drawn.
+        """
+        if modes.meta is not None or (beside is not None and beside.is_meta):
             return self.state(), 0
         if modes.trace is not None:
             return modes.trace.random(self, words)

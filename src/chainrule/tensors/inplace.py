@@ -85,7 +85,8 @@ def uniform_(
     if b < a:
         raise ShapeError(f"uniform_: the upper bound {b} is below the lower {a}")
     return self._assign(
-        rand(tuple(self.shape), generator=generator, dtype=self.dtype) * (b - a) + a
+        rand(tuple(self.shape), device=self.device, generator=generator, dtype=self.dtype) * (b - a)
+        + a
     )
 
 
@@ -97,7 +98,8 @@ def normal_(
     if std < 0:
         raise ShapeError(f"normal_: the standard deviation {std} is negative")
     return self._assign(
-        randn(tuple(self.shape), generator=generator, dtype=self.dtype) * std + mean
+        randn(tuple(self.shape), device=self.device, generator=generator, dtype=self.dtype) * std
+        + mean
     )
 
 
@@ -106,7 +108,9 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Generator | None = None
     """Write 1 with probability p (a number, or a tensor that broadcasts), else 0."""
     if isinstance(p, int | float) and not 0 <= p <= 1:
         raise ShapeError(f"bernoulli_: a probability is between 0 and 1, found {p}")
-    return self._assign((rand(tuple(self.shape), generator=generator) < p).to(self.dtype))
+    return self._assign(
+        (rand(tuple(self.shape), device=self.device, generator=generator) < p).to(self.dtype)
+    )
 
 
 @_method
@@ -120,7 +124,11 @@ def random_(
         low, high = 0, _COUNT[self.dtype.name]
     elif high is None:
         low, high = 0, low
-    return self._assign(randint(low, high, tuple(self.shape), generator=generator).to(self.dtype))
+    return self._assign(
+        randint(low, high, tuple(self.shape), device=self.device, generator=generator).to(
+            self.dtype
+        )
+    )
 
 
 _COUNT = {
@@ -133,7 +141,10 @@ def _drawn(self: Tensor, name: str, generator: Generator | None) -> Tensor:
     """Numbers between 0 and 1, neither included, in the shape of a floating tensor."""
     if not self.is_floating_point():
         raise DTypeError(f"{name} writes floating numbers, found a tensor of {self.dtype.name}")
-    return rand(tuple(self.shape), generator=generator, dtype=dtypes.float64) + 2.0**-25
+    return (
+        rand(tuple(self.shape), device=self.device, generator=generator, dtype=dtypes.float64)
+        + 2.0**-25
+    )
 
 
 @_method
@@ -149,7 +160,10 @@ def geometric_(self: Tensor, p: float, *, generator: Generator | None = None) ->
     """Write how many trials it takes to succeed once, each with probability p:  ⌈ln u / ln(1 − p)⌉."""
     if not 0 < p < 1:
         raise ShapeError(f"geometric_: the probability is between 0 and 1, found {p}")
-    u = rand(tuple(self.shape), generator=generator, dtype=dtypes.float64) + 2.0**-25
+    u = (
+        rand(tuple(self.shape), device=self.device, generator=generator, dtype=dtypes.float64)
+        + 2.0**-25
+    )
     return self._assign(ops.ceil(ops.log(u) / math.log1p(-p)).to(self.dtype))
 
 
@@ -175,7 +189,7 @@ def log_normal_(
         raise DTypeError(
             f"log_normal_ writes floating numbers, found a tensor of {self.dtype.name}"
         )
-    z = randn(tuple(self.shape), generator=generator, dtype=self.dtype)
+    z = randn(tuple(self.shape), device=self.device, generator=generator, dtype=self.dtype)
     return self._assign(ops.exp(z * std + mean))
 
 

@@ -72,7 +72,7 @@ def rrelu(
         )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
-    state, skip = default_generator.take(input.numel())
+    state, skip = default_generator.take(input.numel(), input)
     return _apply(_drawn, input, inplace, state=state, lower=lower, upper=upper, skip=skip)
 
 
@@ -317,7 +317,7 @@ def gumbel_softmax(
         >>> F.gumbel_softmax(tensor([0.0, 99.0]), hard=True)
         tensor([0., 1.])
     """
-    state, skip = default_generator.take(logits.numel())
+    state, skip = default_generator.take(logits.numel(), logits)
     soft = fn.softmax(fn.with_gumbel(logits, state, skip=skip) / tau, dim=dim)
     if not hard:
         return soft

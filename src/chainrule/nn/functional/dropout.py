@@ -28,7 +28,7 @@ def _dropout(
     if not training or p == 0.0 or input.numel() == 0:
         return input
     drawn = math.prod(input.shape[:2]) if channels else input.numel()
-    state, skip = default_generator.take(drawn)
+    state, skip = default_generator.take(drawn, input)
     y = op(input, state, p=p, skip=skip, channels=channels)
     return input.copy_(y) if inplace else y
 

@@ -1,5 +1,6 @@
-"""PyTorch's `torch.ops`: the functions that `torch.library` has registered, as `torch.ops.namespace.name`; and in `aten`,
-the operators that PyTorch's own functions are written in, each of which is the function of the same name here.
+"""PyTorch's `torch.ops`: the functions that `torch.library` has registered, as `torch.ops.namespace.name`; in `aten`, the
+operators that PyTorch's own functions are written in, each of which is the function of the same name here; and in
+`torchvision` those of `torchvision.ops`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,34 @@ def operator(name: str) -> Operator:
     return Operator(name)
 
 
+@functools.cache
+def _of_torchvision(name: str) -> Any:
+    """A function of `torchvision.ops` with the arguments of its operator, in which sizes stand one by one."""
+    from ..torchvision import ops
+
+    def roi_align(
+        input: Tensor, rois: Tensor, spatial_scale: float, pooled_height: int, pooled_width: int,
+        sampling_ratio: int, aligned: bool,
+    ) -> Tensor:  # fmt: skip
+        size = pooled_height, pooled_width
+        return ops.roi_align(input, rois, size, spatial_scale, sampling_ratio, aligned)
+
+    def deform_conv2d(
+        input: Tensor, weight: Tensor, offset: Tensor, mask: Tensor, bias: Tensor, stride_h: int, stride_w: int,
+        pad_h: int, pad_w: int, dilation_h: int, dilation_w: int, groups: int, offset_groups: int, use_mask: bool,
+    ) -> Tensor:  # fmt: skip
+        stride, padding, dilation = (stride_h, stride_w), (pad_h, pad_w), (dilation_h, dilation_w)
+        modulation = mask if use_mask else None
+        return ops.deform_conv2d(input, offset, weight, bias, stride, padding, dilation, modulation)
+
+    functions = {"nms": ops.nms, "roi_align": roi_align, "deform_conv2d": deform_conv2d}
+    if name not in functions:
+        raise AttributeError(
+            f"there is no torch.ops.torchvision.{name} here; there are {', '.join(functions)}, and all of torchvision.ops"
+        )
+    return functions[name]
+
+
 class _Namespace:
     """What was registered under one namespace."""
 
@@ -57,6 +86,8 @@ class _Namespace:
         found = known.get(f"{self._name}::{name}")
         if found is None and self._name == "aten" and not name.startswith("__"):
             return operator(name)
+        if found is None and self._name == "torchvision" and not name.startswith("__"):
+            return _of_torchvision(name)
         if found is None:
             raise AttributeError(f"no function was registered as {self._name}::{name}")
         return found
