@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -605,3 +606,12 @@ def test_pictures_do_not_depend_on_when_they_are_drawn(capsys):
         for name in ("a", "b")
     ]
     assert digests[0] == digests[1]
+
+
+def test_a_console_without_the_signs_shows_a_question_mark(monkeypatch):
+    """As Windows' own encodings, when the output goes into a file."""
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding="ascii"))
+    assert main(["data", "list"]) == 0
+    sys.stdout.flush()
+    assert b"8?8 grey" in shown.getvalue()

@@ -5,7 +5,7 @@ import pytest
 from data.small_sets import Counting, Squares, order_of, seeded
 
 import chainrule as cr
-from chainrule.base.errors import DTypeError, FormatError
+from chainrule.base.errors import DTypeError, FormatError, TraceError
 from chainrule.data import (
     Augmented,
     DataLoader,
@@ -14,6 +14,7 @@ from chainrule.data import (
     Subset,
     TensorDataset,
 )
+from chainrule.graph import trace
 
 
 def test_loader_yields_tensors_in_order():
@@ -242,3 +243,14 @@ def test_the_loader_counts_epochs_for_a_sampler_that_nobody_tells_them():
     again = DataLoader(data, 9, sampler=DistributedSampler(data, 2, 0))
     again.load_state_dict({"epoch": 2, "batches": 0})
     assert order_of(again) == list(told)
+
+
+def test_a_loop_inside_a_traced_function_is_refused():
+    @trace
+    def epoch():
+        return [x for (x,) in DataLoader(TensorDataset(np.zeros(3)))]
+
+    with pytest.raises(
+        TraceError, match="(?s)a loop over a DataLoader.*hint: compile what is done"
+    ):
+        epoch()

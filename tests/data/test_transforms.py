@@ -243,6 +243,7 @@ def test_warp_stretches_slants_and_turns():
     warp = RandomWarp(20, 0.4, 1.3, 2.5)
     for index in range(7):
         drawn = RandomStream(0, 0, index)
+        drawn.uniform()  # whether anything is done
         angle, slant = math.radians(drawn.uniform(-20, 20)), drawn.uniform(-0.4, 0.4)
         height, width = (1.3 ** drawn.uniform(-1, 1) for _ in range(2))
         moved = np.array([drawn.uniform(-2.5, 2.5) for _ in range(2)])
@@ -259,9 +260,11 @@ def test_warp_stretches_slants_and_turns():
         assert inside.mean() > 0.5
 
 
-def test_a_hole_is_there_as_often_as_said():
-    holes = [not Cutout(3, p=0.25)(np.ones((5, 6)), 0, i).all() for i in range(1200)]
-    assert 250 < sum(holes) < 350  # standard deviation 15
+@pytest.mark.parametrize("change", [Cutout(3, p=0.25), RandomWarp(90, p=0.25)])
+def test_something_is_done_as_often_as_said(change):
+    image = np.arange(30.0).reshape(5, 6)
+    done = [(change(image, 0, i) != image).any() for i in range(1200)]
+    assert 250 < sum(done) < 350  # standard deviation 15
 
 
 def test_shift_in_a_compose_moves_by_whole_pixels():
@@ -367,6 +370,7 @@ def test_mixup_is_what_a_loop_makes():
         (lambda: Cutout(1, p=2), ValueError, "is a probability, found 2"),
         (lambda: RandomWarp(181), ValueError, "lies from 0 to 180, found 181"),
         (lambda: RandomWarp(slant=-1), ValueError, "must be at least 0, found -1"),
+        (lambda: RandomWarp(p=-1), ValueError, "is a probability, found -1"),
         (lambda: RandomWarp(shift=-1), ValueError, "must be at least 0, found -1"),
         (lambda: RandomWarp(stretch=0.5), ValueError, "must be at least 1, found 0.5"),
         (lambda: Cutout(1)(np.ones((0, 3))), ShapeError, r"found \(0, 3\)"),

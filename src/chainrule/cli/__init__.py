@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     from ..train.recipes import ConfigError
 
+    for stream in (sys.stdout, sys.stderr):  # a console that has no × shows a ? for it
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:  # as in `chainrule help train`
         words = [*words[1:], "--help"]

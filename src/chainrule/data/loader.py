@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic
 
 from ..base.errors import DTypeError, FormatError
+from ..tape.modes import modes
 from ..tensors import Generator, default_generator
 from ..tensors.functions.face import naming
 from .collate import default_collate, default_convert
@@ -156,6 +157,11 @@ class DataLoader(Generic[Sample]):
         return self.batch_sampler if self.batch_sampler is not None else self.sampler
 
     def __iter__(self) -> Iterator[Any]:
+        if modes.trace is not None:
+            modes.trace.refuse(
+                "a loop over a DataLoader in a traced function would be written down with the values of these batches",
+                "compile what is done with one batch, and loop over the batches outside",
+            )
         epoch, skip = self._next, self._skip
         self._epoch, self._delivered, self._over = epoch, skip, False
         self._next, self._skip = epoch + 1, 0

@@ -14,7 +14,7 @@ def peak_memory_mb() -> float | None:
     that started it.
     """
     try:
-        with open("/proc/self/status") as f:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as f:
             for line in f:
                 if line.startswith("VmHWM:"):
                     return int(line.split()[1]) * 1024 / 1e6

@@ -241,6 +241,7 @@ class RandomWarp(Transform):
         slant: the largest slant; 1 is 45°.
         stretch: the largest factor, at least 1; the smallest is 1 / stretch.
         shift: the largest distance down, up, right or left, pixels.
+        p: the probability that anything is done.
         value: what lies outside of the image.
     """
 
@@ -250,6 +251,7 @@ class RandomWarp(Transform):
         slant: float = 0,
         stretch: float = 1,
         shift: float = 0,
+        p: float = 1.0,
         value: float = 0.0,
     ):
         if not 0 <= degrees <= 180:
@@ -260,12 +262,16 @@ class RandomWarp(Transform):
             raise ValueError(f"RandomWarp(stretch) must be at least 1, found {stretch}")
         if not shift >= 0:
             raise ValueError(f"RandomWarp(shift) must be at least 0, found {shift}")
+        if not 0 <= p <= 1:
+            raise ValueError(f"RandomWarp(p) is a probability, found {p}")
         self.degrees, self.slant, self.stretch = degrees, slant, stretch
-        self.shift, self.value = shift, value
+        self.shift, self.p, self.value = shift, p, value
 
     def apply(self, image: np.ndarray, stream: RandomStream) -> np.ndarray:
         """A new float image of the same shape."""
         need_image("RandomWarp", image)
+        if stream.uniform() >= self.p:
+            return image.astype(image.dtype if image.dtype.kind == "f" else np.float32)
         angle = math.radians(stream.uniform(-self.degrees, self.degrees))
         slant = stream.uniform(-self.slant, self.slant)
         height, width = (self.stretch ** stream.uniform(-1, 1) for _ in range(2))

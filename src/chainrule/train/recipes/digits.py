@@ -31,11 +31,11 @@ class DigitsConfig(RunConfig):
     learning_rate: float = option(3e-3, "of AdamW; after a rise it falls along a cosine to 0", 0.0)
     warmup: float = option(0.125, "the share of the steps in which the rate rises", 0.0, 0.9)
     weight_decay: float = option(0.05, "of AdamW, on weights but not on biases", 0.0)
-    shift: float = option(1.0, "pixels by which training images move at most, each way", 0, 7)
+    shift: float = option(1.0, "pixels by which half of the images move at most, each way", 0, 7)
     degrees: float = option(15.0, "by which they are turned at most, each way", 0, 180)
     slant: float = option(0.3, "columns by which the row above stands aside at most", 0, 2)
     stretch: float = option(1.2, "how much higher or wider, lower or narrower they become", 1, 4)
-    hole: int = option(3, "side of a square that is wiped out in half of them, pixels", 0, 8)
+    hole: int = option(3, "side of a square that is wiped out in half of the images, pixels", 0, 8)
     channels: tuple[int, int] = option((16, 32), "of the two convolutions", 1)
     hidden: int = option(64, "units of the hidden layer", 1)
     checkpoint_every: int = option(10, "epochs from one checkpoint to the next", 1)
@@ -98,10 +98,9 @@ def build(config: DigitsConfig) -> Experiment:
 
 def _hands(config: DigitsConfig) -> Compose:
     """What makes of 13 people's digits those of others: leaning, wide, small, without a 7's bar."""
-    changes: list = [RandomWarp(config.degrees, config.slant, config.stretch, config.shift)]
-    if config.hole:
-        changes.append(Cutout(config.hole, p=0.5))
-    return Compose(changes, config.seed)
+    warp = RandomWarp(config.degrees, config.slant, config.stretch, config.shift, p=0.5)
+    hole = [Cutout(config.hole, p=0.5)] if config.hole else []
+    return Compose([warp, *hole], config.seed)
 
 
 def _in_order(split: digits.Split) -> DataLoader:
