@@ -1,8 +1,8 @@
 """Modules: the tree of parameters, and the layers.
 
-May import transforms, tensor and the rooms below; knows nothing of optim and data. Reading order:
-`parameter`, `module` (with `walking`, `converting`, `saving`), `containers`, `hooks`, `functional`
-(the torch-shaped face of the functions), `init`, then the layers, a family each: `linear`, `conv`,
+May import transforms, tensors and the rooms below; knows nothing of optim and data. Reading order:
+`parameter`, `module` (with `walking`, `converting`, `saving`), `containers`, `parameter_containers`, `hooks`,
+`functional` (the torch-shaped face of the functions), `init`, then the layers, a family each: `linear`, `conv`,
 `lazy` (sizes taken from the first input), `pooling`, `uneven_pooling`, `padding`, `upsampling`,
 `folding`, `normalization`, `instance_norm`, `embedding`, `dropout`, `recurrent`, `cells`, `packed`
 (sequences of different lengths), `attention`, `transformer`, `activation`, `flatten`, `loss`; what
@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # when they are first asked for: see CHAPTERS
     from .normalization import *  # noqa: F403
     from .padding import *  # noqa: F403
     from .parallel import *  # noqa: F403
+    from .parameter_containers import *  # noqa: F403
     from .pooling import *  # noqa: F403
     from .recurrent import *  # noqa: F403
     from .transformer import *  # noqa: F403
@@ -50,7 +51,7 @@ CHAPTERS = {
     """,
     "attention": "MultiheadAttention",
     "cells": "GRUCell LSTMCell RNNCell RNNCellBase",
-    "containers": "ModuleDict ModuleList ParameterDict ParameterList Sequential",
+    "containers": "ModuleDict ModuleList Sequential",
     "conv": "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d",
     "dropout": "AlphaDropout Dropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout",
     "embedding": "Embedding EmbeddingBag",
@@ -79,6 +80,7 @@ CHAPTERS = {
         ZeroPad2d ZeroPad3d
     """,
     "parallel": "DataParallel",
+    "parameter_containers": "ParameterDict ParameterList",
     "pooling": """
         AvgPool1d AvgPool2d AvgPool3d LPPool1d LPPool2d LPPool3d MaxPool1d MaxPool2d MaxPool3d MaxUnpool1d
         MaxUnpool2d MaxUnpool3d
