@@ -1,6 +1,6 @@
 """The traced program: what a function of tensors would compute, written down.
 
-Imports tensor, tape, ops and base. Reading order: `ir` (what a program is), `tracer` (what stands
+Imports tensors, tape, ops and base. Reading order: `ir` (what a program is), `tracer` (what stands
 for a value), `trace` (how a program is written), `specs` (what comes out of an op), `scan` (loops),
 `verify`, `interpret`; then how one is called again: `traced`, `arguments`, `capture`, `guards`,
 `memory`; how gradients flow out: `joined`, `way_back`; what is made of programs: `passes` (simpler

@@ -1,7 +1,7 @@
 """Functions of functions: derivatives of any order, rematerialisation, custom rules, and the check
 of all of them.
 
-Imports tensor and what lies below. Reading order: `function`, `derivatives`, `jacobians`, `remat`, `gradcheck`.
+Imports tensors and what lies below. Reading order: `function`, `derivatives`, `jacobians`, `remat`, `gradcheck`.
 """
 
 from ..base.loading import shown
