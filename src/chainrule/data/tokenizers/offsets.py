@@ -111,10 +111,12 @@ def _of_words(text: str, words: Sequence[str]) -> list[list[Span]]:
 
     >>> _of_words("a b", ["a", "Ġb"])
     [[(0, 1)], [(1, 2), (2, 3)]]
+    >>> _of_words("\\nb", ["Ġ", "Ċ", "b"])
+    [[(0, 1)], [(0, 1)], [(1, 2)]]
     """
     found: list[list[Span]] = []
     at = 0
-    for word in words:
+    for n, word in enumerate(words):
         places: list[Span] = []
         k = 0
         while k < len(word):
@@ -130,8 +132,10 @@ def _of_words(text: str, words: Sequence[str]) -> list[list[Span]]:
                 after = at + text[at:].index(_beyond(text, at))  # the mark is where the word is
                 places.append((after, after + 1))
                 k, at = k + 1, at + 1
-            elif k == 0 and word.startswith((shown, text[at]), 1):  # what was put before the word
-                places.append((at, at + 1))
+            elif k == 0 and "".join([word[1:], *words[n + 1 : n + 2]]).startswith(
+                (shown, text[at])
+            ):
+                places.append((at, at + 1))  # what was put before the word, or is one of its own
                 k = 1
             else:  # what was left out
                 at += 1
