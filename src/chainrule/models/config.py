@@ -7,6 +7,7 @@ import inspect
 import json
 import math
 import os
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
@@ -18,6 +19,8 @@ from .activations import activation
 __all__ = ["Config", "Labelled", "configuration", "is_size", "read_json"]
 
 T = TypeVar("T")
+COUNTED, MANY = re.compile(r"(.*_)?(layers?|groups?|group_num|experts)"), 1 << 14
+"""Settings that say how often a part is made, and how often at most: a damaged file must not keep anybody waiting."""
 UNKNOWN = {"quantization_config": None}
 """Settings that no model here has: weights that are packed are not weights."""
 
@@ -116,10 +119,12 @@ class Config:
             raise FormatError(f"{type(self).__name__}: {words}")
 
     def need_positive(self, *names: str) -> None:
-        """Refuse sizes that are not above 0."""
+        """Refuse sizes that are not above 0, and more layers, groups or experts than can be made one by one."""
         for name in names:
             value = getattr(self, name)
             self.need(value > 0, f"{name} must be positive, found {value}")
+            many = value >= MANY and COUNTED.fullmatch(name) is not None
+            self.need(not many, f"{name} must be below {MANY}, found {value}")
 
     def need_activation(self, name: str) -> None:
         """Refuse the name of an activation that is not known."""

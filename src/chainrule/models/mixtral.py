@@ -49,6 +49,7 @@ class MixtralConfig(MistralConfig):
     def check(self) -> None:
         """As Llama's, and there are as many experts as are chosen."""
         super().check()
+        self.need_positive("num_local_experts")
         k, E = self.num_experts_per_tok, self.num_local_experts
         self.need(0 < k <= E, f"num_experts_per_tok must be from 1 to {E} experts, found {k}")
 

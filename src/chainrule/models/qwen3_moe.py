@@ -56,6 +56,8 @@ class Qwen3MoeConfig(Qwen3Config):
         """As Qwen3's; there are as many experts as are chosen, and the layers that are named are there."""
         super().check()
         self.need_positive("decoder_sparse_step", "moe_intermediate_size")
+        if self.num_experts:
+            self.need_positive("num_experts")
         k, E, plain = self.num_experts_per_tok, self.num_experts, self.mlp_only_layers or ()
         self.need(
             E == 0 or 0 < k <= E, f"num_experts_per_tok must be from 1 to {E} experts, found {k}"
