@@ -8,7 +8,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import models
-from chainrule.base.errors import FormatError, RangeError, ShapeError
+from chainrule.base.errors import FormatError, RangeError, ShapeError, StateDictError
 from chainrule.models.sound import hertz, mel_filters, mels
 from chainrule.models.timing import Times, segments_of
 
@@ -192,3 +192,11 @@ def test_what_is_not_hidden_in_training_is_said(model):
     model(SOUND, labels=cr.tensor([[5], [6]]))
     with pytest.raises(FormatError, match="apply_spec_augment is not there"):
         model.train()(SOUND, labels=cr.tensor([[5], [6]]))
+
+
+def test_a_folder_that_says_endless_sounds_is_refused_at_once(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "max_source_positions": 2**29}))
+    with pytest.raises(StateDictError, match="mismatch for model.encoder.embed_positions.weight"):
+        models.from_pretrained(tmp_path)

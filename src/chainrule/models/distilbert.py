@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..base.errors import ShapeError
+from ..base.modes import modes
 from ..nn import Dropout, Embedding, LayerNorm, Linear, Module, init
 from ..nn import functional as F
 from ..tensors import Tensor, arange, no_grad, tensor
@@ -199,7 +200,7 @@ class DistilBertModel(EmbedsTexts, DistilBertPreTrained):
         super().__init__(config)
         self.embeddings, self.transformer = DistilBertEmbeddings(config), DistilBertEncoder(config)
         self.start(self)
-        if config.sinusoidal_pos_embds:
+        if config.sinusoidal_pos_embds and not modes.weightless:
             places = self.embeddings.position_embeddings.weight
             with no_grad():
                 places.copy_(_waves(*places.shape))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..base.errors import FormatError, ShapeError
+from ..base.modes import modes
 from ..nn import Conv1d, Dropout, Embedding, LayerNorm, Linear, Module, Parameter, init
 from ..nn import functional as F
 from ..tensors import Tensor, arange, cat, full, int64, no_grad, stack, tensor, where
@@ -191,7 +192,7 @@ class WhisperPreTrained(PreTrained):
                 if getattr(module, "bias", None) is not None:
                     init.zeros_(module.bias)
         for module in part.modules():
-            if isinstance(module, WhisperEncoder):
+            if isinstance(module, WhisperEncoder) and not modes.weightless:
                 places = module.embed_positions.weight
                 with no_grad():
                     places.copy_(waves(*places.shape))
