@@ -176,6 +176,29 @@ def test_a_copy_into_another_order_has_loops_of_its_own():
     assert kernels_of(make) == ["tanh", "exp add"]
 
 
+@pytest.mark.parametrize(("batch", "kernels"), [(5, ["clone", "add", "mul"]), (3, ["add", "mul"])])
+def test_what_would_be_gathered_many_times_is_copied_into_the_order_of_the_loop(batch, kernels):
+    """A bias for each place and head, read along the places; two loops read one copy."""
+
+    def make(b):
+        bias = b.emit(ops.permute, b.floats((31, 37, 7)), dims=(2, 0, 1))
+        x, y = b.floats((batch, 7, 31, 37)), b.floats((batch, 7, 31, 37))
+        return [b.emit(ops.add, x, bias), b.emit(ops.mul, y, bias)]
+
+    assert kernels_of(make) == kernels
+
+
+def test_windows_that_lie_otherwise_than_their_weights_are_read_from_one_copy_of_the_image():
+    def make(b):
+        image = b.emit(ops.permute, b.floats((2, 29, 31, 5)), dims=(0, 3, 1, 2))
+        geometry = {"kernel": (3, 2), "stride": (1, 1), "padding": ((0, 0), (0, 0))}
+        windows = b.emit(ops.unfold_windows, image, **geometry, dilation=(1, 2))
+        weighed = b.emit(ops.mul, windows, b.floats(windows.spec.shape))
+        return [b.emit(ops.sum, weighed, dim=(2, 3), keepdim=False)]
+
+    assert kernels_of(make) == ["clone", "mul sum"]
+
+
 @pytest.mark.parametrize("level", RUNNABLE)
 def test_runs_of_all_lengths_share_one_code(level):
     """A length is an argument; so is how much of it a task takes."""

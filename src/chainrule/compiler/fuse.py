@@ -98,6 +98,14 @@ class Grouping(Layouts):
         self._own(g, eq, [], True)
         return g
 
+    def alone(self, eq: Equation) -> Group:
+        """A loop for one equation, which stands nowhere in the order yet."""
+        g = Group(len(self.groups), "loops")
+        self.maker[eq.outputs[0].id] = eq
+        joined = self._join(g, eq, "pointwise")
+        assert joined, f"{eq.op.name} does not fit an empty group"
+        return g
+
     def contiguous(self, v: Var) -> Var:
         """A value that lies row-major without gaps, and will: this one, or a copy."""
         access = self.access(v)
@@ -169,8 +177,7 @@ class Grouping(Layouts):
             return
         if self.steps and what == "pointwise" and self._join_neighbour(newest, eq):
             return
-        g = self._new("loops")
-        joined = self._join(g, eq, what)
+        joined = self._join(self._new("loops"), eq, what)
         assert joined, f"{eq.op.name} does not fit an empty group"
 
     def _spreads(self, eq: Equation) -> bool:

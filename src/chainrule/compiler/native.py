@@ -43,6 +43,7 @@ from .scanning import Loop, opened, place_scan
 from .scatters import scatters
 from .space import along, row_major
 from .target import Target
+from .turning import turn_operands
 from .windows import place_window
 
 __all__ = ["Native"]
@@ -90,6 +91,7 @@ class Native(Execution):
         self.program = Program(program.inputs, rest, program.outputs)
         self._plan_numbers(numbers)
         self.grouping = Grouping(self.program, self._slices, place_window, place_scan)
+        turn_operands(self.grouping)
         self.memory = Memory()
         self.memory.numbers = self.number_at
         self.inputs = {v.id: k for k, v in enumerate(program.inputs)}

@@ -16,15 +16,16 @@ from typing import Any
 from ..backends import xp
 from ..base import dtypes
 from ..base.shapes import size
-from .create import arange, full
+from .create import full
 from .explain import refuse
-from .joining import pad
+from .joining import clone, pad
 from .kinds import window
 from .promotion import Spec, common
 from .record import Op, composite, primitive
 from .samples import F, S
-from .scatter import index, scatter_add
+from .scatter import scatter_add
 from .shape import expand, permute, slice_, view
+from .strided import unfold
 from .window import check_geometry, inside, output_sizes, padded, taps, windows
 
 
@@ -257,11 +258,10 @@ def unfold_windows(x, /, *, kernel, stride, padding, dilation):
     if any(map(any, padding)):
         x = pad(x, pads=((0, 0), (0, 0), *padding))
     for axis, (k, s, d) in enumerate(zip(kernel, stride, dilation, strict=True)):
-        at = 2 + 2 * axis
-        p = (x.shape[at] - d * (k - 1) - 1) // s + 1
-        taps = view(arange(start=0, step=d, count=k, dtype="int64"), shape=(k, 1))
-        x = index(x, taps + arange(start=0, step=s, count=p, dtype="int64"), dims=(at,))
-    return permute(x, dims=(0, 1, *range(2, 2 + 2 * n, 2), *range(3, 3 + 2 * n, 2)))
+        reach = d * (k - 1) + 1
+        x = unfold(x, dim=2 + axis, size=reach, step=s)
+        x = slice_(x, dim=2 + n + axis, start=0, stop=reach, step=d)
+    return clone(permute(x, dims=(0, 1, *range(2 + n, 2 + 2 * n), *range(2, 2 + n))))
 
 
 @unfold_windows.fast
