@@ -176,6 +176,21 @@ def test_a_copy_into_another_order_has_loops_of_its_own():
     assert kernels_of(make) == ["tanh", "exp add"]
 
 
+def test_nothing_is_computed_where_it_is_read_before_what_it_needs():
+    """Differences of little, masked: the mask's group takes the masked ones in, but not the differences."""
+
+    def make(b):
+        x, mask = b.floats((11, 41, 1)), b.emit(ops.tril, b.floats((41, 43)), diagonal=0)
+        y = b.emit(ops.sub, x, b.floats((11, 1, 43)))
+        masked = b.emit(ops.where, b.emit(ops.ne, mask, Literal(0)), Literal(-1e9), y)
+        return [
+            b.emit(ops.amax, masked, dim=(2,), keepdim=True),
+            b.emit(ops.exp, b.emit(ops.sub, masked, x)),
+        ]
+
+    assert "sub" in kernels_of(make)[-1]
+
+
 @pytest.mark.parametrize(("batch", "kernels"), [(5, ["clone", "add", "mul"]), (3, ["add", "mul"])])
 def test_what_would_be_gathered_many_times_is_copied_into_the_order_of_the_loop(batch, kernels):
     """A bias for each place and head, read along the places; two loops read one copy."""

@@ -81,7 +81,16 @@ class Grouping(Layouts):
         self.steady: set[int] = set()  # inputs that stay the same while the program runs many times
         for eq in program.equations:
             self.place(eq)
+        self._check_order()
         merge_loops(self)
+
+    def _check_order(self) -> None:
+        """Nothing is read before it is made."""
+        for g in self.groups:
+            for eq in g.equations:
+                for v in self.operands(eq):
+                    made = self.home.get(self.chain(v)[0].id, g)
+                    assert made.index <= g.index, f"{eq.op.name} reads what is made after it"
 
     # -------------------------------------------------------------------------------- placing
 
@@ -216,7 +225,10 @@ class Grouping(Layouts):
             again = Equation(eq.op, eq.inputs, eq.attrs, (found,), eq.place)
             again = self._legal(again, "pointwise", newest)
             self.maker[found.id] = again
+            made = self._newest(again)  # what it reads may have had to begin a newer group
             inside = what in ("pointwise", "reduce") and newest is not None
+            if inside and made is not None and made.index > newest.index:  # type: ignore[union-attr]
+                inside = False
             if not (inside and self._join(newest, again, "pointwise")):  # type: ignore[arg-type]
                 self.copies[base.id] = found
                 self._place_in_loops(again, "pointwise")
