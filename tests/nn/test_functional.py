@@ -1,5 +1,7 @@
 """nn.functional without a reference: error texts, dropout, what is written and what is refused."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,29 @@ def test_dropout_at_its_ends_and_in_evaluation():
     x = cr.ones(5)
     assert not F.dropout(x, 1.0).numpy().any()
     assert F.dropout(x, 0.0) is x and F.dropout(x, 0.9, training=False) is x
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("dropout", (5, 7)), ("alpha_dropout", (5, 7)), ("feature_alpha_dropout", (5, 7)), ("dropout1d", (5, 7)),
+        ("dropout1d", (2, 5, 7)), ("dropout2d", (2, 5, 3, 7)), ("dropout3d", (5, 3, 2, 2)),
+    ],
+)  # fmt: skip
+def test_dropout_in_place_of_what_was_computed(name, shape):
+    """The gradient is that of the same draw out of place, and what stood there before may be needed."""
+    dropout = getattr(F, name)
+    gradients = []
+    for inplace in (False, True):
+        cr.manual_seed(3)
+        w = cr.linspace(-1, 1, math.prod(shape)).reshape(shape).requires_grad_()
+        x = w * 2
+        y = dropout(x, 0.5, True, inplace)
+        assert (y is x) is inplace
+        (y * y).sum().backward()
+        gradients.append(w.grad.numpy())
+    np.testing.assert_array_equal(*gradients)
+    assert gradients[0].any()
 
 
 def test_dropout_in_place_and_of_channels():

@@ -5,7 +5,8 @@ not, in place or not. The formulas and their derivatives stand in the functional
 under the same names.
 
 Read in order: `linear`, `conv`, `pooling`, `uneven_pooling`, `normalization`, `embedding`, `dropout`,
-`activation`, `loss`, `attention`, `padding`, `vision`; `sizes` (one number, or one for each axis), `private`.
+`activation`, `loss`, `attention`, `padding`, `vision`; `sizes` (one number, or one for each axis),
+`inplace`, `private`.
 """
 
 from ...base.left_out import missing_from

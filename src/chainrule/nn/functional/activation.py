@@ -9,8 +9,8 @@ from typing import Any
 from ... import functional as fn
 from ... import ops
 from ...base.errors import ArgumentError, ShapeError
-from ...tape.modes import modes
 from ...tensors import Tensor, default_generator, ones_like, zeros_like
+from .inplace import applied
 
 __all__ = [
     "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink",
@@ -21,16 +21,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _apply(op: Callable, input: Tensor, inplace: bool, **attributes: Any) -> Tensor:
-    """The op, its result written over the input if asked. The derivative may need the old input,
-    so it gets a copy.
-    """
-    if not inplace:
-        return op(input, **attributes)
-    recorded = modes.grad and input.requires_grad
-    return input.copy_(op(input.clone() if recorded else input, **attributes))
-
-
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0).
 
@@ -38,17 +28,17 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
         >>> F.relu(tensor([-1.0, 2.0]))
         tensor([0., 2.])
     """
-    return _apply(fn.relu, input, inplace)
+    return applied(fn.relu, input, inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)."""
-    return _apply(fn.relu6, input, inplace)
+    return applied(fn.relu6, input, inplace)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x."""
-    return _apply(fn.leaky_relu, input, inplace, negative_slope=negative_slope)
+    return applied(fn.leaky_relu, input, inplace, negative_slope=negative_slope)
 
 
 def rrelu(
@@ -73,7 +63,7 @@ def rrelu(
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     state, skip = default_generator.take(input.numel(), input)
-    return _apply(_drawn, input, inplace, state=state, lower=lower, upper=upper, skip=skip)
+    return applied(_drawn, input, inplace, state=state, lower=lower, upper=upper, skip=skip)
 
 
 def _drawn(input: Tensor, state: Any, **attributes: Any) -> Tensor:
@@ -82,19 +72,19 @@ def _drawn(input: Tensor, state: Any, **attributes: Any) -> Tensor:
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha · (eˣ − 1)."""
-    return _apply(fn.elu, input, inplace, alpha=alpha)
+    return applied(fn.elu, input, inplace, alpha=alpha)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """scale · elu(x, alpha), with the two constants that make zero mean and unit variance a
     fixed point.
     """
-    return _apply(fn.selu, input, inplace)
+    return applied(fn.selu, input, inplace)
 
 
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(x, 0) + min(0, alpha · (e^(x/alpha) − 1))."""
-    return _apply(fn.celu, input, inplace, alpha=alpha)
+    return applied(fn.celu, input, inplace, alpha=alpha)
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
@@ -104,12 +94,12 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x · σ(x)."""
-    return _apply(fn.silu, input, inplace)
+    return applied(fn.silu, input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · tanh(softplus(x))."""
-    return _apply(fn.mish, input, inplace)
+    return applied(fn.mish, input, inplace)
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -133,17 +123,17 @@ def hardtanh(
     """x limited to [min_val, max_val]."""
     if min_val > max_val:
         raise ArgumentError("min_val cannot be greater than max_val")
-    return _apply(fn.hardtanh, input, inplace, min_val=min_val, max_val=max_val)
+    return applied(fn.hardtanh, input, inplace, min_val=min_val, max_val=max_val)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6."""
-    return _apply(fn.hardsigmoid, input, inplace)
+    return applied(fn.hardsigmoid, input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · hardsigmoid(x)."""
-    return _apply(fn.hardswish, input, inplace)
+    return applied(fn.hardswish, input, inplace)
 
 
 def sigmoid(input: Tensor) -> Tensor:
@@ -175,7 +165,7 @@ def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
 
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else ``value``."""
-    return _apply(fn.threshold, input, inplace, threshold=threshold, value=value)
+    return applied(fn.threshold, input, inplace, threshold=threshold, value=value)
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
@@ -250,7 +240,7 @@ def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Ten
 
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """``threshold``, written over the input."""
-    return _apply(fn.threshold, input, True, threshold=threshold, value=value)
+    return applied(fn.threshold, input, True, threshold=threshold, value=value)
 
 
 # ---- along an axis -------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 from ... import functional as fn
 from ...base.errors import ArgumentError, ShapeError
 from ...tensors import Tensor, default_generator
+from .inplace import applied
 
 __all__ = [
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
@@ -29,8 +30,7 @@ def _dropout(
         return input
     drawn = math.prod(input.shape[:2]) if channels else input.numel()
     state, skip = default_generator.take(drawn, input)
-    y = op(input, state, p=p, skip=skip, channels=channels)
-    return input.copy_(y) if inplace else y
+    return applied(op, input, inplace, state, p=p, skip=skip, channels=channels)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -48,11 +48,8 @@ def _channel_dropout(input: Tensor, p: float, training: bool, inplace: bool, axe
     """Dropout of the channels of x (B, C, *), or of (C, *) if it has ``axes`` spatial axes."""
     if input.ndim != axes + 1:
         return _dropout(input, p, training, inplace, channels=True)
-    x = input.unsqueeze(0)
-    y = _dropout(x, p, training, False, channels=True)
-    if y is x:
-        return input
-    return input.copy_(y.squeeze(0)) if inplace else y.squeeze(0)
+    y = _dropout(input.unsqueeze(0), p, training, inplace, channels=True)
+    return input if inplace else y.squeeze(0)
 
 
 def dropout1d(
