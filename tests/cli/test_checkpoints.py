@@ -139,7 +139,7 @@ def test_an_interrupt_ends_the_line(place, monkeypatch, capsys):
     ("code", "message", "arguments"),
     [
         (1, "nowhere: expected a folder with config.json and model.safetensors, found no such folder, and nothing is "
-            "downloaded hint: hf download", ["nowhere", "x"]),
+            "downloaded; hint: hf download", ["nowhere", "x"]),
         (1, "vit: a ViTForImageClassification does not write text", ["vit", "x"]),
         (1, "the prompt has '日', '本', which this model's vocabulary does not", ["gpt2", "日本"]),
         (1, "the prompt is empty, and this model has no token with which", ["gpt2", "Hi", ""]),

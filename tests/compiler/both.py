@@ -77,6 +77,8 @@ class Both:
             copies[self.donated[k]] if x is not None and k in self.donated else None
             for k, x in enumerate(into)
         ]
+        # a value that is read before it is made would be what happened to lie there
+        self.again.arena[:], self.native.arena[:] = 0xFF, 0
         again = self.again.run(copies, there)
         found = self.native.run(values, into)
         for k, (a, b) in enumerate(zip(again, found, strict=True)):
