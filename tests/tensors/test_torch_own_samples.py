@@ -147,15 +147,9 @@ NUMBERS = (
     "a number may stand for an operand",
 )
 WITH_NUMBERS = """
-    atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor clamp_max clamp_min copysign eq
-    float_power fmax fmin fmod gcd ge gt hypot igamma igammac lcm le ldexp logaddexp logical_and logical_or logical_xor lt
-    max maximum min minimum ne pow remainder rsub xlogy __radd__ __rand__ __rdiv__ __rmod__ __rmul__ __ror__ __rpow__ __rsub__
-    __rxor__ special.xlog1py special.zeta
-    special.chebyshev_polynomial_t special.chebyshev_polynomial_u special.chebyshev_polynomial_v
-    special.chebyshev_polynomial_w special.hermite_polynomial_h special.hermite_polynomial_he
-    special.laguerre_polynomial_l special.legendre_polynomial_p special.shifted_chebyshev_polynomial_t
-    special.shifted_chebyshev_polynomial_u special.shifted_chebyshev_polynomial_v
-    special.shifted_chebyshev_polynomial_w
+    atan2 clamp_max clamp_min copysign eq fmax fmin fmod gcd ge gt hypot igamma igammac lcm le ldexp logaddexp
+    logical_and logical_or logical_xor lt max maximum min minimum ne rsub __radd__ __rand__ __rdiv__ __rmod__ __rmul__
+    __ror__ __rpow__ __rsub__ __rxor__
 """
 TRIANGLE = "PyTorch gives a gradient to the triangle that is not read"
 

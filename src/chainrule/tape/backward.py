@@ -48,26 +48,11 @@ def backward_pass(
     for edge, g in roots:
         arrived.add(edge, g)
     useful = None if asked is None else _leading_to(asked, [edge for edge, _ in roots])
-    queue, pending = arrived.queue, arrived.pending
-    before, anomaly = (modes.grad, modes.autocast), modes.anomaly
+    before = modes.grad, modes.autocast
     modes.grad, modes.autocast = create, None  # a derivative has the dtype of what it is of
     try:
         with np.errstate(all="ignore"):
-            while queue:
-                node = heappop(queue)[1]
-                grads = pending.pop(node)
-                if node.hooks is not None:
-                    _run_hooks(node, grads)
-                if useful is not None:
-                    arrived.keep_asked(node, grads)
-                    if node not in useful:
-                        continue
-                pulled = node.pull(grads, create, wrap)
-                if anomaly:
-                    _refuse_nan(node, grads, pulled)
-                arrived.pass_on(node.edges, pulled)
-                if not retain:
-                    node.release()
+            arrived.carry_on(useful, create, retain, wrap)
     finally:
         modes.grad, modes.autocast = before
     return arrived.found
@@ -87,29 +72,46 @@ class Arrivals:
         # gradients in the making that nothing else holds, so that parts can be added in place
         self.mine: dict[Edge, np.ndarray] = {}
 
-    def pass_on(self, edges: Sequence[Edge | None], pulled: Sequence) -> None:
-        """What a node has pulled back goes on along its edges, in the shapes and dtypes of what stands there."""
-        pending, found, every_leaf = self.pending, self.found, self.wanted is None
-        for edge, g in zip(edges, pulled):  # noqa: B905 - on the hot path
-            if g is None or edge is None:
-                continue
-            if g.__class__ is Part:
-                self.add_part(edge, g)
-                continue
-            target, k = edge
-            shape, dtype = target.metas[k]
-            if g.shape != shape:
-                g = unbroadcast(g, shape)
-            if g.dtype is not dtype and _stored(g) != dtype:
-                g = cast(g, dtype=dtypes.stored(dtype))
-            if k < 0 and every_leaf:  # the two usual cases of `add`
-                old = found.get(edge)
-                found[edge] = g if old is None else accumulate(old, g)
-            elif k == 0 and target not in pending and len(target.metas) == 1:
-                pending[target] = [g]
-                heappush(self.queue, (-target.order, target))
-            else:
-                self.add(edge, g)
+    def carry_on(self, useful: set[Node] | None, create: bool, retain: bool, wrap: Wrap) -> None:
+        """Node after node, the newest first, pulls back what has arrived at it, which goes on along its edges in the shapes and dtypes of
+        what stands there. Every gradient comes through here.
+        """
+        pending, queue, found = self.pending, self.queue, self.found
+        every_leaf, anomaly = self.wanted is None, modes.anomaly
+        while queue:
+            node = heappop(queue)[1]
+            grads = pending.pop(node)
+            if node.hooks is not None:
+                _run_hooks(node, grads)
+            if useful is not None:
+                self.keep_asked(node, grads)
+                if node not in useful:
+                    continue
+            pulled = node.pull(grads, create, wrap)
+            if anomaly:
+                _refuse_nan(node, grads, pulled)
+            for edge, g in zip(node.edges, pulled):  # noqa: B905 - on the hot path
+                if g is None or edge is None:
+                    continue
+                if g.__class__ is Part:
+                    self.add_part(edge, g)
+                    continue
+                target, k = edge
+                shape, dtype = target.metas[k]
+                if g.shape != shape:
+                    g = unbroadcast(g, shape)
+                if g.dtype is not dtype and _stored(g) != dtype:
+                    g = cast(g, dtype=dtypes.stored(dtype))
+                if k < 0 and every_leaf:  # the two usual cases of `add`
+                    old = found.get(edge)
+                    found[edge] = g if old is None else accumulate(old, g)
+                elif k == 0 and target not in pending and len(target.metas) == 1:
+                    pending[target] = [g]
+                    heappush(queue, (-target.order, target))
+                else:
+                    self.add(edge, g)
+            if not retain:
+                node.release()
 
     def add(self, edge: Edge, g: Any) -> None:
         """A gradient arrives at an edge."""

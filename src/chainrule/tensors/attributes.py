@@ -15,10 +15,10 @@ given out by that name is a view of the dictionary, without the names that are o
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-__all__ = ["Attributes", "WithAttributes", "everything_of"]
+__all__ = ["Attributes", "Kept", "WithAttributes", "everything_of"]
 
 
 class Attributes(MutableMapping):
@@ -73,6 +73,19 @@ class _Everything:
 
 
 everything_of = vars(_Everything)["__dict__"].__get__
+
+
+class Kept:
+    """A property that is computed once, as `functools.cached_property`, which would ask for the dictionary by its name."""
+
+    def __init__(self, compute: Callable[[Any], Any]):
+        self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        value = everything_of(instance)[self.name] = self.compute(instance)
+        return value
 
 
 def _get(self: Any) -> Attributes:

@@ -27,10 +27,10 @@ from ..ops.outline import Outline
 from ..ops.promotion import Spec
 from ..tape.modes import modes
 from ..tape.nodes import Edge
-from .attributes import WithAttributes
+from .attributes import Kept, WithAttributes, everything_of
 from .storage import Size, Storage
 
-__all__ = ["Beneath", "gradients"]
+__all__ = ["TENSORS", "Beneath", "gradients"]
 
 ndarray = np.ndarray
 _new = object.__new__
@@ -51,8 +51,16 @@ class gradients:
         modes.grad = self.before
 
 
+TENSORS: set[Any] = set()
+"""The classes of tensors, asked where every op comes by: `isinstance` asks their metaclass first, which takes three times as long."""
+
+
 class Beneath(WithAttributes):
     """A tensor's value, its place in the graph, and the ways to both."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        TENSORS.add(cls)
 
     _plain: ClassVar[type[Any]]
     """Tensor itself, of which subclasses are."""
@@ -76,7 +84,6 @@ class Beneath(WithAttributes):
         False  # got by `.data`, or a view of such: what it writes is looked at more closely
     )
     _before: Any = None  # what it was, if it has become a view of itself (see `_become`)
-    _metas: tuple | None = None  # see `metas`
 
     def read(self) -> Any:
         """The raw array below, or inside a trace the Tracer that stands for it. Do not write to
@@ -179,7 +186,7 @@ class Beneath(WithAttributes):
             self._before = self._base = was
         self._value, self._path = seen._value, seen._path
         self._edge, self._stamp = seen._edge, seen._stamp
-        self._metas = None
+        everything_of(self).pop("metas", None)
         return self
 
     @property
@@ -197,12 +204,10 @@ class Beneath(WithAttributes):
         v = self._value
         return Spec(v.shape, dtypes.stored(v.dtype))
 
-    @property
+    @Kept
     def metas(self) -> tuple:
         """Shape and stored dtype, as the backward pass asks of a leaf."""
-        if self._metas is None:
-            self._metas = ((self._value.shape, self._value.dtype),)
-        return self._metas
+        return ((self._value.shape, self._value.dtype),)
 
     @property
     def shape(self) -> Size:
@@ -248,4 +253,4 @@ class Beneath(WithAttributes):
         return self
 
 
-Beneath._own = frozenset(Beneath.__annotations__)
+Beneath._own = frozenset([*Beneath.__annotations__, "metas"])

@@ -9,7 +9,7 @@ import numpy as np
 from .. import ops
 from ..base.errors import DTypeError
 from . import functions
-from .beneath import Beneath
+from .beneath import TENSORS, Beneath
 from .making import made_of
 from .recording import record
 
@@ -83,7 +83,7 @@ class Operators(Beneath):
     __rpow__ = _reflected(ops.pow)
 
     def __matmul__(a, b):
-        if isinstance(b, Beneath) and a._value.ndim > 1 and b._value.ndim > 1:
+        if b.__class__ in TENSORS and a._value.ndim > 1 and b._value.ndim > 1:
             return record(ops.matmul, (a, b), NONE)
         return functions.matmul(a, b)
 

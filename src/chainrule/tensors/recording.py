@@ -20,7 +20,7 @@ from ..ops.promotion import common, spec_of
 from ..ops.record import Op, as_floats
 from ..tape.modes import modes
 from ..tape.op_node import NEEDS, OpNode
-from .beneath import Beneath
+from .beneath import TENSORS, Beneath
 from .making import made
 
 __all__ = ["record"]
@@ -47,7 +47,7 @@ def record(op: Op, args: tuple, attrs: dict) -> Any:
     trace = modes.trace
     raw, edges, tracked, untracked, plain = [], [], False, False, trace is None
     for a in args:
-        if isinstance(a, Beneath):
+        if a.__class__ in TENSORS:
             value = a._value
             if trace is None and value.__class__ is ndarray:
                 raw.append(value)
@@ -145,6 +145,9 @@ def _with_history(op: Op, args: tuple, raw: list, edges: list, attrs: dict, y: A
     saved, stamps = _saved(keep, args, raw, attrs, values, outs)
     metas = tuple([(v.shape, v.dtype) for v in values[: len(outs)]])
     node = OpNode(op, attrs, edges, saved, stamps, metas)
+    if op.single:
+        outs[0]._edge = node, 0
+        return outs[0]
     for k, (out, name) in enumerate(zip(outs, op.outputs, strict=True)):
         if name not in op.constant:
             out._edge = node, k
@@ -159,7 +162,7 @@ def _saved(keep: tuple, args: tuple, raw: list, attrs: dict, values: tuple, outs
         if source == "operand":
             saved.append(raw[k])
             a = args[k]
-            if isinstance(a, Beneath):
+            if a.__class__ in TENSORS:
                 storage = a._storage
                 stamps.append((storage, storage.version))
         elif source == "output":
