@@ -187,7 +187,7 @@ def test_an_infinity_stays_in_the_places_that_read_it(target):
 
 @pytest.mark.parametrize("type", [FLOAT, DOUBLE])
 def test_errors_are_of_the_size_of_other_sums(type, monkeypatch):
-    """Against float64 (float128 has no einsum worth the time): at most 3 times the errors of the sums as they are written."""
+    """Against sums in a wider type: at most 3 times the errors of the sums as they are written."""
     p = dataclasses.replace(convolution(2, 18, 18, 64, 32, (3, 3)), type=type)
     a, b = operands(p)
     wide = np.longdouble if type == DOUBLE else np.float64

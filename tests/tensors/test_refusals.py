@@ -192,6 +192,14 @@ def test_a_number_that_the_dtype_does_not_hold_is_not_written(dtype, value):
             cr.zeros(3, dtype=dtype)[1:] = value
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_where_chooses_no_number_that_the_dtype_does_not_hold(order):
+    x = cr.tensor([1.5, -2.0])
+    with pytest.raises(ValueError, match="float32 holds .*, found 1e\\+40"):
+        cr.where(x > 0, *(x, 1e40)[::order])
+    assert cr.where(x > 0, *(x, math.inf)[::order]).isinf().sum() == 1
+
+
 @pytest.mark.parametrize("dtype, value", [*BEYOND, *HELD], ids=str)
 def test_numbers_are_written_where_torch_writes_them(torch, dtype, value):
     ours, theirs = written(cr, dtype, value), written(torch, dtype, value)

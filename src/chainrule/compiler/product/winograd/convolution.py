@@ -64,7 +64,7 @@ class Convolution(Cut):
     @property
     def grid(self) -> Grid:
         """The places of everything but the batch."""
-        return self.grid_of(self.p.m)
+        return Grid.of(self.p.m, self.slid, self.side)
 
     @property
     def summed(self) -> list[Axis]:
@@ -116,18 +116,18 @@ def convolution_of(p: Product, target: Target) -> Convolution | None:
         return None
     depth = size_of(summed[:-1]) * -(-summed[-1].size // lanes) * lanes
     side = POINTS + 1 - p.k[taps[0]].size
-    one = Convolution(p, slid, taps, side, _point(p, depth, 1, columns), shape_of(p, target), 0.0)
+    all_places = Grid.of(p.m, slid, side).size
 
     near = NEAR // (POINTS**2 * (depth + columns) * p.type.bytes)
-    most = min(max(near, FEWEST_PLACES), MOST_PLACES, one.grid.size)
+    most = min(max(near, FEWEST_PLACES), MOST_PLACES, all_places)
     shape = shape_of(_point(p, depth, most, columns), target)
-    chunks = -(-one.grid.size // most)
-    even = -(-one.grid.size // chunks)
+    chunks = -(-all_places // most)
+    even = -(-all_places // chunks)
     places = -(-even // shape.rows.most) * shape.rows.most
     # where there are few places, tasks share the columns as well
     shares = max(min(-(-TASKS // chunks), columns // FEWEST_COLUMNS), 1)
     columns = min(-(-columns // (shares * shape.width)) * shape.width, columns)
-    w = dataclasses.replace(one, point=_point(p, depth, places, columns), shape=shape)
+    w = Convolution(p, slid, taps, side, _point(p, depth, places, columns), shape, 0.0)
     return dataclasses.replace(w, cycles=_cycles(w, target))
 
 

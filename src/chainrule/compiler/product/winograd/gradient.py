@@ -71,7 +71,7 @@ class Gradient(Cut):
     @property
     def grid(self) -> Grid:
         """All places."""
-        return self.grid_of(self.p.k)
+        return Grid.of(self.p.k, self.slid, self.side)
 
     @property
     def channel(self) -> int:
@@ -133,13 +133,14 @@ def gradient_of(p: Product, target: Target, slices: int = 1) -> Gradient | None:
         or (slices > 1 and 0 in slid)
     ):
         return None
-    side, point = POINTS + 1 - p.m[taps[0]].size, _point(p, 1, 1, 1)
-    one = Gradient(p, slid, taps, side, point, shape_of(p, target), 0.0, slices, of_given)
+    side = POINTS + 1 - p.m[taps[0]].size
+    steps = size_of([x for i, x in enumerate(p.m[:-1]) if i not in taps])
     shape = shape_of(_point(p, channel.size, p.n[0].size, MOST_PLACES), target)
-    channels, columns = _shares(p, channel.size, shape, slices * size_of(one.steps))
+    channels, columns = _shares(p, channel.size, shape, slices * steps)
     near = NEAR // (POINTS**2 * (channels + columns) * p.type.bytes)
-    places = min(max(near, FEWEST_PLACES), MOST_PLACES, one.grid.size)
-    w = dataclasses.replace(one, point=_point(p, channels, columns, places), shape=shape)
+    places = min(max(near, FEWEST_PLACES), MOST_PLACES, Grid.of(p.k, slid, side).size)
+    point = _point(p, channels, columns, places)
+    w = Gradient(p, slid, taps, side, point, shape, 0.0, slices, of_given)
     return dataclasses.replace(w, cycles=_cycles(w, target))
 
 

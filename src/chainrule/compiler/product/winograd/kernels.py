@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from ...code import Code, Value
 from ...kernel import kernel_code
 from ...target import Target
-from ..axes import Axis, Product
+from ..axes import Product
 from ..finish import Finish
 from ..shape import Blocks, Shape, padded
 from ..sums import Sums
 from ..tiles import both, chosen
-from .points import POINTS, Grid, Laid, inside, over_both, parts, to_values
+from .points import POINTS, Laid, inside, over_both, parts, to_values
 
 __all__ = ["Cut", "PointsKernel"]
 
@@ -55,11 +55,6 @@ class Cut:
     def all_columns(self) -> int:
         """Columns of all tasks."""
         return self.p.n[0].size
-
-    def grid_of(self, axes: Sequence[Axis]) -> Grid:
-        """The places along these axes, of which windows slide along two."""
-        outer = tuple([x for k, x in enumerate(axes) if k not in self.slid])
-        return Grid(outer, axes[self.slid[0]], axes[self.slid[1]], self.side)
 
 
 class PointsKernel:

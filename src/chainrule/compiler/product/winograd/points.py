@@ -106,6 +106,12 @@ class Grid(NamedTuple):
     across: Axis
     side: int
 
+    @staticmethod
+    def of(axes: Sequence[Axis], slid: tuple[int, int], side: int) -> Grid:
+        """The places along axes, of which windows slide along two."""
+        outer = tuple([x for k, x in enumerate(axes) if k not in slid])
+        return Grid(outer, axes[slid[0]], axes[slid[1]], side)
+
     @property
     def counts(self) -> tuple[int, int]:
         """Places along the two axes."""
